@@ -1,0 +1,36 @@
+/** `npm run check`: types, lint and format, generated code, import directions, dead code. Runs all, reports all. */
+import { spawnSync } from 'node:child_process';
+
+interface Check {
+  readonly name: string;
+  readonly command: readonly [string, ...string[]];
+  /** Why its output is not good although it exited with 0; null when it is. */
+  readonly objection?: (output: string) => string | null;
+}
+
+const checks: readonly Check[] = [
+  { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
+  { name: 'lint and format', command: ['biome', 'check', '--error-on-warnings', '.'] },
+  { name: 'generated records', command: ['node', 'scripts/generate-records.ts', '--check'] },
+  {
+    name: 'import directions',
+    command: ['depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
+    objection: (output) => (/\b[1-9]\d* modules/.test(output) ? null : 'it looked at no module'),
+  },
+  { name: 'dead code', command: ['knip'] },
+];
+
+const failed = checks.filter((check) => !passes(check));
+console.log(
+  failed.length === 0 ? 'all checks passed' : `failed: ${failed.map(({ name }) => name).join(', ')}`,
+);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+function passes({ name, command: [program, ...args], objection }: Check): boolean {
+  const path = `node_modules/.bin:${process.env['PATH'] ?? ''}`;
+  const result = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, PATH: path } });
+  const output = `${result.stdout}${result.stderr}`;
+  const problem = result.status === 0 ? (objection?.(output) ?? null) : `exit code ${result.status}`;
+  console.log(problem === null ? `ok   ${name}` : `FAIL ${name}: ${problem}\n${output}`);
+  return problem === null;
+}

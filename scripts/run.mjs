@@ -1,0 +1,157 @@
+// Runs a script of this project under a Node that is new enough, with its dependencies installed. Plain JavaScript
+// without dependencies: it is the first thing that runs on a fresh clone, on whatever Node the user has (16 or newer).
+//
+//   node scripts/run.mjs [--no-install] SCRIPT [ARGS…]
+//   node scripts/run.mjs [--no-install] --bin NAME [ARGS…]      a program of node_modules/.bin
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NODE_AT_LEAST = [22, 22];
+const NODE_FETCHED = '24';
+
+const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const rememberedNodeFile = join(checkout, '.stack', `node-${NODE_FETCHED}-path`);
+
+main(process.argv.slice(2)).catch((error) => fail(error.stack));
+
+async function main(commandLine) {
+  const install = commandLine[0] !== '--no-install';
+  const rest = install ? commandLine : commandLine.slice(1);
+  const isProgram = rest[0] === '--bin';
+  const [target, ...args] = isProgram ? rest.slice(1) : rest;
+  if (target === undefined) fail('usage: node scripts/run.mjs [--no-install] SCRIPT|--bin NAME [ARGS…]');
+
+  // 1. A Node that is new enough, first on the path of everything below.
+  const node = isNewEnough(process.version) ? process.execPath : await fetchNode();
+  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
+
+  // 2. The dependencies that the lock file names.
+  if (install && !isInstalled()) await installDependencies(node, env);
+
+  // 3. The script, as if it had been started itself.
+  const script = isProgram
+    ? realpathSync(join(checkout, 'node_modules', '.bin', target))
+    : resolve(checkout, target);
+  runScript(node, script, args, env);
+}
+
+function isNewEnough(version) {
+  const [major, minor] = version.replace(/^v/, '').split('.').map(Number);
+  return major > NODE_AT_LEAST[0] || (major === NODE_AT_LEAST[0] && minor >= NODE_AT_LEAST[1]);
+}
+
+/** The path of a Node 24, which npm fetches and keeps in its cache. */
+async function fetchNode() {
+  const remembered = existsSync(rememberedNodeFile) ? readFileSync(rememberedNodeFile, 'utf8') : '';
+  if (remembered !== '' && nodeWorks(remembered)) return remembered;
+  tell(
+    `This is Node ${process.version}; getting Node ${NODE_FETCHED} from npm (first time only, kept in npm's cache) …`,
+  );
+  const args = ['exec', '--yes', `--package=node@${NODE_FETCHED}`, '--', 'node', '-p', 'process.execPath'];
+  const result = await npm(args, process.execPath, process.env);
+  const path = result.output.trim().split('\n').pop();
+  if (result.code !== 0 || !nodeWorks(path)) {
+    fail(
+      `Node ${NODE_FETCHED} could not be had from npm. Install Node ${NODE_AT_LEAST.join('.')} or newer ` +
+        '(https://nodejs.org) and run the same command again.',
+    );
+  }
+  mkdirSync(dirname(rememberedNodeFile), { recursive: true });
+  writeFileSync(rememberedNodeFile, path);
+  return path;
+}
+
+function nodeWorks(path) {
+  const result = spawnSync(path, ['--version'], { encoding: 'utf8' });
+  return result.status === 0 && isNewEnough(result.stdout.trim());
+}
+
+/**
+ * Whether node_modules holds what package-lock.json says: npm leaves a record there of what it installed, written last.
+ * Packages for other platforms are in the lock file only.
+ */
+function isInstalled() {
+  const recordFile = join(checkout, 'node_modules', '.package-lock.json');
+  if (!existsSync(recordFile)) return false;
+  const installed = JSON.parse(readFileSync(recordFile, 'utf8')).packages;
+  const { '': _project, ...locked } = JSON.parse(
+    readFileSync(join(checkout, 'package-lock.json'), 'utf8'),
+  ).packages;
+  const isRight = (path) =>
+    installed[path] === undefined
+      ? locked[path].optional === true || locked[path].devOptional === true
+      : installed[path].integrity === locked[path].integrity;
+  return (
+    Object.keys(locked).every(isRight) && Object.keys(installed).every((path) => locked[path] !== undefined)
+  );
+}
+
+async function installDependencies(node, env) {
+  tell('Installing the dependencies with npm ci (first time, or package-lock.json changed) …');
+  const startedAt = Date.now();
+  const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1);
+  const reminder = setInterval(
+    () => tell(`Installing the dependencies … still at it after ${seconds()} s`),
+    5000,
+  );
+  const { code, output } = await npm(['ci', '--include=dev', '--no-audit', '--no-fund'], node, env);
+  clearInterval(reminder);
+  if (code !== 0)
+    fail(`${output}npm ci failed. Its messages are above; run the same command again once they are solved.`);
+  tell(`Dependencies installed in ${seconds()} s.`);
+}
+
+/** Runs the npm that started us, else the one on the path. Its standard output is kept, for ours is the script's. */
+function npm(args, node, env) {
+  const script = process.env.npm_execpath;
+  const isNpm = script !== undefined && /npm-cli\.c?js$/.test(script);
+  const [command, ...first] = isNpm ? [node, script] : ['npm'];
+  const child = spawn(command, [...first, ...args], {
+    cwd: checkout,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (data) => {
+    output += data;
+  });
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve({ code: 1, output: `${output}${error.message}\n` }));
+    child.once('close', (code) => resolve({ code, output }));
+  });
+}
+
+function runScript(node, script, args, env) {
+  const flags = [
+    // Node 22 runs TypeScript, and says each time that this is experimental.
+    '--disable-warning=ExperimentalWarning',
+    // kafkajs sets timers with negative times; harmless, and it says so in every command.
+    '--disable-warning=TimeoutNegativeWarning',
+  ];
+  const child = spawn(node, [...flags, script, ...args], { stdio: 'inherit', env });
+  child.once('error', (error) => fail(`${node} cannot be run: ${error.message}`));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      // A terminal sends its SIGINT to the child too; a second one would read as "at once".
+      if (signal === 'SIGINT' && process.stdin.isTTY) return;
+      child.kill(signal);
+    });
+  }
+  child.once('exit', (code, signal) => {
+    if (code !== null) process.exit(code);
+    // As a shell reports a program that a signal ended.
+    process.exit(128 + (constants.signals[signal] ?? 0));
+  });
+}
+
+function tell(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+function fail(message) {
+  tell(message);
+  process.exit(1);
+}

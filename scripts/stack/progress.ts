@@ -1,0 +1,26 @@
+/** Gets one line of text per thing worth telling. */
+export type OnProgress = (line: string) => void;
+
+const REMIND_EVERY_MS = 5_000;
+
+/** Runs a step that may be long: says that it started, every few seconds that it goes on, and how long it took. */
+export async function withProgress<T>(
+  onProgress: OnProgress,
+  step: string,
+  work: () => Promise<T>,
+): Promise<T> {
+  const startedAt = Date.now();
+  const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1);
+  onProgress(`${step} …`);
+  const reminder = setInterval(
+    () => onProgress(`${step} … still at it after ${seconds()} s`),
+    REMIND_EVERY_MS,
+  );
+  try {
+    const result = await work();
+    onProgress(`${step}: done in ${seconds()} s`);
+    return result;
+  } finally {
+    clearInterval(reminder);
+  }
+}

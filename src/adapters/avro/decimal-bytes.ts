@@ -1,0 +1,59 @@
+/** The two attributes of Avro's decimal: at most `precision` digits in all, `scale` of them after the point. */
+export interface DecimalShape {
+  precision: number;
+  scale: number;
+}
+
+const DECIMAL_TEXT = /^(-?)(\d+)(?:\.(\d+))?$/;
+const BYTE_BITS = 8;
+
+/**
+ * Decimal text (`12`, `-0.006`; no exponent) as the shortest big-endian two's complement of its unscaled value: what Java's
+ * `BigInteger.toByteArray` gives.
+ *
+ * @throws {RangeError} when it is not decimal text, or has more decimals or digits than `shape` allows.
+ */
+export function decimalToBytes(text: string, { precision, scale }: DecimalShape): Buffer {
+  const match = DECIMAL_TEXT.exec(text);
+  if (!match)
+    throw new RangeError('is not decimal text (digits, optionally a point and decimals, no exponent)');
+  const [, sign = '', whole = '', fraction = ''] = match;
+  const decimals = fraction.replace(/0+$/, '');
+  if (decimals.length > scale) {
+    throw new RangeError(`has ${decimals.length} decimals, at most ${scale} are possible`);
+  }
+  const unscaled = BigInt(sign + whole + decimals.padEnd(scale, '0'));
+  requirePrecision(unscaled, precision);
+  return toTwosComplement(unscaled);
+}
+
+/**
+ * The canonical text of such bytes: no exponent, no trailing zeros, no `-0`.
+ *
+ * @throws {RangeError} when there are no bytes, or more digits than `shape` allows.
+ */
+export function bytesToDecimal(bytes: Buffer, { precision, scale }: DecimalShape): string {
+  if (bytes.length === 0) throw new RangeError('has no bytes, a decimal has at least one');
+  const unsigned = BigInt(`0x${bytes.toString('hex')}`);
+  const unscaled = BigInt.asIntN(bytes.length * BYTE_BITS, unsigned);
+  requirePrecision(unscaled, precision);
+  const negative = unscaled < 0n;
+  const digits = (negative ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
+  const point = digits.length - scale;
+  const decimals = digits.slice(point).replace(/0+$/, '');
+  return `${negative ? '-' : ''}${digits.slice(0, point)}${decimals ? `.${decimals}` : ''}`;
+}
+
+function requirePrecision(unscaled: bigint, precision: number): void {
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().length;
+  if (digits > precision) {
+    throw new RangeError(`has ${digits} digits with its decimals, at most ${precision} are possible`);
+  }
+}
+
+function toTwosComplement(value: bigint): Buffer {
+  let byteCount = 1;
+  while (BigInt.asIntN(byteCount * BYTE_BITS, value) !== value) byteCount += 1;
+  const unsigned = BigInt.asUintN(byteCount * BYTE_BITS, value);
+  return Buffer.from(unsigned.toString(16).padStart(byteCount * 2, '0'), 'hex');
+}

@@ -1,0 +1,104 @@
+import kafkajs, { type Batch, type Consumer, type ConsumerCrashEvent } from 'kafkajs';
+import type { Logger } from '../../logger.ts';
+import type { RequestSource, RequestSourceListener, TopicPartition } from '../../ports.ts';
+import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
+import { mapInbound } from './map-record.ts';
+
+/** Bounds the memory of one fetch; what is accepted is bounded by the pipeline. */
+const FETCH_MAX_BYTES = 5 * 1024 * 1024;
+const FETCH_MAX_BYTES_PER_PARTITION = 1024 * 1024;
+/** Also how long kafkajs sleeps while everything is paused: the reaction time of `resume`. */
+const FETCH_MAX_WAIT_MS = 100;
+/** kafkajs hands a batch to each of its workers; more than any host will be assigned partitions. */
+const CONCURRENT_BATCHES = 64;
+
+/**
+ * Reads the request topics as a member of the consumer group. Records are handed over and the handler returns at once,
+ * so that heartbeats and fetches never wait for a model; kafkajs commits nothing.
+ */
+export class KafkaRequestSource implements RequestSource {
+  private readonly consumer: Consumer;
+  private readonly topics: readonly string[];
+  private lastFetchAt: number | null = null;
+
+  constructor(settings: KafkaSettings, topics: readonly string[], logger: Logger) {
+    this.topics = topics;
+    this.consumer = createKafka(settings, logger, PATIENT_RETRIES).consumer({
+      groupId: settings.groupId,
+      sessionTimeout: settings.sessionTimeoutMs,
+      rebalanceTimeout: Math.max(settings.sessionTimeoutMs, 30_000),
+      heartbeatInterval: Math.floor(settings.sessionTimeoutMs / 6),
+      metadataMaxAge: 30_000,
+      allowAutoTopicCreation: false,
+      maxBytes: FETCH_MAX_BYTES,
+      maxBytesPerPartition: FETCH_MAX_BYTES_PER_PARTITION,
+      maxWaitTimeInMs: FETCH_MAX_WAIT_MS,
+      retry: { ...PATIENT_RETRIES, restartOnFailure: async () => false },
+      partitionAssigners: [kafkajs.PartitionAssigners.roundRobin],
+      readUncommitted: false,
+    });
+  }
+
+  async start(listener: RequestSourceListener): Promise<void> {
+    const { consumer } = this;
+    const { GROUP_JOIN, CRASH, FETCH } = consumer.events;
+    // kafkajs calls listeners synchronously: what is paused and sought here holds before the first fetch of the assignment.
+    consumer.on(GROUP_JOIN, ({ payload }) => {
+      const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
+        numbers.map((partition) => ({ topic, partition })),
+      );
+      listener.assigned(payload.memberId, partitions);
+    });
+    consumer.on(CRASH, ({ payload }: ConsumerCrashEvent) => {
+      if (!payload.restart) listener.crashed(payload.error);
+    });
+    consumer.on(FETCH, () => {
+      this.lastFetchAt = performance.now();
+    });
+    await consumer.connect();
+    await consumer.subscribe({ topics: [...this.topics], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: CONCURRENT_BATCHES,
+      eachBatch: async ({ batch, resolveOffset, isStale }) => {
+        if (isStale()) return;
+        const { topic, partition } = batch;
+        const accepted = listener.fetched({
+          topic,
+          partition,
+          fetchedOffset: fetchedOffset(batch),
+          highWatermark: Number(batch.highWatermark),
+          records: batch.messages.map((message) => mapInbound({ topic, partition }, message)),
+        });
+        if (accepted) resolveOffset(batch.lastOffset());
+      },
+    });
+  }
+
+  pause({ topic, partition }: TopicPartition): void {
+    this.consumer.pause([{ topic, partitions: [partition] }]);
+  }
+
+  resume({ topic, partition }: TopicPartition): void {
+    this.consumer.resume([{ topic, partitions: [partition] }]);
+  }
+
+  seek({ topic, partition }: TopicPartition, offset: number): void {
+    this.consumer.seek({ topic, partition, offset: String(offset) });
+  }
+
+  async stop(): Promise<void> {
+    await this.consumer.disconnect();
+  }
+
+  lastFetchAgeMs(): number | null {
+    return this.lastFetchAt === null ? null : performance.now() - this.lastFetchAt;
+  }
+}
+
+/** kafkajs has what it asked for, but not in its types. */
+function fetchedOffset(batch: Batch): number {
+  const asked = (batch as Batch & { readonly fetchedOffset?: string }).fetchedOffset;
+  return Number(asked ?? batch.firstOffset() ?? batch.messages[0]?.offset);
+}

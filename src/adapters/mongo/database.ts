@@ -1,0 +1,115 @@
+import { type Db, type Document, MongoClient, MongoServerError } from 'mongodb';
+
+const DUPLICATE_KEY = 11_000;
+/** How long an operation looks for a server before it fails, unless the connection string says otherwise. */
+const SERVER_SELECTION_TIMEOUT_MS = 5_000;
+const SECONDS_PER_DAY = 86_400;
+
+export interface DatabaseOptions {
+  /** The connection string; credentials in it are never repeated in an error. */
+  readonly url: string;
+  readonly database: string;
+  /** Shown in the server's logs and connection lists. */
+  readonly applicationName: string;
+}
+
+export interface Database {
+  readonly db: Db;
+  close(): Promise<void>;
+}
+
+/** What the rows of a database belong to: offsets, sources and claims mean nothing anywhere else. */
+export interface DatabaseOwner {
+  readonly kafkaClusterId: string;
+  readonly groupId: string;
+  readonly topicPrefix: string;
+}
+
+/** A database that this service must not use, with the way out. */
+export class UnusableDatabase extends Error {
+  override readonly name = 'UnusableDatabase';
+}
+
+/**
+ * Connects, and makes sure that the server can do what the ledger and the catalog rely on.
+ *
+ * @throws UnusableDatabase when it is not a replica set or sharded cluster; the driver's error when it does not answer
+ */
+export async function connectDatabase({
+  url,
+  database,
+  applicationName,
+}: DatabaseOptions): Promise<Database> {
+  const client = new MongoClient(url, {
+    appName: applicationName,
+    ...(!/[?&]serverSelectionTimeoutMS=/i.test(url) && {
+      serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
+    }),
+  });
+  try {
+    await client.connect();
+    requireReplicaSet(await client.db('admin').command({ hello: 1 }));
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  return { db: client.db(database), close: () => client.close() };
+}
+
+/**
+ * Holds a server's answer to `hello` to what transactions and majority writes need.
+ *
+ * @throws UnusableDatabase when it is a standalone server
+ */
+export function requireReplicaSet(hello: Document): void {
+  const isSharded = hello['msg'] === 'isdbgrid';
+  if (hello['setName'] !== undefined || isSharded) return;
+  throw new UnusableDatabase(
+    'MongoDB is a standalone server: majority writes and transactions need a replica set. Start mongod with --replSet and run rs.initiate() once; one member is enough.',
+  );
+}
+
+/** Creates the indexes that are missing. Harmless to repeat, also by several workers at once. */
+export async function ensureIndexes(db: Db): Promise<void> {
+  await Promise.all([
+    db.collection('requests').createIndex({ expiresAt: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
+    db
+      .collection('leases')
+      .createIndex({ at: 1 }, { name: 'left-behind', expireAfterSeconds: SECONDS_PER_DAY }),
+    db.collection('models').createIndex({ provider: 1, id: 1 }, { name: 'model', unique: true }),
+    db
+      .collection('prices')
+      .createIndex({ provider: 1, model: 1, effectiveFrom: 1 }, { name: 'version', unique: true }),
+  ]);
+}
+
+/**
+ * Binds an empty database to its owner, and refuses one that belongs to another.
+ *
+ * @throws UnusableDatabase naming both owners
+ */
+export async function bindDatabase(db: Db, owner: DatabaseOwner): Promise<void> {
+  const { kafkaClusterId, groupId, topicPrefix } = owner;
+  const wanted = { kafkaClusterId, groupId, topicPrefix };
+  const meta = db.collection<DatabaseOwner & { _id: string }>('meta');
+  try {
+    await meta.insertOne({ _id: 'owner', ...wanted }, { writeConcern: { w: 'majority', journal: true } });
+  } catch (error) {
+    if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+  }
+  const bound = await meta.findOne({ _id: 'owner' }, { projection: { _id: 0 } });
+  if (bound === null || sameOwner(bound, wanted)) return;
+  throw new UnusableDatabase(
+    `Database '${db.databaseName}' belongs to ${describe(bound)}, but this service is ${describe(wanted)}. ` +
+      `Its ledger would take one's records for the other's. Set MONGODB_DATABASE to a database of its own; ` +
+      `if the cluster or group was replaced for good, empty the collection 'requests' and remove the document of 'meta'.`,
+  );
+}
+
+const sameOwner = (one: DatabaseOwner, other: DatabaseOwner) =>
+  one.kafkaClusterId === other.kafkaClusterId &&
+  one.groupId === other.groupId &&
+  one.topicPrefix === other.topicPrefix;
+
+const describe = ({ kafkaClusterId, groupId, topicPrefix }: DatabaseOwner) =>
+  `Kafka cluster '${kafkaClusterId}', group '${groupId}', topic prefix '${topicPrefix}'`;

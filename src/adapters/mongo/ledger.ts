@@ -1,0 +1,179 @@
+import { type Collection, type Db, MongoBulkWriteError } from 'mongodb';
+import type { AttemptRow, RequestLedger } from '../../ports.ts';
+import { createBatchWriter } from './batch-writer.ts';
+import { claimUpdate } from './claim-update.ts';
+import { boundedRead, durableWrite } from './durable-write.ts';
+import { claimOf, freshRow, type RequestRow, rowId, sourceId } from './request-row.ts';
+import { type RetryPolicy, retry } from './retry.ts';
+
+const DUPLICATE_KEY = 11_000;
+const REMEMBERED_REPLAYS = 100;
+
+export interface LedgerOptions {
+  readonly db: Db;
+  /** How long a row is kept after its last claim. Must be longer than the request topics' retention. */
+  readonly ttlMs: number;
+  /** Ends all waiting for the database; to be fired only when nothing is to be written any more. */
+  readonly stopSignal: AbortSignal;
+  /** Told of every database error that is waited out. */
+  readonly onRetry: (error: unknown) => void;
+}
+
+export interface MongoRequestLedger extends RequestLedger {
+  /** How many calls of `markSettled` failed: their records would be answered from the ledger if they came again. */
+  readonly unmarkedBatches: number;
+}
+
+/** A write under a claim: done only while the token is the row's. */
+interface ConditionalWrite {
+  readonly id: string;
+  readonly token: string;
+  readonly set: Record<string, unknown>;
+  /** Whether the write is done, or done before, judged by the row's tokens when it matched nothing. */
+  readonly isDone: (tokens: RowTokens) => boolean;
+}
+
+type RowTokens = { readonly claim: string | undefined; readonly outcome: string | undefined };
+
+/**
+ * The ledger in the collection `requests`.
+ *
+ * A claim on a fresh request is part of one batched insert; only a request that is known already costs a round trip of
+ * its own. While the database is away, work waits here. Every write may be repeated: a claim is recognised by its token,
+ * an attempt is written to its own place, an outcome carries the token that made it.
+ */
+export function createRequestLedger({ db, ttlMs, stopSignal, onRetry }: LedgerOptions): MongoRequestLedger {
+  const requests = db.collection<RequestRow>('requests', { promoteBuffers: true });
+  const policy: RetryPolicy = { signal: stopSignal, onRetry };
+  const insertRow = createBatchWriter((rows: readonly RequestRow[]) =>
+    retry(() => insertRows(requests, rows), policy),
+  );
+  const writeUnderClaim = createBatchWriter((writes: readonly ConditionalWrite[]) =>
+    retry(() => writeConditionally(requests, writes), policy),
+  );
+  let unmarkedBatches = 0;
+
+  return {
+    async claim(request) {
+      const filter = { _id: rowId(request.identity) };
+      for (;;) {
+        const inserted = await insertRow(freshRow(request, ttlMs));
+        if (inserted) return { kind: 'claimed', attempt: 1, earlier: [] };
+        const row = await retry(
+          () =>
+            requests.findOneAndUpdate(filter, claimUpdate(request, ttlMs), {
+              returnDocument: 'after',
+              ...durableWrite,
+            }),
+          policy,
+        );
+        // Null: the row expired in between.
+        if (row !== null) return claimOf(row, request);
+      }
+    },
+
+    beginAttempt(identity, token, attempt, completed) {
+      const set = attemptFields([...completed, attempt]);
+      return writeUnderClaim({ id: rowId(identity), token, set, isDone: (tokens) => tokens.claim === token });
+    },
+
+    complete(identity, token, outcome, attempts) {
+      const set = { ...attemptFields(attempts), claim: null, outcome: { token, ...outcome } };
+      return writeUnderClaim({
+        id: rowId(identity),
+        token,
+        set,
+        isDone: (tokens) => tokens.outcome === token,
+      });
+    },
+
+    async release(identity, token, attempts) {
+      const set = { ...attemptFields(attempts), claim: null };
+      await writeUnderClaim({ id: rowId(identity), token, set, isDone: () => true });
+    },
+
+    async markSettled(settled) {
+      try {
+        await markSettled(
+          requests,
+          settled.map(({ identity, source }) => ({ id: rowId(identity), source: sourceId(source) })),
+        );
+      } catch {
+        unmarkedBatches += 1;
+      }
+    },
+
+    get unmarkedBatches() {
+      return unmarkedBatches;
+    },
+  };
+}
+
+/** Inserts rows; false for those whose id is taken, be it by our own write whose answer was lost. */
+async function insertRows(requests: Collection<RequestRow>, rows: readonly RequestRow[]): Promise<boolean[]> {
+  try {
+    await requests.insertMany([...rows], { ordered: false, ...durableWrite });
+    return rows.map(() => true);
+  } catch (error) {
+    const problems = duplicateKeys(error);
+    if (problems === null) throw error;
+    const taken = new Set(problems);
+    return rows.map((_row, index) => !taken.has(index));
+  }
+}
+
+/** Which rows of an insert were refused for their id; null when the insert failed in any other way as well. */
+function duplicateKeys(error: unknown): number[] | null {
+  // A lost connection also comes as this class, with no write errors and nobody knows how many rows.
+  if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined)
+    return null;
+  const problems = [error.writeErrors].flat();
+  const onlyDuplicates = problems.length > 0 && problems.every(({ code }) => code === DUPLICATE_KEY);
+  return onlyDuplicates ? problems.map(({ index }) => index) : null;
+}
+
+async function writeConditionally(
+  requests: Collection<RequestRow>,
+  writes: readonly ConditionalWrite[],
+): Promise<boolean[]> {
+  const updates = writes.map(({ id, token, set }) => ({
+    updateOne: { filter: { _id: id, 'claim.token': token }, update: { $set: set } },
+  }));
+  const { matchedCount } = await requests.bulkWrite(updates, { ordered: false, ...durableWrite });
+  if (matchedCount === writes.length) return writes.map(() => true);
+
+  const ids = writes.map(({ id }) => id);
+  const projection = { 'claim.token': 1, 'outcome.token': 1 };
+  const rows = await requests.find({ _id: { $in: ids } }, { projection, ...boundedRead }).toArray();
+  const tokens = new Map(
+    rows.map((row) => [row._id, { claim: row.claim?.token, outcome: row.outcome?.token }]),
+  );
+  return writes.map(({ id, isDone }) => isDone(tokens.get(id) ?? { claim: undefined, outcome: undefined }));
+}
+
+async function markSettled(
+  requests: Collection<RequestRow>,
+  settled: readonly { readonly id: string; readonly source: string }[],
+): Promise<void> {
+  if (settled.length === 0) return;
+  const options = { writeConcern: { w: 1 }, maxTimeMS: durableWrite.maxTimeMS };
+  // A record's place belongs to one request only, so that matching the two lists apart cannot mix requests up.
+  const originals = {
+    _id: { $in: settled.map(({ id }) => id) },
+    source: { $in: settled.map(({ source }) => source) },
+  };
+  const { matchedCount } = await requests.updateMany(originals, { $set: { settled: true } }, options);
+  if (matchedCount === settled.length) return;
+
+  const replays = settled.map(({ id, source }) => ({
+    updateOne: {
+      filter: { _id: id, source: { $ne: source }, settledReplays: { $ne: source } },
+      update: { $push: { settledReplays: { $each: [source], $slice: -REMEMBERED_REPLAYS } } },
+    },
+  }));
+  await requests.bulkWrite(replays, { ordered: false, ...options });
+}
+
+function attemptFields(attempts: readonly AttemptRow[]): Record<string, AttemptRow> {
+  return Object.fromEntries(attempts.map((attempt) => [`attempts.${attempt.attempt - 1}`, attempt]));
+}

@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isTransientError } from './transient-error.ts';
+
+const FIRST_DELAY_MS = 25;
+const LONGEST_DELAY_MS = 2_000;
+
+/** How long the work of an adapter waits for the database, and who is told that it does. */
+export interface RetryPolicy {
+  /** Ends the waiting: what is waiting then rejects with the signal's reason. */
+  readonly signal: AbortSignal;
+  /** Told of every error that is retried. Must not throw. */
+  readonly onRetry: (error: unknown) => void;
+  /** Default: what the state of the database's nodes explains. */
+  readonly isRetryable?: (error: unknown) => boolean;
+}
+
+/**
+ * Repeats an operation, with growing pauses of 25 ms to 2 s, until it succeeds, fails for a reason that waiting
+ * cannot cure, or the signal fires. The operation must be idempotent: it may have been done although it failed.
+ *
+ * @throws the signal's reason, or the operation's own error
+ */
+export async function retry<T>(operation: () => Promise<T>, policy: RetryPolicy): Promise<T> {
+  const isRetryable = policy.isRetryable ?? isTransientError;
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
+    policy.signal.throwIfAborted();
+    try {
+      return await untilAborted(operation(), policy.signal);
+    } catch (error) {
+      policy.signal.throwIfAborted();
+      if (!isRetryable(error)) throw error;
+      policy.onRetry(error);
+    }
+    await pause(delayMs, policy.signal);
+  }
+}
+
+/** Waits for a promise, but no longer than until the signal fires, then throws its reason: the driver's writes cannot be aborted. */
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([aborted.promise, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** Resolves after a time, or as soon as the signal fires; the caller looks at the signal. */
+export async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  await delay(delayMs, undefined, { signal }).catch(() => undefined);
+}

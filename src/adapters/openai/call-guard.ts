@@ -1,0 +1,94 @@
+import { ChatFailure } from '../../domain/chat-failure.ts';
+
+export interface CallLimits {
+  readonly firstTokenTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+}
+
+/**
+ * Ends one call when its caller aborts or the provider is silent for too long; the first reason stands. One timer per
+ * call: until the first piece it measures from the start, then from each read to the next piece. The time that the
+ * reader takes for itself does not count.
+ *
+ *   first piece awaited ──received()──► reader busy ──wait()──► next piece awaited ──received()──► reader busy …
+ */
+export class CallGuard {
+  /** Aborted when the call has to end; what is thrown then is `reason`. */
+  readonly signal: AbortSignal;
+  providerRequestId: string | null = null;
+  readonly #controller = new AbortController();
+  readonly #caller: AbortSignal;
+  readonly #provider: string;
+  readonly #limits: CallLimits;
+  #timer: NodeJS.Timeout;
+  #ended: { readonly reason: unknown } | null = null;
+  #hasReceived = false;
+  #waiting = true;
+
+  /** @throws the caller's reason when its signal is aborted already */
+  constructor(provider: string, limits: CallLimits, caller: AbortSignal) {
+    caller.throwIfAborted();
+    this.signal = this.#controller.signal;
+    this.#caller = caller;
+    this.#provider = provider;
+    this.#limits = limits;
+    this.#timer = setTimeout(this.#onTimeout, limits.firstTokenTimeoutMs);
+    caller.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  /** @throws the reason for which the call had to end, if it had to */
+  throwIfEnded(): void {
+    if (this.#ended !== null) throw this.#ended.reason;
+  }
+
+  /** A read begins; repeated without a piece between, it is still the same wait. */
+  wait(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    if (this.#hasReceived) this.#timer.refresh();
+  }
+
+  /** A piece of the answer came: comments and empty reads are none. */
+  received(): void {
+    this.#waiting = false;
+    if (this.#hasReceived) return;
+    this.#hasReceived = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(this.#onTimeout, this.#limits.idleTimeoutMs);
+  }
+
+  /** The call is over; neither the caller nor the timer matters any more. */
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#caller.removeEventListener('abort', this.#onAbort);
+  }
+
+  readonly #onAbort = (): void => this.#end(this.#caller.reason);
+
+  readonly #onTimeout = (): void => {
+    if (this.#waiting) this.#end(this.#hasReceived ? this.#idleFailure() : this.#firstTokenFailure());
+  };
+
+  #end(reason: unknown): void {
+    this.#ended = { reason };
+    clearTimeout(this.#timer);
+    this.#caller.removeEventListener('abort', this.#onAbort);
+    this.#controller.abort(reason);
+  }
+
+  #firstTokenFailure(): ChatFailure {
+    return this.#failure(
+      `${this.#provider} did not begin its answer within ${this.#limits.firstTokenTimeoutMs} ms. The provider is slow or the model thinks for longer; the request can be tried again, or AI_OPENAI_FIRST_TOKEN_TIMEOUT be raised.`,
+    );
+  }
+
+  #idleFailure(): ChatFailure {
+    return this.#failure(
+      `${this.#provider} stopped in the middle of its answer and sent nothing for ${this.#limits.idleTimeoutMs} ms. The fault is the provider's or the network's; the request can be tried again, or AI_OPENAI_TIMEOUT be raised.`,
+    );
+  }
+
+  #failure(message: string): ChatFailure {
+    return new ChatFailure('timeout', message, true, { providerRequestId: this.providerRequestId });
+  }
+}

@@ -1,0 +1,134 @@
+import { APIConnectionError, APIError } from 'openai';
+import { ChatFailure, type ErrorCode } from '../../domain/chat-failure.ts';
+import { classifyError, isQuotable, isRetryable, type ProviderError } from './classify-error.ts';
+import { maskSecrets } from './mask-secrets.ts';
+import { plainCause } from './plain-cause.ts';
+import { parseRetryAfter } from './retry-after.ts';
+import { isObject, textOrNull } from './wire.ts';
+
+/** What a message needs to be of use to the person who reads it. */
+export interface ErrorContext {
+  /** Configured name of the provider. */
+  readonly provider: string;
+  readonly model: string;
+  /** Only to take it out of what the provider says. */
+  readonly apiKey: string;
+}
+
+/** Where an error body came with: all null inside a stream. */
+export interface ErrorEnvelope {
+  readonly httpStatus: number | null;
+  readonly headers: Headers | null;
+  readonly providerRequestId: string | null;
+}
+
+/** Whose fault it is and what to do, by code. */
+const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
+  invalid_request:
+    'The request asks for something the provider does not take; correct the named parameter and publish it with a new request id.',
+  invalid_credentials:
+    'The service is set up with a key, organization or project that the provider does not accept; correct AI_OPENAI_API_KEY, AI_OPENAI_ORGANIZATION or AI_OPENAI_PROJECT.',
+  permission_denied:
+    "The account may not do this (region, project or model access); change the account's permissions or use another model.",
+  quota_exceeded:
+    "The account's credit or spend limit is used up, waiting does not help; raise the limit or add credit in the provider's billing settings.",
+  rate_limited:
+    'The request is fine, the account sends too much at once; it can be tried again after a wait. If this keeps happening, raise the limit at the provider or lower MAX_IN_FLIGHT.',
+  context_length_exceeded:
+    'Messages, tools and the output limit together do not fit into the context of the model; shorten them, lower maxOutputTokens or use a model with a larger context.',
+  content_filtered: "The provider's content policy refused the request; its contents have to change.",
+  model_not_found:
+    'Either the account has no access to this model, or the model or AI_OPENAI_BASE_URL is misspelt.',
+  provider_unavailable: "The fault is the provider's or the network's; it can be tried again.",
+  provider_error: "The fault is the provider's.",
+  timeout: "The fault is the provider's; it can be tried again.",
+};
+
+/**
+ * Translates whatever a call threw before its answer began.
+ *
+ * @param now epoch milliseconds, for a retry-after that is a date
+ */
+export function mapError(error: unknown, context: ErrorContext, now: number): ChatFailure {
+  if (error instanceof ChatFailure) return error;
+  if (error instanceof APIError && error.status !== undefined) {
+    const envelope = {
+      httpStatus: error.status,
+      headers: error.headers ?? null,
+      providerRequestId: error.requestID ?? null,
+    };
+    return mapErrorBody(error.error, envelope, context, now);
+  }
+  if (error instanceof APIConnectionError) return mapConnectionError(error, context);
+  return new ChatFailure(
+    'internal',
+    `The call of ${context.provider} failed inside the service (${error instanceof Error ? error.name : typeof error}). This is a defect of the service, not of the request; report it with the cause in the log.`,
+    false,
+    { cause: plainCause(error, context.apiKey) },
+  );
+}
+
+/**
+ * Translates the provider's `error` member, from an HTTP error, a 200 or an event inside a stream. The result has
+ * no cause: the SDK's error would carry the provider's unmasked words into logs.
+ */
+export function mapErrorBody(
+  body: unknown,
+  envelope: ErrorEnvelope,
+  context: ErrorContext,
+  now: number,
+): ChatFailure {
+  const { httpStatus, headers } = envelope;
+  const error = readError(body, httpStatus, context);
+  const code = classifyError(error);
+  const status = httpStatus === null ? 'in the middle of the answer' : `HTTP ${httpStatus}`;
+  const named = [error.code ?? error.type, error.param === null ? null : `parameter ${error.param}`].filter(
+    Boolean,
+  );
+  const detail = [status, ...named].join(', ');
+  return new ChatFailure(
+    code,
+    `${context.provider} refused or failed the call of ${context.model} (${detail}). ${ADVICE[code] ?? ''}${quote(error, code, context)}`,
+    isRetryable(code, httpStatus, headers?.get('x-should-retry') ?? null),
+    {
+      param: error.param,
+      providerCode: error.code,
+      providerType: error.type,
+      providerRequestId: envelope.providerRequestId,
+      httpStatus,
+      retryAfterMs: headers === null ? null : parseRetryAfter(headers, now),
+    },
+  );
+}
+
+function readError(value: unknown, httpStatus: number | null, context: ErrorContext): ProviderError {
+  const members = isObject(value) ? value : { message: value };
+  return {
+    httpStatus,
+    code: shortText(members['code'], context),
+    type: shortText(members['type'], context),
+    param: shortText(members['param'], context),
+    message: textOrNull(members['message']) ?? '',
+  };
+}
+
+function shortText(value: unknown, context: ErrorContext): string | null {
+  if (typeof value === 'number') return String(value);
+  const text = textOrNull(value);
+  return text === null ? null : maskSecrets(text, context.apiKey).slice(0, 128);
+}
+
+function quote(error: ProviderError, code: ErrorCode, context: ErrorContext): string {
+  const words = isQuotable(error, code) ? maskSecrets(error.message, context.apiKey) : '';
+  return words === '' ? '' : ` ${context.provider} says: "${words}"`;
+}
+
+function mapConnectionError(error: APIConnectionError, context: ErrorContext): ChatFailure {
+  const cause = plainCause(error, context.apiKey);
+  return new ChatFailure(
+    'provider_unavailable',
+    `${context.provider} could not be reached or closed the connection before it answered (${cause?.code ?? 'no code'}). The request is fine and can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the network and the provider's status page.`,
+    true,
+    { cause },
+  );
+}

@@ -1,0 +1,111 @@
+import type { ContentPart, Message, ToolCall } from '../../contract/records.ts';
+
+export type WireMessage = Readonly<Record<string, unknown>>;
+
+/**
+ * Translates the conversation. Fields that the role does not have are left out, since the provider refuses them.
+ *
+ * @param legacyFunctions calls and results in the older functions form, whatever form the caller wrote them in
+ */
+export function mapMessages(messages: readonly Message[], legacyFunctions: boolean): WireMessage[] {
+  return messages.map((message, index) => {
+    switch (message.role) {
+      case 'assistant':
+        return mapAssistant(message, legacyFunctions);
+      case 'tool':
+        return legacyFunctions
+          ? mapFunctionResult(message, message.name ?? nameOfCall(messages, index))
+          : { role: 'tool', content: mapContent(message), tool_call_id: message.toolCallId };
+      case 'function':
+        return mapFunctionResult(message, message.name);
+      default:
+        return { role: message.role, content: mapContent(message), ...optional('name', message.name) };
+    }
+  });
+}
+
+/** Translates content parts; bytes become base64, with a data URL around them where the provider wants one. */
+export function mapPart(part: ContentPart): WireMessage {
+  return { type: part.type, ...payload(part), ...cacheBreakpoint(part) };
+}
+
+function payload(part: ContentPart): WireMessage {
+  switch (part.type) {
+    case 'image_url':
+      return {
+        image_url: { url: part.url ?? dataUrl(part), ...optional('detail', part.detail) },
+      };
+    case 'input_audio':
+      return { input_audio: { data: base64(part.data), format: part.format } };
+    case 'file':
+      return {
+        file: {
+          ...optional('file_id', part.fileId),
+          ...optional('filename', part.fileName),
+          ...optional('file_data', part.data === null ? null : dataUrl(part)),
+        },
+      };
+    case 'refusal':
+      return { refusal: part.text };
+    default:
+      return { text: part.text };
+  }
+}
+
+function mapAssistant(message: Message, legacyFunctions: boolean): WireMessage {
+  const calls = message.toolCalls;
+  const legacy = calls.find((call) => legacyFunctions || call.type === 'function_call');
+  const current = legacyFunctions ? [] : calls.filter((call) => call.type !== 'function_call');
+  return {
+    role: 'assistant',
+    content: mapContent(message),
+    ...optional('name', message.name),
+    ...optional('refusal', message.refusal),
+    ...optional('audio', message.audioId === null ? null : { id: message.audioId }),
+    ...optional('tool_calls', current.length === 0 ? null : current.map(mapToolCall)),
+    ...optional('function_call', legacy && { name: legacy.name, arguments: legacy.arguments }),
+  };
+}
+
+function mapToolCall(call: ToolCall): WireMessage {
+  return call.type === 'custom'
+    ? { id: call.id, type: 'custom', custom: { name: call.name, input: call.arguments } }
+    : { id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } };
+}
+
+function mapFunctionResult(message: Message, name: string | null): WireMessage {
+  return { role: 'function', name, content: mapContent(message) };
+}
+
+function nameOfCall(messages: readonly Message[], before: number): string | null {
+  const id = messages[before]?.toolCallId ?? null;
+  for (let index = before - 1; index >= 0; index -= 1) {
+    const call = messages[index]?.toolCalls.find((one) => one.id === id);
+    if (call !== undefined) return call.name;
+  }
+  return null;
+}
+
+function mapContent(message: Message): string | WireMessage[] | null {
+  if (message.content !== null) return message.content;
+  return message.parts.length === 0 ? null : message.parts.map(mapPart);
+}
+
+function cacheBreakpoint(part: ContentPart): WireMessage {
+  const breakpoint = part.cacheBreakpoint;
+  if (breakpoint === null) return {};
+  return { prompt_cache_breakpoint: { mode: breakpoint.mode, ...optional('ttl', breakpoint.ttl) } };
+}
+
+function dataUrl(part: ContentPart): string {
+  return `data:${part.mediaType ?? 'application/octet-stream'};base64,${base64(part.data)}`;
+}
+
+function base64(data: Uint8Array | null): string {
+  return data === null ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+}
+
+/** A member that is there only when it has a value. */
+export function optional(name: string, value: unknown): Readonly<Record<string, unknown>> {
+  return value === null || value === undefined ? {} : { [name]: value };
+}

@@ -1,0 +1,163 @@
+import type { AudioOutput, ChatRequest, Moderation, WebSearch } from '../../contract/records.ts';
+import type { ProviderCall } from '../../ports.ts';
+import { invalidRequest, parseJsonObject } from './invalid-request.ts';
+import { mapMessages, mapPart, optional } from './map-message.ts';
+import { mapResponseFormat, mapTools } from './map-tools.ts';
+
+export type WireBody = Readonly<Record<string, unknown>>;
+
+export interface MapRequestOptions {
+  /** Whether the server knows `include_obfuscation`; servers of others may refuse what they do not know. */
+  readonly includeObfuscationOption: boolean;
+}
+
+/** The provider's parameters that the contract has a field for, or that are ours alone to set. */
+const OWN_PARAMETERS: ReadonlySet<string> = new Set([
+  ...['model', 'messages', 'stream', 'stream_options', 'n', 'temperature', 'top_p', 'max_tokens'],
+  ...[
+    'max_completion_tokens',
+    'stop',
+    'seed',
+    'presence_penalty',
+    'frequency_penalty',
+    'logit_bias',
+    'logprobs',
+  ],
+  ...['top_logprobs', 'response_format', 'tools', 'tool_choice', 'parallel_tool_calls', 'functions'],
+  ...['function_call', 'reasoning_effort', 'verbosity', 'service_tier', 'modalities', 'audio', 'prediction'],
+  ...[
+    'prompt_cache_key',
+    'prompt_cache_options',
+    'prompt_cache_retention',
+    'safety_identifier',
+    'user',
+    'store',
+  ],
+  ...['metadata', 'moderation', 'web_search_options'],
+]);
+
+/**
+ * Translates a call into the body of a Chat Completions request. Null is not sent, so that the provider's defaults
+ * hold; nothing that is only ours (ids, tenant, user, labels, limits) leaves the house.
+ *
+ * @throws ChatFailure invalid_request, with the path, for what cannot be put into the provider's words
+ */
+export function mapRequest(call: ProviderCall, options: MapRequestOptions): WireBody {
+  const { request } = call;
+  return {
+    model: call.model.id,
+    messages: mapMessages(request.messages, request.legacyFunctions),
+    stream: true,
+    stream_options: {
+      include_usage: true,
+      ...(options.includeObfuscationOption ? { include_obfuscation: false } : {}),
+    },
+    ...mapSampling(call),
+    ...mapTools(request),
+    ...mapOutput(request),
+    ...mapCaching(request),
+    ...mapAccount(request),
+    ...mapExtra(request.extraJson),
+  };
+}
+
+function mapSampling({ request, model, temperature, maxOutputTokens }: ProviderCall): WireBody {
+  return {
+    ...optional('temperature', temperature),
+    ...optional(model.maxTokensParameter, maxOutputTokens),
+    ...optional('top_p', request.topP),
+    ...optional('stop', nonEmpty(request.stop)),
+    ...optional('seed', request.seed),
+    ...optional('presence_penalty', request.presencePenalty),
+    ...optional('frequency_penalty', request.frequencyPenalty),
+    ...optional('logit_bias', nonEmptyPairs(request.logitBias)),
+    ...optional('logprobs', request.logprobs),
+    ...optional('top_logprobs', request.topLogprobs),
+    ...optional('n', request.n),
+    ...optional('reasoning_effort', request.reasoningEffort),
+    ...optional('verbosity', request.verbosity),
+  };
+}
+
+function mapOutput(request: ChatRequest): WireBody {
+  const prediction = { type: 'content', content: request.prediction.map(mapPart) };
+  return {
+    ...optional('response_format', request.responseFormat && mapResponseFormat(request.responseFormat)),
+    ...optional('modalities', nonEmpty(request.modalities)),
+    ...optional('audio', request.audio && mapAudio(request.audio)),
+    ...optional('prediction', request.prediction.length === 0 ? null : prediction),
+    ...optional('moderation', request.moderation && mapModeration(request.moderation)),
+    ...optional('web_search_options', request.webSearch && mapWebSearch(request.webSearch)),
+  };
+}
+
+function mapCaching(request: ChatRequest): WireBody {
+  const cacheOptions = {
+    ...optional('mode', request.promptCacheMode),
+    ...optional('ttl', request.promptCacheTtl),
+  };
+  return {
+    ...optional('prompt_cache_key', request.promptCacheKey),
+    ...optional('prompt_cache_options', nonEmptyPairs(cacheOptions)),
+    ...optional('prompt_cache_retention', request.promptCacheRetention),
+  };
+}
+
+function mapAccount(request: ChatRequest): WireBody {
+  return {
+    ...optional('service_tier', request.serviceTier),
+    ...optional('safety_identifier', request.safetyIdentifier),
+    ...optional('user', request.providerUser),
+    ...optional('store', request.store),
+    ...optional('metadata', nonEmptyPairs(request.providerMetadata)),
+  };
+}
+
+function mapExtra(extraJson: string | null): WireBody {
+  const extra = parseJsonObject(extraJson, 'extraJson') ?? {};
+  for (const name of Object.keys(extra)) {
+    if (OWN_PARAMETERS.has(name)) {
+      throw invalidRequest(
+        `extraJson.${name}`,
+        'the request has a field of its own for it (or the service sets it)',
+      );
+    }
+  }
+  return extra;
+}
+
+function mapAudio(audio: AudioOutput): WireBody {
+  return {
+    format: audio.format,
+    ...optional('voice', audio.voice ?? (audio.voiceId && { id: audio.voiceId })),
+  };
+}
+
+function mapModeration(moderation: Moderation): WireBody {
+  const policy = {
+    ...optional('input', moderation.inputMode && { mode: moderation.inputMode }),
+    ...optional('output', moderation.outputMode && { mode: moderation.outputMode }),
+  };
+  return { model: moderation.model, ...optional('policy', nonEmptyPairs(policy)) };
+}
+
+function mapWebSearch(search: WebSearch): WireBody {
+  const approximate = nonEmptyPairs({
+    ...optional('city', search.city),
+    ...optional('country', search.country),
+    ...optional('region', search.region),
+    ...optional('timezone', search.timezone),
+  });
+  return {
+    ...optional('search_context_size', search.contextSize),
+    ...optional('user_location', approximate && { type: 'approximate', approximate }),
+  };
+}
+
+function nonEmpty<T>(list: readonly T[]): readonly T[] | null {
+  return list.length === 0 ? null : list;
+}
+
+function nonEmptyPairs<T extends object>(pairs: T): T | null {
+  return Object.keys(pairs).length === 0 ? null : pairs;
+}

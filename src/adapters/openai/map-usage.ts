@@ -1,0 +1,38 @@
+import type { Usage } from '../../contract/records.ts';
+import { isObject } from './wire.ts';
+
+/**
+ * Translates the provider's usage object. A detail that is absent or no token count stays null; a total that was
+ * not told is the sum.
+ *
+ * @returns null when neither input nor output tokens are told; confidence PARTIAL when one of them is missing
+ */
+export function mapUsage(usage: unknown): Usage | null {
+  if (!isObject(usage)) return null;
+  const input = tokens(usage['prompt_tokens']);
+  const output = tokens(usage['completion_tokens']);
+  if (input === null && output === null) return null;
+  const ofInput = isObject(usage['prompt_tokens_details']) ? usage['prompt_tokens_details'] : {};
+  const ofOutput = isObject(usage['completion_tokens_details']) ? usage['completion_tokens_details'] : {};
+  return {
+    inputTokens: input ?? 0,
+    outputTokens: output ?? 0,
+    totalTokens: tokens(usage['total_tokens']) ?? (input ?? 0) + (output ?? 0),
+    cachedInputTokens: tokens(ofInput['cached_tokens']),
+    cacheWriteTokens: tokens(ofInput['cache_write_tokens']),
+    inputTextTokens: tokens(ofInput['text_tokens']),
+    inputImageTokens: tokens(ofInput['image_tokens']),
+    inputAudioTokens: tokens(ofInput['audio_tokens']),
+    reasoningTokens: tokens(ofOutput['reasoning_tokens']),
+    outputTextTokens: tokens(ofOutput['text_tokens']),
+    outputAudioTokens: tokens(ofOutput['audio_tokens']),
+    acceptedPredictionTokens: tokens(ofOutput['accepted_prediction_tokens']),
+    rejectedPredictionTokens: tokens(ofOutput['rejected_prediction_tokens']),
+    confidence: input === null || output === null ? 'PARTIAL' : 'PROVIDER',
+    rawJson: JSON.stringify(usage),
+  };
+}
+
+function tokens(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+}

@@ -1,0 +1,116 @@
+import type { Readable } from 'node:stream';
+import OpenAI from 'openai';
+import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import type { ChatProvider, ProviderCall, ProviderEvents, ProviderStream } from '../../ports.ts';
+import { CallGuard } from './call-guard.ts';
+import { CompletionStream } from './completion-stream.ts';
+import { createHttpTransport, type HttpTransport, readText } from './http-transport.ts';
+import { type ErrorContext, mapError } from './map-error.ts';
+import { mapRequest } from './map-request.ts';
+import { StreamDecoder } from './stream-decoder.ts';
+
+export interface OpenAiProviderOptions {
+  readonly apiKey: string;
+  readonly organization?: string | null;
+  readonly project?: string | null;
+  /** E.g. https://api.openai.com/v1, or that of any server with the same API. */
+  readonly baseUrl: string;
+  /** What the provider bills, as the configuration names it; never the key. */
+  readonly account?: string | null;
+  /** Default openai. */
+  readonly name?: string;
+}
+
+export interface OpenAiProvider extends ChatProvider {
+  /** Closes all connections; calls under way fail. */
+  close(): Promise<void>;
+}
+
+/** The SDK's timer is out of the way at the longest time that a timer takes: 24 days. */
+const NO_TIMEOUT_MS = 2_147_483_647;
+
+/** Longest answer that is taken in one piece from a server that does not stream. */
+const MAX_WHOLE_ANSWER_BYTES = 33_554_432;
+
+/** A provider that speaks OpenAI's Chat Completions API. Each call is one HTTP request; nothing is repeated. */
+export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProvider {
+  const name = options.name ?? 'openai';
+  const transport = createHttpTransport();
+  const client = createClient(options, transport);
+  const isOpenAi = /(^|\.)api\.openai\.com$/.test(new URL(options.baseUrl).hostname);
+
+  /** 1. guard the call, 2. send it, 3. decode what comes back. */
+  async function stream(call: ProviderCall, signal: AbortSignal): Promise<ProviderStream> {
+    const context: ErrorContext = { provider: name, model: call.model.id, apiKey: options.apiKey };
+    const body = mapRequest(call, { includeObfuscationOption: isOpenAi });
+    const guard = new CallGuard(name, call, signal);
+    try {
+      const response = await client.chat.completions
+        // The provider owns the lists of roles, tiers and the like: texts of ours pass as they are, also newer ones.
+        .create(body as unknown as ChatCompletionCreateParamsStreaming, {
+          signal: guard.signal,
+          headers: { 'X-Client-Request-Id': headerText(call.clientRequestId) },
+        })
+        .asResponse();
+      guard.providerRequestId = response.headers.get('x-request-id');
+      const decoder = new StreamDecoder(context, guard.providerRequestId);
+      const answer = transport.bodyOf(response);
+      if (isStream(response)) return new CompletionStream(answer, decoder, guard);
+      return await readWhole(answer, response, decoder, guard);
+    } catch (error) {
+      guard.dispose();
+      guard.throwIfEnded();
+      throw mapError(error, context, Date.now());
+    }
+  }
+
+  return { name, account: options.account ?? null, stream, close: () => transport.close() };
+}
+
+function createClient(options: OpenAiProviderOptions, transport: HttpTransport): OpenAI {
+  return new OpenAI({
+    apiKey: options.apiKey,
+    // Null, not absent: what is absent the SDK takes from the environment, behind the configuration's back.
+    organization: options.organization ?? null,
+    project: options.project ?? null,
+    adminAPIKey: null,
+    webhookSecret: null,
+    baseURL: options.baseUrl,
+    // A repeated call is a second bill; retries belong to the ledger.
+    maxRetries: 0,
+    timeout: NO_TIMEOUT_MS,
+    // At debug level the SDK logs prompts.
+    logLevel: 'off',
+    fetch: transport.fetch,
+  });
+}
+
+/** Servers forget the content type of streams, but not that of JSON and HTML. */
+function isStream(response: Response): boolean {
+  return !/^(application\/json|text\/html)\b/i.test(response.headers.get('content-type') ?? '');
+}
+
+/** For servers that do not stream, or that tell an error with status 200. */
+async function readWhole(
+  body: Readable,
+  response: Response,
+  decoder: StreamDecoder,
+  guard: CallGuard,
+): Promise<ProviderStream> {
+  const text = await readText(body, MAX_WHOLE_ANSWER_BYTES).catch((error: unknown) => {
+    throw decoder.interrupted(error);
+  });
+  guard.dispose();
+  const events = decoder.whole(text, response);
+  if (decoder.failure !== null) throw decoder.failure;
+  return { served: decoder.served, [Symbol.asyncIterator]: () => once(events) };
+}
+
+async function* once(events: ProviderEvents | null): AsyncGenerator<ProviderEvents, void, void> {
+  if (events !== null) yield events;
+}
+
+/** A header's value is visible ASCII, at most 512 characters for this one. */
+function headerText(text: string): string {
+  return text.replace(/[^\x21-\x7e]/g, '_').slice(0, 512);
+}

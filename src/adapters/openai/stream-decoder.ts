@@ -1,0 +1,149 @@
+import type { Usage } from '../../contract/records.ts';
+import { ChatFailure } from '../../domain/chat-failure.ts';
+import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import type { ProviderEvents, ServedBy } from '../../ports.ts';
+import { mapChunk } from './map-chunk.ts';
+import { type ErrorContext, mapErrorBody } from './map-error.ts';
+import { mapUsage } from './map-usage.ts';
+import { plainCause } from './plain-cause.ts';
+import { SseReader } from './sse-reader.ts';
+import { isObject, textOrNull, type WireObject } from './wire.ts';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+const END_OF_STREAM = '[DONE]';
+
+/**
+ * Turns the bytes of one streamed answer into events and knows whether the answer is complete: it is when every
+ * choice that was seen has its finish reason. What was decoded before a failure is given out first; the failure waits
+ * in `failure`.
+ */
+export class StreamDecoder {
+  readonly served: Writable<ServedBy>;
+  /** `[DONE]` came: nothing more belongs to the answer. */
+  done = false;
+  /** Ends the answer after the events given out so far. */
+  failure: ChatFailure | null = null;
+  readonly #context: ErrorContext;
+  readonly #reader = new SseReader();
+  readonly #seen = new Set<number>();
+  readonly #finished = new Set<number>();
+  /** Where an error came with; null in a stream, whose status and headers say nothing about it. */
+  #response: Response | null = null;
+
+  constructor(context: ErrorContext, providerRequestId: string | null) {
+    this.#context = context;
+    this.served = {
+      responseId: null,
+      model: null,
+      serviceTier: null,
+      systemFingerprint: null,
+      providerRequestId,
+    };
+  }
+
+  /** @returns what one read brought; null when it brought nothing (part of an event, a comment) */
+  push(bytes: Uint8Array): ProviderEvents | null {
+    const payloads = this.#reader.push(bytes);
+    return payloads.length === 0 ? null : this.#decode(payloads);
+  }
+
+  /** The body ended cleanly: takes what no blank line ended, then judges whether the answer is complete. */
+  end(): ProviderEvents | null {
+    const payload = this.#reader.end();
+    const events = payload === null ? null : this.#decode([payload], true);
+    this.#judge();
+    return events;
+  }
+
+  /** Takes a whole, not streamed answer: a JSON body of a status 2xx. */
+  whole(body: string, response: Response): ProviderEvents | null {
+    this.#response = response;
+    const events = this.#decode([body]);
+    this.#judge();
+    return events;
+  }
+
+  /** For a body that broke off, whatever had come. */
+  interrupted(cause?: unknown): ChatFailure {
+    return new ChatFailure(
+      'stream_interrupted',
+      `The answer of ${this.#context.provider} broke off before it was complete. The fault is the provider's or the network's; the request can be tried again.`,
+      true,
+      { providerRequestId: this.served.providerRequestId, cause: plainCause(cause, this.#context.apiKey) },
+    );
+  }
+
+  #judge(): void {
+    const complete = this.#seen.size > 0 && this.#finished.size === this.#seen.size;
+    if (!complete) this.failure ??= this.interrupted();
+  }
+
+  /** @param mayBeCut the payload's end was not seen, so that broken JSON is a broken connection */
+  #decode(payloads: readonly string[], mayBeCut = false): ProviderEvents | null {
+    const deltas: CompletionDelta[] = [];
+    let rawUsage: unknown = null;
+    for (const payload of payloads) {
+      if (payload === END_OF_STREAM) {
+        this.done = true;
+        break;
+      }
+      if (payload === '') continue;
+      const chunk = parse(payload);
+      if (chunk === null) this.failure = mayBeCut ? this.interrupted() : this.#malformed();
+      else if (chunk['error'] !== undefined && chunk['error'] !== null)
+        this.failure = this.#told(chunk['error']);
+      if (chunk === null || this.failure !== null) break;
+      this.#note(chunk);
+      mapChunk(chunk, deltas);
+      rawUsage = chunk['usage'] ?? rawUsage;
+    }
+    this.#track(deltas);
+    if (this.done) this.#judge();
+    const usage: Usage | null = rawUsage === null ? null : mapUsage(rawUsage);
+    return deltas.length === 0 && usage === null ? null : { deltas, usage };
+  }
+
+  #note(chunk: WireObject): void {
+    const { served } = this;
+    served.responseId ??= textOrNull(chunk['id']);
+    served.model ??= textOrNull(chunk['model']);
+    served.serviceTier = textOrNull(chunk['service_tier']) ?? served.serviceTier;
+    served.systemFingerprint = textOrNull(chunk['system_fingerprint']) ?? served.systemFingerprint;
+  }
+
+  #track(deltas: readonly CompletionDelta[]): void {
+    for (const delta of deltas) {
+      this.#seen.add(delta.choiceIndex);
+      if (delta.finishReason !== null) this.#finished.add(delta.choiceIndex);
+    }
+  }
+
+  #told(error: unknown): ChatFailure {
+    const envelope = {
+      httpStatus: this.#response?.status ?? null,
+      headers: this.#response?.headers ?? null,
+      providerRequestId: this.served.providerRequestId,
+    };
+    return mapErrorBody(error, envelope, this.#context, Date.now());
+  }
+
+  /** Without the parser's error: it quotes the answer. */
+  #malformed(): ChatFailure {
+    return new ChatFailure(
+      'provider_error',
+      `${this.#context.provider} sent something that is no chunk of an answer (malformed JSON). The fault is the provider's or of something between; the request can be tried again. If it lasts, check that AI_OPENAI_BASE_URL speaks the Chat Completions API.`,
+      true,
+      { providerRequestId: this.served.providerRequestId },
+    );
+  }
+}
+
+function parse(payload: string): WireObject | null {
+  try {
+    const value: unknown = JSON.parse(payload);
+    return isObject(value) ? value : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { capabilities } from './stores.ts';
+
+/** A file of models or prices: its text, and a name to speak of it. */
+export interface CatalogFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A file that cannot be imported. Nothing of it was. */
+export class InvalidCatalogFile extends Error {
+  override readonly name = 'InvalidCatalogFile';
+  /** Every problem, each with its place, such as `[3].components.input: …`. */
+  readonly problems: readonly string[];
+
+  constructor(file: string, problems: readonly string[]) {
+    super(
+      `${file} cannot be imported, nothing of it was:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+    );
+    this.problems = problems;
+  }
+}
+
+// Finer prices could make amounts with more than 12 decimals, which cost events cannot hold.
+const amount = z
+  .string('must be decimal text in quotes, such as "2.5"')
+  .regex(
+    /^\d{1,9}(\.\d{1,6})?$/,
+    'must be decimal text with at most 9 digits before the point and 6 after it, such as "2.5"',
+  )
+  .transform(withoutPadding);
+
+const instant = z
+  .union(
+    [z.iso.date(), z.iso.datetime({ offset: true })],
+    'must be an ISO 8601 date or time, such as "2025-08-07" (UTC) or "2025-08-07T09:00:00Z"',
+  )
+  .transform((text) => Date.parse(text));
+
+const name = z.string('must be text').trim().min(1, 'must not be empty');
+
+const components = z.strictObject({
+  input: amount,
+  output: amount,
+  cachedInput: amount.exactOptional(),
+  cacheWrite: amount.exactOptional(),
+  inputAudio: amount.exactOptional(),
+  outputAudio: amount.exactOptional(),
+  inputImage: amount.exactOptional(),
+  reasoning: amount.exactOptional(),
+});
+
+const tiers = z
+  .array(z.strictObject({ aboveInputTokens: z.int('must be a whole number').positive(), components }))
+  .min(1, 'must have an entry, or be left out')
+  .refine(
+    (list) => new Set(list.map(({ aboveInputTokens }) => aboveInputTokens)).size === list.length,
+    'must not name the same aboveInputTokens twice',
+  )
+  .transform((list) => list.toSorted((one, other) => one.aboveInputTokens - other.aboveInputTokens))
+  .exactOptional();
+
+const price = z
+  .strictObject({
+    provider: name,
+    model: name,
+    currency: z.string().regex(/^[A-Z]{3}$/, 'must be an ISO 4217 code, such as "USD"'),
+    effectiveFrom: instant,
+    effectiveTo: instant.nullable().default(null),
+    components,
+    tiers,
+    serviceTiers: z.record(name, z.strictObject({ components, tiers })).exactOptional(),
+    source: name,
+  })
+  .refine(({ effectiveFrom, effectiveTo }) => effectiveTo === null || effectiveTo > effectiveFrom, {
+    path: ['effectiveTo'],
+    error: 'must be later than effectiveFrom, which is inclusive while it is exclusive',
+  });
+
+const tokenCount = z.int('must be a whole number').positive().nullable();
+
+const model = z.strictObject({
+  provider: name,
+  id: name,
+  contextWindow: tokenCount,
+  maxOutputTokens: tokenCount,
+  maxTokensParameter: z.enum(['max_completion_tokens', 'max_tokens']),
+  refusedParameters: z.array(name),
+  capabilities: z.array(z.enum(capabilities)),
+});
+
+/** Entries of a price file, decimals without padding, instants in epoch ms, tiers in rising order. */
+export type PriceEntry = z.output<typeof price>;
+/** Entries of a model file. */
+export type ModelEntry = z.output<typeof model>;
+
+/** @throws InvalidCatalogFile with every problem at once */
+export function readPriceFile(file: CatalogFile): PriceEntry[] {
+  return read(file, z.array(price, 'must be a list of prices'));
+}
+
+/** @throws InvalidCatalogFile with every problem at once */
+export function readModelFile(file: CatalogFile): ModelEntry[] {
+  const models = read(file, z.array(model, 'must be a list of models'));
+  const places = Map.groupBy(models.keys(), (index) => `${models[index]?.provider}/${models[index]?.id}`);
+  const repeated = [...places].filter(([, indexes]) => indexes.length > 1);
+  if (repeated.length === 0) return models;
+  throw new InvalidCatalogFile(
+    file.name,
+    repeated.map(
+      ([key, indexes]) =>
+        `${key} is listed ${indexes.length} times, at ${indexes.map((index) => `[${index}]`).join(', ')}`,
+    ),
+  );
+}
+
+function read<Entries>({ name: fileName, text }: CatalogFile, schema: z.ZodType<Entries>): Entries {
+  let content: unknown;
+  try {
+    content = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidCatalogFile(fileName, [`not JSON: ${(error as SyntaxError).message}`]);
+  }
+  const result = schema.safeParse(content);
+  if (result.success) return result.data;
+  throw new InvalidCatalogFile(
+    fileName,
+    result.error.issues.map(({ path, message }) => `${placeOf(path)}: ${message}`),
+  );
+}
+
+function placeOf(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return 'the file';
+  return path.map((key) => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('');
+}
+
+/** 2.50 and 2.5 are the same price. */
+function withoutPadding(text: string): string {
+  const [whole = '', fraction = ''] = text.split('.');
+  const digits = fraction.replace(/0+$/, '');
+  return whole.replace(/^0+(?=\d)/, '') + (digits === '' ? '' : `.${digits}`);
+}

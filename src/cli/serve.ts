@@ -1,0 +1,50 @@
+import type { Config } from '../config.ts';
+import { createLogger } from '../logger.ts';
+import { startService } from '../service.ts';
+import type { CommandLine } from './command-line.ts';
+
+/**
+ * Runs the service until it is told to stop or cannot go on.
+ *
+ * @returns 0 after a clean stop, 1 after a failure
+ */
+export async function serve(line: CommandLine, config: Config): Promise<number> {
+  const logger = createLogger({
+    level: config.logLevel,
+    base: { service: 'completion-bus', version: line.version },
+  });
+  const ended = Promise.withResolvers<number>();
+  const fail = (error: unknown, what: string) => {
+    logger.fatal({ err: error }, what);
+    ended.resolve(1);
+  };
+  // A bug must not leave a worker half alive: whoever supervises it starts it again.
+  line.onUncaught((error) => {
+    fail(error, 'unexpected error; ending');
+    line.exitNow(1);
+  });
+
+  const service = await startService({
+    config,
+    logger,
+    telemetry: line.telemetry,
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    onFatal: (error) => fail(error, 'the Kafka consumer has crashed and does not come back; ending'),
+  });
+  let signals = 0;
+  line.onSignal((signal) => {
+    signals += 1;
+    if (signals > 1) {
+      logger.warn({ signal }, 'second signal: stopping at once; what runs will be delivered again');
+      line.exitNow(1);
+      return;
+    }
+    logger.info({ signal }, 'stopping');
+    service.stop().then(
+      () => ended.resolve(0),
+      (error: unknown) => fail(error, 'the stop failed'),
+    );
+  });
+  logger.info({ port: service.httpPort, group: config.kafka.groupId }, 'ready to take requests');
+  return ended.promise;
+}

@@ -1,0 +1,224 @@
+import { z } from 'zod';
+import {
+  brokers,
+  decimalNumber,
+  duration,
+  flag,
+  oneOf,
+  requestTopics,
+  someOf,
+  text,
+  topicPrefix,
+  url,
+  wholeNumber,
+} from './values.ts';
+
+const ROLES = ['worker', 'catalog', 'ledger'] as const;
+export type Role = (typeof ROLES)[number];
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+const INT_32_MAX = 2_147_483_647;
+
+interface Description {
+  readonly description: string;
+  /** The unit of a bare number. */
+  readonly unit?: string;
+  /** Never printed; read from the file named by `<NAME>_FILE` too. */
+  readonly secret?: boolean;
+  /** Not secret, but long: read from the file named by `<NAME>_FILE` too. */
+  readonly fromFile?: boolean;
+  /** What holds while it is not set, where that is not nothing. */
+  readonly otherwise?: string;
+}
+
+/** Every environment variable of the service but the standard `OTEL_*`, which OpenTelemetry reads itself. */
+export const environment = z.object({
+  ROLES: set('worker,catalog,ledger', someOf(ROLES), {
+    description:
+      'What this process does: `worker` answers requests, `catalog` keeps models and prices up to date, `ledger` adds up spending.',
+  }),
+  LOG_LEVEL: set('info', oneOf(LOG_LEVELS), { description: 'The least severe level that is logged.' }),
+  HTTP_HOST: set('0.0.0.0', text, {
+    description: 'Address that `/livez`, `/readyz` and `/metrics` listen on.',
+  }),
+  HTTP_PORT: set('8080', wholeNumber(0, 65_535), { description: 'Their port; 0 takes a free one.' }),
+  DRAIN_TIMEOUT: set('30s', duration('s', '0s', '1h'), {
+    description: 'How long running requests may finish after SIGTERM.',
+    unit: 's',
+  }),
+
+  KAFKA_BROKERS: set('127.0.0.1:9092', brokers, { description: 'Brokers to connect to first.' }),
+  KAFKA_CLIENT_ID: set('completion-bus', text, {
+    description: 'Name of this client in the brokers’ logs and quotas.',
+  }),
+  KAFKA_GROUP_ID: set('completion-bus', text, {
+    description: 'Consumer group of the workers; also the beginning of their transactional ids.',
+  }),
+  KAFKA_SSL: set('false', flag, { description: 'Whether connections to the brokers use TLS.' }),
+  KAFKA_SSL_CA: optional(text, {
+    description: 'Certificate authority of the brokers (PEM).',
+    fromFile: true,
+    otherwise: 'the system’s',
+  }),
+  KAFKA_SSL_CERT: optional(text, { description: 'Client certificate (PEM).', fromFile: true }),
+  KAFKA_SSL_KEY: optional(text, { description: 'Key of the client certificate (PEM).', secret: true }),
+  KAFKA_SASL_MECHANISM: optional(oneOf(SASL_MECHANISMS), { description: 'How to log in to the brokers.' }),
+  KAFKA_SASL_USERNAME: optional(text, { description: 'User name of the login.' }),
+  KAFKA_SASL_PASSWORD: optional(text, { description: 'Password of the login.', secret: true }),
+  KAFKA_SESSION_TIMEOUT: set('30s', duration('s', '6s', '30m'), {
+    description: 'Silence after which the group gives a worker’s partitions to others.',
+    unit: 's',
+  }),
+  KAFKA_TRANSACTION_TIMEOUT: set('15s', duration('s', '2s', '15m'), {
+    description: 'Age at which the broker aborts a settle transaction.',
+    unit: 's',
+  }),
+  KAFKA_REQUEST_TIMEOUT: set('10s', duration('s', '1s', '15m'), {
+    description: 'Longest wait for a broker’s answer; below `KAFKA_TRANSACTION_TIMEOUT`.',
+    unit: 's',
+  }),
+
+  CHAT_TOPIC_PREFIX: set('chat', topicPrefix, { description: 'Beginning of all topic names.' }),
+  CHAT_REQUEST_TOPICS: optional(requestTopics, {
+    description:
+      'Topics that requests are read from. With `topic=tenant` the topic’s requests belong to that tenant.',
+    otherwise: '`<prefix>.requests`',
+  }),
+  CHAT_TOPIC_PARTITIONS: set('6', wholeNumber(1, 10_000), {
+    description: 'Partitions that `topics create` gives the request topics and those that mirror them.',
+  }),
+  CHAT_TOPIC_REPLICATION: set('1', wholeNumber(1, 100), {
+    description: 'Replicas that `topics create` gives every partition.',
+  }),
+  CHAT_REQUEST_TIMEOUT: set('10m', duration('s', '1s', '24h'), {
+    description: 'Longest time for one request, all its provider calls and waits together.',
+    unit: 's',
+  }),
+  SCHEMA_REGISTRY_URL: optional(url('http', 'https'), {
+    description:
+      'Confluent-compatible schema registry. Without one, records use Avro single-object encoding.',
+  }),
+  RECORD_MAX_BYTES: set('900000', wholeNumber(10_000, INT_32_MAX), {
+    description: 'Largest record that is read or written; below `max.message.bytes` of every topic.',
+    unit: 'bytes',
+  }),
+  MAX_IN_FLIGHT: set('2000', wholeNumber(1, 100_000), {
+    description:
+      'Requests that a worker holds at once, waiting ones included; at the limit it pauses partitions.',
+  }),
+  MAX_IN_FLIGHT_BYTES: set('268435456', wholeNumber(1_000_000, Number.MAX_SAFE_INTEGER), {
+    description: 'Size of those requests together; at the limit it pauses partitions.',
+    unit: 'bytes',
+  }),
+
+  MONGODB_URL: set('mongodb://127.0.0.1:27017/?replicaSet=rs0', url('mongodb', 'mongodb+srv'), {
+    description: 'Connection string of a replica set.',
+    secret: true,
+  }),
+  MONGODB_DATABASE: set('completion_bus', text, {
+    description: 'Database that the service keeps its collections in.',
+  }),
+  LEDGER_TTL: set('14d', duration('s', '1h', '3650d'), {
+    description:
+      'How long an answered request is remembered; longer than the request topic keeps its records.',
+    unit: 's',
+  }),
+  LEASE_MS: set('10000', duration('ms', '1s', '10m'), {
+    description: 'Silence in the database after which other workers take over a worker’s requests.',
+    unit: 'ms',
+  }),
+  CATALOG_REFRESH: set('60s', duration('s', '1s', '24h'), {
+    description: 'How often models and prices are read from the database again.',
+    unit: 's',
+  }),
+  PRICE_SOURCE: optional(text, {
+    description: 'File or https URL that prices are imported from.',
+    otherwise: 'the prices that ship with the service',
+  }),
+
+  AI_OPENAI_API_KEY: optional(text, {
+    description: 'API key; `serve` needs it for the role `worker`.',
+    secret: true,
+  }),
+  AI_OPENAI_ORGANIZATION: optional(text, {
+    description: 'Organization that is billed.',
+    otherwise: 'the key’s',
+  }),
+  AI_OPENAI_PROJECT: optional(text, { description: 'Project that is billed.', otherwise: 'the key’s' }),
+  AI_OPENAI_BASE_URL: set('https://api.openai.com/v1', url('http', 'https'), {
+    description: 'Beginning of the API’s addresses.',
+  }),
+  AI_OPENAI_TIMEOUT: set('30s', duration('s', '1s', '1h'), {
+    description: 'Longest silence between two pieces of an answer.',
+    unit: 's',
+  }),
+  AI_OPENAI_FIRST_TOKEN_TIMEOUT: set('120s', duration('s', '1s', '1h'), {
+    description: 'Longest wait for an answer’s first piece.',
+    unit: 's',
+  }),
+  AI_OPENAI_RETRY_ATTEMPTS: set('3', wholeNumber(0, 20), {
+    description: 'Further calls after a first one that failed in a way that may pass.',
+  }),
+  AI_OPENAI_RETRY_DELAY: set('1000', duration('ms', '0ms', '10m'), {
+    description:
+      'Wait before the first retry; it doubles with each further one, and a longer wish of the provider counts.',
+    unit: 'ms',
+  }),
+  AI_DEFAULT_MODEL: set('gpt-3.5-turbo', text, { description: 'Model of requests that name none.' }),
+  AI_DEFAULT_MAX_TOKENS: set('4000', wholeNumber(1, 10_000_000), {
+    description: 'Output limit of requests that set none, clamped to what model and prompt leave.',
+    unit: 'tokens',
+  }),
+  AI_DEFAULT_TEMPERATURE: set('0.7', decimalNumber(0, 2), {
+    description: 'Temperature of requests that set none; left out for models that refuse it.',
+  }),
+});
+
+export type VariableName = keyof typeof environment.shape;
+export type Values = z.infer<typeof environment>;
+
+export const VARIABLE_NAMES = Object.keys(environment.shape) as VariableName[];
+
+/** One row of the configuration's documentation. */
+export interface VariableDescription {
+  readonly name: VariableName;
+  readonly description: string;
+  /** The unit of a bare number; null where there is none. */
+  readonly unit: string | null;
+  /** As it would be written; null when nothing is the default. */
+  readonly default: string | null;
+  /** What holds without a value, in words, where there is no default to write. */
+  readonly otherwise: string | null;
+  readonly secret: boolean;
+  /** Whether `<NAME>_FILE` may name a file that holds the value. */
+  readonly fromFile: boolean;
+}
+
+/** Every variable with its description, unit and default, in the order of the documentation. */
+export function describeConfig(): VariableDescription[] {
+  return VARIABLE_NAMES.map(describeVariable);
+}
+
+/** What is known of one variable besides how it is read. */
+export function describeVariable(name: VariableName): VariableDescription {
+  const schema = environment.shape[name];
+  const { description, unit, secret, fromFile, otherwise } = schema.meta() as unknown as Description;
+  return {
+    name,
+    description,
+    unit: unit ?? null,
+    default: schema instanceof z.ZodPrefault ? String(schema.def.defaultValue) : null,
+    otherwise: otherwise ?? null,
+    secret: secret ?? false,
+    fromFile: secret ?? fromFile ?? false,
+  };
+}
+
+function set<Value extends z.ZodType<unknown, string>>(fallback: string, value: Value, meta: Description) {
+  return z.prefault(value, fallback as never).meta({ ...meta });
+}
+
+function optional<Value extends z.ZodType<unknown, string>>(value: Value, meta: Description) {
+  return z.optional(value).meta({ ...meta });
+}

@@ -1,0 +1,117 @@
+import { z } from 'zod';
+
+const MS_PER_UNIT = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const TOPIC_NAME = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
+const HOST_AND_PORT = /^(?:[^\s:,/@]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
+
+type DurationUnit = keyof typeof MS_PER_UNIT;
+
+/** A topic that requests are read from; its tenant when the topic's ACL proves one. */
+export interface RequestTopic {
+  readonly topic: string;
+  readonly tenantId: string | null;
+}
+
+/** Any text but the empty one. */
+export const text = z.string();
+
+export const flag = parsed('true or false', (given) => {
+  const value = given.toLowerCase();
+  return value === 'true' ? true : value === 'false' ? false : undefined;
+});
+
+export const brokers = parsed('host:port, several separated by commas, e.g. 127.0.0.1:9092', (given) =>
+  listOf(given, (item) => (HOST_AND_PORT.test(item) ? item : undefined)),
+);
+
+export const topicPrefix = parsed('letters, digits, dots, underscores and hyphens, at most 200', (given) =>
+  TOPIC_NAME.test(given) && given.length <= 200 ? given : undefined,
+);
+
+export const requestTopics = parsed(
+  'topic or topic=tenant, several separated by commas, each topic once, e.g. chat.requests,chat.requests.acme=acme',
+  (given) => {
+    const topics = listOf(given, requestTopic);
+    return topics && new Set(topics.map(({ topic }) => topic)).size === topics.length ? topics : undefined;
+  },
+);
+
+/** One of `choices`, in whatever case. */
+export function oneOf<const Choice extends string>(choices: readonly Choice[]) {
+  return parsed(`one of ${choices.join(', ')}`, (given) => find(choices, given));
+}
+
+/** A comma-separated list of `choices`, each at most once. */
+export function someOf<const Choice extends string>(choices: readonly Choice[]) {
+  return parsed(`one or more of ${choices.join(', ')}, separated by commas`, (given) => {
+    const items = listOf(given, (item) => find(choices, item));
+    return items && [...new Set(items)];
+  });
+}
+
+export function wholeNumber(minimum: number, maximum: number) {
+  return parsed(`a whole number from ${minimum} to ${maximum}`, (given) =>
+    /^\d+$/.test(given) ? within(Number(given), minimum, maximum) : undefined,
+  );
+}
+
+export function decimalNumber(minimum: number, maximum: number) {
+  return parsed(`a number from ${minimum} to ${maximum}`, (given) =>
+    /^\d+(\.\d+)?$/.test(given) ? within(Number(given), minimum, maximum) : undefined,
+  );
+}
+
+/** Milliseconds, from `30s`, `500ms`, `10m`, `2h`, `14d`, or a bare number of `bareUnit`. `minimum` and `maximum` are written the same way. */
+export function duration(bareUnit: DurationUnit, minimum: string, maximum: string) {
+  const read = (given: string) => milliseconds(given, bareUnit);
+  const lowest = read(minimum) ?? 0;
+  const highest = read(maximum) ?? Number.POSITIVE_INFINITY;
+  return parsed(
+    `a duration from ${minimum} to ${maximum}, such as 1500ms or 30s, or a bare number of ${bareUnit}`,
+    (given) => within(read(given), lowest, highest),
+  );
+}
+
+export function url(...schemes: string[]) {
+  const expected = `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
+  return parsed(expected, (given) =>
+    schemes.some((scheme) => given.startsWith(`${scheme}://`) && given.length > scheme.length + 3)
+      ? given.replace(/\/+$/, '')
+      : undefined,
+  );
+}
+
+/** A schema that reads text with `parse` and says `expected` when that returns undefined. */
+function parsed<Value>(expected: string, parse: (given: string) => Value | undefined) {
+  return z.string().transform((given, context): Value => {
+    const value = parse(given);
+    if (value !== undefined) return value;
+    context.addIssue({ code: 'custom', message: expected });
+    return z.NEVER;
+  });
+}
+
+function listOf<Value>(given: string, parse: (item: string) => Value | undefined): Value[] | undefined {
+  const items = given.split(',').map((item) => parse(item.trim()));
+  return items.every((item) => item !== undefined) ? items : undefined;
+}
+
+function find<Choice extends string>(choices: readonly Choice[], given: string): Choice | undefined {
+  return choices.find((choice) => choice.toLowerCase() === given.toLowerCase());
+}
+
+function within(value: number | undefined, minimum: number, maximum: number): number | undefined {
+  return value !== undefined && value >= minimum && value <= maximum ? value : undefined;
+}
+
+function milliseconds(given: string, bareUnit: DurationUnit): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(given);
+  if (!match) return undefined;
+  return Math.round(Number(match[1]) * MS_PER_UNIT[(match[2] as DurationUnit | undefined) ?? bareUnit]);
+}
+
+function requestTopic(item: string): RequestTopic | undefined {
+  const [topic = '', tenantId, ...rest] = item.split('=').map((part) => part.trim());
+  if (!TOPIC_NAME.test(topic) || tenantId === '' || rest.length > 0) return undefined;
+  return { topic, tenantId: tenantId ?? null };
+}

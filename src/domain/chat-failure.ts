@@ -1,0 +1,63 @@
+/** Every reason for which a request can end without a complete answer: the closed set of the contract. */
+export const errorCodes = [
+  'invalid_request',
+  'invalid_credentials',
+  'permission_denied',
+  'quota_exceeded',
+  'rate_limited',
+  'context_length_exceeded',
+  'content_filtered',
+  'model_not_found',
+  'provider_unavailable',
+  'provider_error',
+  'stream_interrupted',
+  'timeout',
+  'deadline_exceeded',
+  'budget_exceeded',
+  'cancelled',
+  'poison',
+  'internal',
+] as const;
+
+export type ErrorCode = (typeof errorCodes)[number];
+
+/** What a provider told about a failure, as far as it did. */
+export interface FailureDetails {
+  readonly param?: string | null;
+  readonly providerCode?: string | null;
+  readonly providerType?: string | null;
+  readonly providerRequestId?: string | null;
+  readonly httpStatus?: number | null;
+  readonly retryAfterMs?: number | null;
+  readonly cause?: unknown;
+}
+
+/**
+ * A failure with a code of the closed set. Policy reads `code` and `retryable`, never the message, and the
+ * message never contains a prompt, an answer or a secret.
+ */
+export class ChatFailure extends Error {
+  override readonly name: string = 'ChatFailure';
+  readonly code: ErrorCode;
+  /** Whether the same call can succeed when it is tried again. */
+  readonly retryable: boolean;
+  readonly param: string | null;
+  readonly providerCode: string | null;
+  readonly providerType: string | null;
+  readonly providerRequestId: string | null;
+  readonly httpStatus: number | null;
+  /** The provider's wish, in milliseconds. */
+  readonly retryAfterMs: number | null;
+
+  constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
+    super(message, { cause: details.cause });
+    this.code = code;
+    this.retryable = retryable;
+    this.param = details.param ?? null;
+    this.providerCode = details.providerCode ?? null;
+    this.providerType = details.providerType ?? null;
+    this.providerRequestId = details.providerRequestId ?? null;
+    this.httpStatus = details.httpStatus ?? null;
+    this.retryAfterMs = details.retryAfterMs ?? null;
+  }
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { startTelemetry } from './telemetry/start.ts';
+
+/** The package's description lies beside src/ and dist/. */
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+// Tracing has to be there before anything that is traced: everything else is imported afterwards.
+const telemetry = startTelemetry({
+  serviceName: 'completion-bus',
+  serviceVersion: version,
+  env: process.env,
+});
+const { runCommandLine } = await import('./cli/command-line.ts');
+
+process.exitCode = await runCommandLine({
+  args: process.argv.slice(2),
+  env: process.env,
+  version,
+  telemetry,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  readFile: (path) => readFileSync(path, 'utf8'),
+  onSignal: (listener) => {
+    process.on('SIGTERM', listener);
+    process.on('SIGINT', listener);
+  },
+  onUncaught: (listener) => {
+    process.on('uncaughtException', listener);
+    process.on('unhandledRejection', listener);
+  },
+  exitNow: (code) => process.exit(code),
+});
+await telemetry.shutdown();
+// kafkajs leaves timers behind that would keep the process alive for a while.
+process.exit();

@@ -1,0 +1,307 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { RecordCodec } from '../contract/codec.ts';
+import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
+import { ChatFailure } from '../domain/chat-failure.ts';
+import { estimateTextTokens } from '../domain/estimate-tokens.ts';
+import { CompletionFold } from '../domain/fold-completion.ts';
+import { retryDelayMs } from '../domain/retry-delay.ts';
+import { plainUsage } from '../domain/usage.ts';
+import type {
+  AttemptDisposition,
+  AttemptRow,
+  Clock,
+  OutboundRecord,
+  ProviderStream,
+  RequestIdentity,
+  RequestLedger,
+  ServedBy,
+} from '../ports.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { endChatSpan, injectContext, startChatSpan } from '../telemetry.ts';
+import type { ChunkPublisher, ChunkStream } from './chunk-publisher.ts';
+import { ClaimLost } from './claim-request.ts';
+import type { OutputOrigin, OutputRecords } from './output-records.ts';
+import type { CallPlan } from './plan-call.ts';
+import { eventId } from './request-identity.ts';
+
+export interface CallPolicy {
+  /** Calls after the first one. */
+  readonly retryAttempts: number;
+  readonly retryDelayMs: number;
+  readonly firstTokenTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** Whether a stream that broke after chunks were published is tried again. */
+  readonly restartOnBreak: boolean;
+}
+
+export interface CallerOptions {
+  readonly ledger: RequestLedger;
+  readonly chunks: ChunkPublisher;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly policy: CallPolicy;
+  readonly outputs: OutputRecords;
+  readonly wireCodec: RecordCodec;
+}
+
+/** A claimed request that is ready to be sent. */
+export interface CallToMake {
+  readonly identity: RequestIdentity;
+  readonly token: string;
+  readonly request: ChatRequest;
+  readonly plan: CallPlan;
+  /** The number of the first attempt, whose row is in the ledger already. */
+  readonly firstAttempt: number;
+  readonly startedAt: number;
+  /** The calls of this claim; filled here as they end, so that whoever aborts knows what was used. */
+  readonly attempts: AttemptRow[];
+  readonly origin: OutputOrigin;
+}
+
+/** What the last call brought. */
+export interface Answer {
+  readonly attempt: number;
+  readonly choices: Choice[];
+  readonly usage: Usage | null;
+  readonly served: ServedBy;
+  readonly chunkCount: number;
+  /** When every chunk of it is acknowledged. */
+  readonly chunksAcknowledged: Promise<void>;
+  /** From the call to its first piece; null when none came. */
+  readonly firstChunkMs: number | null;
+  /** Null when it is complete. */
+  readonly failure: ChatFailure | null;
+}
+
+/**
+ * Calls the provider until it has answered or there is no point in trying again. Every call is in the ledger before it
+ * is made, with its own span, and its chunks carry its own attempt number.
+ *
+ * @throws ClaimLost when another worker has taken over; the signal's reason when it fires and is not a `ChatFailure`
+ */
+export async function callProvider(
+  call: CallToMake,
+  options: CallerOptions,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { policy, ledger, clock } = options;
+  const { plan, attempts } = call;
+  for (let failed = 0; ; ) {
+    const attempt = call.firstAttempt + failed;
+    const startedAt = failed === 0 ? call.startedAt : clock.now();
+    if (failed > 0) {
+      const row = newAttempt(plan, attempt, startedAt);
+      if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
+    }
+    const answer = await makeOneCall(call, attempt, startedAt, options, signal);
+    if (answer.failure === null) return answer;
+    failed += 1;
+    const mayRestart = answer.chunkCount === 0 || (call.request.restartOnBreak ?? policy.restartOnBreak);
+    if (!answer.failure.retryable || failed > policy.retryAttempts || !mayRestart) return answer;
+    const delay = retryDelayMs(failed, policy.retryDelayMs, answer.failure.retryAfterMs, Math.random());
+    if (call.request.deadline !== null && clock.now() + delay >= call.request.deadline) return answer;
+    await answer.chunksAcknowledged;
+    await wait(delay, undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) {
+      if (signal.reason instanceof ChatFailure) return { ...answer, failure: signal.reason };
+      throw signal.reason;
+    }
+    markRetried(attempts);
+  }
+}
+
+/** The row of a call before it is made. */
+export function newAttempt(plan: CallPlan, attempt: number, startedAt: number): AttemptRow {
+  return {
+    attempt,
+    disposition: 'RUNNING',
+    provider: plan.provider.name,
+    account: plan.provider.account,
+    model: plan.model.id,
+    serviceTier: null,
+    providerRequestId: null,
+    providerResponseId: null,
+    startedAt,
+    usage: null,
+    estimatedInputTokens: plan.estimatedInputTokens,
+  };
+}
+
+function markRetried(attempts: AttemptRow[]): void {
+  const last = attempts.at(-1);
+  if (last?.disposition === 'FAILED') attempts[attempts.length - 1] = { ...last, disposition: 'RETRIED' };
+}
+
+const nobody: ServedBy = {
+  responseId: null,
+  model: null,
+  serviceTier: null,
+  systemFingerprint: null,
+  providerRequestId: null,
+};
+
+async function makeOneCall(
+  call: CallToMake,
+  attempt: number,
+  startedAt: number,
+  options: CallerOptions,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { request, plan, attempts } = call;
+  const { clock, metrics, policy } = options;
+  const began = clock.monotonic();
+  const span = startChatSpan(call.origin.trace, {
+    provider: plan.provider.name,
+    requestModel: plan.model.id,
+    attempt,
+    temperature: plan.temperature,
+    maxOutputTokens: plan.maxOutputTokens,
+    conversationId: request.conversationId,
+  });
+  options.chunks.announce(messageSent(call, attempt, startedAt, options));
+  const chunks = request.stream ? openChunks(call, attempt, options.chunks) : null;
+  const fold = new CompletionFold();
+  let stream: ProviderStream | null = null;
+  let told: Usage | null = null;
+  let firstChunkMs: number | null = null;
+  let thrown: unknown = null;
+  try {
+    stream = await plan.provider.stream(
+      {
+        clientRequestId: `${request.requestId}/${attempt}`,
+        request,
+        model: plan.model,
+        temperature: plan.temperature,
+        maxOutputTokens: plan.maxOutputTokens,
+        firstTokenTimeoutMs: policy.firstTokenTimeoutMs,
+        idleTimeoutMs: policy.idleTimeoutMs,
+      },
+      signal,
+    );
+    for await (const { deltas, usage } of stream) {
+      if (usage !== null) told = usage;
+      if (deltas.length === 0) continue;
+      firstChunkMs ??= clock.monotonic() - began;
+      for (const delta of deltas) fold.add(delta);
+      const full = chunks?.publish(deltas);
+      if (full !== undefined) await full;
+    }
+  } catch (error) {
+    thrown = error;
+  }
+
+  const failure = thrown === null ? null : asFailure(thrown);
+  const disposition = dispositionOf(failure, signal);
+  const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
+  const usage = told ?? estimateUsage(failure, stream, fold, plan);
+  attempts.push({
+    ...newAttempt(plan, attempt, startedAt),
+    disposition,
+    model: served.model ?? plan.model.id,
+    serviceTier: served.serviceTier,
+    providerRequestId: served.providerRequestId,
+    providerResponseId: served.responseId,
+    usage,
+  });
+  const labels = { provider: plan.provider.name, requestModel: plan.model.id, responseModel: served.model };
+  const choices = fold.result();
+  endChatSpan(span, {
+    disposition,
+    responseModel: served.model,
+    responseId: served.responseId,
+    finishReasons: choices.flatMap(({ finishReason }) => (finishReason === null ? [] : [finishReason])),
+    serviceTier: served.serviceTier,
+    systemFingerprint: served.systemFingerprint,
+    providerRequestId: served.providerRequestId,
+    timeToFirstChunkMs: firstChunkMs,
+    usage,
+    failure,
+  });
+  metrics.providerCall({
+    ...labels,
+    disposition,
+    durationMs: clock.monotonic() - began,
+    usage,
+    errorCode: failure?.code ?? null,
+  });
+  if (firstChunkMs !== null) metrics.firstChunk(labels, firstChunkMs);
+  // An attempt without any chunk needs no last one, unless it is the answer.
+  const published = chunks !== null && (failure === null || chunks.count > 0) ? chunks.finish() : null;
+  if (failure === null && thrown !== null) throw thrown;
+  return {
+    attempt,
+    choices,
+    usage,
+    served,
+    chunkCount: published?.chunkCount ?? 0,
+    chunksAcknowledged: published?.acknowledged ?? Promise.resolve(),
+    firstChunkMs,
+    failure,
+  };
+}
+
+function messageSent(
+  call: CallToMake,
+  attempt: number,
+  occurredAt: number,
+  options: CallerOptions,
+): OutboundRecord {
+  const { request, plan } = call;
+  const id = eventId(request.tenantId, request.requestId, 'MessageSent', attempt);
+  const value = options.wireCodec.encode('MessageSent', {
+    eventId: id,
+    requestId: request.requestId,
+    tenantId: request.tenantId,
+    conversationId: request.conversationId,
+    attempt,
+    provider: plan.provider.name,
+    model: plan.model.id,
+    requestedModel: plan.requestedModel,
+    messageCount: request.messages.length,
+    estimatedInputTokens: plan.estimatedInputTokens,
+    estimatedCost: plan.estimatedCost?.amount ?? null,
+    currency: plan.estimatedCost?.currency ?? null,
+    stream: request.stream,
+    labels: request.labels,
+    occurredAt,
+  });
+  return options.outputs.announced({ name: 'MessageSent', eventId: id, at: occurredAt, value }, call.origin);
+}
+
+function openChunks(call: CallToMake, attempt: number, publisher: ChunkPublisher): ChunkStream {
+  const headers = {};
+  injectContext(call.origin.trace, headers);
+  const { requestId, tenantId } = call.request;
+  return publisher.open({ requestId, tenantId, attempt, headers });
+}
+
+/** Null for what is no failure of the request: the service stops, or the partition went elsewhere. */
+function asFailure(thrown: unknown): ChatFailure | null {
+  return thrown instanceof ChatFailure ? thrown : null;
+}
+
+function dispositionOf(failure: ChatFailure | null, signal: AbortSignal): AttemptDisposition {
+  if (signal.aborted) return 'ABORTED';
+  return failure === null ? 'ACCEPTED' : 'FAILED';
+}
+
+/**
+ * What a call used when the provider did not tell: nothing when it was refused, else what was sent and what arrived,
+ * by their length.
+ */
+function estimateUsage(
+  failure: ChatFailure | null,
+  stream: ProviderStream | null,
+  fold: CompletionFold,
+  plan: CallPlan,
+): Usage | null {
+  if (stream === null && failure !== null && !mayHaveRun(failure)) return null;
+  const output = estimateTextTokens(fold.textBytes);
+  const broke = stream !== null && failure !== null;
+  return plainUsage(plan.estimatedInputTokens, output, broke ? 'PARTIAL' : 'ESTIMATED');
+}
+
+/** A call without any answer may still have been run by the provider, unless it was refused or never got there. */
+function mayHaveRun(failure: ChatFailure): boolean {
+  return failure.httpStatus === null && failure.code !== 'provider_unavailable';
+}

@@ -1,0 +1,287 @@
+import type { RecordCodec } from '../contract/codec.ts';
+import type { ChatChunk } from '../contract/records.ts';
+import type { CompletionDelta } from '../domain/completion-delta.ts';
+import { Deque } from '../domain/deque.ts';
+import type { Clock, OutboundRecord, RecordHeaders, RecordSink } from '../ports.ts';
+
+/** Bytes of one send: one record batch per partition must stay below the topic's max.message.bytes. */
+const SEND_MAX_BYTES = 600_000;
+/** A chunk that is longer than this takes no more text. */
+const MERGE_MAX_CHARACTERS = 64_000;
+/** What a chunk takes besides its text, roughly. */
+const CHUNK_OVERHEAD_BYTES = 120;
+
+export interface ChunkPublisherOptions {
+  readonly sink: RecordSink;
+  readonly codec: RecordCodec;
+  readonly topic: string;
+  readonly clock: Clock;
+  /** When more than this waits for the broker, writers are asked to wait: memory is bounded by slower reading, never by dropping. */
+  readonly maxBufferedBytes: number;
+  /** Called once per send with the number of chunks in it. */
+  readonly onPublished?: (chunks: number) => void;
+}
+
+/** Which attempt's chunks these are. */
+export interface ChunkStreamInfo {
+  readonly requestId: string;
+  readonly tenantId: string;
+  readonly attempt: number;
+  /** Go with the first chunk only. */
+  readonly headers: RecordHeaders;
+}
+
+/** A chunk that is not sent yet: deltas of one choice, merged. */
+type Draft = Omit<ChatChunk, 'requestId' | 'tenantId' | 'attempt' | 'sequence' | 'emittedAt'>;
+
+/**
+ * Sends chunks as soon as the producer is free. While a send is under way the deltas of an attempt merge into its next
+ * chunk, so that at low load every token is a record at once and at high load batches grow by themselves. Never reorders,
+ * never mixes attempts or choices; a chunk that was handed to the sink is never changed again.
+ */
+export class ChunkPublisher {
+  readonly options: ChunkPublisherOptions;
+  private readonly announcements = new Deque<OutboundRecord>();
+  private readonly dirty = new Deque<ChunkStream>();
+  private buffered = 0;
+  private sending = false;
+  private relieved: PromiseWithResolvers<void> | null = null;
+  private failure: { readonly error: unknown } | null = null;
+
+  constructor(options: ChunkPublisherOptions) {
+    this.options = options;
+  }
+
+  /** Bytes that wait for the broker, those under way included. */
+  get bufferedBytes(): number {
+    return this.buffered;
+  }
+
+  open(info: ChunkStreamInfo): ChunkStream {
+    return new ChunkStream(this, info);
+  }
+
+  /** Sends a record that belongs to no attempt's sequence, at least once, in order with what was announced before. */
+  announce(record: OutboundRecord): void {
+    this.announcements.push(record);
+    this.sendSoon();
+  }
+
+  /** A stream has something to send. */
+  enqueue(stream: ChunkStream): void {
+    this.dirty.push(stream);
+    this.sendSoon();
+  }
+
+  grew(bytes: number): Promise<void> | undefined {
+    this.buffered += bytes;
+    if (this.buffered <= this.options.maxBufferedBytes) return undefined;
+    this.relieved ??= Promise.withResolvers<void>();
+    return this.relieved.promise;
+  }
+
+  private sendSoon(): void {
+    if (!this.sending && this.failure === null) void this.sendAll();
+  }
+
+  private async sendAll(): Promise<void> {
+    this.sending = true;
+    try {
+      while (this.dirty.length > 0 || this.announcements.length > 0) {
+        const sent: SealedChunks[] = [];
+        const records: OutboundRecord[] = [];
+        for (
+          let record = this.announcements.shift();
+          record !== undefined;
+          record = this.announcements.shift()
+        ) {
+          records.push(record);
+        }
+        const announced = records.length;
+        let bytes = 0;
+        for (let stream = this.dirty.peek(); stream !== undefined; stream = this.dirty.peek()) {
+          if (bytes > 0 && bytes + stream.pendingBytes > SEND_MAX_BYTES) break;
+          this.dirty.shift();
+          bytes += stream.pendingBytes;
+          const sealed = stream.seal();
+          for (const record of sealed.records) records.push(record);
+          sent.push(sealed);
+        }
+        await this.options.sink.send(records);
+        this.options.onPublished?.(records.length - announced);
+        this.shrank(sent.reduce((sum, sealed) => sum + sealed.bytes, 0));
+        for (const sealed of sent) sealed.acknowledge();
+      }
+    } catch (error) {
+      // The sink repeats by itself for as long as the service runs; what it rejects with is the end of it.
+      this.failure = { error };
+      this.relieved?.resolve();
+    } finally {
+      this.sending = false;
+    }
+  }
+
+  private shrank(bytes: number): void {
+    this.buffered -= bytes;
+    if (this.relieved === null || this.buffered > this.options.maxBufferedBytes / 2) return;
+    this.relieved.resolve();
+    this.relieved = null;
+  }
+}
+
+interface SealedChunks {
+  readonly records: readonly OutboundRecord[];
+  readonly bytes: number;
+  acknowledge(): void;
+}
+
+/** The chunks of one attempt. */
+export class ChunkStream {
+  private readonly publisher: ChunkPublisher;
+  private readonly info: ChunkStreamInfo;
+  private readonly allAcknowledged = Promise.withResolvers<void>();
+  private drafts: Draft[] = [];
+  private waiting = false;
+  private finished = false;
+  private sequence = 0;
+  /** Bytes of the drafts, roughly. */
+  pendingBytes = 0;
+
+  constructor(publisher: ChunkPublisher, info: ChunkStreamInfo) {
+    this.publisher = publisher;
+    this.info = info;
+  }
+
+  /** How many chunks this attempt has so far. */
+  get count(): number {
+    return this.sequence + this.drafts.length;
+  }
+
+  /**
+   * Publishes what one read from the provider brought.
+   *
+   * @returns a promise to wait for before reading on, when the broker is behind
+   */
+  publish(deltas: readonly CompletionDelta[]): Promise<void> | undefined {
+    let bytes = 0;
+    for (const delta of deltas) bytes += this.append(delta);
+    if (bytes === 0) return undefined;
+    this.pendingBytes += bytes;
+    this.enqueue();
+    return this.publisher.grew(bytes);
+  }
+
+  /** No more chunks follow. Resolves when all are acknowledged; the number of chunks is known at once. */
+  finish(): { readonly chunkCount: number; readonly acknowledged: Promise<void> } {
+    if (!this.finished) {
+      this.finished = true;
+      const last = this.drafts.at(-1);
+      if (last !== undefined) {
+        last.last = true;
+      } else {
+        this.drafts.push({ ...emptyDraft(0), last: true });
+        this.pendingBytes += CHUNK_OVERHEAD_BYTES;
+        void this.publisher.grew(CHUNK_OVERHEAD_BYTES);
+        this.enqueue();
+      }
+    }
+    return { chunkCount: this.count, acknowledged: this.allAcknowledged.promise };
+  }
+
+  /** Turns what waits into records that never change again. For the publisher only. */
+  seal(): SealedChunks {
+    const { codec, topic, clock } = this.publisher.options;
+    const { requestId, tenantId, attempt, headers } = this.info;
+    const emittedAt = clock.now();
+    const records = this.drafts.map((draft) => {
+      const sequence = this.sequence;
+      this.sequence += 1;
+      const value = codec.encode('ChatChunk', {
+        requestId,
+        tenantId,
+        attempt,
+        sequence,
+        emittedAt,
+        ...draft,
+      });
+      return { topic, key: requestId, value, headers: sequence === 0 ? headers : {} };
+    });
+    const bytes = this.pendingBytes;
+    this.drafts = [];
+    this.pendingBytes = 0;
+    this.waiting = false;
+    const { finished } = this;
+    return { records, bytes, acknowledge: () => finished && this.allAcknowledged.resolve() };
+  }
+
+  private enqueue(): void {
+    if (this.waiting) return;
+    this.waiting = true;
+    this.publisher.enqueue(this);
+  }
+
+  /** @returns bytes that the drafts grew by, roughly */
+  private append(delta: CompletionDelta): number {
+    const last = this.drafts.at(-1);
+    if (last !== undefined && mergeable(last, delta)) {
+      last.content += delta.content;
+      last.finishReason = delta.finishReason;
+      return delta.content.length;
+    }
+    this.drafts.push({
+      choiceIndex: delta.choiceIndex,
+      content: delta.content,
+      role: delta.role,
+      refusal: delta.refusal,
+      toolCalls: [...delta.toolCalls],
+      audio: delta.audio,
+      annotationsJson: delta.annotationsJson,
+      logprobsJson: delta.logprobsJson,
+      finishReason: delta.finishReason,
+      last: false,
+    });
+    return CHUNK_OVERHEAD_BYTES + deltaCharacters(delta);
+  }
+}
+
+/** Text follows text of the same choice; whatever has a structure of its own starts a chunk. */
+function mergeable(draft: Draft, delta: CompletionDelta): boolean {
+  return (
+    draft.choiceIndex === delta.choiceIndex &&
+    draft.finishReason === null &&
+    draft.content.length < MERGE_MAX_CHARACTERS &&
+    draft.toolCalls.length === 0 &&
+    draft.refusal === null &&
+    draft.audio === null &&
+    draft.annotationsJson === null &&
+    draft.logprobsJson === null &&
+    delta.role === null &&
+    delta.refusal === null &&
+    delta.toolCalls.length === 0 &&
+    delta.audio === null &&
+    delta.annotationsJson === null &&
+    delta.logprobsJson === null
+  );
+}
+
+function deltaCharacters(delta: CompletionDelta): number {
+  let characters = delta.content.length + (delta.refusal?.length ?? 0) + (delta.audio?.data?.length ?? 0);
+  characters += (delta.logprobsJson?.length ?? 0) + (delta.annotationsJson?.length ?? 0);
+  for (const call of delta.toolCalls) characters += call.arguments.length + 32;
+  return characters;
+}
+
+function emptyDraft(choiceIndex: number): Draft {
+  return {
+    choiceIndex,
+    content: '',
+    role: null,
+    refusal: null,
+    toolCalls: [],
+    audio: null,
+    annotationsJson: null,
+    logprobsJson: null,
+    finishReason: null,
+    last: false,
+  };
+}

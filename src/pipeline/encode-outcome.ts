@@ -1,0 +1,116 @@
+import type { RecordCodec } from '../contract/codec.ts';
+import type { ChatResponse, CostCalculated, RecordName, ResponseGenerated } from '../contract/records.ts';
+import type { StoredOutcome } from '../ports.ts';
+
+/** The outcome of a request before it is bytes. */
+export interface RequestOutcome {
+  readonly response: ChatResponse;
+  readonly generated: ResponseGenerated;
+  readonly cost: CostCalculated | null;
+}
+
+/** One event as it goes out. */
+export interface EventValue {
+  readonly name: RecordName;
+  readonly eventId: string;
+  /** Event time, epoch ms. */
+  readonly at: number;
+  readonly value: Uint8Array;
+}
+
+/** What is left out of a response that is too large, in this order, and how. */
+const cuts: readonly { readonly name: string; cut(choice: ChatResponse['choices'][number]): void }[] = [
+  {
+    name: 'logprobs',
+    cut: (choice) => {
+      choice.logprobsJson = null;
+    },
+  },
+  {
+    name: 'audio',
+    cut: (choice) => {
+      if (choice.audio !== null) choice.audio.data = null;
+    },
+  },
+  {
+    name: 'content',
+    cut: (choice) => {
+      choice.content = null;
+    },
+  },
+];
+
+/**
+ * The outcome as records. A response above `maxBytes` loses its logprobs, then audio, then content, and says so in
+ * `omitted`; chunks have carried them.
+ *
+ * @returns null when it does not fit even so
+ */
+export function encodeOutcome(
+  outcome: RequestOutcome,
+  codec: RecordCodec,
+  maxBytes: number,
+): Omit<StoredOutcome, 'remembered'> | null {
+  const { response } = outcome;
+  let encoded = codec.encode('ChatResponse', response);
+  for (const { name, cut } of cuts) {
+    if (encoded.byteLength <= maxBytes) break;
+    for (const choice of response.choices) cut(choice);
+    response.omitted.push(name);
+    encoded = codec.encode('ChatResponse', response);
+  }
+  const responseGenerated = codec.encode('ResponseGenerated', outcome.generated);
+  const cost = outcome.cost === null ? null : codec.encode('CostCalculated', outcome.cost);
+  const largest = Math.max(encoded.byteLength, responseGenerated.byteLength, cost?.byteLength ?? 0);
+  return largest > maxBytes ? null : { response: encoded, responseGenerated, cost };
+}
+
+/** Reads an outcome from the ledger. */
+export function decodeOutcome(stored: StoredOutcome, ledgerCodec: RecordCodec): RequestOutcome {
+  return {
+    response: ledgerCodec.decode('ChatResponse', stored.response).record,
+    generated: ledgerCodec.decode('ResponseGenerated', stored.responseGenerated).record,
+    cost: stored.cost === null ? null : ledgerCodec.decode('CostCalculated', stored.cost).record,
+  };
+}
+
+/**
+ * The events of an outcome, in the framing of the wire.
+ *
+ * @param stored the same outcome as the ledger has it, whose bytes go out as they are when the framing is the same
+ */
+export function outcomeEvents(
+  outcome: RequestOutcome,
+  stored: Omit<StoredOutcome, 'remembered'>,
+  ledgerCodec: RecordCodec,
+  wireCodec: RecordCodec,
+): EventValue[] {
+  const same = ledgerCodec === wireCodec;
+  const { response, generated, cost } = outcome;
+  const events: EventValue[] = [
+    {
+      name: 'ChatResponse',
+      eventId: response.eventId,
+      at: response.createdAt,
+      value: same ? stored.response : wireCodec.encode('ChatResponse', response),
+    },
+    {
+      name: 'ResponseGenerated',
+      eventId: generated.eventId,
+      at: generated.occurredAt,
+      value: same ? stored.responseGenerated : wireCodec.encode('ResponseGenerated', generated),
+    },
+  ];
+  if (cost !== null && stored.cost !== null) {
+    const value = same ? stored.cost : wireCodec.encode('CostCalculated', cost);
+    events.push({ name: 'CostCalculated', eventId: cost.eventId, at: cost.occurredAt, value });
+  }
+  return events;
+}
+
+/** The answer to a publisher's repetition of a request: the response again, without chunks and without a bill. */
+export function replayEvents(outcome: RequestOutcome, wireCodec: RecordCodec): EventValue[] {
+  const response = { ...outcome.response, replayed: true, chunkCount: 0 };
+  const value = wireCodec.encode('ChatResponse', response);
+  return [{ name: 'ChatResponse', eventId: response.eventId, at: response.createdAt, value }];
+}

@@ -1,0 +1,163 @@
+import { ChatFailure } from '../domain/chat-failure.ts';
+import { deadlineExceeded, invalidRequest, poisoned, usedForAnother } from '../domain/refusals.ts';
+import type { AttemptRow, ChatProvider } from '../ports.ts';
+import { type CallerOptions, callProvider, newAttempt } from './call-provider.ts';
+import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
+import {
+  type Answered,
+  answerFromLedger,
+  type ConcludeOptions,
+  conclude,
+  type HandledRequest,
+  type OwnClaim,
+  refuse,
+} from './conclude-request.ts';
+import type { RequestToHandle } from './decode-request.ts';
+import { type CallDefaults, type CallPlan, planCall } from './plan-call.ts';
+import { requestBodyHash } from './request-identity.ts';
+import { limitTime } from './time-limit.ts';
+import { validateRequest } from './validate-request.ts';
+
+export interface HandlerOptions extends CallerOptions, ClaimingOptions, ConcludeOptions {
+  readonly providers: ReadonlyMap<string, ChatProvider>;
+  readonly defaults: CallDefaults;
+  /** How long a call and its retries may take in all. */
+  readonly requestTimeoutMs: number;
+}
+
+/**
+ * The way of a request from its record to its outcome. The outcome is in the ledger and its chunks are acknowledged when
+ * this resolves; nothing of it is visible yet but chunks and MessageSent.
+ *
+ * @throws the signal's reason when the service stops or the worker lost its lease: there is no outcome then, the claim is
+ *   released if it can be, and the record will be delivered again
+ */
+export async function handleRequest(
+  job: RequestToHandle,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<HandledRequest> {
+  const { request, problems } = job.accepted;
+
+  // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
+  const wrong = [...problems, ...validateRequest(request)];
+  if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
+
+  for (;;) {
+    // 2 Decide provider, model and limits; what this refuses may depend on the time, so it goes through the ledger.
+    const plan = tryPlan(job, options);
+
+    // 3 The ledger: this request is ours now, or has its outcome already, or is somebody else's until then.
+    const identity = { tenantId: request.tenantId, requestId: request.requestId };
+    const claim = await claimRequest(
+      {
+        identity,
+        bodyHash: requestBodyHash(request),
+        source: job.accepted.record,
+        draft: plan instanceof ChatFailure ? null : draftOf(plan),
+      },
+      options,
+      signal,
+    );
+    if (claim.kind === 'conflict') return refuse(job, options, usedForAnother(request.requestId));
+    if (claim.kind === 'done') return answerFromLedger(job, claim, options);
+
+    const attempts: AttemptRow[] = [];
+    try {
+      signal.throwIfAborted();
+
+      // 4 Call the provider; chunks leave while it answers.
+      const answered = await answer(job, claim, plan, attempts, options, signal);
+
+      // 5 Fold, price, and write the outcome to the ledger.
+      return await conclude(job, claim, plan, answered, attempts, options);
+    } catch (error) {
+      if (error instanceof ClaimLost) continue;
+      await options.ledger
+        .release(identity, claim.token, unsettled(claim, plan, attempts))
+        .catch(() => undefined);
+      throw error;
+    }
+  }
+}
+
+/**
+ * The calls of a claim that is given back. An answer that was not settled is not accepted: whoever handles the request
+ * next bills it as aborted. A call that was never made used nothing.
+ */
+function unsettled(
+  claim: OwnClaim,
+  plan: CallPlan | ChatFailure,
+  attempts: readonly AttemptRow[],
+): AttemptRow[] {
+  const notMade = attempts.length === 0 && claim.kind === 'claimed' && !(plan instanceof ChatFailure);
+  if (notMade) return [{ ...newAttempt(plan, claim.attempt, claim.startedAt), disposition: 'ABORTED' }];
+  return attempts.map((attempt) =>
+    attempt.disposition === 'ACCEPTED' ? { ...attempt, disposition: 'ABORTED' } : attempt,
+  );
+}
+
+function tryPlan({ accepted, givenUp }: RequestToHandle, options: HandlerOptions): CallPlan | ChatFailure {
+  if (givenUp !== null) return givenUp;
+  const { providers, catalog, defaults, clock } = options;
+  const now = clock.now();
+  if (accepted.request.deadline !== null && accepted.request.deadline <= now) return deadlineExceeded(false);
+  try {
+    return planCall(accepted.request, providers, catalog, defaults, now);
+  } catch (error) {
+    if (error instanceof ChatFailure) return error;
+    throw error;
+  }
+}
+
+function draftOf(plan: CallPlan) {
+  return {
+    provider: plan.provider.name,
+    account: plan.provider.account,
+    model: plan.model.id,
+    estimatedInputTokens: plan.estimatedInputTokens,
+  };
+}
+
+async function answer(
+  job: RequestToHandle,
+  claim: OwnClaim,
+  plan: CallPlan | ChatFailure,
+  attempts: AttemptRow[],
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<Answered> {
+  if (claim.kind === 'poisoned') return { answer: null, failure: poisoned(claim.deaths) };
+  if (plan instanceof ChatFailure) return { answer: null, failure: plan };
+  const { record, request, orderKey } = job.accepted;
+  const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, options.clock.now());
+  try {
+    const last = await callProvider(
+      {
+        origin: { record, orderKey, trace: job.trace },
+        identity: { tenantId: request.tenantId, requestId: request.requestId },
+        token: claim.token,
+        request,
+        plan,
+        firstAttempt: claim.attempt,
+        startedAt: claim.startedAt,
+        attempts,
+      },
+      options,
+      limit.signal,
+    );
+    // The broker may be away for long: a stop must not wait for it.
+    await Promise.race([last.chunksAcknowledged, rejectOnAbort(signal)]);
+    return { answer: last, failure: last.failure };
+  } finally {
+    limit.clear();
+  }
+}
+
+function rejectOnAbort(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
+  });
+}

@@ -1,0 +1,381 @@
+import { Deque } from '../domain/deque.ts';
+import {
+  decodeOffsetMap,
+  deltaCapacity,
+  encodeOffsetMap,
+  type OffsetSnapshot,
+  UnreadableOffsetMap,
+} from '../domain/offset-map.ts';
+import { OffsetTracker } from '../domain/offset-tracker.ts';
+import {
+  type Clock,
+  type CommittedPosition,
+  type FetchedRecords,
+  type InboundRecord,
+  type LaneProducer,
+  type LaneTransport,
+  type OutboundRecord,
+  RecordRefused,
+  type RequestSource,
+  type TopicPartition,
+} from '../ports.ts';
+import { backoff } from './backoff.ts';
+
+/*
+ * A lane settles the outcomes of one assigned input partition (DESIGN 3).
+ *
+ *            assigned                 position read
+ *   (new) ─────────────► opening ───────────────────► open ──┐ settle, settle, …
+ *                         │  ▲ ▲ coordinator away       │ ◄───┘
+ *                         │  └─┘ try again              │
+ *            not ours any │                             │ any error after begin: doubt
+ *            more         │  ◄──────────────────────────┘
+ *                         ▼
+ *                       closed ◄── close() from any state
+ *
+ *   halted: the log was cut below what is settled, or the map cannot be read. A person must look.
+ */
+export type LaneState = 'opening' | 'open' | 'closed' | 'halted';
+
+/** One finished request as it waits to be settled. */
+export interface FinishedRequest {
+  readonly offset: number;
+  readonly records: readonly OutboundRecord[];
+  /** When it was finished, by the monotonic clock. */
+  readonly finishedAt: number;
+  /** The broker refuses these records for good: offer others in their place when this offset is asked for again. */
+  refused(): void;
+}
+
+export interface LaneListener {
+  /** A record was accepted and waits for `finish`. Not called for offsets that the map knows as settled. */
+  accepted(record: InboundRecord): void;
+  /** Outcomes became visible. */
+  settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void;
+  /** The log has no records from `from` to `to` any more: transaction markers, or deleted before they were handled. */
+  gap(partition: TopicPartition, from: number, to: number): void;
+  /** Nothing more will be settled until a person has looked. */
+  halted(partition: TopicPartition, reason: string): void;
+  /** A transaction's outcome is unknown, or opening failed; the lane is about to try again. */
+  inDoubt(partition: TopicPartition, error: unknown): void;
+}
+
+export interface LaneOptions {
+  readonly partition: TopicPartition;
+  readonly source: RequestSource;
+  readonly transport: LaneTransport;
+  readonly listener: LaneListener;
+  readonly clock: Clock;
+  /** Bytes of one transaction's records per output topic: below the topics' max.message.bytes. */
+  readonly batchMaxBytes: number;
+}
+
+type PauseReason = 'opening' | 'saturated' | 'map full' | 'draining';
+
+export class Lane {
+  readonly partition: TopicPartition;
+  private readonly options: LaneOptions;
+  private readonly pauseReasons = new Set<PauseReason>();
+  private readonly queue = new Deque<FinishedRequest>();
+  private readonly stopping = new AbortController();
+  private laneState: LaneState = 'opening';
+  private tracker: OffsetTracker | null = null;
+  private producer: LaneProducer | null = null;
+  private memberId: string;
+  /** Counts openings, so that what was begun before a doubt or a close does nothing after it. */
+  private epoch = 0;
+  private settling = false;
+  /** The position moved without an outcome (a gap): worth a commit of its own. */
+  private moved = false;
+  private batchMaxRequests = Number.POSITIVE_INFINITY;
+  private soughtBackTo = -1;
+  /** Draining: what lies at or above this offset is left to others. */
+  private acceptBelow = Number.POSITIVE_INFINITY;
+
+  constructor(options: LaneOptions, memberId: string) {
+    this.options = options;
+    this.partition = options.partition;
+    this.memberId = memberId;
+  }
+
+  get state(): LaneState {
+    return this.laneState;
+  }
+
+  get isPaused(): boolean {
+    return this.pauseReasons.size > 0;
+  }
+
+  /** How many accepted requests are not settled. */
+  get unsettledCount(): number {
+    return this.tracker?.openCount ?? 0;
+  }
+
+  /** Begins to open: pauses the partition at once, the rest follows. */
+  start(): void {
+    this.pause('opening');
+    void this.open();
+  }
+
+  /** The group was joined again and this member still has the partition. */
+  reassigned(memberId: string): void {
+    this.memberId = memberId;
+    if (this.pauseReasons.size > 0) this.options.source.pause(this.partition);
+    if (this.laneState === 'open' && this.tracker !== null)
+      this.options.source.seek(this.partition, this.tracker.next);
+  }
+
+  /** Settles nothing more. What is queued stays in the ledger for whoever has the partition next. */
+  close(): void {
+    if (this.laneState === 'closed') return;
+    this.laneState = 'closed';
+    this.stopping.abort();
+    this.leaveEpoch();
+  }
+
+  /** Accepts nothing new; what was accepted is still settled, after a doubt too. */
+  drain(): void {
+    this.acceptBelow = this.tracker?.next ?? 0;
+    this.pause('draining');
+  }
+
+  /** Begins again from what is committed, as after a doubt. */
+  reopen(): void {
+    if (this.laneState !== 'open') return;
+    this.laneState = 'opening';
+    this.leaveEpoch();
+    this.start();
+  }
+
+  setSaturated(saturated: boolean): void {
+    if (saturated) this.pause('saturated');
+    else this.resume('saturated');
+  }
+
+  /**
+   * Takes over fetched records, in log order.
+   *
+   * @returns whether the position may move past them
+   */
+  accept(batch: FetchedRecords): boolean {
+    const tracker = this.tracker;
+    if (this.laneState !== 'open' || tracker === null) return false;
+    if (batch.highWatermark < tracker.watermark) {
+      this.halt(
+        `its log ends at offset ${batch.highWatermark}, but everything below ${tracker.watermark} was settled: the topic was cut or recreated; reset the group's offsets to go on`,
+      );
+      return false;
+    }
+    for (const record of batch.records) {
+      if (record.offset < tracker.next) continue;
+      if (record.offset > tracker.next && !this.acceptGap(tracker, batch, record.offset)) return true;
+      if (record.offset >= this.acceptBelow || !tracker.hasRoomFor(record.offset)) {
+        this.pause(record.offset >= this.acceptBelow ? 'draining' : 'map full');
+        this.options.source.seek(this.partition, tracker.next);
+        return true;
+      }
+      if (tracker.wasSettledBefore(record.offset)) {
+        tracker.skipTo(record.offset + 1);
+        this.moved = true;
+        continue;
+      }
+      tracker.accept(record.offset);
+      this.options.listener.accepted(record);
+    }
+    this.settleSoon();
+    return true;
+  }
+
+  /** Queues an outcome. Ignored when the lane does not wait for it (lost meanwhile, or settled before a doubt). */
+  finish(request: FinishedRequest): void {
+    if (this.laneState !== 'open' || !this.tracker?.isOpen(request.offset)) return;
+    this.queue.push(request);
+    this.settleSoon();
+  }
+
+  /** Step 2 of the protocol: repeated until it succeeds or the partition is not ours any more. */
+  private async open(): Promise<void> {
+    this.epoch += 1;
+    const epoch = this.epoch;
+    const { transport, source, listener } = this.options;
+    for (let tries = 0; epoch === this.epoch; tries += 1) {
+      let producer: LaneProducer | null = null;
+      try {
+        if (!(await transport.holds(this.memberId, this.partition))) {
+          if (epoch === this.epoch) this.close();
+          return;
+        }
+        producer = await transport.fence(this.partition);
+        const position = await transport.committedPosition(this.partition);
+        const start = this.startFrom(position);
+        if (epoch !== this.epoch) break;
+        this.begin(start, producer);
+        producer = null;
+        source.seek(this.partition, start.watermark);
+        this.resume('opening');
+        return;
+      } catch (error) {
+        if (error instanceof UnreadableOffsetMap) {
+          if (epoch === this.epoch) this.halt(error.message);
+          return;
+        }
+        if (epoch === this.epoch) listener.inDoubt(this.partition, error);
+      } finally {
+        // Whatever was fenced and not taken into use must not keep its connection.
+        await producer?.close();
+      }
+      await backoff(tries, this.stopping.signal);
+    }
+  }
+
+  private startFrom(position: CommittedPosition): OffsetSnapshot {
+    const { offset, metadata, logStart, logEnd } = position;
+    if (offset === null) return { watermark: logStart, unsettled: [], next: logStart };
+    if (offset > logEnd) {
+      throw new UnreadableOffsetMap(
+        `its log ends at offset ${logEnd}, but everything below ${offset} was settled: the topic was cut or recreated; reset the group's offsets to go on`,
+      );
+    }
+    return (
+      decodeOffsetMap(metadata, this.options.transport.clusterId, offset) ?? {
+        watermark: offset,
+        unsettled: [],
+        next: offset,
+      }
+    );
+  }
+
+  private begin(start: OffsetSnapshot, producer: LaneProducer): void {
+    this.tracker = new OffsetTracker(start, deltaCapacity(this.options.transport.clusterId));
+    this.producer = producer;
+    this.queue.clear();
+    this.moved = false;
+    this.soughtBackTo = -1;
+    this.laneState = 'open';
+    this.resume('map full');
+    if (start.watermark < this.acceptBelow) this.resume('draining');
+  }
+
+  /**
+   * Records before `offset` are missing from what was fetched. Asked for exactly and still not there, they are
+   * transaction markers or deleted; otherwise the position had run ahead and is set back once.
+   */
+  private acceptGap(tracker: OffsetTracker, batch: FetchedRecords, offset: number): boolean {
+    const from = tracker.next;
+    if (batch.fetchedOffset > from && this.soughtBackTo !== from) {
+      this.soughtBackTo = from;
+      this.options.source.seek(this.partition, from);
+      return false;
+    }
+    if (batch.fetchedOffset > from) this.options.listener.gap(this.partition, from, offset - 1);
+    tracker.skipTo(offset);
+    this.moved = true;
+    return true;
+  }
+
+  private settleSoon(): void {
+    if (this.settling || this.laneState !== 'open') return;
+    if (this.queue.length === 0 && !this.moved) return;
+    void this.settleAll();
+  }
+
+  /** Step 5 of the protocol: while there is something finished, everything finished goes into the next transaction. */
+  private async settleAll(): Promise<void> {
+    const { tracker, producer, epoch } = this;
+    if (tracker === null || producer === null) return;
+    const { clock, listener, transport } = this.options;
+    this.settling = true;
+    let batch: FinishedRequest[] = [];
+    try {
+      while (epoch === this.epoch && (this.queue.length > 0 || this.moved)) {
+        batch = this.takeBatch();
+        this.moved = false;
+        const snapshot = tracker.snapshotAfter(new Set(batch.map((request) => request.offset)));
+        const began = clock.monotonic();
+        await producer.settle({
+          offset: snapshot.watermark,
+          metadata: encodeOffsetMap(transport.clusterId, snapshot),
+          records: batch.flatMap((request) => request.records),
+        });
+        tracker.settled(batch.map((request) => request.offset));
+        this.batchMaxRequests = Number.POSITIVE_INFINITY;
+        listener.settled(this.partition, batch, clock.monotonic() - began);
+        if (epoch === this.epoch) this.resume('map full');
+      }
+    } catch (error) {
+      if (epoch === this.epoch) this.doubt(error, batch);
+    } finally {
+      this.settling = false;
+    }
+    // What finished between the last look at the queue and here would else wait for the next one.
+    this.settleSoon();
+  }
+
+  /** Takes from the queue up to the byte cap of every output topic, at least one. */
+  private takeBatch(): FinishedRequest[] {
+    const batch: FinishedRequest[] = [];
+    const bytesByTopic = new Map<string, number>();
+    for (let head = this.queue.peek(); head !== undefined; head = this.queue.peek()) {
+      if (batch.length >= this.batchMaxRequests) break;
+      if (batch.length > 0 && this.exceedsCap(head, bytesByTopic)) break;
+      for (const record of head.records) {
+        bytesByTopic.set(record.topic, (bytesByTopic.get(record.topic) ?? 0) + recordBytes(record));
+      }
+      batch.push(head);
+      this.queue.shift();
+    }
+    return batch;
+  }
+
+  private exceedsCap(request: FinishedRequest, bytesByTopic: ReadonlyMap<string, number>): boolean {
+    return request.records.some(
+      (record) => (bytesByTopic.get(record.topic) ?? 0) + recordBytes(record) > this.options.batchMaxBytes,
+    );
+  }
+
+  /** Step 6: nothing is known of the last transaction, so ask what is committed and send only the rest. */
+  private doubt(error: unknown, batch: readonly FinishedRequest[]): void {
+    if (error instanceof RecordRefused) {
+      if (batch.length === 1) batch[0]?.refused();
+      this.batchMaxRequests = Math.max(1, Math.floor(batch.length / 2));
+    }
+    this.options.listener.inDoubt(this.partition, error);
+    this.reopen();
+  }
+
+  private halt(reason: string): void {
+    this.laneState = 'halted';
+    this.leaveEpoch();
+    this.pause('opening');
+    this.options.listener.halted(this.partition, reason);
+  }
+
+  private leaveEpoch(): void {
+    this.epoch += 1;
+    this.queue.clear();
+    this.tracker = null;
+    const producer = this.producer;
+    this.producer = null;
+    void producer?.close();
+  }
+
+  private pause(reason: PauseReason): void {
+    this.pauseReasons.add(reason);
+    this.options.source.pause(this.partition);
+  }
+
+  private resume(reason: PauseReason): void {
+    if (!this.pauseReasons.delete(reason) || this.pauseReasons.size > 0) return;
+    this.options.source.resume(this.partition);
+  }
+}
+
+/** What a record takes in a batch, headers included. */
+function recordBytes(record: OutboundRecord): number {
+  let bytes = 64 + (record.value?.byteLength ?? 0) + (record.key?.length ?? 0);
+  for (const name in record.headers) {
+    const value = record.headers[name];
+    bytes += name.length + 8 + (Array.isArray(value) ? value.join().length : (value?.length ?? 0));
+  }
+  return bytes;
+}

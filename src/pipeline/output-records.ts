@@ -1,0 +1,89 @@
+import type { Context } from '@opentelemetry/api';
+import type { RecordName } from '../contract/records.ts';
+import type { TopicNames, TopicRole } from '../contract/topics.ts';
+import type { InboundRecord, OutboundRecord, RecordHeaders } from '../ports.ts';
+import { injectContext } from '../telemetry.ts';
+import type { EventValue } from './encode-outcome.ts';
+
+const topicOf: Readonly<Partial<Record<RecordName, TopicRole>>> = {
+  ChatResponse: 'responses',
+  ResponseGenerated: 'responseGenerated',
+  CostCalculated: 'costs',
+  MessageSent: 'messageSent',
+};
+
+/** Which record an output answers. */
+export interface OutputOrigin {
+  readonly record: InboundRecord;
+  /** The key where the record has none: what it is ordered by. */
+  readonly orderKey: string;
+  readonly trace: Context;
+}
+
+/** Turns events into Kafka records: topic, key, partition and CloudEvents headers. */
+export class OutputRecords {
+  readonly topics: TopicNames;
+  private readonly eventSource: string;
+
+  constructor(topics: TopicNames, groupId: string) {
+    this.topics = topics;
+    this.eventSource = `/completion-bus/${encodeURIComponent(groupId)}`;
+  }
+
+  /**
+   * The record of an event that is settled with its input. It goes to the partition with the input's number, so that a
+   * stalled transaction hides nobody else's records.
+   */
+  settled(event: EventValue, origin: OutputOrigin): OutboundRecord {
+    return { ...this.announced(event, origin), partition: origin.record.partition };
+  }
+
+  /** The record of an event outside any transaction. */
+  announced(event: EventValue, { record, orderKey, trace }: OutputOrigin): OutboundRecord {
+    const role = topicOf[event.name];
+    if (role === undefined) throw new TypeError(`${event.name} is not published by the pipeline`);
+    return {
+      topic: this.topics[role],
+      key: record.key ?? orderKey,
+      value: event.value,
+      headers: this.eventHeaders(event, trace),
+    };
+  }
+
+  /** The dead letter of a record: its bytes and headers as they were, and why. */
+  dead(record: InboundRecord, reason: { readonly code: string; readonly message: string }): OutboundRecord {
+    return {
+      topic: this.topics.dead,
+      partition: record.partition,
+      key: record.key,
+      value: record.value,
+      headers: {
+        ...record.headers,
+        'dead-code': reason.code,
+        'dead-message': reason.message,
+        'dead-topic': record.topic,
+        'dead-partition': String(record.partition),
+        'dead-offset': String(record.offset),
+      },
+    };
+  }
+
+  /** What is left of a dead letter that is too large for its topic: everything but the value. */
+  deadWithoutValue(letter: OutboundRecord): OutboundRecord {
+    return { ...letter, value: null, headers: { ...letter.headers, 'dead-value-omitted': 'too large' } };
+  }
+
+  /** CloudEvents 1.0, Kafka protocol binding, binary mode. */
+  private eventHeaders(event: EventValue, trace: Context): RecordHeaders {
+    const headers: RecordHeaders = {
+      ce_specversion: '1.0',
+      ce_id: event.eventId,
+      ce_source: this.eventSource,
+      ce_type: `completionbus.v1.${event.name}`,
+      ce_time: new Date(event.at).toISOString(),
+      'content-type': 'application/avro',
+    };
+    injectContext(trace, headers);
+    return headers;
+  }
+}

@@ -1,0 +1,396 @@
+import type { Span } from '@opentelemetry/api';
+import type { UndecodableRecord } from '../contract/undecodable-record.ts';
+import { internalFailure } from '../domain/refusals.ts';
+import type { Logger } from '../logger.ts';
+import type {
+  FetchedRecords,
+  InboundRecord,
+  LaneTransport,
+  OutboundRecord,
+  RequestSource,
+  RequestSourceListener,
+  TopicPartition,
+} from '../ports.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { extractContext, recordFailure, startProcessSpan, startPublishSpan, withSpan } from '../telemetry.ts';
+import { backoff } from './backoff.ts';
+import type { HandledRequest } from './conclude-request.ts';
+import { type AcceptedRequest, asUndecodable, type DecodeOptions, decodeRequest } from './decode-request.ts';
+import { type HandlerOptions, handleRequest } from './handle-request.ts';
+import { type FinishedRequest, Lane, type LaneListener, type LaneState } from './lane.ts';
+import { Scheduler } from './scheduler.ts';
+
+export interface PipelineOptions {
+  readonly source: RequestSource;
+  readonly transport: LaneTransport;
+  readonly decode: DecodeOptions;
+  readonly handler: HandlerOptions;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly groupId: string;
+  /** Requests that are handled at a time. */
+  readonly maxInFlight: number;
+  /** Bytes of accepted requests. */
+  readonly maxInFlightBytes: number;
+  /** Bytes of one transaction's records per output topic. */
+  readonly batchMaxBytes: number;
+  /** The consumer is dead: the process must end. */
+  onCrash(error: Error): void;
+}
+
+/** Why running requests were ended without an outcome: they will be delivered again. */
+export class HandlingStopped extends Error {
+  override readonly name = 'HandlingStopped';
+}
+
+/** How often a request is tried when the service itself fails on it, before it gets a failure as its outcome. */
+const TRIES_BEFORE_GIVING_UP = 3;
+
+/** A record from its acceptance until its outcome is visible. */
+interface Entry {
+  readonly id: string;
+  readonly record: InboundRecord;
+  readonly bytes: number;
+  readonly stopping: AbortController;
+  accepted: AcceptedRequest | null;
+  handled: HandledRequest | null;
+  finished: FinishedRequest | null;
+  span: Span | null;
+  publishSpan: Span | null;
+}
+
+/**
+ * The way of every request: fetched records go through here, in the order of the steps below. It owns what runs; the
+ * lanes own what is settled.
+ */
+export class Pipeline implements RequestSourceListener, LaneListener {
+  private readonly options: PipelineOptions;
+  private readonly scheduler: Scheduler;
+  private readonly lanes = new Map<string, Lane>();
+  /** Everything accepted and not settled, by place: a record that comes again finds its work here. */
+  private readonly entries = new Map<string, Entry>();
+  private readonly acceptLimit: number;
+  private assignedOnce = false;
+  private bytes = 0;
+  private saturated = false;
+  private draining = false;
+  private empty: PromiseWithResolvers<void> | null = null;
+
+  constructor(options: PipelineOptions) {
+    this.options = options;
+    this.scheduler = new Scheduler(options.maxInFlight);
+    // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
+    this.acceptLimit = options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2));
+  }
+
+  /** Whether the group has given this member an assignment, be it an empty one. */
+  get wasAssigned(): boolean {
+    return this.assignedOnce;
+  }
+
+  get inFlight(): number {
+    return this.entries.size;
+  }
+
+  get inFlightBytes(): number {
+    return this.bytes;
+  }
+
+  get pausedPartitions(): number {
+    return [...this.lanes.values()].filter((lane) => lane.isPaused).length;
+  }
+
+  laneStates(): Record<LaneState, number> {
+    const counts: Record<LaneState, number> = { opening: 0, open: 0, closed: 0, halted: 0 };
+    for (const lane of this.lanes.values()) counts[lane.state] += 1;
+    return counts;
+  }
+
+  /* ---------- 1 Intake: partitions come and go, records are fetched ---------- */
+
+  assigned(memberId: string, partitions: readonly TopicPartition[]): void {
+    this.assignedOnce = true;
+    const assigned = new Map(partitions.map((partition) => [laneKey(partition), partition]));
+    for (const [key, lane] of this.lanes) {
+      if (assigned.has(key)) continue;
+      lane.close();
+      this.lanes.delete(key);
+      this.dropWaiting(lane.partition);
+    }
+    for (const [key, partition] of assigned) {
+      const lane = this.lanes.get(key);
+      if (lane !== undefined && (lane.state === 'open' || lane.state === 'opening'))
+        lane.reassigned(memberId);
+      else this.openLane(key, partition, memberId);
+    }
+    this.options.logger.info({ partitions: partitions.length }, 'partitions assigned');
+  }
+
+  fetched(batch: FetchedRecords): boolean {
+    return this.lanes.get(laneKey(batch))?.accept(batch) ?? false;
+  }
+
+  crashed(error: Error): void {
+    this.closeLanes();
+    this.options.onCrash(error);
+  }
+
+  private openLane(key: string, partition: TopicPartition, memberId: string): void {
+    const { source, transport, handler, batchMaxBytes } = this.options;
+    const { clock } = handler;
+    const lane = new Lane({ partition, source, transport, listener: this, clock, batchMaxBytes }, memberId);
+    this.lanes.set(key, lane);
+    if (this.saturated) lane.setSaturated(true);
+    lane.start();
+  }
+
+  private closeLanes(): void {
+    for (const lane of this.lanes.values()) lane.close();
+    this.lanes.clear();
+  }
+
+  /* ---------- 2 Decode and schedule by key ---------- */
+
+  accepted(record: InboundRecord): void {
+    const id = entryId(record);
+    const known = this.entries.get(id);
+    if (known !== undefined && known.record.timestamp === record.timestamp) {
+      // Delivered again after a doubt or a rejoin while its work goes on here: attach, do not run it twice.
+      if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
+      return;
+    }
+    if (this.draining) return;
+    const entry = newEntry(id, record);
+    this.entries.set(id, entry);
+    this.bytes += entry.bytes;
+    try {
+      entry.accepted = decodeRequest(record, this.options.decode);
+      const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
+      this.scheduler.schedule({ key, run: () => this.run(entry) });
+    } catch (error) {
+      this.bury(entry, asUndecodable(error));
+    }
+    this.updateSaturation();
+  }
+
+  private bury(entry: Entry, reason: UndecodableRecord): void {
+    const { metrics, logger, handler } = this.options;
+    const { topic, partition, offset } = entry.record;
+    metrics.deadLetter(reason.code);
+    logger.warn({ topic, partition, offset, code: reason.code, reason: reason.message }, 'dead letter');
+    const letter = handler.outputs.dead(entry.record, reason);
+    this.finish(entry, [letter], () => [handler.outputs.deadWithoutValue(letter)]);
+  }
+
+  /* ---------- 3 to 6 Handle: claim, call, fold, outcome (handle-request.ts) ---------- */
+
+  private async run(entry: Entry): Promise<void> {
+    // Queued while its partition went elsewhere, or while the service began to stop.
+    if (entry.accepted === null || this.entries.get(entry.id) !== entry || this.draining) {
+      this.forget(entry);
+      return;
+    }
+    const { handler, logger, groupId } = this.options;
+    const { request, orderKey } = entry.accepted;
+    const span = startProcessSpan(extractContext(entry.record.headers), {
+      ...entry.record,
+      key: orderKey,
+      groupId,
+      tenantId: request.tenantId,
+      requestId: request.requestId,
+      conversationId: request.conversationId,
+    });
+    entry.span = span;
+    const trace = withSpan(extractContext(entry.record.headers), span);
+    const job = {
+      accepted: entry.accepted,
+      acceptedAt: handler.clock.now(),
+      acceptedMonotonic: handler.clock.monotonic(),
+      trace,
+    };
+    const { signal } = entry.stopping;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const givenUp = tries > TRIES_BEFORE_GIVING_UP ? internalFailure() : null;
+        const handled = await handleRequest({ ...job, givenUp }, handler, signal);
+        entry.handled = handled;
+        if (handled.code !== null)
+          recordFailure(span, { code: handled.code, message: `ended as ${handled.status}` });
+        entry.publishSpan = startPublishSpan(trace, {
+          topic: handler.outputs.topics.responses,
+          count: handled.records.length,
+        });
+        this.report(entry, handled, handler.clock.monotonic() - job.acceptedMonotonic);
+        this.finish(entry, handled.records, handled.recordsIfRefused);
+        return;
+      } catch (error) {
+        if (signal.aborted) {
+          this.forget(entry);
+          return;
+        }
+        logger.error(
+          { err: error, requestId: request.requestId, tries },
+          'handling a request failed; trying again',
+        );
+        await backoff(tries, signal);
+      }
+    }
+  }
+
+  private report(entry: Entry, handled: HandledRequest, durationMs: number): void {
+    const { metrics, logger } = this.options;
+    const { status, code, model, replayed } = handled;
+    metrics.requestFinished({ status, code, model, durationMs });
+    if (replayed) metrics.responseReplayed();
+    const requestId = entry.accepted?.request.requestId;
+    logger.debug({ requestId, status, code, durationMs: Math.round(durationMs) }, 'request finished');
+  }
+
+  /* ---------- 7 Settle: outcomes become visible (lane.ts) ---------- */
+
+  private finish(
+    entry: Entry,
+    records: readonly OutboundRecord[],
+    recordsIfRefused: () => OutboundRecord[],
+  ): void {
+    const finishedAt = this.options.handler.clock.monotonic();
+    const { offset } = entry.record;
+    const refused = () => {
+      entry.finished = { offset, records: recordsIfRefused(), finishedAt, refused: () => undefined };
+    };
+    entry.finished = { offset, records, finishedAt, refused };
+    const lane = this.lanes.get(laneKey(entry.record));
+    if (lane === undefined) this.forget(entry);
+    else lane.finish(entry.finished);
+  }
+
+  settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void {
+    const { metrics, handler } = this.options;
+    metrics.settled({ requests: requests.length, durationMs });
+    const visibleAt = handler.clock.monotonic();
+    const inLedger = [];
+    for (const { offset, finishedAt } of requests) {
+      metrics.outcomeVisible(visibleAt - finishedAt);
+      const entry = this.entries.get(entryId({ ...partition, offset }));
+      if (entry === undefined) continue;
+      this.forget(entry);
+      const request = entry.accepted?.request;
+      if (request === undefined || !entry.handled?.inLedger) continue;
+      const identity = { tenantId: request.tenantId, requestId: request.requestId };
+      inLedger.push({ identity, source: entry.record });
+    }
+    // Only an optimization for a group whose offsets are lost: its failure changes nothing.
+    if (inLedger.length > 0) void handler.ledger.markSettled(inLedger).catch(() => undefined);
+    this.updateSaturation();
+  }
+
+  gap(partition: TopicPartition, from: number, to: number): void {
+    this.options.logger.warn(
+      { ...partition, from, to },
+      'the log has no records at these offsets: markers, or deleted',
+    );
+  }
+
+  halted(partition: TopicPartition, reason: string): void {
+    this.options.logger.error({ ...partition, reason }, 'the partition is not handled any more');
+  }
+
+  inDoubt(partition: TopicPartition, error: unknown): void {
+    this.options.metrics.settleInDoubt();
+    this.options.logger.warn(
+      { ...partition, err: error },
+      'the last transaction is in doubt; opening the lane again',
+    );
+  }
+
+  /* ---------- Limits, drain, start over ---------- */
+
+  /** Pauses all partitions at the limits and resumes them well below, so that they do not flutter. */
+  private updateSaturation(): void {
+    const { maxInFlightBytes } = this.options;
+    const factor = this.saturated ? 0.8 : 1;
+    const saturated =
+      this.entries.size >= this.acceptLimit * factor || this.bytes >= maxInFlightBytes * factor;
+    if (saturated === this.saturated) return;
+    this.saturated = saturated;
+    for (const lane of this.lanes.values()) lane.setSaturated(saturated);
+  }
+
+  /**
+   * Accepts nothing new, finishes and settles what runs, and after `timeoutMs` ends the rest without an outcome. Lanes
+   * are closed afterwards; the caller leaves the group last.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    this.draining = true;
+    for (const lane of this.lanes.values()) lane.drain();
+    await this.untilEmpty(timeoutMs);
+    if (this.entries.size > 0) {
+      this.options.logger.warn(
+        { requests: this.entries.size },
+        'the drain timeout has passed; ending what still runs',
+      );
+      this.abortAll(new HandlingStopped('the service is stopping'));
+      await this.untilEmpty(Math.min(timeoutMs, 5_000));
+    }
+    this.closeLanes();
+  }
+
+  /** The worker's lease was lost: whatever it claimed may be somebody else's now. Ends it all and begins again. */
+  startOver(): void {
+    this.options.logger.error('the lease was lost; ending every running request and starting over');
+    this.abortAll(new HandlingStopped('the worker lost its lease'));
+    for (const entry of [...this.entries.values()]) this.forget(entry);
+    for (const lane of this.lanes.values()) lane.reopen();
+  }
+
+  private abortAll(reason: HandlingStopped): void {
+    for (const entry of this.entries.values()) entry.stopping.abort(reason);
+  }
+
+  /** Requests of a lost partition that have not begun are somebody else's; those that run finish into the ledger. */
+  private dropWaiting(partition: TopicPartition): void {
+    for (const entry of [...this.entries.values()]) {
+      if (laneKey(entry.record) === laneKey(partition) && (entry.span === null || entry.finished !== null))
+        this.forget(entry);
+    }
+  }
+
+  private forget(entry: Entry): void {
+    if (this.entries.get(entry.id) !== entry) return;
+    this.entries.delete(entry.id);
+    this.bytes -= entry.bytes;
+    entry.publishSpan?.end();
+    entry.span?.end();
+    if (this.entries.size === 0) this.empty?.resolve();
+  }
+
+  private async untilEmpty(timeoutMs: number): Promise<void> {
+    if (this.entries.size === 0) return;
+    this.empty = Promise.withResolvers<void>();
+    const timer = setTimeout(this.empty.resolve, timeoutMs);
+    await this.empty.promise;
+    clearTimeout(timer);
+  }
+}
+
+function laneKey({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}
+
+function entryId({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
+  return `${topic}/${partition}/${offset}`;
+}
+
+function newEntry(id: string, record: InboundRecord): Entry {
+  return {
+    id,
+    record,
+    bytes: (record.value?.byteLength ?? 0) + (record.key?.byteLength ?? 0),
+    stopping: new AbortController(),
+    accepted: null,
+    handled: null,
+    finished: null,
+    span: null,
+    publishSpan: null,
+  };
+}

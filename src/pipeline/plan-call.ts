@@ -1,0 +1,106 @@
+import type { ChatRequest, Problem } from '../contract/records.ts';
+import { calculateCost } from '../domain/calculate-cost.ts';
+import { estimateInputTokens } from '../domain/estimate-tokens.ts';
+import type { Price } from '../domain/price.ts';
+import { unknownProvider } from '../domain/refusals.ts';
+import { plainUsage } from '../domain/usage.ts';
+import type { Catalog, ChatProvider, ModelInfo } from '../ports.ts';
+
+export interface CallDefaults {
+  readonly provider: string;
+  readonly model: string;
+  readonly temperature: number;
+  readonly maxOutputTokens: number;
+}
+
+/** Everything that is decided before a call: what the caller left open is filled in here and nowhere else. */
+export interface CallPlan {
+  readonly provider: ChatProvider;
+  readonly requestedModel: string;
+  readonly model: ModelInfo;
+  /** Null: not sent. */
+  readonly temperature: number | null;
+  /** Null: not sent. */
+  readonly maxOutputTokens: number | null;
+  readonly estimatedInputTokens: number;
+  /** The highest cost that is expected, as decimal text; null without a price or a limit on the output. */
+  readonly estimatedCost: { readonly amount: string; readonly currency: string } | null;
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Chooses provider and model and fills in the service's defaults: a temperature only where the model takes one, a token
+ * limit only as large as the model and the prompt leave.
+ *
+ * @param now epoch ms: decides the price of the estimate
+ * @throws ChatFailure when the request names a provider that is not configured
+ */
+export function planCall(
+  request: ChatRequest,
+  providers: ReadonlyMap<string, ChatProvider>,
+  catalog: Catalog,
+  defaults: CallDefaults,
+  now: number,
+): CallPlan {
+  const providerName = request.provider ?? defaults.provider;
+  const provider = providers.get(providerName);
+  if (provider === undefined) throw unknownProvider(providerName, [...providers.keys()]);
+  const requestedModel = request.model ?? defaults.model;
+  const model = catalog.model(providerName, requestedModel) ?? unlistedModel(providerName, requestedModel);
+  const estimatedInputTokens = estimateInputTokens(request);
+  const takesTemperature = !model.refusedParameters.includes('temperature');
+  const maxOutputTokens = outputLimit(
+    request.maxOutputTokens,
+    defaults.maxOutputTokens,
+    model,
+    estimatedInputTokens,
+  );
+  return {
+    provider,
+    requestedModel,
+    model,
+    temperature: request.temperature ?? (takesTemperature ? defaults.temperature : null),
+    maxOutputTokens,
+    estimatedInputTokens,
+    estimatedCost: estimateCost(
+      catalog.price(providerName, model.id, now),
+      estimatedInputTokens,
+      maxOutputTokens,
+    ),
+    warnings: [],
+  };
+}
+
+/** A model that the catalog does not know is passed on as it is: the provider decides, and its price is unknown. */
+function unlistedModel(provider: string, id: string): ModelInfo {
+  return {
+    provider,
+    id,
+    contextWindow: null,
+    maxOutputTokens: null,
+    maxTokensParameter: 'max_completion_tokens',
+    refusedParameters: [],
+  };
+}
+
+function estimateCost(
+  price: Price | null,
+  inputTokens: number,
+  outputTokens: number | null,
+): CallPlan['estimatedCost'] {
+  if (price === null || outputTokens === null) return null;
+  const cost = calculateCost(plainUsage(inputTokens, outputTokens, 'ESTIMATED'), price, null);
+  return cost.status === 'PRICED' ? { amount: cost.amount, currency: price.currency } : null;
+}
+
+function outputLimit(
+  asked: number | null,
+  byDefault: number,
+  model: ModelInfo,
+  estimatedInputTokens: number,
+): number | null {
+  if (asked !== null) return asked === 0 ? null : asked;
+  const left =
+    model.contextWindow === null ? Number.POSITIVE_INFINITY : model.contextWindow - estimatedInputTokens;
+  return Math.max(1, Math.min(byDefault, model.maxOutputTokens ?? Number.POSITIVE_INFINITY, left));
+}

@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import type { ChatRequest } from '../contract/records.ts';
+
+/** The namespace of the service's event ids (a UUID of its own, fixed for ever). */
+const NAMESPACE = Buffer.from('5d4a4b0c8e0f5f0e9a6c6f1d2b7e3a94', 'hex');
+
+/**
+ * What tells whether a request with a known id asks for the same thing: a hash over the decoded request without fields
+ * that are empty, the deadline and the labels. Map order does not count, nor do fields that a later version adds with an
+ * empty default.
+ */
+export function requestBodyHash(request: ChatRequest): Buffer {
+  const { deadline: _deadline, labels: _labels, ...asked } = request;
+  return createHash('sha256').update(JSON.stringify(asked, withoutEmpty)).digest();
+}
+
+function withoutEmpty(_name: string, value: unknown): unknown {
+  if (value === null) return undefined;
+  if (typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.length === 0 ? undefined : value;
+  // Buffers come as what their toJSON made of them.
+  const entries = Object.entries(value);
+  if (entries.length === 0) return undefined;
+  return Object.fromEntries(entries.sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
+/**
+ * A deterministic event id: UUID v5 of its parts, so that the same event has the same id whenever and wherever it is made.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-5
+ */
+export function eventId(...parts: readonly (string | number)[]): string {
+  const hash = createHash('sha1').update(NAMESPACE).update(JSON.stringify(parts)).digest();
+  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
+  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = hash.toString('hex', 0, 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

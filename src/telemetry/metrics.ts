@@ -1,0 +1,231 @@
+import type { Attributes, Meter } from '@opentelemetry/api';
+import type { TokenCounts } from '../telemetry.ts';
+import { attribute, metricName, present } from './names.ts';
+
+/** Bucket bounds in seconds for what a provider takes, as the GenAI conventions advise. */
+const OPERATION_SECONDS = [
+  0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
+];
+/** Bucket bounds in seconds for waiting of any kind, up to several minutes. */
+const REQUEST_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640];
+/** Bucket bounds in seconds for round trips to the broker and the database. */
+const ROUND_TRIP_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** Bucket bounds in tokens, as the GenAI conventions advise. */
+const TOKENS = [
+  1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
+];
+const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+
+/** What a provider call's metrics are told apart by. Ids never: their number has no bound. */
+export interface CallLabels {
+  readonly provider: string;
+  readonly requestModel: string;
+  readonly responseModel?: string | null;
+  /** The failure's error code. */
+  readonly errorCode?: string | null;
+}
+
+/** Current values that are read when metrics are collected. Functions must be quick and must not throw. */
+export interface Gauges {
+  requestsInFlight(): number;
+  requestBytesInFlight(): number;
+  chunkBufferBytes(): number;
+  partitionsPaused(): number;
+  /** Number of lanes by state. */
+  lanes(): Readonly<Record<string, number>>;
+  /** Milliseconds since the catalog was last read from the database; null before the first time. */
+  catalogAgeMs(): number | null;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The service's instruments as plain recording methods. All durations come in milliseconds and leave in seconds. */
+export function createMetrics(meter: Meter) {
+  const seconds = (name: string, description: string, bounds: number[]) =>
+    meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: bounds } });
+  const counter = (name: string, description: string, unit: string) =>
+    meter.createCounter(name, { description, unit });
+
+  const requestsFinished = counter(metricName.requestsFinished, 'Requests with an outcome', '{request}');
+  const requestDuration = seconds(
+    metricName.requestDuration,
+    'From fetching a request to its outcome',
+    REQUEST_SECONDS,
+  );
+  const responsesReplayed = counter(
+    metricName.responsesReplayed,
+    'Answers repeated from the ledger',
+    '{response}',
+  );
+  const deadLetters = counter(metricName.deadLetters, 'Records sent to the dead-letter topic', '{record}');
+  const providerCalls = counter(metricName.providerCalls, 'Provider calls by how they ended', '{call}');
+  const operationDuration = seconds(
+    metricName.operationDuration,
+    'Duration of provider calls',
+    OPERATION_SECONDS,
+  );
+  const timeToFirstChunk = seconds(
+    metricName.timeToFirstChunk,
+    'From a provider call to its first piece',
+    OPERATION_SECONDS,
+  );
+  const tokenUsage = meter.createHistogram(metricName.tokenUsage, {
+    description: 'Tokens used by provider calls',
+    unit: '{token}',
+    advice: { explicitBucketBoundaries: TOKENS },
+  });
+  const cost = counter(
+    metricName.cost,
+    'Cost of provider calls; the exact sums are in the cost events',
+    '{currency}',
+  );
+  const chunksPublished = counter(metricName.chunksPublished, 'Chunks acknowledged by the broker', '{chunk}');
+  const settleDuration = seconds(
+    metricName.settleDuration,
+    'Duration of settle transactions',
+    ROUND_TRIP_SECONDS,
+  );
+  const settleRequests = meter.createHistogram(metricName.settleRequests, {
+    description: 'Requests per settle transaction',
+    unit: '{request}',
+    advice: { explicitBucketBoundaries: COUNTS },
+  });
+  const settleDelay = seconds(
+    metricName.settleDelay,
+    'From an outcome to its visibility',
+    ROUND_TRIP_SECONDS,
+  );
+  const settleDoubts = counter(
+    metricName.settleDoubts,
+    'Transactions whose outcome was unknown',
+    '{transaction}',
+  );
+  const ledgerDuration = seconds(
+    metricName.ledgerDuration,
+    'Duration of ledger operations',
+    ROUND_TRIP_SECONDS,
+  );
+  const ledgerRetries = counter(metricName.ledgerRetries, 'Ledger operations tried again', '{retry}');
+
+  return {
+    /** A request has its outcome. `status` is COMPLETED, FAILED or CANCELLED. */
+    requestFinished(of: {
+      status: string;
+      code?: string | null;
+      model: string | null;
+      durationMs: number;
+    }): void {
+      const labels = present({
+        [attribute.status]: of.status,
+        [attribute.errorType]: of.code,
+        [attribute.genAiRequestModel]: of.model,
+      });
+      requestsFinished.add(1, labels);
+      requestDuration.record(of.durationMs / 1000, labels);
+    },
+
+    /** An outcome was taken from the ledger for a repeated request. */
+    responseReplayed(): void {
+      responsesReplayed.add(1);
+    },
+
+    deadLetter(code: string): void {
+      deadLetters.add(1, { [attribute.errorType]: code });
+    },
+
+    /** A provider call ended, with what it used as far as that is known. */
+    providerCall(
+      of: CallLabels & { disposition: string; durationMs: number; usage?: TokenCounts | null },
+    ): void {
+      const labels = callLabels(of);
+      providerCalls.add(1, { ...labels, [attribute.disposition]: of.disposition });
+      operationDuration.record(of.durationMs / 1000, labels);
+      if (!of.usage) return;
+      tokenUsage.record(of.usage.inputTokens, { ...labels, [attribute.genAiTokenType]: 'input' });
+      tokenUsage.record(of.usage.outputTokens, { ...labels, [attribute.genAiTokenType]: 'output' });
+    },
+
+    firstChunk(of: CallLabels, elapsedMs: number): void {
+      timeToFirstChunk.record(elapsedMs / 1000, callLabels(of));
+    },
+
+    /** What a request's calls cost. A metric is inexact; bills come from the cost events. */
+    costCalculated(of: { amount: number; currency: string; model: string }): void {
+      cost.add(of.amount, { [attribute.currency]: of.currency, [attribute.genAiRequestModel]: of.model });
+    },
+
+    /** Once per send, not per chunk. */
+    chunksPublished(count: number): void {
+      chunksPublished.add(count);
+    },
+
+    /** A settle transaction was committed. */
+    settled(of: { requests: number; durationMs: number }): void {
+      settleDuration.record(of.durationMs / 1000);
+      settleRequests.record(of.requests);
+    },
+
+    /** A request's outcome became visible, `delayMs` after it was finished. */
+    outcomeVisible(delayMs: number): void {
+      settleDelay.record(delayMs / 1000);
+    },
+
+    settleInDoubt(): void {
+      settleDoubts.add(1);
+    },
+
+    /** `operation` is the port's method name. */
+    ledgerOperation(operation: string, durationMs: number, errorCode?: string): void {
+      ledgerDuration.record(
+        durationMs / 1000,
+        present({ [attribute.ledgerOperation]: operation, [attribute.errorType]: errorCode }),
+      );
+    },
+
+    ledgerRetried(operation: string): void {
+      ledgerRetries.add(1, { [attribute.ledgerOperation]: operation });
+    },
+
+    /** Registers the current values. Call once. */
+    observe(gauges: Gauges): void {
+      const gauge = (name: string, description: string, unit: string, read: () => number | null) =>
+        meter.createObservableGauge(name, { description, unit }).addCallback((result) => {
+          const value = read();
+          if (value !== null) result.observe(value);
+        });
+
+      gauge(
+        metricName.requestsInFlight,
+        'Accepted requests not yet settled',
+        '{request}',
+        gauges.requestsInFlight,
+      );
+      gauge(metricName.requestBytesInFlight, 'Their size', 'By', gauges.requestBytesInFlight);
+      gauge(metricName.chunkBufferSize, 'Chunks waiting for the broker', 'By', gauges.chunkBufferBytes);
+      gauge(metricName.partitionsPaused, 'Partitions paused by us', '{partition}', gauges.partitionsPaused);
+      gauge(metricName.catalogAge, 'Since models and prices were last read', 's', () => {
+        const ageMs = gauges.catalogAgeMs();
+        return ageMs === null ? null : ageMs / 1000;
+      });
+      const lanes = meter.createObservableGauge(metricName.lanes, {
+        description: 'Lanes by state',
+        unit: '{lane}',
+      });
+      lanes.addCallback((result) => {
+        for (const [state, count] of Object.entries(gauges.lanes())) {
+          result.observe(count, { [attribute.laneState]: state });
+        }
+      });
+    },
+  };
+}
+
+function callLabels(of: CallLabels): Attributes {
+  return present({
+    [attribute.genAiOperation]: 'chat',
+    [attribute.genAiProvider]: of.provider,
+    [attribute.genAiRequestModel]: of.requestModel,
+    [attribute.genAiResponseModel]: of.responseModel,
+    [attribute.errorType]: of.errorCode,
+  });
+}

@@ -1,0 +1,83 @@
+import type { Attributes, AttributeValue } from '@opentelemetry/api';
+
+/** Instrumentation scope of every span and metric. */
+export const SCOPE_NAME = 'completion-bus';
+
+/**
+ * Attribute names. Messaging, error and server: OpenTelemetry semantic conventions 1.45. GenAI: as that release has them,
+ * the last one before they moved to a repository of their own. `completionbus.*` are ours.
+ */
+export const attribute = {
+  messagingSystem: 'messaging.system.name',
+  messagingOperationName: 'messaging.operation.name',
+  messagingOperationType: 'messaging.operation.type',
+  messagingDestination: 'messaging.destination.name',
+  messagingPartition: 'messaging.destination.partition.id',
+  messagingConsumerGroup: 'messaging.consumer.group.name',
+  messagingMessageId: 'messaging.message.id',
+  messagingBatchCount: 'messaging.batch.message_count',
+  kafkaOffset: 'kafka.offset',
+  kafkaMessageKey: 'kafka.message.key',
+  genAiOperation: 'gen_ai.operation.name',
+  genAiProvider: 'gen_ai.provider.name',
+  genAiConversation: 'gen_ai.conversation.id',
+  genAiRequestModel: 'gen_ai.request.model',
+  genAiRequestMaxTokens: 'gen_ai.request.max_tokens',
+  genAiRequestTemperature: 'gen_ai.request.temperature',
+  genAiRequestStream: 'gen_ai.request.stream',
+  genAiResponseModel: 'gen_ai.response.model',
+  genAiResponseId: 'gen_ai.response.id',
+  genAiFinishReasons: 'gen_ai.response.finish_reasons',
+  genAiTimeToFirstChunk: 'gen_ai.response.time_to_first_chunk',
+  genAiInputTokens: 'gen_ai.usage.input_tokens',
+  genAiOutputTokens: 'gen_ai.usage.output_tokens',
+  genAiCacheReadTokens: 'gen_ai.usage.cache_read.input_tokens',
+  genAiCacheWriteTokens: 'gen_ai.usage.cache_creation.input_tokens',
+  genAiReasoningTokens: 'gen_ai.usage.reasoning.output_tokens',
+  genAiTokenType: 'gen_ai.token.type',
+  openAiServiceTier: 'openai.response.service_tier',
+  openAiSystemFingerprint: 'openai.response.system_fingerprint',
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+  errorType: 'error.type',
+  tenantId: 'completionbus.tenant.id',
+  requestId: 'completionbus.request.id',
+  attempt: 'completionbus.attempt',
+  disposition: 'completionbus.disposition',
+  providerRequestId: 'completionbus.provider.request.id',
+  status: 'completionbus.status',
+  currency: 'completionbus.currency',
+  laneState: 'completionbus.lane.state',
+  ledgerOperation: 'completionbus.ledger.operation',
+} as const;
+
+/** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
+export const metricName = {
+  requestsInFlight: 'completionbus.requests.in_flight',
+  requestBytesInFlight: 'completionbus.requests.in_flight.size',
+  requestsFinished: 'completionbus.requests.finished',
+  requestDuration: 'completionbus.request.duration',
+  responsesReplayed: 'completionbus.responses.replayed',
+  deadLetters: 'completionbus.dead_letters',
+  providerCalls: 'completionbus.provider.calls',
+  tokenUsage: 'gen_ai.client.token.usage',
+  operationDuration: 'gen_ai.client.operation.duration',
+  timeToFirstChunk: 'gen_ai.client.operation.time_to_first_chunk',
+  cost: 'completionbus.cost',
+  chunksPublished: 'completionbus.chunks.published',
+  chunkBufferSize: 'completionbus.chunks.buffer.size',
+  settleDuration: 'completionbus.settle.duration',
+  settleRequests: 'completionbus.settle.requests',
+  settleDelay: 'completionbus.settle.delay',
+  settleDoubts: 'completionbus.settle.doubts',
+  lanes: 'completionbus.lanes',
+  partitionsPaused: 'completionbus.partitions.paused',
+  ledgerDuration: 'completionbus.ledger.duration',
+  ledgerRetries: 'completionbus.ledger.retries',
+  catalogAge: 'completionbus.catalog.age',
+} as const;
+
+/** Attributes without those that have no value: an empty metric label would make a time series of its own. */
+export function present(attributes: Record<string, AttributeValue | null | undefined>): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value != null)) as Attributes;
+}

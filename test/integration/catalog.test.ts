@@ -1,0 +1,316 @@
+import { randomUUID } from 'node:crypto';
+import { Decimal128, MongoClient } from 'mongodb';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type CachedCatalog, createCatalog } from '../../src/adapters/mongo/catalog-cache.ts';
+import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog-store.ts';
+import {
+  bindDatabase,
+  connectDatabase,
+  ensureIndexes,
+  UnusableDatabase,
+} from '../../src/adapters/mongo/database.ts';
+import type { CatalogFile } from '../../src/catalog/catalog-file.ts';
+import { importModels } from '../../src/catalog/import-models.ts';
+import { importPrices } from '../../src/catalog/import-prices.ts';
+import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
+import { type MongoProxy, startMongoProxy } from '../support/mongo-proxy.ts';
+
+const mongodbUrl =
+  process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true';
+const databaseName = `catalog-test-${randomUUID()}`;
+const client = new MongoClient(mongodbUrl);
+const db = client.db(databaseName);
+const models = createModelStore(db);
+const prices = createPriceStore(db);
+const clock = { now: Date.now, monotonic: () => performance.now() };
+
+let catalogs: CachedCatalog[] = [];
+async function catalogOf(
+  options: { refreshMs?: number; through?: MongoClient; onRefreshFailed?: () => void } = {},
+) {
+  const catalog = await createCatalog({
+    db: (options.through ?? client).db(databaseName),
+    refreshMs: options.refreshMs ?? 60_000,
+    clock,
+    onRefreshFailed: options.onRefreshFailed ?? (() => undefined),
+  });
+  catalogs.push(catalog);
+  return catalog;
+}
+
+const priceFile = (...entries: object[]): CatalogFile => ({
+  name: 'prices.json',
+  text: JSON.stringify(
+    entries.map((entry) => ({
+      provider: 'openai',
+      model: 'gpt-test',
+      currency: 'USD',
+      effectiveFrom: '2025-01-01',
+      components: { input: '1', output: '2' },
+      source: 'https://example.com/pricing',
+      ...entry,
+    })),
+  ),
+});
+
+beforeAll(async () => {
+  await client.connect();
+});
+beforeEach(async () => {
+  await db.dropDatabase();
+  await ensureIndexes(db);
+});
+afterEach(() => {
+  for (const catalog of catalogs) catalog.stop();
+  catalogs = [];
+});
+afterAll(async () => {
+  await db.dropDatabase();
+  await client.close();
+});
+
+describe('the catalog', () => {
+  it('answers from what ships with the service', async () => {
+    await importModels(models, shippedModels);
+    await importPrices(prices, shippedPrices);
+    const catalog = await catalogOf();
+
+    expect(catalog.model('openai', 'gpt-4')).toMatchObject({
+      contextWindow: 8192,
+      maxTokensParameter: 'max_tokens',
+    });
+    expect(catalog.model('openai', 'no-such-model')).toBeNull();
+    const at = Date.UTC(2026, 5, 1);
+    expect(catalog.price('openai', 'gpt-4', at)).toMatchObject({ components: { input: '30', output: '60' } });
+    expect(catalog.price('openai', 'no-such-model', at)).toBeNull();
+    expect(catalog.price('azure', 'gpt-4', at)).toBeNull();
+  });
+
+  it('gives a dated snapshot its base model’s price, under the base model’s name', async () => {
+    await importPrices(prices, priceFile({ model: 'gpt-4o' }));
+    const catalog = await catalogOf();
+    expect(catalog.price('openai', 'gpt-4o-2024-08-06', Date.UTC(2026, 0))).toMatchObject({
+      model: 'gpt-4o',
+    });
+    expect(catalog.price('openai', 'gpt-4o-0806', Date.UTC(2026, 0))).toBeNull();
+  });
+
+  it('sees what is imported later, without a restart', async () => {
+    const catalog = await catalogOf({ refreshMs: 5 });
+    const at = Date.UTC(2026, 0);
+    expect(catalog.price('openai', 'gpt-test', at)).toBeNull();
+    await importPrices(prices, priceFile({}));
+    await expect
+      .poll(() => catalog.price('openai', 'gpt-test', at)?.components.input, { interval: 2 })
+      .toBe('1');
+  });
+
+  it('goes on answering while the database is away, and tells how old its answers are', async () => {
+    await importPrices(prices, priceFile({}));
+    const proxy: MongoProxy = await startMongoProxy(mongodbUrl);
+    const distant = await new MongoClient(proxy.url, { serverSelectionTimeoutMS: 20 }).connect();
+    const failed = Promise.withResolvers<void>();
+    const catalog = await catalogOf({ refreshMs: 20, through: distant, onRefreshFailed: failed.resolve });
+
+    proxy.cut();
+    const cutAt = clock.monotonic();
+    await failed.promise;
+    expect(catalog.price('openai', 'gpt-test', Date.UTC(2026, 0))).toMatchObject({ model: 'gpt-test' });
+    expect(catalog.ageMs()).toBeGreaterThanOrEqual(clock.monotonic() - cutAt - 1);
+
+    proxy.restore();
+    await catalog.refresh();
+    expect(catalog.ageMs()).toBeLessThan(clock.monotonic() - cutAt);
+    catalog.stop();
+    await distant.close();
+    await proxy.close();
+  });
+});
+
+describe('importing models', () => {
+  it('adds and changes what is different, and leaves the rest alone', async () => {
+    const file = (...entries: object[]): CatalogFile => ({
+      name: 'models.json',
+      text: JSON.stringify(
+        entries.map((entry) => ({
+          provider: 'openai',
+          contextWindow: 1000,
+          maxOutputTokens: null,
+          maxTokensParameter: 'max_tokens',
+          refusedParameters: [],
+          capabilities: ['chat'],
+          ...entry,
+        })),
+      ),
+    });
+    expect(await importModels(models, file({ id: 'a' }, { id: 'b' }))).toMatchObject({
+      added: ['openai/a', 'openai/b'],
+      changed: [],
+    });
+    expect(
+      await importModels(models, file({ id: 'a' }, { id: 'b', contextWindow: 2000 }, { id: 'c' })),
+    ).toEqual({
+      added: ['openai/c'],
+      changed: ['openai/b'],
+      unchanged: ['openai/a'],
+      refused: [],
+    });
+    expect((await models.list()).map(({ id, contextWindow }) => [id, contextWindow])).toEqual([
+      ['a', 1000],
+      ['b', 2000],
+      ['c', 1000],
+    ]);
+  });
+
+  it('finds nothing to do the second time', async () => {
+    await importModels(models, shippedModels);
+    const { added, changed } = await importModels(models, shippedModels);
+    expect([...added, ...changed]).toEqual([]);
+  });
+});
+
+describe('importing prices', () => {
+  it('finds nothing to do the second time', async () => {
+    const first = await importPrices(prices, shippedPrices);
+    expect(first.refused).toEqual([]);
+    const second = await importPrices(prices, shippedPrices);
+    expect(second).toEqual({ added: [], changed: [], unchanged: first.added, refused: [] });
+  });
+
+  it('keeps every figure as a decimal, down to the last digit', async () => {
+    const components = { input: '123456789.123456', output: '0.000001', cachedInput: '0', reasoning: '0.1' };
+    const tiers = [{ aboveInputTokens: 272_000, components }];
+    const serviceTiers = { flex: { components, tiers }, 'odd.$name': { components } };
+    await importPrices(prices, priceFile({ components, tiers, serviceTiers, effectiveTo: '2025-06-01' }));
+
+    const { versions } = await prices.history('openai', 'gpt-test');
+    expect(versions).toMatchObject([{ components, tiers, serviceTiers, effectiveTo: Date.UTC(2025, 5) }]);
+    const row = await db.collection('prices').findOne({ model: 'gpt-test' });
+    expect(row?.['components'].output).toBeInstanceOf(Decimal128);
+  });
+
+  it('begins a new version where it is told to, in the past or the future, and changes no other', async () => {
+    await importPrices(prices, priceFile({}));
+    const { changed } = await importPrices(
+      prices,
+      priceFile(
+        { effectiveFrom: '2025-07-01', components: { input: '3', output: '4' } },
+        { effectiveFrom: '2025-03-01T12:00:00Z', components: { input: '5', output: '6' } },
+      ),
+    );
+    expect(changed).toEqual([
+      'openai/gpt-test@2025-07-01T00:00:00.000Z',
+      'openai/gpt-test@2025-03-01T12:00:00.000Z',
+    ]);
+
+    const catalog = await catalogOf();
+    const inputAt = (...date: [number, number, number?, number?]) =>
+      catalog.price('openai', 'gpt-test', Date.UTC(...date))?.components.input;
+    expect(inputAt(2024, 11, 31)).toBeUndefined();
+    expect(inputAt(2025, 0, 1)).toBe('1');
+    expect(inputAt(2025, 2, 1, 11)).toBe('1');
+    expect(inputAt(2025, 2, 1, 12)).toBe('5');
+    expect(inputAt(2025, 6, 1)).toBe('3');
+    expect(inputAt(2030, 0, 1)).toBe('3');
+  });
+
+  it('refuses what overwrites or overlaps, names the clash, and imports the rest', async () => {
+    await importPrices(prices, priceFile({ effectiveTo: '2025-06-01' }));
+    const summary = await importPrices(
+      prices,
+      priceFile(
+        { components: { input: '9', output: '9' }, effectiveTo: '2025-06-01' },
+        { effectiveFrom: '2025-05-01' },
+        { effectiveFrom: '2025-06-01' },
+        { model: 'other' },
+      ),
+    );
+    expect(summary).toEqual({
+      added: ['openai/other@2025-01-01T00:00:00.000Z'],
+      changed: ['openai/gpt-test@2025-06-01T00:00:00.000Z'],
+      unchanged: [],
+      refused: [
+        {
+          name: 'openai/gpt-test@2025-01-01T00:00:00.000Z',
+          reason: expect.stringMatching(/openai\/gpt-test@2025-01-01.*never overwritten/),
+        },
+        {
+          name: 'openai/gpt-test@2025-05-01T00:00:00.000Z',
+          reason: expect.stringMatching(/overlaps openai\/gpt-test@2025-01-01.*2025-06-01/),
+        },
+      ],
+    });
+  });
+
+  it('writes nothing on a dry run, but tells the same', async () => {
+    const dry = await importPrices(prices, priceFile({}), { dryRun: true });
+    expect(await db.collection('prices').countDocuments()).toBe(0);
+    expect(await importPrices(prices, priceFile({}))).toEqual(dry);
+  });
+
+  it('never leaves an overlap, however many write at once', async () => {
+    const writers = Array.from({ length: 24 }, (_, index) =>
+      importPrices(
+        createPriceStore(db),
+        priceFile({
+          effectiveFrom: `2025-${String((index % 12) + 1).padStart(2, '0')}-01`,
+          effectiveTo: `2025-${String((index % 12) + 1).padStart(2, '0')}-28`,
+          components: { input: String(index), output: '1' },
+        }),
+      ),
+    );
+    const wide = Array.from({ length: 4 }, () =>
+      importPrices(
+        createPriceStore(db),
+        priceFile({ effectiveFrom: '2025-02-15', effectiveTo: '2025-11-15' }),
+      ),
+    );
+    const summaries = await Promise.all([...writers, ...wide]);
+
+    const { versions, revision } = await prices.history('openai', 'gpt-test');
+    const written = summaries.flatMap(({ added, changed }) => [...added, ...changed]);
+    expect(versions).toHaveLength(written.length);
+    expect(revision).toBe(versions.length);
+    for (const [index, version] of versions.entries()) {
+      expect(version.effectiveTo).toBeLessThanOrEqual(
+        versions[index + 1]?.effectiveFrom ?? Number.POSITIVE_INFINITY,
+      );
+    }
+  });
+});
+
+describe('a database', () => {
+  const owner = { kafkaClusterId: 'cluster-1', groupId: 'completion-bus', topicPrefix: 'chat' };
+
+  it('belongs to the first cluster, group and prefix, also when several workers start at once', async () => {
+    await Promise.all(Array.from({ length: 5 }, () => bindDatabase(db, owner)));
+    await bindDatabase(db, owner);
+  });
+
+  it.each([
+    ['cluster', { ...owner, kafkaClusterId: 'cluster-2' }, /cluster 'cluster-1'.*cluster 'cluster-2'/],
+    ['group', { ...owner, groupId: 'another' }, /group 'completion-bus'.*group 'another'/],
+    ['prefix', { ...owner, topicPrefix: 'talk' }, /prefix 'chat'.*prefix 'talk'/],
+  ])('is refused to another %s, with both named', async (_what, other, message) => {
+    await bindDatabase(db, owner);
+    await expect(bindDatabase(db, other)).rejects.toThrow(message);
+    await expect(bindDatabase(db, other)).rejects.toBeInstanceOf(UnusableDatabase);
+  });
+
+  it('is connected to by its address and name', async () => {
+    const database = await connectDatabase({
+      url: mongodbUrl,
+      database: databaseName,
+      applicationName: 'catalog-test',
+    });
+    expect(database.db.databaseName).toBe(databaseName);
+    await database.close();
+  });
+
+  it('that does not answer is an error, and leaves nothing open', async () => {
+    const url = 'mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50';
+    await expect(connectDatabase({ url, database: 'x', applicationName: 'catalog-test' })).rejects.toThrow(
+      /127\.0\.0\.1:1/,
+    );
+  });
+});

@@ -1,0 +1,262 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
+import { type CommandStartedEvent, MongoClient } from 'mongodb';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { LeaseRow } from '../../src/adapters/mongo/lease-row.ts';
+import { type RunningWorkerLease, startWorkerLease } from '../../src/adapters/mongo/worker-lease.ts';
+import type { Clock } from '../../src/ports.ts';
+import { type MongoProxy, startMongoProxy } from '../support/mongo-proxy.ts';
+
+const mongodbUrl =
+  process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true';
+const databaseName = `lease-test-${randomUUID()}`;
+const LEASE_MS = 90;
+const LONG_LEASE_MS = 60_000;
+
+const client = new MongoClient(mongodbUrl, { monitorCommands: true });
+const db = client.db(databaseName);
+const leases = db.collection<LeaseRow>('leases');
+const systemClock: Clock = { now: Date.now, monotonic: () => performance.now() };
+const never = new AbortController().signal;
+
+let proxy: MongoProxy;
+let distant: MongoClient;
+let started: RunningWorkerLease[] = [];
+
+async function leaseOf(options: { leaseMs?: number; clock?: Clock; through?: MongoClient } = {}) {
+  const lost = Promise.withResolvers<string>();
+  const lease: RunningWorkerLease = await startWorkerLease({
+    db: (options.through ?? client).db(databaseName),
+    leaseMs: options.leaseMs ?? LEASE_MS,
+    clock: options.clock ?? systemClock,
+    onLost: () => lost.resolve(lease.workerId),
+    onRetry: () => undefined,
+  });
+  started.push(lease);
+  return { lease, lost: lost.promise };
+}
+
+/** Resolves when the lease's document has been beaten again. */
+async function nextBeat(workerId: string): Promise<void> {
+  const changes = leases.watch([{ $match: { 'documentKey._id': workerId } }]);
+  await changes.next();
+  await changes.close();
+}
+
+/** A clock on which a whole lease goes by at once, as it does for a process that is stopped and continued. */
+function freezableClock() {
+  let frozenMs = 0;
+  const clock: Clock = { now: Date.now, monotonic: () => performance.now() + frozenMs };
+  return {
+    clock,
+    freeze: () => {
+      frozenMs = LEASE_MS;
+    },
+  };
+}
+
+const isBeatOf = (workerId: string, { commandName, command }: CommandStartedEvent) =>
+  commandName === 'update' && command['updates']?.[0]?.q._id === workerId;
+
+/** A worker that beats no more: only its document is left. */
+async function stillOwner(leaseMs: number): Promise<string> {
+  const owner = randomUUID();
+  await leases.insertOne({ _id: owner, beat: 7, leaseMs, at: new Date() });
+  return owner;
+}
+
+beforeAll(async () => {
+  await client.connect();
+  await db.createCollection('leases');
+  proxy = await startMongoProxy(mongodbUrl);
+  distant = await new MongoClient(proxy.url, { serverSelectionTimeoutMS: 50 }).connect();
+});
+afterEach(async () => {
+  proxy.restore();
+  await Promise.all(started.map((lease) => lease.stop()));
+  started = [];
+});
+afterAll(async () => {
+  await distant.close();
+  await proxy.close();
+  await db.dropDatabase();
+  await client.close();
+});
+
+describe('a worker’s lease', () => {
+  it('beats on the server’s time, and is gone after the stop', async () => {
+    const { lease } = await leaseOf();
+    expect(await lease.held(never)).toBe(lease.workerId);
+    await nextBeat(lease.workerId);
+    const row = await leases.findOne({ _id: lease.workerId });
+    expect(row?.beat).toBeGreaterThan(1);
+    expect(row?.at).toBeInstanceOf(Date);
+
+    await lease.stop();
+    expect(await leases.findOne({ _id: lease.workerId })).toBeNull();
+    await expect(lease.held(never)).rejects.toThrow('stopped');
+  });
+
+  it('is lost when it cannot beat, and taken again under a new id when it can', async () => {
+    const { lease, lost } = await leaseOf({ through: distant });
+    const former = lease.workerId;
+    proxy.cut();
+
+    const next = await lost;
+    expect(next).not.toBe(former);
+    const held = lease.held(never);
+    expect(await leases.findOne({ _id: next })).toBeNull();
+
+    proxy.restore();
+    expect(await held).toBe(next);
+    expect(await leases.findOne({ _id: next })).not.toBeNull();
+  });
+
+  it('is lost before anyone can see it dead', async () => {
+    const { lease, lost } = await leaseOf({ through: distant });
+    const { lease: watcher } = await leaseOf();
+    const order: string[] = [];
+    proxy.cut();
+    await Promise.all([
+      lost.then(() => order.push('lost')),
+      watcher.isDead(lease.workerId, never).then(async function until(dead): Promise<void> {
+        if (dead) order.push('seen dead');
+        else await watcher.isDead(lease.workerId, never).then(until);
+      }),
+    ]);
+    expect(order).toEqual(['lost', 'seen dead']);
+  });
+
+  it('is lost when its document is gone', async () => {
+    const { lease, lost } = await leaseOf();
+    const former = lease.workerId;
+    await leases.deleteOne({ _id: former });
+    expect(await lost).not.toBe(former);
+    expect(await leases.findOne({ _id: former })).toBeNull();
+  });
+
+  it('is lost by a process that was frozen, before it sends another beat', async () => {
+    const { clock, freeze } = freezableClock();
+    const { lease, lost } = await leaseOf({ clock });
+    const former = lease.workerId;
+    await nextBeat(former);
+    let beats = 0;
+    client.on('commandStarted', (event) => {
+      if (isBeatOf(former, event)) beats += 1;
+    });
+    freeze();
+    await lost;
+    client.removeAllListeners('commandStarted');
+    expect(beats).toBe(0);
+  });
+
+  it('is lost by a process that was frozen while it waited for the answer to a beat, as soon as it has it', async () => {
+    const { clock, freeze } = freezableClock();
+    const { lease, lost } = await leaseOf({ clock });
+    const former = lease.workerId;
+    let isLost = false;
+    void lost.then(() => {
+      isLost = true;
+    });
+    const answered = Promise.withResolvers<void>();
+    client.on('commandStarted', (event) => {
+      if (!isBeatOf(former, event)) return;
+      freeze();
+      client.once('commandSucceeded', () => answered.resolve());
+    });
+    await answered.promise;
+    client.removeAllListeners('commandStarted');
+    // Some turns of the event loop, but far less than the time to the next beat.
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    expect(isLost).toBe(true);
+  });
+
+  it('stops waiting for a lease when the caller does, and stops without a database', async () => {
+    const { lease, lost } = await leaseOf({ through: distant });
+    proxy.cut();
+    await lost;
+    const caller = new AbortController();
+    const held = lease.held(caller.signal);
+    caller.abort(new Error('enough'));
+    await expect(held).rejects.toThrow('enough');
+    await lease.stop();
+  });
+});
+
+describe('another worker', () => {
+  it('is dead at once when it has no lease', async () => {
+    const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    expect(await lease.isDead('nobody', never)).toBe(true);
+  });
+
+  it('is dead only after its beat stood still for its whole lease', async () => {
+    const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    const begin = performance.now();
+    expect(await lease.isDead(await stillOwner(LEASE_MS), never)).toBe(true);
+    expect(performance.now() - begin).toBeGreaterThanOrEqual(LEASE_MS);
+  });
+
+  it('is watched by the watcher’s own monotonic clock', async () => {
+    let elapsedMs = 0;
+    const { lease } = await leaseOf({
+      leaseMs: LONG_LEASE_MS,
+      clock: { now: () => 0, monotonic: () => elapsedMs },
+    });
+    const owner = await stillOwner(40);
+    const verdict = lease.isDead(owner, never);
+    let looks = 0;
+    const lookedManyTimes = Promise.withResolvers<void>();
+    client.on('commandStarted', ({ command }) => {
+      if (command['filter']?._id === owner && ++looks === 8) lookedManyTimes.resolve();
+    });
+    // Twice the looks of a whole lease, while the watcher's clock stands still.
+    await lookedManyTimes.promise;
+    elapsedMs = 40;
+    expect(await verdict).toBe(true);
+    client.removeAllListeners('commandStarted');
+  });
+
+  it('is alive as soon as it beats', async () => {
+    const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    const { lease: other } = await leaseOf();
+    expect(await lease.isDead(other.workerId, never)).toBe(false);
+  });
+
+  it('is dead as soon as its lease is removed', async () => {
+    const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    const owner = await stillOwner(2_000);
+    const looking = once(client, 'commandSucceeded');
+    const verdict = lease.isDead(owner, never);
+    await looking;
+    await leases.deleteOne({ _id: owner });
+    expect(await verdict).toBe(true);
+  });
+
+  it('is watched once for all who ask, each of whom may stop asking', async () => {
+    const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    const owner = await stillOwner(LEASE_MS);
+    let looks = 0;
+    client.on('commandStarted', ({ command }) => {
+      if (command['filter']?._id === owner) looks += 1;
+    });
+    const impatient = new AbortController();
+    const aborted = lease.isDead(owner, impatient.signal);
+    const verdicts = Promise.all(Array.from({ length: 20 }, () => lease.isDead(owner, never)));
+    impatient.abort(new Error('enough'));
+
+    await expect(aborted).rejects.toThrow('enough');
+    expect(await verdicts).toEqual(Array.from({ length: 20 }, () => true));
+    client.removeAllListeners('commandStarted');
+    expect(looks).toBeLessThan(10);
+  });
+
+  it('is no longer watched when nobody asks any more', async () => {
+    const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    const caller = new AbortController();
+    const verdict = lease.isDead(await stillOwner(LONG_LEASE_MS), caller.signal);
+    caller.abort(new Error('enough'));
+    await expect(verdict).rejects.toThrow('enough');
+    await expect(lease.isDead('anyone', caller.signal)).rejects.toThrow('enough');
+  });
+});

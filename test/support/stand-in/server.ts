@@ -1,0 +1,73 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { CallLog } from './call-log.ts';
+import { type ChatParts, handleChat } from './chat-handler.ts';
+import { type Controls, control, setDefault } from './control.ts';
+import { errorBody } from './error-body.ts';
+import { findModel, listModels } from './models.ts';
+import { RateLimiter } from './rate-limits.ts';
+import { ScriptSource } from './script-source.ts';
+import { TimerWheel } from './timer-wheel.ts';
+
+export interface StandInServerOptions {
+  /** A script, or a list with one per call, for requests that bring none. */
+  defaultScript?: unknown;
+  /** How many calls to keep for `/control/calls`; all unless set. */
+  maxCalls?: number;
+}
+
+/**
+ * The stand-in as an HTTP server that is not listening yet.
+ *
+ * @throws ScriptError when the default script is wrong
+ */
+export function createStandInServer(options: StandInServerOptions = {}): Server {
+  const parts: ChatParts = {
+    log: new CallLog(options.maxCalls),
+    limiter: new RateLimiter(),
+    scripts: new ScriptSource(),
+    wheel: new TimerWheel(),
+  };
+  setDefault(parts.scripts, options.defaultScript);
+  const controls: Controls = { ...parts, initialDefault: options.defaultScript };
+  // A slow stream is the point here: the server itself never gives up on a connection.
+  const server = createServer(
+    { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 },
+    (request, response) => {
+      route(request, response, parts, controls).catch((error: unknown) => {
+        console.error('stand-in: a request failed', error);
+        response.destroy();
+      });
+    },
+  );
+  return server;
+}
+
+async function route(
+  request: IncomingMessage,
+  response: ServerResponse,
+  parts: ChatParts,
+  controls: Controls,
+): Promise<void> {
+  const path = (request.url ?? '').split('?')[0] ?? '';
+  const name = `${request.method} ${path}`;
+  if (name === 'POST /v1/chat/completions') return handleChat(request, response, parts);
+  if (path.startsWith('/control/')) {
+    const { status, body } = control(name, await text(request), controls);
+    return sendJson(response, status, body === undefined ? '' : JSON.stringify(body));
+  }
+  if (name === 'GET /v1/models') return sendJson(response, 200, JSON.stringify(listModels()));
+  if (name.startsWith('GET /v1/models/')) {
+    const id = decodeURIComponent(path.slice('/v1/models/'.length));
+    const model = findModel(id);
+    if (model !== undefined) return sendJson(response, 200, JSON.stringify(model));
+    const message = `The model '${id}' does not exist`;
+    return sendJson(response, 404, errorBody(404, { message, param: 'model' }));
+  }
+  const message = `Unknown request URL: ${name}.`;
+  return sendJson(response, 404, errorBody(404, { message, code: 'unknown_url' }));
+}
+
+function sendJson(response: ServerResponse, status: number, body: string): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+}

@@ -1,0 +1,185 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
+import { CompletionFold, type FoldedChoice } from '../../../src/domain/fold-completion.ts';
+
+function delta(members: Partial<CompletionDelta>): CompletionDelta {
+  return {
+    choiceIndex: 0,
+    role: null,
+    content: '',
+    refusal: null,
+    toolCalls: [],
+    audio: null,
+    annotationsJson: null,
+    logprobsJson: null,
+    finishReason: null,
+    extraJson: null,
+    ...members,
+  };
+}
+
+function fold(...deltas: Partial<CompletionDelta>[]): CompletionFold {
+  const folded = new CompletionFold();
+  for (const members of deltas) folded.add(delta(members));
+  return folded;
+}
+
+const first = (...deltas: Partial<CompletionDelta>[]): FoldedChoice | undefined =>
+  fold(...deltas).result()[0];
+
+const piece = (index: number, text: string, start: { id?: string; type?: string; name?: string } = {}) => ({
+  index,
+  id: start.id ?? null,
+  type: start.type ?? null,
+  name: start.name ?? null,
+  arguments: text,
+});
+
+describe('CompletionFold', () => {
+  it('starts with nothing', () => {
+    expect(fold().result()).toEqual([]);
+    expect(fold().textBytes).toBe(0);
+  });
+
+  it('joins text up to the finish reason', () => {
+    expect(
+      first({ role: 'assistant' }, { content: 'Hel' }, { content: 'lo' }, { finishReason: 'stop' }, {}),
+    ).toEqual({
+      index: 0,
+      content: 'Hello',
+      refusal: null,
+      toolCalls: [],
+      audio: null,
+      annotations: [],
+      finishReason: 'stop',
+      logprobsJson: null,
+      problems: [],
+      extraJson: null,
+    });
+  });
+
+  it('has null, not empty text, when none came', () => {
+    expect(first({ role: 'assistant' }, { refusal: 'I ' }, { refusal: 'cannot.' })).toMatchObject({
+      content: null,
+      refusal: 'I cannot.',
+      finishReason: null,
+    });
+  });
+
+  it('merges calls by index in the order of the model, whatever order their pieces come in', () => {
+    const choice = first(
+      { toolCalls: [piece(1, '', { id: 'b', type: 'custom', name: 'sql' })] },
+      { toolCalls: [piece(0, '{"a":', { id: 'a', type: 'function', name: 'f' }), piece(1, 'SELECT')] },
+      { toolCalls: [piece(1, ' 1', { id: 'b', name: 'sql' }), piece(0, '1}')] },
+      { toolCalls: [piece(2, 'x')] },
+    );
+    expect(choice?.toolCalls).toEqual([
+      { id: 'a', type: 'function', name: 'f', arguments: '{"a":1}', valid: null, problems: [] },
+      { id: 'b', type: 'custom', name: 'sql', arguments: 'SELECT 1', valid: null, problems: [] },
+      { id: null, type: 'function', name: '', arguments: 'x', valid: null, problems: [] },
+    ]);
+  });
+
+  it('joins audio, and takes what comes after the finish reason', () => {
+    const audio = { id: null, data: null, transcript: null, expiresAt: null };
+    const choice = first(
+      { audio: { ...audio, id: 'audio_1', transcript: 'Hel' } },
+      { audio: { ...audio, data: new Uint8Array([1, 2]) } },
+      { audio: { ...audio, id: 'other', data: new Uint8Array([3]), transcript: 'lo' } },
+      { finishReason: 'stop' },
+      { audio: { ...audio, expiresAt: 5 } },
+    );
+    expect(choice?.audio).toEqual({
+      id: 'audio_1',
+      data: new Uint8Array([1, 2, 3]),
+      transcript: 'Hello',
+      expiresAt: 5,
+    });
+    expect(first({ audio })?.audio).toEqual({ id: '', data: null, transcript: '', expiresAt: null });
+  });
+
+  it('reads citations and leaves other annotations out', () => {
+    const url_citation = { start_index: 1, end_index: 5, title: 'T', url: 'https://example.com' };
+    const choice = first({
+      annotationsJson: JSON.stringify([
+        { type: 'url_citation', url_citation },
+        { type: 'other' },
+        { url_citation: {} },
+      ]),
+    });
+    expect(choice?.annotations).toEqual([
+      { startIndex: 1, endIndex: 5, title: 'T', url: 'https://example.com' },
+      { startIndex: 0, endIndex: 0, title: '', url: '' },
+    ]);
+  });
+
+  it('joins log probabilities', () => {
+    const choice = first(
+      { logprobsJson: '{"content":[1],"refusal":null}' },
+      { logprobsJson: '{"content":[2,3],"refusal":null}' },
+      { logprobsJson: '{"content":null,"refusal":[4]}' },
+    );
+    expect(choice?.logprobsJson).toBe('{"content":[1,2,3],"refusal":[4]}');
+  });
+
+  it('joins extra texts and lists, and takes the last of anything else', () => {
+    const choice = first(
+      { extraJson: '{"reasoning_content":"Let ","steps":[1],"done":false,"mixed":1}' },
+      { extraJson: '{"reasoning_content":"me","steps":[2],"done":true,"mixed":"x","__proto__":"y"}' },
+    );
+    expect(choice?.extraJson).toBe(
+      '{"reasoning_content":"Let me","steps":[1,2],"done":true,"mixed":"x","__proto__":"y"}',
+    );
+  });
+
+  it('keeps choices apart and sorts them', () => {
+    const folded = fold(
+      { choiceIndex: 1, content: 'b' },
+      { choiceIndex: 0, content: 'a' },
+      { choiceIndex: 1, content: 'b' },
+    );
+    expect(folded.result().map(({ index, content }) => [index, content])).toEqual([
+      [0, 'a'],
+      [1, 'bb'],
+    ]);
+  });
+
+  it('gives results that do not change when more is added', () => {
+    const folded = fold({ toolCalls: [piece(0, 'a')], annotationsJson: '[]' });
+    const before = folded.result();
+    const copy = structuredClone(before);
+    folded.add(delta({ content: 'x', toolCalls: [piece(0, 'b')], annotationsJson: '[{"url_citation":{}}]' }));
+    expect(before).toEqual(copy);
+  });
+
+  it('counts the bytes of all that was written, also of pairs cut between deltas', () => {
+    const folded = fold(
+      { content: 'aé東\ud83d' },
+      { content: '\uddfc', refusal: 'no', extraJson: '{"reasoning_content":"hm","n":1}' },
+      { toolCalls: [piece(0, '{}')], audio: { id: null, data: null, transcript: 'yo', expiresAt: null } },
+    );
+    expect(folded.textBytes).toBe(Buffer.byteLength('aé東🗼' + 'no' + 'hm' + '{}' + 'yo'));
+  });
+
+  it('gives any text back however it was cut', () => {
+    fc.assert(
+      fc.property(fc.array(fc.string({ unit: 'grapheme' })), (pieces) => {
+        const text = pieces.join('');
+        const folded = fold(...pieces.map((content) => ({ content })), { finishReason: 'stop' });
+        expect(folded.result()[0]?.content).toBe(text === '' ? null : text);
+        expect(folded.textBytes).toBe(Buffer.byteLength(text));
+      }),
+    );
+  });
+
+  it('takes time linear in a text of 1 MB that comes in small pieces', () => {
+    const folded = new CompletionFold();
+    const some = delta({ content: '12345678' });
+    const start = performance.now();
+    for (let index = 0; index < 131_072; index += 1) folded.add(some);
+    expect(folded.result()[0]?.content).toHaveLength(1_048_576);
+    // Copying the text for every piece would be 68 GB.
+    expect(performance.now() - start).toBeLessThan(2_000);
+  });
+});

@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest';
+import { requireReplicaSet } from '../../../src/adapters/mongo/database.ts';
+
+describe('a server', () => {
+  it('that is a member of a replica set or a router of a sharded cluster will do', () => {
+    expect(() => requireReplicaSet({ setName: 'rs0' })).not.toThrow();
+    expect(() => requireReplicaSet({ msg: 'isdbgrid' })).not.toThrow();
+  });
+
+  it('that stands alone is refused, with the way out', () => {
+    expect(() => requireReplicaSet({ isWritablePrimary: true })).toThrow(/--replSet.*rs\.initiate\(\)/);
+  });
+});

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { CallGuard } from '../../../src/adapters/openai/call-guard.ts';
+
+const limits = { firstTokenTimeoutMs: 1000, idleTimeoutMs: 100 };
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function start(): { guard: CallGuard; caller: AbortController } {
+  const caller = new AbortController();
+  return { guard: new CallGuard('openai', limits, caller.signal), caller };
+}
+
+describe('CallGuard', () => {
+  it('ends a call whose first piece does not come, reads or not', () => {
+    const { guard } = start();
+    vi.advanceTimersByTime(600);
+    guard.wait();
+    guard.providerRequestId = 'req_1';
+    vi.advanceTimersByTime(399);
+    guard.throwIfEnded();
+    vi.advanceTimersByTime(1);
+    expect(guard.signal.aborted).toBe(true);
+    expect(() => guard.throwIfEnded()).toThrow(
+      expect.objectContaining({ code: 'timeout', retryable: true, providerRequestId: 'req_1' }),
+    );
+    expect(() => guard.throwIfEnded()).toThrow(/did not begin its answer within 1000 ms/);
+  });
+
+  it('ends a call that falls silent between two pieces, whatever reads bring nothing', () => {
+    const { guard } = start();
+    guard.received();
+    guard.wait();
+    vi.advanceTimersByTime(60);
+    guard.wait();
+    vi.advanceTimersByTime(39);
+    guard.throwIfEnded();
+    vi.advanceTimersByTime(1);
+    expect(() => guard.throwIfEnded()).toThrow(/sent nothing for 100 ms/);
+  });
+
+  it('does not count the time that the reader takes for itself', () => {
+    const { guard } = start();
+    guard.received();
+    vi.advanceTimersByTime(5000);
+    guard.throwIfEnded();
+    guard.wait();
+    vi.advanceTimersByTime(99);
+    guard.received();
+    guard.wait();
+    vi.advanceTimersByTime(99);
+    guard.throwIfEnded();
+    vi.advanceTimersByTime(1);
+    expect(() => guard.throwIfEnded()).toThrow(/sent nothing/);
+  });
+
+  it("keeps the first reason: the caller's is thrown as it is", () => {
+    const { guard, caller } = start();
+    const reason = { cancelled: true };
+    caller.abort(reason);
+    vi.advanceTimersByTime(5000);
+    expect(guard.signal.reason).toBe(reason);
+    expect(vi.getTimerCount()).toBe(0);
+    let thrown: unknown;
+    try {
+      guard.throwIfEnded();
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBe(reason);
+  });
+
+  it('does nothing any more once it is disposed', () => {
+    const { guard, caller } = start();
+    guard.dispose();
+    caller.abort();
+    vi.advanceTimersByTime(5000);
+    guard.throwIfEnded();
+    expect(guard.signal.aborted).toBe(false);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('starts nothing for a caller that has aborted already', () => {
+    const reason = new Error('shutdown');
+    expect(() => new CallGuard('openai', limits, AbortSignal.abort(reason))).toThrow(reason);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});

@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createHttpTransport, readText } from '../../../src/adapters/openai/http-transport.ts';
+
+const transport = createHttpTransport();
+const server = createServer((request, response) => {
+  response.setHeader('set-cookie', ['a=1', 'b=2']);
+  response.writeHead(request.method === 'GET' ? 200 : 400).end(`${request.method} ${request.url}`);
+});
+let url: string;
+
+beforeAll(async () => {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/x`;
+});
+afterAll(async () => {
+  await transport.close();
+  server.close();
+});
+
+describe('the transport', () => {
+  it('gives the body of a good answer unread, apart from the response', async () => {
+    const response = await transport.fetch(url);
+    expect(response.body).toBeNull();
+    expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
+    expect(await readText(transport.bodyOf(response), 1000)).toBe('GET /x');
+  });
+
+  it('gives the body of an error as text in the response', async () => {
+    const response = await transport.fetch(new URL(url), { method: 'POST', body: 'x' });
+    expect(response.status).toBe(400);
+    expect(await response.text()).toBe('POST /x');
+    expect(() => transport.bodyOf(response)).toThrow('did not come from this transport');
+  });
+});

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { mapChunk } from '../../../src/adapters/openai/map-chunk.ts';
+import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
+
+function deltaOf(delta: unknown, choice: Record<string, unknown> = {}): CompletionDelta | undefined {
+  const deltas: CompletionDelta[] = [];
+  mapChunk({ choices: [{ index: 0, delta, ...choice }] }, deltas);
+  return deltas[0];
+}
+
+describe('mapChunk', () => {
+  it('shares one empty list between deltas without tool calls', () => {
+    expect(deltaOf({ content: 'a' })?.toolCalls).toBe(deltaOf({ content: 'b' })?.toolCalls);
+  });
+
+  it('maps pieces of tool calls of both kinds', () => {
+    const tool_calls = [
+      { index: 0, id: 'call_1', type: 'function', function: { name: 'f', arguments: '{' } },
+      { index: 1, custom: { input: 'SELECT' } },
+      { function: { arguments: '}' } },
+      'broken',
+    ];
+    expect(deltaOf({ tool_calls })?.toolCalls).toEqual([
+      { index: 0, id: 'call_1', type: 'function', name: 'f', arguments: '{' },
+      { index: 1, id: null, type: null, name: null, arguments: 'SELECT' },
+      { index: 2, id: null, type: null, name: null, arguments: '}' },
+    ]);
+    expect(deltaOf({ tool_calls: [{ index: 0, id: '' }] })?.toolCalls).toEqual([
+      { index: 0, id: null, type: null, name: null, arguments: '' },
+    ]);
+  });
+
+  it('maps the older function_call as the only tool call', () => {
+    expect(deltaOf({ function_call: { name: 'f', arguments: '' } })?.toolCalls).toEqual([
+      { index: 0, id: null, type: 'function_call', name: 'f', arguments: '' },
+    ]);
+    expect(deltaOf({ function_call: { arguments: '{}' } })?.toolCalls).toEqual([
+      { index: 0, id: null, type: null, name: null, arguments: '{}' },
+    ]);
+  });
+
+  it('maps audio to bytes and milliseconds', () => {
+    expect(deltaOf({ audio: { id: 'a', data: 'AAEC', expires_at: 2, transcript: 'x' } })?.audio).toEqual({
+      id: 'a',
+      data: Buffer.from([0, 1, 2]),
+      transcript: 'x',
+      expiresAt: 2000,
+    });
+    expect(deltaOf({ audio: {} })?.audio).toEqual({
+      id: null,
+      data: null,
+      transcript: null,
+      expiresAt: null,
+    });
+  });
+
+  it('keeps log probabilities, annotations and unknown fields as JSON', () => {
+    const annotations = [{ type: 'url_citation' }];
+    const delta = deltaOf(
+      { reasoning_content: 'hm', tool_calls: 'odd', nothing: null, annotations },
+      { logprobs: { content: [] } },
+    );
+    expect(delta?.logprobsJson).toBe('{"content":[]}');
+    expect(delta?.annotationsJson).toBe('[{"type":"url_citation"}]');
+    expect(delta?.extraJson).toBe('{"reasoning_content":"hm","tool_calls":"odd"}');
+  });
+
+  it('keeps content that is no text', () => {
+    expect(deltaOf({ content: [{ type: 'text', text: 'x' }] })).toMatchObject({
+      content: '',
+      extraJson: '{"content":[{"type":"text","text":"x"}]}',
+    });
+  });
+
+  it('numbers choices by place when they have no index, and leaves out what is no choice or carries nothing', () => {
+    const deltas: CompletionDelta[] = [];
+    mapChunk({ choices: [null, { delta: { content: 'x' } }, { finish_reason: 'stop' }] }, deltas);
+    mapChunk({ choices: [{ index: 4, delta: { content: '', refusal: '' }, finish_reason: '' }] }, deltas);
+    mapChunk({ object: 'ping' }, deltas);
+    expect(
+      deltas.map(({ choiceIndex, content, finishReason }) => [choiceIndex, content, finishReason]),
+    ).toEqual([
+      [1, 'x', null],
+      [2, '', 'stop'],
+    ]);
+  });
+});

@@ -1,0 +1,74 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { SseReader } from '../../../src/adapters/openai/sse-reader.ts';
+
+function read(text: string, pieceLength = Number.MAX_SAFE_INTEGER): string[] {
+  const bytes = Buffer.from(text);
+  const reader = new SseReader();
+  const payloads: string[] = [];
+  for (let start = 0; start < bytes.length; start += pieceLength) {
+    payloads.push(...reader.push(bytes.subarray(start, start + pieceLength)));
+  }
+  const last = reader.end();
+  return last === null ? payloads : [...payloads, last];
+}
+
+describe('SseReader', () => {
+  it('gives the data of each event of one read', () => {
+    const reader = new SseReader();
+    expect(reader.push(Buffer.from('data: one\n\ndata: two\n\ndata: th'))).toEqual(['one', 'two']);
+    expect(reader.push(Buffer.from('ree\n'))).toEqual([]);
+    expect(reader.push(Buffer.from('\n'))).toEqual(['three']);
+    expect(reader.end()).toBeNull();
+  });
+
+  it.each([
+    ['LF', '\n'],
+    ['CRLF', '\r\n'],
+    ['CR', '\r'],
+  ])('reads lines that end in %s, also one byte at a time', (_, newline) => {
+    const text = ['data: one', '', ': comment', 'event: x', 'data: two', 'data: lines', '', ''].join(newline);
+    expect(read(text)).toEqual(['one', 'two\nlines']);
+    expect(read(text, 1)).toEqual(['one', 'two\nlines']);
+  });
+
+  it('skips comments, other fields and fields that only begin with data', () => {
+    expect(read(': hi\n\nid: 1\nretry: 5\ndatabase: no\nevent: message\n\ndata: yes\n\n')).toEqual(['yes']);
+  });
+
+  it('takes away one space after the colon and no more, and knows data without a value', () => {
+    expect(read('data:a\n\ndata:  b\n\ndata\ndata: c\n\n')).toEqual(['a', ' b', '\nc']);
+  });
+
+  it('gives out a last event without its blank line, and skips a byte order mark', () => {
+    expect(read('\uFEFFdata: one\n\ndata: two\n')).toEqual(['one', 'two']);
+    expect(read('data: one\n\ndata: tw')).toEqual(['one', 'tw']);
+  });
+
+  it('does not mind where the bytes of a character are cut', () => {
+    expect(read('data: Grüße 東京 🗼\n\n', 1)).toEqual(['Grüße 東京 🗼']);
+  });
+
+  it('gives the same for any text however it is cut', () => {
+    const line = fc.constantFrom('data: é', 'data:🗼', '', ': c', 'event: e', 'data', 'x');
+    const stream = fc.array(fc.tuple(line, fc.constantFrom('\n', '\r\n', '\r')), { maxLength: 12 });
+    fc.assert(
+      fc.property(stream, fc.integer({ min: 1, max: 7 }), (lines, pieceLength) => {
+        const text = lines.flat().join('');
+        expect(read(text, pieceLength)).toEqual(read(text));
+      }),
+    );
+  });
+
+  it('takes time linear in a long line that comes in small pieces', () => {
+    const timeFor = (length: number): number => {
+      const text = `data: ${'x'.repeat(length)}\n\n`;
+      const start = performance.now();
+      expect(read(text, 16)[0]).toHaveLength(length);
+      return performance.now() - start;
+    };
+    timeFor(20_000);
+    // Quadratic would be 256 times as long; noise is not.
+    expect(timeFor(1_600_000)).toBeLessThan(Math.max(2_000, 64 * timeFor(100_000)));
+  });
+});
