@@ -83,12 +83,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         recordMaxBytes: config.limits.recordMaxBytes,
       }),
     );
-    await ensureIndexes(database.db);
     await bindDatabase(database.db, {
       kafkaClusterId: transport.clusterId,
       groupId: config.kafka.groupId,
       topicPrefix: config.topics.prefix,
     });
+    await ensureIndexes(database.db);
 
     // 3 What requests are handled with.
     const metrics = createMetrics(telemetry.meter);

@@ -32,6 +32,9 @@ export function deltaBytes(delta: number): number {
   return bytes;
 }
 
+/** Bytes of the largest delta there can be. */
+export const LONGEST_DELTA_BYTES = deltaBytes(Number.MAX_SAFE_INTEGER);
+
 /** How many bytes of deltas fit beside the head of a map. */
 export function deltaCapacity(clusterId: string): number {
   const head = `${VERSION}:${clusterId}:${Number.MAX_SAFE_INTEGER}:`.length;

@@ -1,8 +1,8 @@
-import { deltaBytes, type OffsetSnapshot } from './offset-map.ts';
+import { deltaBytes, LONGEST_DELTA_BYTES, type OffsetSnapshot } from './offset-map.ts';
 
 /**
  * What a lane knows of its partition: which offsets it accepted and which of those are settled. Offsets are accepted in
- * ascending order and settled in any; every operation but `snapshotAfter` takes constant time.
+ * ascending order and settled in any; every operation takes constant time, but `snapshotAfter` and `settled`.
  */
 export class OffsetTracker {
   /** Insertion order is ascending, since offsets are accepted in order. */
@@ -46,7 +46,9 @@ export class OffsetTracker {
   /** Whether the map would still fit with one more unsettled offset. */
   hasRoomFor(offset: number): boolean {
     if (offset < this.knownUpTo) return true;
-    return this.usedBytes + deltaBytes(Math.max(1, offset - this.lastOpen)) + 1 <= this.capacityBytes;
+    // The way from the last unsettled offset to `next` has no bound: whatever the log skips belongs to it.
+    const bytes = deltaBytes(Math.max(1, offset - this.lastOpen)) + LONGEST_DELTA_BYTES;
+    return this.usedBytes + bytes <= this.capacityBytes;
   }
 
   /** Whether an offset was settled before this tracker began, by what the map said. */

@@ -83,7 +83,8 @@ type UsedAttempt = AttemptRow & { readonly usage: NonNullable<AttemptRow['usage'
 function knownUsage(attempt: AttemptRow): AttemptRow['usage'] {
   if (attempt.usage !== null) return attempt.usage;
   // Its worker died: it was sent, and whether and how much was answered nobody knows.
-  if (attempt.disposition === 'ORPHANED') return plainUsage(attempt.estimatedInputTokens, 0, 'ESTIMATED');
+  if (attempt.disposition === 'ORPHANED' || attempt.disposition === 'RUNNING')
+    return plainUsage(attempt.estimatedInputTokens, 0, 'ESTIMATED');
   return null;
 }
 

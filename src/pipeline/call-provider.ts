@@ -23,6 +23,7 @@ import { ClaimLost } from './claim-request.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
 import type { CallPlan } from './plan-call.ts';
 import { eventId } from './request-identity.ts';
+import { untilAborted } from './until-aborted.ts';
 
 export interface CallPolicy {
   /** Calls after the first one. */
@@ -86,28 +87,35 @@ export async function callProvider(
 ): Promise<Answer> {
   const { policy, ledger, clock } = options;
   const { plan, attempts } = call;
-  for (let failed = 0; ; ) {
-    const attempt = call.firstAttempt + failed;
-    const startedAt = failed === 0 ? call.startedAt : clock.now();
-    if (failed > 0) {
-      const row = newAttempt(plan, attempt, startedAt);
-      if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
-    }
-    const answer = await makeOneCall(call, attempt, startedAt, options, signal);
-    if (answer.failure === null) return answer;
-    failed += 1;
+  let answer = await makeOneCall(call, call.firstAttempt, call.startedAt, options, signal);
+  for (let failed = 1; answer.failure !== null; failed += 1) {
     const mayRestart = answer.chunkCount === 0 || (call.request.restartOnBreak ?? policy.restartOnBreak);
     if (!answer.failure.retryable || failed > policy.retryAttempts || !mayRestart) return answer;
     const delay = retryDelayMs(failed, policy.retryDelayMs, answer.failure.retryAfterMs, Math.random());
     if (call.request.deadline !== null && clock.now() + delay >= call.request.deadline) return answer;
-    await answer.chunksAcknowledged;
-    await wait(delay, undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) {
-      if (signal.reason instanceof ChatFailure) return { ...answer, failure: signal.reason };
-      throw signal.reason;
+    try {
+      await untilAborted(answer.chunksAcknowledged, signal);
+      await wait(delay, undefined, { signal });
+    } catch {
+      return endedBy(signal, answer);
     }
     markRetried(attempts);
+    const row = newAttempt(plan, call.firstAttempt + failed, clock.now());
+    if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
+    if (signal.aborted) {
+      // Its row is written, the call is not made: it used nothing.
+      attempts.push({ ...row, disposition: 'ABORTED' });
+      return endedBy(signal, answer);
+    }
+    answer = await makeOneCall(call, row.attempt, row.startedAt, options, signal);
   }
+  return answer;
+}
+
+/** What is left when the signal ends the retries. @throws its reason when that is no failure of the request */
+function endedBy(signal: AbortSignal, last: Answer): Answer {
+  if (signal.reason instanceof ChatFailure) return { ...last, failure: signal.reason };
+  throw signal.reason;
 }
 
 /** The row of a call before it is made. */
@@ -184,16 +192,16 @@ async function makeOneCall(
       firstChunkMs ??= clock.monotonic() - began;
       for (const delta of deltas) fold.add(delta);
       const full = chunks?.publish(deltas);
-      if (full !== undefined) await full;
+      if (full !== undefined) await untilAborted(full, signal);
     }
   } catch (error) {
     thrown = error;
   }
 
   const failure = thrown === null ? null : asFailure(thrown);
-  const disposition = dispositionOf(failure, signal);
+  const disposition = dispositionOf(thrown, signal);
   const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
-  const usage = told ?? estimateUsage(failure, stream, fold, plan);
+  const usage = told ?? estimateUsage(thrown, stream, fold, plan);
   attempts.push({
     ...newAttempt(plan, attempt, startedAt),
     disposition,
@@ -226,7 +234,7 @@ async function makeOneCall(
   });
   if (firstChunkMs !== null) metrics.firstChunk(labels, firstChunkMs);
   // An attempt without any chunk needs no last one, unless it is the answer.
-  const published = chunks !== null && (failure === null || chunks.count > 0) ? chunks.finish() : null;
+  const published = chunks !== null && (thrown === null || chunks.count > 0) ? chunks.finish() : null;
   if (failure === null && thrown !== null) throw thrown;
   return {
     attempt,
@@ -280,9 +288,9 @@ function asFailure(thrown: unknown): ChatFailure | null {
   return thrown instanceof ChatFailure ? thrown : null;
 }
 
-function dispositionOf(failure: ChatFailure | null, signal: AbortSignal): AttemptDisposition {
-  if (signal.aborted) return 'ABORTED';
-  return failure === null ? 'ACCEPTED' : 'FAILED';
+function dispositionOf(thrown: unknown, signal: AbortSignal): AttemptDisposition {
+  if (thrown === null) return 'ACCEPTED';
+  return signal.aborted && thrown === signal.reason ? 'ABORTED' : 'FAILED';
 }
 
 /**
@@ -290,14 +298,14 @@ function dispositionOf(failure: ChatFailure | null, signal: AbortSignal): Attemp
  * by their length.
  */
 function estimateUsage(
-  failure: ChatFailure | null,
+  thrown: unknown,
   stream: ProviderStream | null,
   fold: CompletionFold,
   plan: CallPlan,
 ): Usage | null {
-  if (stream === null && failure !== null && !mayHaveRun(failure)) return null;
+  if (stream === null && thrown instanceof ChatFailure && !mayHaveRun(thrown)) return null;
   const output = estimateTextTokens(fold.textBytes);
-  const broke = stream !== null && failure !== null;
+  const broke = stream !== null && thrown !== null;
   return plainUsage(plan.estimatedInputTokens, output, broke ? 'PARTIAL' : 'ESTIMATED');
 }
 

@@ -8,8 +8,8 @@ import type { Clock, OutboundRecord, RecordHeaders, RecordSink } from '../ports.
 const SEND_MAX_BYTES = 600_000;
 /** A chunk that is longer than this takes no more text. */
 const MERGE_MAX_CHARACTERS = 64_000;
-/** What a chunk takes besides its text, roughly. */
-const CHUNK_OVERHEAD_BYTES = 120;
+/** What a chunk takes besides its text and its ids, roughly. */
+const CHUNK_OVERHEAD_BYTES = 80;
 
 export interface ChunkPublisherOptions {
   readonly sink: RecordSink;
@@ -33,6 +33,12 @@ export interface ChunkStreamInfo {
 
 /** A chunk that is not sent yet: deltas of one choice, merged. */
 type Draft = Omit<ChatChunk, 'requestId' | 'tenantId' | 'attempt' | 'sequence' | 'emittedAt'>;
+
+interface PendingChunk {
+  readonly draft: Draft;
+  /** What its record will take, roughly. */
+  bytes: number;
+}
 
 /**
  * Sends chunks as soon as the producer is free. While a send is under way the deltas of an attempt merge into its next
@@ -100,10 +106,12 @@ export class ChunkPublisher {
         const announced = records.length;
         let bytes = 0;
         for (let stream = this.dirty.peek(); stream !== undefined; stream = this.dirty.peek()) {
-          if (bytes > 0 && bytes + stream.pendingBytes > SEND_MAX_BYTES) break;
+          if (bytes > 0 && bytes + stream.nextBytes > SEND_MAX_BYTES) break;
           this.dirty.shift();
-          bytes += stream.pendingBytes;
-          const sealed = stream.seal();
+          const sealed = stream.seal(SEND_MAX_BYTES - bytes);
+          bytes += sealed.bytes;
+          // What is left of it waits for its next turn: a send that is too large would never succeed.
+          if (stream.nextBytes > 0) this.dirty.push(stream);
           for (const record of sealed.records) records.push(record);
           sent.push(sealed);
         }
@@ -140,21 +148,27 @@ export class ChunkStream {
   private readonly publisher: ChunkPublisher;
   private readonly info: ChunkStreamInfo;
   private readonly allAcknowledged = Promise.withResolvers<void>();
-  private drafts: Draft[] = [];
+  private readonly pending: PendingChunk[] = [];
+  private readonly overheadBytes: number;
   private waiting = false;
   private finished = false;
   private sequence = 0;
-  /** Bytes of the drafts, roughly. */
-  pendingBytes = 0;
 
   constructor(publisher: ChunkPublisher, info: ChunkStreamInfo) {
     this.publisher = publisher;
     this.info = info;
+    // The request's id is in the key and in the value.
+    this.overheadBytes = CHUNK_OVERHEAD_BYTES + 2 * info.requestId.length + info.tenantId.length;
   }
 
   /** How many chunks this attempt has so far. */
   get count(): number {
-    return this.sequence + this.drafts.length;
+    return this.sequence + this.pending.length;
+  }
+
+  /** Bytes of the next chunk, roughly; 0 when none waits. For the publisher only. */
+  get nextBytes(): number {
+    return this.pending[0]?.bytes ?? 0;
   }
 
   /**
@@ -166,7 +180,6 @@ export class ChunkStream {
     let bytes = 0;
     for (const delta of deltas) bytes += this.append(delta);
     if (bytes === 0) return undefined;
-    this.pendingBytes += bytes;
     this.enqueue();
     return this.publisher.grew(bytes);
   }
@@ -175,25 +188,31 @@ export class ChunkStream {
   finish(): { readonly chunkCount: number; readonly acknowledged: Promise<void> } {
     if (!this.finished) {
       this.finished = true;
-      const last = this.drafts.at(-1);
+      const last = this.pending.at(-1)?.draft;
       if (last !== undefined) {
         last.last = true;
       } else {
-        this.drafts.push({ ...emptyDraft(0), last: true });
-        this.pendingBytes += CHUNK_OVERHEAD_BYTES;
-        void this.publisher.grew(CHUNK_OVERHEAD_BYTES);
+        this.pending.push({ draft: { ...emptyDraft(0), last: true }, bytes: this.overheadBytes });
+        void this.publisher.grew(this.overheadBytes);
         this.enqueue();
       }
     }
     return { chunkCount: this.count, acknowledged: this.allAcknowledged.promise };
   }
 
-  /** Turns what waits into records that never change again. For the publisher only. */
-  seal(): SealedChunks {
+  /** Turns what waits, up to so many bytes but at least one chunk, into records that never change again. For the publisher only. */
+  seal(maxBytes: number): SealedChunks {
     const { codec, topic, clock } = this.publisher.options;
     const { requestId, tenantId, attempt, headers } = this.info;
     const emittedAt = clock.now();
-    const records = this.drafts.map((draft) => {
+    let count = 0;
+    let bytes = 0;
+    for (const chunk of this.pending) {
+      if (count > 0 && bytes + chunk.bytes > maxBytes) break;
+      count += 1;
+      bytes += chunk.bytes;
+    }
+    const records = this.pending.splice(0, count).map(({ draft }) => {
       const sequence = this.sequence;
       this.sequence += 1;
       const value = codec.encode('ChatChunk', {
@@ -206,12 +225,9 @@ export class ChunkStream {
       });
       return { topic, key: requestId, value, headers: sequence === 0 ? headers : {} };
     });
-    const bytes = this.pendingBytes;
-    this.drafts = [];
-    this.pendingBytes = 0;
-    this.waiting = false;
-    const { finished } = this;
-    return { records, bytes, acknowledge: () => finished && this.allAcknowledged.resolve() };
+    this.waiting = this.pending.length > 0;
+    const isLast = this.finished && !this.waiting;
+    return { records, bytes, acknowledge: () => isLast && this.allAcknowledged.resolve() };
   }
 
   private enqueue(): void {
@@ -222,13 +238,16 @@ export class ChunkStream {
 
   /** @returns bytes that the drafts grew by, roughly */
   private append(delta: CompletionDelta): number {
-    const last = this.drafts.at(-1);
-    if (last !== undefined && mergeable(last, delta)) {
-      last.content += delta.content;
-      last.finishReason = delta.finishReason;
-      return delta.content.length;
+    const last = this.pending.at(-1);
+    if (last !== undefined && mergeable(last.draft, delta)) {
+      last.draft.content += delta.content;
+      last.draft.finishReason = delta.finishReason;
+      const grown = Buffer.byteLength(delta.content);
+      last.bytes += grown;
+      return grown;
     }
-    this.drafts.push({
+    const bytes = this.overheadBytes + deltaBytes(delta);
+    const draft = {
       choiceIndex: delta.choiceIndex,
       content: delta.content,
       role: delta.role,
@@ -239,8 +258,9 @@ export class ChunkStream {
       logprobsJson: delta.logprobsJson,
       finishReason: delta.finishReason,
       last: false,
-    });
-    return CHUNK_OVERHEAD_BYTES + deltaCharacters(delta);
+    };
+    this.pending.push({ draft, bytes });
+    return bytes;
   }
 }
 
@@ -264,11 +284,18 @@ function mergeable(draft: Draft, delta: CompletionDelta): boolean {
   );
 }
 
-function deltaCharacters(delta: CompletionDelta): number {
-  let characters = delta.content.length + (delta.refusal?.length ?? 0) + (delta.audio?.data?.length ?? 0);
-  characters += (delta.logprobsJson?.length ?? 0) + (delta.annotationsJson?.length ?? 0);
-  for (const call of delta.toolCalls) characters += call.arguments.length + 32;
-  return characters;
+function deltaBytes({
+  content,
+  refusal,
+  toolCalls,
+  audio,
+  logprobsJson,
+  annotationsJson,
+}: CompletionDelta): number {
+  const texts = [content, refusal, audio?.transcript, audio?.id, logprobsJson, annotationsJson];
+  for (const call of toolCalls) texts.push(call.id, call.type, call.name, call.arguments);
+  const bytes = (audio?.data?.byteLength ?? 0) + 16 * toolCalls.length;
+  return texts.reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), bytes);
 }
 
 function emptyDraft(choiceIndex: number): Draft {

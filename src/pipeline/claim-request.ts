@@ -53,6 +53,7 @@ export async function claimRequest(
   try {
     for (;;) {
       signal.throwIfAborted();
+      const owner = await lease.held(signal);
       const token = randomUUID();
       const startedAt = clock.now();
       const claim: Claim = await ledger.claim({
@@ -60,7 +61,7 @@ export async function claimRequest(
         bodyHash,
         source,
         token,
-        owner: await lease.held(signal),
+        owner,
         draft: draft === null ? null : { ...draft, startedAt },
         deadOwner,
         now: startedAt,

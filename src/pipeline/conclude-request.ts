@@ -111,13 +111,18 @@ function buildOutcome(
     requestedModel: planned?.requestedModel ?? request.model,
     provider: planned?.provider.name ?? request.provider,
     warnings: planned?.warnings ?? [],
-    attempts: all.length,
+    attempts: all.filter(wasMade).length,
     cost,
     createdAt: now,
     queuedMs: Math.max(0, claim.startedAt - record.timestamp),
     totalMs: options.clock.monotonic() - job.acceptedMonotonic,
   });
   return { response, generated: buildResponseGenerated(response), cost };
+}
+
+/** A call that was ended before it was sent has a row, and nothing else. */
+function wasMade({ disposition, usage }: AttemptRow): boolean {
+  return disposition !== 'ABORTED' || usage !== null;
 }
 
 /** The outcome as the ledger has it: the original's once more, a replay, or nothing when it is visible already. */
@@ -171,16 +176,18 @@ function handled(
   const code = response.error?.code ?? null;
   const toRecords = (values: readonly EventValue[]) =>
     values.map((event) => options.outputs.settled(event, { record, orderKey, trace: job.trace }));
-  const records = toRecords(events);
+  const letters: OutboundRecord[] = [];
   if (code === 'poison' && response.error !== null && !replayed && events.length > 0) {
-    records.push(options.outputs.dead(record, { code, message: response.error.message }));
+    letters.push(options.outputs.dead(record, { code, message: response.error.message }));
   }
   return {
-    records,
-    recordsIfRefused: () =>
-      toRecords(
+    records: [...toRecords(events), ...letters],
+    recordsIfRefused: () => [
+      ...toRecords(
         replayed ? replayEvents(refused(outcome), options.wireCodec) : refusedEvents(outcome, options),
       ),
+      ...letters.map((letter) => options.outputs.deadWithoutValue(letter)),
+    ],
     inLedger: true,
     status: response.status,
     code,
@@ -191,9 +198,15 @@ function handled(
 
 /** The same outcome without its answer: small enough for any topic, and the bill stays as it is. */
 function refused(outcome: RequestOutcome): RequestOutcome {
-  const failure = refusedByBroker();
-  const error = { ...outcome.response.error, ...chatError(failure) };
-  const response = { ...outcome.response, status: 'FAILED' as const, choices: [], error };
+  const response = {
+    ...outcome.response,
+    status: 'FAILED' as const,
+    choices: [],
+    usage: null,
+    error: chatError(refusedByBroker()),
+    acceptedAttempt: null,
+    chunkCount: 0,
+  };
   return { response, generated: { ...outcome.generated, status: 'FAILED' as const }, cost: outcome.cost };
 }
 

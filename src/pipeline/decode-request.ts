@@ -38,7 +38,7 @@ export interface DecodeOptions {
  * @throws UndecodableRecord for what is not a request and belongs to the dead letters
  */
 export function decodeRequest(record: InboundRecord, options: DecodeOptions): AcceptedRequest {
-  const key = decodeKey(record.key);
+  const key = decodeKey(record.key, record.headers);
   const { record: request, unknownFields } = options.codec.decode(
     'ChatRequest',
     record.value,

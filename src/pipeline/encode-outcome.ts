@@ -1,5 +1,11 @@
 import type { RecordCodec } from '../contract/codec.ts';
-import type { ChatResponse, CostCalculated, RecordName, ResponseGenerated } from '../contract/records.ts';
+import type {
+  ChatResponse,
+  Choice,
+  CostCalculated,
+  RecordName,
+  ResponseGenerated,
+} from '../contract/records.ts';
 import type { StoredOutcome } from '../ports.ts';
 
 /** The outcome of a request before it is bytes. */
@@ -18,22 +24,31 @@ export interface EventValue {
   readonly value: Uint8Array;
 }
 
+interface Cut {
+  readonly name: string;
+  readonly has: (choice: Choice) => boolean;
+  readonly cut: (choice: Choice) => void;
+}
+
 /** What is left out of a response that is too large, in this order, and how. */
-const cuts: readonly { readonly name: string; cut(choice: ChatResponse['choices'][number]): void }[] = [
+const cuts: readonly Cut[] = [
   {
     name: 'logprobs',
+    has: (choice) => choice.logprobsJson !== null,
     cut: (choice) => {
       choice.logprobsJson = null;
     },
   },
   {
     name: 'audio',
+    has: (choice) => choice.audio?.data != null,
     cut: (choice) => {
       if (choice.audio !== null) choice.audio.data = null;
     },
   },
   {
     name: 'content',
+    has: (choice) => choice.content !== null,
     cut: (choice) => {
       choice.content = null;
     },
@@ -53,8 +68,9 @@ export function encodeOutcome(
 ): Omit<StoredOutcome, 'remembered'> | null {
   const { response } = outcome;
   let encoded = codec.encode('ChatResponse', response);
-  for (const { name, cut } of cuts) {
+  for (const { name, has, cut } of cuts) {
     if (encoded.byteLength <= maxBytes) break;
+    if (!response.choices.some(has)) continue;
     for (const choice of response.choices) cut(choice);
     response.omitted.push(name);
     encoded = codec.encode('ChatResponse', response);

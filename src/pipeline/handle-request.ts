@@ -16,6 +16,7 @@ import type { RequestToHandle } from './decode-request.ts';
 import { type CallDefaults, type CallPlan, planCall } from './plan-call.ts';
 import { requestBodyHash } from './request-identity.ts';
 import { limitTime } from './time-limit.ts';
+import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
 
 export interface HandlerOptions extends CallerOptions, ClaimingOptions, ConcludeOptions {
@@ -91,23 +92,31 @@ function unsettled(
   attempts: readonly AttemptRow[],
 ): AttemptRow[] {
   const notMade = attempts.length === 0 && claim.kind === 'claimed' && !(plan instanceof ChatFailure);
-  if (notMade) return [{ ...newAttempt(plan, claim.attempt, claim.startedAt), disposition: 'ABORTED' }];
+  if (notMade) return [neverMade(plan, claim)];
   return attempts.map((attempt) =>
     attempt.disposition === 'ACCEPTED' ? { ...attempt, disposition: 'ABORTED' } : attempt,
   );
+}
+
+function neverMade(plan: CallPlan, claim: OwnClaim & { kind: 'claimed' }): AttemptRow {
+  return { ...newAttempt(plan, claim.attempt, claim.startedAt), disposition: 'ABORTED' };
 }
 
 function tryPlan({ accepted, givenUp }: RequestToHandle, options: HandlerOptions): CallPlan | ChatFailure {
   if (givenUp !== null) return givenUp;
   const { providers, catalog, defaults, clock } = options;
   const now = clock.now();
-  if (accepted.request.deadline !== null && accepted.request.deadline <= now) return deadlineExceeded(false);
+  if (isOver(accepted.request.deadline, now)) return deadlineExceeded(false);
   try {
     return planCall(accepted.request, providers, catalog, defaults, now);
   } catch (error) {
     if (error instanceof ChatFailure) return error;
     throw error;
   }
+}
+
+function isOver(deadline: number | null, now: number): boolean {
+  return deadline !== null && deadline <= now;
 }
 
 function draftOf(plan: CallPlan) {
@@ -130,6 +139,11 @@ async function answer(
   if (claim.kind === 'poisoned') return { answer: null, failure: poisoned(claim.deaths) };
   if (plan instanceof ChatFailure) return { answer: null, failure: plan };
   const { record, request, orderKey } = job.accepted;
+  if (isOver(request.deadline, options.clock.now())) {
+    // It passed while another worker's claim was waited for.
+    attempts.push(neverMade(plan, claim));
+    return { answer: null, failure: deadlineExceeded(false) };
+  }
   const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, options.clock.now());
   try {
     const last = await callProvider(
@@ -147,17 +161,9 @@ async function answer(
       limit.signal,
     );
     // The broker may be away for long: a stop must not wait for it.
-    await Promise.race([last.chunksAcknowledged, rejectOnAbort(signal)]);
+    await untilAborted(last.chunksAcknowledged, signal);
     return { answer: last, failure: last.failure };
   } finally {
     limit.clear();
   }
-}
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) stop();
-    else signal.addEventListener('abort', stop, { once: true });
-  });
 }

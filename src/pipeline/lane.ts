@@ -20,6 +20,7 @@ import {
   type TopicPartition,
 } from '../ports.ts';
 import { backoff } from './backoff.ts';
+import { recordBytes } from './record-bytes.ts';
 
 /*
  * A lane settles the outcomes of one assigned input partition (DESIGN 3).
@@ -54,6 +55,8 @@ export interface LaneListener {
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void;
   /** The log has no records from `from` to `to` any more: transaction markers, or deleted before they were handled. */
   gap(partition: TopicPartition, from: number, to: number): void;
+  /** The lane goes on from what is committed: what `isSettled` has its outcome visible, whoever settled it. */
+  opened(partition: TopicPartition, isSettled: (offset: number) => boolean): void;
   /** Nothing more will be settled until a person has looked. */
   halted(partition: TopicPartition, reason: string): void;
   /** A transaction's outcome is unknown, or opening failed; the lane is about to try again. */
@@ -82,13 +85,19 @@ export class Lane {
   private tracker: OffsetTracker | null = null;
   private producer: LaneProducer | null = null;
   private memberId: string;
+  /** Counts assignments, so that what the coordinator said before the last one does not count. */
+  private assignment = 0;
   /** Counts openings, so that what was begun before a doubt or a close does nothing after it. */
   private epoch = 0;
   private settling = false;
+  /** Transactions in a row that failed: only the first is repeated at once. */
+  private doubts = 0;
   /** The position moved without an outcome (a gap): worth a commit of its own. */
   private moved = false;
   private batchMaxRequests = Number.POSITIVE_INFINITY;
   private soughtBackTo = -1;
+  /** The offset after the last one that was ever accepted, also before a doubt. */
+  private reached = 0;
   /** Draining: what lies at or above this offset is left to others. */
   private acceptBelow = Number.POSITIVE_INFINITY;
 
@@ -120,6 +129,7 @@ export class Lane {
   /** The group was joined again and this member still has the partition. */
   reassigned(memberId: string): void {
     this.memberId = memberId;
+    this.assignment += 1;
     if (this.pauseReasons.size > 0) this.options.source.pause(this.partition);
     if (this.laneState === 'open' && this.tracker !== null)
       this.options.source.seek(this.partition, this.tracker.next);
@@ -135,8 +145,10 @@ export class Lane {
 
   /** Accepts nothing new; what was accepted is still settled, after a doubt too. */
   drain(): void {
-    this.acceptBelow = this.tracker?.next ?? 0;
-    this.pause('draining');
+    const next = this.tracker?.next ?? 0;
+    this.acceptBelow = Math.max(this.reached, next);
+    // After a doubt, what was accepted before it comes once more: then this waits until it has come.
+    if (next === this.acceptBelow || this.tracker === null) this.pause('draining');
   }
 
   /** Begins again from what is committed, as after a doubt. */
@@ -198,11 +210,17 @@ export class Lane {
     this.epoch += 1;
     const epoch = this.epoch;
     const { transport, source, listener } = this.options;
+    if (this.doubts > 1) await backoff(this.doubts - 2, this.stopping.signal);
     for (let tries = 0; epoch === this.epoch; tries += 1) {
       let producer: LaneProducer | null = null;
       try {
-        if (!(await transport.holds(this.memberId, this.partition))) {
-          if (epoch === this.epoch) this.close();
+        const { assignment } = this;
+        const held = await transport.holds(this.memberId, this.partition);
+        // Fencing what is not ours any more would disturb its rightful owner.
+        if (epoch !== this.epoch) return;
+        if (assignment !== this.assignment) continue;
+        if (!held) {
+          this.close();
           return;
         }
         producer = await transport.fence(this.partition);
@@ -246,7 +264,8 @@ export class Lane {
   }
 
   private begin(start: OffsetSnapshot, producer: LaneProducer): void {
-    this.tracker = new OffsetTracker(start, deltaCapacity(this.options.transport.clusterId));
+    const tracker = new OffsetTracker(start, deltaCapacity(this.options.transport.clusterId));
+    this.tracker = tracker;
     this.producer = producer;
     this.queue.clear();
     this.moved = false;
@@ -254,6 +273,7 @@ export class Lane {
     this.laneState = 'open';
     this.resume('map full');
     if (start.watermark < this.acceptBelow) this.resume('draining');
+    this.options.listener.opened(this.partition, (offset) => tracker.wasSettledBefore(offset));
   }
 
   /**
@@ -299,6 +319,7 @@ export class Lane {
         });
         tracker.settled(batch.map((request) => request.offset));
         this.batchMaxRequests = Number.POSITIVE_INFINITY;
+        this.doubts = 0;
         listener.settled(this.partition, batch, clock.monotonic() - began);
         if (epoch === this.epoch) this.resume('map full');
       }
@@ -335,6 +356,8 @@ export class Lane {
 
   /** Step 6: nothing is known of the last transaction, so ask what is committed and send only the rest. */
   private doubt(error: unknown, batch: readonly FinishedRequest[]): void {
+    // Halving a batch makes progress, so it needs no waiting.
+    if (!(error instanceof RecordRefused) || batch.length === 1) this.doubts += 1;
     if (error instanceof RecordRefused) {
       if (batch.length === 1) batch[0]?.refused();
       this.batchMaxRequests = Math.max(1, Math.floor(batch.length / 2));
@@ -353,6 +376,7 @@ export class Lane {
   private leaveEpoch(): void {
     this.epoch += 1;
     this.queue.clear();
+    this.reached = Math.max(this.reached, this.tracker?.next ?? 0);
     this.tracker = null;
     const producer = this.producer;
     this.producer = null;
@@ -368,14 +392,4 @@ export class Lane {
     if (!this.pauseReasons.delete(reason) || this.pauseReasons.size > 0) return;
     this.options.source.resume(this.partition);
   }
-}
-
-/** What a record takes in a batch, headers included. */
-function recordBytes(record: OutboundRecord): number {
-  let bytes = 64 + (record.value?.byteLength ?? 0) + (record.key?.length ?? 0);
-  for (const name in record.headers) {
-    const value = record.headers[name];
-    bytes += name.length + 8 + (Array.isArray(value) ? value.join().length : (value?.length ?? 0));
-  }
-  return bytes;
 }

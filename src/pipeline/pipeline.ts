@@ -1,4 +1,3 @@
-import type { Span } from '@opentelemetry/api';
 import type { UndecodableRecord } from '../contract/undecodable-record.ts';
 import { internalFailure } from '../domain/refusals.ts';
 import type { Logger } from '../logger.ts';
@@ -15,9 +14,10 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { extractContext, recordFailure, startProcessSpan, startPublishSpan, withSpan } from '../telemetry.ts';
 import { backoff } from './backoff.ts';
 import type { HandledRequest } from './conclude-request.ts';
-import { type AcceptedRequest, asUndecodable, type DecodeOptions, decodeRequest } from './decode-request.ts';
+import { asUndecodable, type DecodeOptions, decodeRequest } from './decode-request.ts';
 import { type HandlerOptions, handleRequest } from './handle-request.ts';
 import { type FinishedRequest, Lane, type LaneListener, type LaneState } from './lane.ts';
+import { entryId, laneKey, newEntry, type RequestEntry } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface PipelineOptions {
@@ -46,19 +46,6 @@ export class HandlingStopped extends Error {
 /** How often a request is tried when the service itself fails on it, before it gets a failure as its outcome. */
 const TRIES_BEFORE_GIVING_UP = 3;
 
-/** A record from its acceptance until its outcome is visible. */
-interface Entry {
-  readonly id: string;
-  readonly record: InboundRecord;
-  readonly bytes: number;
-  readonly stopping: AbortController;
-  accepted: AcceptedRequest | null;
-  handled: HandledRequest | null;
-  finished: FinishedRequest | null;
-  span: Span | null;
-  publishSpan: Span | null;
-}
-
 /**
  * The way of every request: fetched records go through here, in the order of the steps below. It owns what runs; the
  * lanes own what is settled.
@@ -68,7 +55,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly scheduler: Scheduler;
   private readonly lanes = new Map<string, Lane>();
   /** Everything accepted and not settled, by place: a record that comes again finds its work here. */
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new Map<string, RequestEntry>();
   private readonly acceptLimit: number;
   private assignedOnce = false;
   private bytes = 0;
@@ -141,6 +128,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const lane = new Lane({ partition, source, transport, listener: this, clock, batchMaxBytes }, memberId);
     this.lanes.set(key, lane);
     if (this.saturated) lane.setSaturated(true);
+    if (this.draining) lane.drain();
     lane.start();
   }
 
@@ -152,16 +140,17 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- 2 Decode and schedule by key ---------- */
 
   accepted(record: InboundRecord): void {
-    const id = entryId(record);
-    const known = this.entries.get(id);
+    const known = this.entries.get(entryId(record));
     if (known !== undefined && known.record.timestamp === record.timestamp) {
       // Delivered again after a doubt or a rejoin while its work goes on here: attach, do not run it twice.
       if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
       return;
     }
+    // A record of the topic that was here before it was recreated.
+    if (known !== undefined) this.forget(known);
     if (this.draining) return;
-    const entry = newEntry(id, record);
-    this.entries.set(id, entry);
+    const entry = newEntry(record);
+    this.entries.set(entry.id, entry);
     this.bytes += entry.bytes;
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
@@ -173,7 +162,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.updateSaturation();
   }
 
-  private bury(entry: Entry, reason: UndecodableRecord): void {
+  private bury(entry: RequestEntry, reason: UndecodableRecord): void {
     const { metrics, logger, handler } = this.options;
     const { topic, partition, offset } = entry.record;
     metrics.deadLetter(reason.code);
@@ -184,7 +173,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /* ---------- 3 to 6 Handle: claim, call, fold, outcome (handle-request.ts) ---------- */
 
-  private async run(entry: Entry): Promise<void> {
+  private async run(entry: RequestEntry): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
     if (entry.accepted === null || this.entries.get(entry.id) !== entry || this.draining) {
       this.forget(entry);
@@ -213,6 +202,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       try {
         const givenUp = tries > TRIES_BEFORE_GIVING_UP ? internalFailure() : null;
         const handled = await handleRequest({ ...job, givenUp }, handler, signal);
+        // Forgotten meanwhile: its record comes again, and must not have a second outcome beside this one.
+        if (this.entries.get(entry.id) !== entry) return;
         entry.handled = handled;
         if (handled.code !== null)
           recordFailure(span, { code: handled.code, message: `ended as ${handled.status}` });
@@ -237,7 +228,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     }
   }
 
-  private report(entry: Entry, handled: HandledRequest, durationMs: number): void {
+  private report(entry: RequestEntry, handled: HandledRequest, durationMs: number): void {
     const { metrics, logger } = this.options;
     const { status, code, model, replayed } = handled;
     metrics.requestFinished({ status, code, model, durationMs });
@@ -249,7 +240,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- 7 Settle: outcomes become visible (lane.ts) ---------- */
 
   private finish(
-    entry: Entry,
+    entry: RequestEntry,
     records: readonly OutboundRecord[],
     recordsIfRefused: () => OutboundRecord[],
   ): void {
@@ -281,10 +272,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     }
     // Only an optimization for a group whose offsets are lost: its failure changes nothing.
     if (inLedger.length > 0) void handler.ledger.markSettled(inLedger).catch(() => undefined);
-    this.updateSaturation();
+  }
+
+  opened(partition: TopicPartition, isSettled: (offset: number) => boolean): void {
+    // Committed although it looked otherwise, or settled by another worker: it never comes here again.
+    this.forgetWhere(partition, ({ record }) => isSettled(record.offset));
   }
 
   gap(partition: TopicPartition, from: number, to: number): void {
+    this.forgetWhere(partition, ({ record }) => record.offset >= from && record.offset <= to);
     this.options.logger.warn(
       { ...partition, from, to },
       'the log has no records at these offsets: markers, or deleted',
@@ -349,19 +345,23 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /** Requests of a lost partition that have not begun are somebody else's; those that run finish into the ledger. */
   private dropWaiting(partition: TopicPartition): void {
+    this.forgetWhere(partition, (entry) => entry.span === null || entry.finished !== null);
+  }
+
+  private forgetWhere(partition: TopicPartition, applies: (entry: RequestEntry) => boolean): void {
     for (const entry of [...this.entries.values()]) {
-      if (laneKey(entry.record) === laneKey(partition) && (entry.span === null || entry.finished !== null))
-        this.forget(entry);
+      if (laneKey(entry.record) === laneKey(partition) && applies(entry)) this.forget(entry);
     }
   }
 
-  private forget(entry: Entry): void {
+  private forget(entry: RequestEntry): void {
     if (this.entries.get(entry.id) !== entry) return;
     this.entries.delete(entry.id);
     this.bytes -= entry.bytes;
     entry.publishSpan?.end();
     entry.span?.end();
     if (this.entries.size === 0) this.empty?.resolve();
+    this.updateSaturation();
   }
 
   private async untilEmpty(timeoutMs: number): Promise<void> {
@@ -371,26 +371,4 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     await this.empty.promise;
     clearTimeout(timer);
   }
-}
-
-function laneKey({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`;
-}
-
-function entryId({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
-  return `${topic}/${partition}/${offset}`;
-}
-
-function newEntry(id: string, record: InboundRecord): Entry {
-  return {
-    id,
-    record,
-    bytes: (record.value?.byteLength ?? 0) + (record.key?.byteLength ?? 0),
-    stopping: new AbortController(),
-    accepted: null,
-    handled: null,
-    finished: null,
-    span: null,
-    publishSpan: null,
-  };
 }

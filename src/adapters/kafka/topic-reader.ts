@@ -32,9 +32,16 @@ export async function readTopics({
   const kafka = createKafka(settings, logger, PATIENT_RETRIES);
   const admin = kafka.admin();
   await admin.connect();
-  const positions = await Promise.all(
-    topics.map(async (topic) => ({ topic, partitions: await admin.fetchTopicOffsets(topic) })),
-  );
+  const positions = new Map<string, { readonly topic: string; readonly partition: number; next: number }>();
+  for (const topic of topics) {
+    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      positions.set(`${topic}/${partition}`, {
+        topic,
+        partition,
+        next: Number(from === 'start' ? low : high),
+      });
+    }
+  }
   const groupId = `${settings.groupId}-reader-${randomUUID()}`;
   const consumer = kafka.consumer({
     groupId,
@@ -45,10 +52,9 @@ export async function readTopics({
   const joined = Promise.withResolvers<void>();
   consumer.on(consumer.events.CRASH, ({ payload }) => joined.reject(payload.error));
   consumer.on(consumer.events.GROUP_JOIN, () => {
-    for (const { topic, partitions } of positions) {
-      for (const { partition, low, high } of partitions) {
-        consumer.seek({ topic, partition, offset: from === 'start' ? low : high });
-      }
+    // Nothing is committed, so that after every rejoin the position is set again to where reading has come.
+    for (const { topic, partition, next } of positions.values()) {
+      consumer.seek({ topic, partition, offset: String(next) });
     }
     joined.resolve();
   });
@@ -58,7 +64,12 @@ export async function readTopics({
     autoCommit: false,
     partitionsConsumedConcurrently: 16,
     eachBatch: async ({ batch: { topic, partition, messages } }) => {
-      for (const message of messages) onRecord(mapInbound({ topic, partition }, message));
+      const position = positions.get(`${topic}/${partition}`) ?? { next: 0 };
+      for (const message of messages) {
+        if (Number(message.offset) < position.next) continue;
+        position.next = Number(message.offset) + 1;
+        onRecord(mapInbound({ topic, partition }, message));
+      }
     },
   });
   await joined.promise;

@@ -149,7 +149,7 @@ class MongoWorkerLease implements RunningWorkerLease {
         },
         { ...this.#policy, signal, isRetryable: () => true },
       );
-      if (matchedCount === 0) return false;
+      if (matchedCount === 0 || this.#remainingMs() <= 0) return false;
     } catch {
       return false;
     } finally {

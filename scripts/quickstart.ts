@@ -1,0 +1,197 @@
+/** `npm run quickstart`: from a fresh clone to an answer that streams out of Kafka, and its exact cost, in one command. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { loadConfig } from '../src/config.ts';
+import { createLogger } from '../src/logger.ts';
+import { startTelemetry } from '../src/telemetry/start.ts';
+import { startStandIn } from '../test/support/stand-in/start-stand-in.ts';
+import { ConversationView } from './quickstart/conversation-view.ts';
+import { conversations, hold } from './quickstart/conversations.ts';
+import { type Answered, type Exchange, openExchange } from './quickstart/exchange.ts';
+import { loadCatalog, prepareTopics } from './quickstart/prepare.ts';
+import {
+  hasApiKey,
+  hasTraceBackend,
+  NAME,
+  serviceEnvironment,
+  traceSettings,
+} from './quickstart/settings.ts';
+import { startService } from './quickstart/start-service.ts';
+import { step } from './quickstart/steps.ts';
+import { printCosts, printResponses } from './quickstart/summary.ts';
+import { heading, paint, print } from './quickstart/terminal.ts';
+import { startTraceReceiver, type TraceReceiver } from './quickstart/trace-receiver.ts';
+import { traceTree } from './quickstart/trace-tree.ts';
+import { stackUp } from './stack/stack.ts';
+
+const CONVERSATIONS_TIMEOUT_MS = 180_000;
+const TRACE_TIMEOUT_MS = 10_000;
+const MODEL_OF_ALL = process.env['AI_DEFAULT_MODEL'];
+
+const startedAt = performance.now();
+const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
+const logger = createLogger({ level: 'silent' });
+/** What has to be stopped, the newest first. */
+const stops: (() => Promise<void>)[] = [];
+const stopAll = async () => {
+  for (const stop of stops.splice(0)) await stop();
+};
+
+stopOnSignals();
+try {
+  process.exitCode = await quickstart();
+} catch (error) {
+  print();
+  print(paint('red', `The quickstart failed: ${error instanceof Error ? error.message : String(error)}`));
+  process.exitCode = 1;
+}
+await stopAll();
+// kafkajs leaves timers behind that would keep the process alive for a while.
+process.exit();
+
+async function quickstart(): Promise<number> {
+  print();
+  print(
+    `${paint('bold', 'completion-bus')}  ${paint('dim', 'chat requests in, streamed answers and exact costs out')}`,
+  );
+  print();
+
+  // 1 Spans are received here, unless the user has a place for them; the quickstart's own are the first of each trace.
+  const receiver = hasTraceBackend(process.env) ? null : await startTraceReceiver();
+  if (receiver !== null) {
+    stops.unshift(() => receiver.close());
+    Object.assign(process.env, traceSettings(receiver.url));
+  }
+  const telemetry = startTelemetry({ serviceName: NAME, serviceVersion: packageVersion(), env: process.env });
+  stops.unshift(() => telemetry.shutdown());
+
+  // 2 Kafka and MongoDB, the topics, models and prices, and somebody who answers.
+  const stack = await step('stack', async (tell) => {
+    const value = await stackUp({ onProgress: tell });
+    const mongodb = new URL(value.mongodbUrl).host;
+    return { value, detail: `Kafka ${value.kafkaBrokers.join(',')}, MongoDB ${mongodb}` };
+  });
+  const env = await step('model', async () => {
+    if (hasApiKey(process.env)) {
+      const value = serviceEnvironment(process.env, stack, null);
+      return { value, detail: `the real API, ${value['AI_OPENAI_BASE_URL'] || 'https://api.openai.com/v1'}` };
+    }
+    const standIn = await startStandIn();
+    stops.unshift(() => standIn.close());
+    const remark = 'For real ones: AI_OPENAI_API_KEY=… npm run quickstart';
+    return {
+      value: serviceEnvironment(process.env, stack, standIn.url),
+      detail: `a stand-in for OpenAI with made-up answers\n${remark}`,
+    };
+  });
+  const config = loadConfig(env, { readFile: (path) => readFileSync(path, 'utf8') });
+  await step('topics', async () => ({ value: null, detail: await prepareTopics(config, logger) }));
+  await step('catalog', async () => ({ value: null, detail: await loadCatalog(config) }));
+
+  // 3 The service, and a program beside it that talks to it through Kafka alone.
+  const service = await step('service', async () => {
+    const value = await startService(env, (stop) => stops.unshift(stop));
+    return { value, detail: `ready; /readyz and /metrics on http://127.0.0.1:${value.httpPort}` };
+  });
+  const exchange = await openExchange(config, logger);
+  stops.unshift(() => exchange.close());
+
+  // 4 Two conversations at once.
+  heading('Two conversations at once', `questions into ${NAME}.requests, answers out of ${NAME}.chunks`);
+  const outcomes = await Promise.race([holdConversations(exchange), service.failed, timeout()]);
+
+  // 5 What came of them.
+  heading('Responses', `${NAME}.responses: one for each request`);
+  printResponses(outcomes);
+  heading('Costs', `${NAME}.costs: one event for each request`);
+  printCosts(outcomes);
+  await printTrace(receiver, outcomes);
+
+  // 6 Stop, and say how to go on.
+  await stopAll();
+  const failed = outcomes.filter(({ response }) => response.status !== 'COMPLETED').length;
+  printEnd(failed);
+  return failed === 0 ? 0 : 1;
+}
+
+async function holdConversations(exchange: Exchange): Promise<Answered[]> {
+  const run = randomBytes(3).toString('hex');
+  const view = new ConversationView(
+    conversations.map(({ name, model }) => ({ name, title: `${name} · ${MODEL_OF_ALL ?? model}` })),
+  );
+  const outcomes = await Promise.all(
+    conversations.map((conversation) =>
+      hold(conversation, exchange, view.speaker(conversation.name), run, MODEL_OF_ALL),
+    ),
+  );
+  view.finish();
+  return outcomes.flat();
+}
+
+async function printTrace(receiver: TraceReceiver | null, outcomes: readonly Answered[]): Promise<void> {
+  const last = outcomes.at(-1);
+  if (last === undefined) return;
+  const { traceId, response } = last;
+  heading('Trace', `${traceId} of ${response.requestId}`);
+  if (receiver === null) {
+    const { OTEL_TRACES_EXPORTER: exporter, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = process.env;
+    print(`  sent to where the OTEL_* variables say: ${endpoint ?? exporter ?? 'OTLP'}`);
+    return;
+  }
+  const expected = [`send ${NAME}.requests`, 'process ', 'chat ', `send ${NAME}.responses`];
+  const spans = await receiver.trace(traceId, expected, TRACE_TIMEOUT_MS);
+  if (spans.length === 0) print('  no span of it has come (is OTEL_SDK_DISABLED set?)');
+  else for (const line of traceTree(spans)) print(line);
+  print();
+  print(
+    paint(
+      'dim',
+      '  To see traces in a tool of yours: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart',
+    ),
+  );
+}
+
+function printEnd(failed: number): void {
+  heading('Next');
+  print(
+    `  1  Serve on your own topics, and chat from the command line: ${paint('cyan', 'README.md, "Use it"')}`,
+  );
+  print(
+    `  2  Read and write the records from any language:             ${paint('cyan', 'docs/contract.md')}`,
+  );
+  print(`  3  See the same hold under crashes and rebalances:           ${paint('cyan', 'npm test')}`);
+  print();
+  const how = failed === 0 ? `Done in ${seconds()}` : `${failed} requests failed, see above (${seconds()})`;
+  print(`${paint(failed === 0 ? 'green' : 'red', how)}; the service is stopped.`);
+  print(
+    `Kafka and MongoDB keep running for the next time. To stop them: ${paint('cyan', 'npm run stack -- down')}`,
+  );
+}
+
+async function timeout(): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const text = `no answer after ${CONVERSATIONS_TIMEOUT_MS / 1000} s`;
+  setTimeout(() => reject(new Error(text)), CONVERSATIONS_TIMEOUT_MS).unref();
+  return promise;
+}
+
+/** Ctrl-C stops what was started, in order; a second one at once. */
+function stopOnSignals(): void {
+  let signals = 0;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      const exit = () => process.exit(128 + constants.signals[signal]);
+      signals += 1;
+      if (signals > 1) exit();
+      print();
+      print('Stopping …');
+      void stopAll().finally(exit);
+    });
+  }
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

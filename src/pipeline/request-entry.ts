@@ -1,0 +1,40 @@
+import type { Span } from '@opentelemetry/api';
+import type { InboundRecord, TopicPartition } from '../ports.ts';
+import type { HandledRequest } from './conclude-request.ts';
+import type { AcceptedRequest } from './decode-request.ts';
+import type { FinishedRequest } from './lane.ts';
+
+/** A record from its acceptance until its outcome is visible. */
+export interface RequestEntry {
+  readonly id: string;
+  readonly record: InboundRecord;
+  readonly bytes: number;
+  readonly stopping: AbortController;
+  accepted: AcceptedRequest | null;
+  handled: HandledRequest | null;
+  finished: FinishedRequest | null;
+  span: Span | null;
+  publishSpan: Span | null;
+}
+
+export function laneKey({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}
+
+export function entryId({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
+  return `${topic}/${partition}/${offset}`;
+}
+
+export function newEntry(record: InboundRecord): RequestEntry {
+  return {
+    id: entryId(record),
+    record,
+    bytes: (record.value?.byteLength ?? 0) + (record.key?.byteLength ?? 0),
+    stopping: new AbortController(),
+    accepted: null,
+    handled: null,
+    finished: null,
+    span: null,
+    publishSpan: null,
+  };
+}

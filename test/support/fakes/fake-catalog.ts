@@ -1,0 +1,51 @@
+import type { Price } from '../../../src/domain/price.ts';
+import type { Catalog, ModelInfo } from '../../../src/ports.ts';
+
+/** Models and prices as a test puts them in; a price holds for its own model and, where given, for others by name. */
+export class FakeCatalog implements Catalog {
+  readonly models = new Map<string, ModelInfo>();
+  readonly prices: Price[] = [];
+  /** Models that are priced as another one, as dated snapshots are. */
+  readonly pricedAs = new Map<string, string>();
+
+  model(provider: string, id: string): ModelInfo | null {
+    return this.models.get(`${provider}/${id}`) ?? null;
+  }
+
+  price(provider: string, model: string, at: number): Price | null {
+    const name = this.pricedAs.get(model) ?? model;
+    const holds = (price: Price) =>
+      price.provider === provider &&
+      price.model === name &&
+      price.effectiveFrom <= at &&
+      (price.effectiveTo === null || at < price.effectiveTo);
+    return this.prices.find(holds) ?? null;
+  }
+}
+
+export function modelInfo(id: string, members: Partial<ModelInfo> = {}): ModelInfo {
+  return {
+    provider: 'openai',
+    id,
+    contextWindow: 8_192,
+    maxOutputTokens: null,
+    maxTokensParameter: 'max_tokens',
+    refusedParameters: [],
+    ...members,
+  };
+}
+
+/** Thirty dollars a million tokens in, sixty out, unless told otherwise. */
+export function priceOf(model: string, members: Partial<Price> = {}): Price {
+  return {
+    id: `price-${model}`,
+    provider: 'openai',
+    model,
+    currency: 'USD',
+    effectiveFrom: 0,
+    effectiveTo: null,
+    components: { input: '30', output: '60' },
+    source: 'https://example.com/pricing',
+    ...members,
+  };
+}

@@ -1,0 +1,154 @@
+import { metrics as openTelemetryMetrics, ROOT_CONTEXT } from '@opentelemetry/api';
+import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
+import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
+import { topicNames } from '../../../src/contract/topics.ts';
+import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import type { HandledRequest } from '../../../src/pipeline/conclude-request.ts';
+import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
+import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
+import { OutputRecords } from '../../../src/pipeline/output-records.ts';
+import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { FakeCatalog, modelInfo, priceOf } from './fake-catalog.ts';
+import { FakeClock } from './fake-clock.ts';
+import { FakeLease } from './fake-lease.ts';
+import { FakeLedger } from './fake-ledger.ts';
+import { FakeProvider } from './fake-provider.ts';
+import { FakeRecordSink } from './fake-record-sink.ts';
+
+export const RECORD_MAX_BYTES = 100_000;
+export const codec = createAvroCodec({
+  schemas: loadSchemas(),
+  framing: { kind: 'single-object' },
+  maxBytes: RECORD_MAX_BYTES,
+});
+const topics = topicNames('chat');
+const metrics = createMetrics(openTelemetryMetrics.getMeter('test'));
+
+/** A decoded request: one message to gpt-4, unless told otherwise. */
+export function chatRequest(members: Partial<ChatRequestInput> = {}): ChatRequest {
+  const request: ChatRequestInput = {
+    requestId: 'request-1',
+    model: 'gpt-4',
+    messages: [{ role: 'user', content: 'Say hello to the world.' }],
+    ...members,
+  };
+  return codec.decode('ChatRequest', codec.encode('ChatRequest', request)).record;
+}
+
+/** Everything that a request is handled with, in memory. */
+export class Handling {
+  readonly clock = new FakeClock();
+  readonly ledger = new FakeLedger();
+  readonly lease = new FakeLease();
+  readonly catalog = new FakeCatalog();
+  readonly sink = new FakeRecordSink();
+  readonly stop = new AbortController();
+  readonly provider: FakeProvider;
+  readonly options: HandlerOptions;
+  private nextOffset = 7;
+
+  constructor(provider: FakeProvider = new FakeProvider(), overrides: Partial<HandlerOptions> = {}) {
+    this.provider = provider;
+    this.sink.quick = true;
+    this.catalog.models.set('openai/gpt-4', modelInfo('gpt-4'));
+    this.catalog.prices.push(priceOf('gpt-4'));
+    const chunks = new ChunkPublisher({
+      sink: this.sink,
+      codec,
+      topic: topics.chunks,
+      clock: this.clock,
+      maxBufferedBytes: 1_000_000,
+    });
+    this.options = {
+      ledger: this.ledger,
+      lease: this.lease,
+      clock: this.clock,
+      catalog: this.catalog,
+      chunks,
+      metrics,
+      outputs: new OutputRecords(topics, 'group a'),
+      providers: new Map([[provider.name, provider]]),
+      ledgerCodec: codec,
+      wireCodec: codec,
+      recordMaxBytes: RECORD_MAX_BYTES,
+      requestTimeoutMs: 60_000,
+      defaults: { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 },
+      policy: {
+        retryAttempts: 3,
+        retryDelayMs: 0,
+        firstTokenTimeoutMs: 120_000,
+        idleTimeoutMs: 30_000,
+        restartOnBreak: true,
+      },
+      ...overrides,
+    };
+  }
+
+  /** A record of the request topic, each at an offset of its own. */
+  record(members: Partial<ChatRequestInput> = {}, record: Partial<InboundRecord> = {}): InboundRecord {
+    const offset = this.nextOffset;
+    this.nextOffset += 1;
+    const request = chatRequest(members);
+    return {
+      topic: 'chat.requests',
+      partition: 3,
+      offset,
+      timestamp: this.clock.now() - 40,
+      key: Buffer.from('conversation-1'),
+      value: codec.encode('ChatRequest', request),
+      headers: {},
+      ...record,
+    };
+  }
+
+  job(record: InboundRecord, members: Partial<RequestToHandle> = {}): RequestToHandle {
+    return {
+      accepted: decodeRequest(record, { codec, tenantOfTopic: new Map() }),
+      acceptedAt: this.clock.now(),
+      acceptedMonotonic: this.clock.monotonic(),
+      trace: ROOT_CONTEXT,
+      givenUp: null,
+      ...members,
+    };
+  }
+
+  handle(record: InboundRecord, members: Partial<RequestToHandle> = {}): Promise<HandledRequest> {
+    return handleRequest(this.job(record, members), this.options, this.stop.signal);
+  }
+
+  /** The calls that the ledger knows of a request. */
+  attempts(requestId = 'request-1', tenantId = 'default') {
+    return this.ledger.rows.get(`${tenantId} ${requestId}`)?.attempts ?? [];
+  }
+
+  /** What was published outside the transaction, in order. */
+  published(): OutboundRecord[] {
+    return this.sink.sends.flat();
+  }
+
+  chunks() {
+    return this.published()
+      .filter(({ topic }) => topic === topics.chunks)
+      .map(({ value }) => codec.decode('ChatChunk', value).record);
+  }
+
+  messagesSent() {
+    return this.published()
+      .filter(({ topic }) => topic === topics.messageSent)
+      .map(({ value }) => codec.decode('MessageSent', value).record);
+  }
+}
+
+/** The records of an outcome by what they are; a kind that is not there is undefined. */
+export function outcomeOf(records: readonly OutboundRecord[]) {
+  const valueIn = (topic: string) => records.find((record) => record.topic === topic)?.value;
+  const [response, generated, cost] = [topics.responses, topics.responseGenerated, topics.costs].map(valueIn);
+  return {
+    response: response ? codec.decode('ChatResponse', response).record : undefined,
+    generated: generated ? codec.decode('ResponseGenerated', generated).record : undefined,
+    cost: cost ? codec.decode('CostCalculated', cost).record : undefined,
+    dead: records.find((record) => record.topic === topics.dead),
+  };
+}

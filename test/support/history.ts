@@ -1,0 +1,94 @@
+import type { KafkaSettings } from '../../src/adapters/kafka/kafka-client.ts';
+import { readTopics, type TopicReader } from '../../src/adapters/kafka/topic-reader.ts';
+import type { RecordCodec } from '../../src/contract/codec.ts';
+import type {
+  ChatChunk,
+  ChatResponse,
+  CostCalculated,
+  MessageSent,
+  ResponseGenerated,
+} from '../../src/contract/records.ts';
+import type { TopicNames } from '../../src/contract/topics.ts';
+import { createLogger } from '../../src/logger.ts';
+import type { InboundRecord } from '../../src/ports.ts';
+
+/** A record with where it lies. */
+export interface Read<T> {
+  readonly value: T;
+  readonly source: InboundRecord;
+}
+
+/** Everything that became visible on the output topics, in the order of reading. */
+export class History {
+  readonly responses: Read<ChatResponse>[] = [];
+  readonly generated: Read<ResponseGenerated>[] = [];
+  readonly costs: Read<CostCalculated>[] = [];
+  readonly chunks: Read<ChatChunk>[] = [];
+  readonly sent: Read<MessageSent>[] = [];
+  readonly dead: InboundRecord[] = [];
+  private reader: TopicReader | null = null;
+  private readonly waiting = new Set<{ holds: () => boolean; resolve: () => void }>();
+
+  static async read(settings: KafkaSettings, topics: TopicNames, codec: RecordCodec): Promise<History> {
+    const history = new History();
+    const { responses, responseGenerated, costs, chunks, messageSent, dead } = topics;
+    history.reader = await readTopics({
+      settings,
+      logger: createLogger({ level: 'silent' }),
+      topics: [responses, responseGenerated, costs, chunks, messageSent, dead],
+      from: 'start',
+      onRecord: (source) => history.add(source, topics, codec),
+    });
+    return history;
+  }
+
+  /** Resolves as soon as the condition holds, looked at after each record. */
+  until(holds: (history: History) => boolean): Promise<void> {
+    if (holds(this)) return Promise.resolve();
+    return new Promise((resolve) => this.waiting.add({ holds: () => holds(this), resolve }));
+  }
+
+  /** The final answers, without those to publishers' repetitions. */
+  get originals(): ChatResponse[] {
+    return this.responses.map(({ value }) => value).filter(({ replayed }) => !replayed);
+  }
+
+  /** The text that a subscriber pieces together from a request's chunks: highest attempt, by sequence, each once. */
+  textOf(requestId: string): string {
+    const own = this.chunks.map(({ value }) => value).filter((chunk) => chunk.requestId === requestId);
+    const attempt = Math.max(...own.map((chunk) => chunk.attempt));
+    const bySequence = new Map(
+      own.filter((chunk) => chunk.attempt === attempt).map((chunk) => [chunk.sequence, chunk]),
+    );
+    return [...bySequence.values()]
+      .sort((one, other) => one.sequence - other.sequence)
+      .map((chunk) => chunk.content)
+      .join('');
+  }
+
+  async close(): Promise<void> {
+    await this.reader?.close();
+  }
+
+  private add(source: InboundRecord, topics: TopicNames, codec: RecordCodec): void {
+    const { topic, value, headers } = source;
+    if (topic === topics.responses) {
+      this.responses.push({ source, value: codec.decode('ChatResponse', value, headers).record });
+    } else if (topic === topics.responseGenerated) {
+      this.generated.push({ source, value: codec.decode('ResponseGenerated', value, headers).record });
+    } else if (topic === topics.costs) {
+      this.costs.push({ source, value: codec.decode('CostCalculated', value, headers).record });
+    } else if (topic === topics.chunks) {
+      this.chunks.push({ source, value: codec.decode('ChatChunk', value, headers).record });
+    } else if (topic === topics.messageSent) {
+      this.sent.push({ source, value: codec.decode('MessageSent', value, headers).record });
+    } else {
+      this.dead.push(source);
+    }
+    for (const entry of this.waiting) {
+      if (!entry.holds()) continue;
+      this.waiting.delete(entry);
+      entry.resolve();
+    }
+  }
+}

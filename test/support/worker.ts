@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A service in a process of its own. */
+export interface Worker {
+  readonly pid: number;
+  readonly httpPort: number;
+  /** What it logged, newest last; bounded. */
+  readonly log: readonly string[];
+  /** Resolves when a log line contains the text, also one that was logged before. */
+  logged(text: string): Promise<void>;
+  signal(name: NodeJS.Signals): void;
+  /** SIGKILL, and waits for its end. */
+  kill(): Promise<void>;
+  /** SIGTERM, and waits for its end. @returns the exit code */
+  stop(): Promise<number | null>;
+  /** Resolves with the exit code when it ends. */
+  readonly exited: Promise<number | null>;
+}
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const LOG_LINES = 2_000;
+/** Whole logs, for a look after a failure. */
+const LOG_DIRECTORY = fileURLToPath(new URL('../../.stack/logs/workers/', import.meta.url));
+
+/**
+ * Starts `completion-bus serve` and waits until it says by /readyz that it takes requests.
+ *
+ * @throws with its log when it ends before
+ */
+export async function startWorker(env: Readonly<Record<string, string>>): Promise<Worker> {
+  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN, 'serve'], {
+    env: { ...process.env, NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  mkdirSync(LOG_DIRECTORY, { recursive: true });
+  const file = createWriteStream(`${LOG_DIRECTORY}${env['KAFKA_GROUP_ID']}-${child.pid}.log`);
+  void once(child, 'exit').then(() => file.end());
+  const log: string[] = [];
+  const waiting = new Set<{ text: string; resolve: () => void }>();
+  const onLine = (line: string) => {
+    log.push(line);
+    file.write(`${line}\n`);
+    if (log.length > LOG_LINES) log.shift();
+    for (const entry of waiting) {
+      if (!line.includes(entry.text)) continue;
+      waiting.delete(entry);
+      entry.resolve();
+    }
+  };
+  for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const endWithParent = () => child.kill('SIGKILL');
+  process.once('exit', endWithParent);
+  void exited.then(() => process.off('exit', endWithParent));
+
+  const logged = (text: string): Promise<void> => {
+    if (log.some((line) => line.includes(text))) return Promise.resolve();
+    return new Promise((resolve) => waiting.add({ text, resolve }));
+  };
+  const ended = exited.then((code) => {
+    throw new Error(`the worker ended with ${code} before it was ready:\n${log.slice(-20).join('\n')}`);
+  });
+  await Promise.race([logged('"msg":"ready to take requests"'), ended]);
+  const httpPort = portOf(log);
+  await Promise.race([untilReady(httpPort), ended]);
+  return {
+    pid: child.pid ?? 0,
+    httpPort,
+    log,
+    logged,
+    exited,
+    signal: (name) => child.kill(name),
+    kill: () => end(child, 'SIGKILL', exited).then(() => undefined),
+    stop: () => end(child, 'SIGTERM', exited),
+  };
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<number | null>) {
+  if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+  return exited;
+}
+
+function portOf(log: readonly string[]): number {
+  const line = log.find((candidate) => candidate.includes('ready to take requests'));
+  return (JSON.parse(line ?? '{}') as { port: number }).port;
+}
+
+/** Asks until the worker says yes: it has its partitions then. */
+async function untilReady(port: number): Promise<void> {
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);
+    await response?.arrayBuffer();
+    if (response?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -1,0 +1,168 @@
+import { randomUUID } from 'node:crypto';
+import { MongoClient } from 'mongodb';
+import { createAvroCodec } from '../../src/adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../../src/adapters/avro/load-schemas.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { createTopics } from '../../src/adapters/kafka/topics.ts';
+import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog-store.ts';
+import { importModels } from '../../src/catalog/import-models.ts';
+import { importPrices } from '../../src/catalog/import-prices.ts';
+import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
+import type { RecordCodec } from '../../src/contract/codec.ts';
+import type { ChatRequestInput } from '../../src/contract/records.ts';
+import { type TopicNames, topicNames } from '../../src/contract/topics.ts';
+import { createLogger } from '../../src/logger.ts';
+import { History } from './history.ts';
+import type { Script } from './stand-in/script.ts';
+import { type StandIn, startStandIn } from './stand-in/start-stand-in.ts';
+import { startWorker, type Worker } from './worker.ts';
+
+export interface WorldOptions {
+  readonly partitions?: number;
+  /** Another cluster than the stack's. */
+  readonly brokers?: readonly string[];
+  readonly replication?: number;
+  readonly defaultScript?: Script | Script[];
+  /** Environment of every worker. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A request as a test publishes it. */
+export interface Published {
+  readonly key: string;
+  readonly request: ChatRequestInput;
+}
+
+/**
+ * Topics, database, catalog and stand-in of one test, apart from everybody else's on the same broker and database. Close
+ * it: nothing is left behind.
+ */
+export class World {
+  readonly config: Config;
+  readonly env: Readonly<Record<string, string>>;
+  readonly topics: TopicNames;
+  readonly codec: RecordCodec;
+  readonly standIn: StandIn;
+  private readonly mongo: MongoClient;
+  private readonly workers: Worker[] = [];
+  private readonly histories: History[] = [];
+  private readonly kafka;
+  private readonly producer;
+
+  private constructor(
+    config: Config,
+    env: Readonly<Record<string, string>>,
+    standIn: StandIn,
+    mongo: MongoClient,
+  ) {
+    this.config = config;
+    this.env = env;
+    this.standIn = standIn;
+    this.mongo = mongo;
+    this.topics = topicNames(config.topics.prefix);
+    this.codec = createAvroCodec({
+      schemas: loadSchemas(),
+      framing: { kind: 'single-object' },
+      maxBytes: config.limits.recordMaxBytes,
+    });
+    this.kafka = createKafka(config.kafka, silent, PATIENT_RETRIES);
+    this.producer = this.kafka.producer({ allowAutoTopicCreation: false, retry: PATIENT_RETRIES });
+  }
+
+  static async create(options: WorldOptions = {}): Promise<World> {
+    const name = `t${randomUUID().slice(0, 8)}`;
+    const standIn = await startStandIn({
+      defaultScript: options.defaultScript ?? { text: 'one two three four five' },
+    });
+    const env = {
+      KAFKA_BROKERS: options.brokers?.join(',') ?? process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9092',
+      MONGODB_URL: process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0',
+      MONGODB_DATABASE: name,
+      CHAT_TOPIC_PREFIX: name,
+      KAFKA_GROUP_ID: name,
+      CHAT_TOPIC_PARTITIONS: String(options.partitions ?? 6),
+      CHAT_TOPIC_REPLICATION: String(options.replication ?? 1),
+      AI_OPENAI_API_KEY: 'sk-test',
+      AI_OPENAI_BASE_URL: standIn.url,
+      AI_DEFAULT_MODEL: 'gpt-4',
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: '0',
+      LOG_LEVEL: 'info',
+      ...options.env,
+    };
+    const config = loadConfig(env, { readFile: () => '' });
+    const mongo = await MongoClient.connect(config.mongo.url);
+    const world = new World(config, env, standIn, mongo);
+    await world.producer.connect();
+    const admin = world.kafka.admin();
+    await admin.connect();
+    await createTopics(admin, config.topics);
+    await admin.disconnect();
+    const db = mongo.db(config.mongo.database);
+    await importModels(createModelStore(db), shippedModels);
+    await importPrices(createPriceStore(db), shippedPrices);
+    return world;
+  }
+
+  /** A worker in a process of its own, ready for records. */
+  async startWorker(env: Readonly<Record<string, string>> = {}): Promise<Worker> {
+    const worker = await startWorker({ ...this.env, ...env });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  /** Reads all output topics from their beginning, as subscribers do, under read_committed. */
+  async readHistory(): Promise<History> {
+    const history = await History.read(this.config.kafka, this.topics, this.codec);
+    this.histories.push(history);
+    return history;
+  }
+
+  async publish(requests: readonly Published[]): Promise<void> {
+    const messages = requests.map(({ key, request }) => ({
+      key,
+      value: this.codec.encode('ChatRequest', request),
+    }));
+    await this.producer.send({ topic: this.topics.requests, messages });
+  }
+
+  async publishRaw(
+    value: Buffer | null,
+    options: { key?: string | Buffer | null; headers?: Record<string, string>; partition?: number } = {},
+  ): Promise<void> {
+    const { key = null, headers = {}, partition } = options;
+    const message = { key, value, headers, ...(partition !== undefined && { partition }) };
+    await this.producer.send({ topic: this.topics.requests, messages: [message] });
+  }
+
+  ledgerRows() {
+    return this.mongo.db(this.config.mongo.database).collection<{ _id: string }>('requests');
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => worker.kill()));
+    await Promise.all(this.histories.map((history) => history.close()));
+    await this.producer.disconnect();
+    const admin = this.kafka.admin();
+    await admin.connect();
+    await admin.deleteTopics({ topics: Object.values(this.topics) }).catch(() => undefined);
+    await admin.disconnect();
+    await this.mongo.db(this.config.mongo.database).dropDatabase();
+    await this.mongo.close();
+    await this.standIn.close();
+  }
+}
+
+export const silent = createLogger({ level: 'silent' });
+
+/** A request with one user message, whose answer the script decides. */
+export function request(
+  requestId: string,
+  options: { key?: string; script?: Script | Script[] } & Partial<ChatRequestInput> = {},
+): Published {
+  const { key = requestId, script, ...fields } = options;
+  const content =
+    script === undefined ? `Say something about ${requestId}.` : JSON.stringify({ standIn: script });
+  return { key, request: { requestId, messages: [{ role: 'user', content }], ...fields } };
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { ChatFailure, errorCodes } from '../../../src/domain/chat-failure.ts';
+
+describe('ChatFailure', () => {
+  it('says no more than what is known', () => {
+    const failure = new ChatFailure('internal', 'no reason', false);
+    expect(failure).toMatchObject({
+      name: 'ChatFailure',
+      message: 'no reason',
+      code: 'internal',
+      retryable: false,
+      param: null,
+      providerCode: null,
+      providerType: null,
+      providerRequestId: null,
+      httpStatus: null,
+      retryAfterMs: null,
+      cause: undefined,
+    });
+  });
+
+  it('carries what the provider told', () => {
+    const details = {
+      param: 'model',
+      providerCode: 'rate_limit_exceeded',
+      providerType: 'requests',
+      providerRequestId: 'req_1',
+      httpStatus: 429,
+      retryAfterMs: 1_500,
+      cause: new Error('socket'),
+    };
+    const failure = new ChatFailure('rate_limited', 'slow down', true, details);
+    expect(failure).toMatchObject({ ...details, retryable: true });
+    expect(failure).toBeInstanceOf(Error);
+  });
+
+  it('has a closed set of codes without repetition', () => {
+    expect(new Set(errorCodes).size).toBe(errorCodes.length);
+    expect(errorCodes).toContain('poison');
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import {
+  deadlineExceeded,
+  internalFailure,
+  invalidRequest,
+  poisoned,
+  refusedByBroker,
+  tookTooLong,
+  tooLargeToPublish,
+  unknownProvider,
+  usedForAnother,
+} from '../../../src/domain/refusals.ts';
+
+describe('refusals', () => {
+  it('tell every problem of a request at once, and the first one’s place', () => {
+    const failure = invalidRequest([
+      { path: 'messages', code: 'invalid_value', message: 'messages is empty' },
+      { path: 'requestId', code: 'invalid_value', message: 'requestId is too long' },
+    ]);
+    expect(failure).toMatchObject({ code: 'invalid_request', retryable: false, param: 'messages' });
+    expect(failure.message).toBe('messages is empty; requestId is too long');
+    expect(invalidRequest([]).param).toBeNull();
+  });
+
+  it.each([
+    [
+      usedForAnother('request-1'),
+      'invalid_request',
+      false,
+      'requestId',
+      /request-1 .*different request.*new id/,
+    ],
+    [unknownProvider('x', ['openai', 'local']), 'invalid_request', false, 'provider', /"x".*openai, local/],
+    [deadlineExceeded(true), 'deadline_exceeded', false, 'deadline', /before the answer was complete/],
+    [deadlineExceeded(false), 'deadline_exceeded', false, 'deadline', /before a call was made/],
+    [tookTooLong(600), 'timeout', false, null, /600 ms .*CHAT_REQUEST_TIMEOUT/],
+    [poisoned(3), 'poison', false, null, /^3 workers died .*dead-letter/],
+    [tooLargeToPublish(1_000), 'internal', false, null, /1000 bytes.*RECORD_MAX_BYTES/],
+    [refusedByBroker(), 'internal', false, null, /RECORD_MAX_BYTES.*max\.message\.bytes/],
+    [internalFailure(), 'internal', true, null, /log/],
+  ])('say what happened and the way out: %s', (failure, code, retryable, param, words) => {
+    expect(failure).toMatchObject({ code, retryable, param });
+    expect(failure.message).toMatch(words);
+  });
+});

@@ -1,0 +1,109 @@
+import { vi } from 'vitest';
+import { type FinishedRequest, Lane, type LaneListener } from '../../../src/pipeline/lane.ts';
+import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
+import { FakeClock } from '../../support/fakes/fake-clock.ts';
+import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
+import { FakeLog } from '../../support/fakes/fake-log.ts';
+import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
+
+export function output(offset: number, members: Partial<OutboundRecord> = {}): OutboundRecord {
+  return { topic: 'chat.responses', key: String(offset), value: Buffer.alloc(10), headers: {}, ...members };
+}
+
+/** A lane between fakes, with what it told its listener. */
+export class LaneBench implements LaneListener {
+  readonly log = new FakeLog();
+  readonly source = new FakeRequestSource();
+  readonly transport: FakeLaneTransport;
+  readonly lane: Lane;
+  readonly acceptedRecords: InboundRecord[] = [];
+  readonly settledOffsets: number[] = [];
+  readonly batches: number[][] = [];
+  readonly gaps: [number, number][] = [];
+  readonly doubts: unknown[] = [];
+  readonly haltReasons: string[] = [];
+  settledBefore: ((offset: number) => boolean) | null = null;
+  /** What else happens when a record is accepted. */
+  onAccepted: (record: InboundRecord) => void = () => undefined;
+
+  constructor(batchMaxBytes = 1_000_000) {
+    this.transport = new FakeLaneTransport(this.log);
+    this.source.listener = { fetched: (batch) => this.lane.accept(batch) };
+    this.lane = new Lane(
+      {
+        partition: { topic: this.log.topic, partition: this.log.partition },
+        source: this.source,
+        transport: this.transport,
+        listener: this,
+        clock: new FakeClock(),
+        batchMaxBytes,
+      },
+      'member-1',
+    );
+  }
+
+  accepted(record: InboundRecord): void {
+    this.acceptedRecords.push(record);
+    this.onAccepted(record);
+  }
+
+  settled(_partition: unknown, requests: readonly FinishedRequest[]): void {
+    const offsets = requests.map((request) => request.offset);
+    this.settledOffsets.push(...offsets);
+    this.batches.push(offsets);
+  }
+
+  gap(_partition: unknown, from: number, to: number): void {
+    this.gaps.push([from, to]);
+  }
+
+  opened(_partition: unknown, isSettled: (offset: number) => boolean): void {
+    this.settledBefore = isSettled;
+  }
+
+  halted(_partition: unknown, reason: string): void {
+    this.haltReasons.push(reason);
+  }
+
+  inDoubt(_partition: unknown, error: unknown): void {
+    this.doubts.push(error);
+  }
+
+  get acceptedOffsets(): number[] {
+    return this.acceptedRecords.map((record) => record.offset);
+  }
+
+  /** Keys of what consumers see, as offsets. */
+  get visibleOffsets(): number[] {
+    return this.transport.visible.map((record) => Number(record.key));
+  }
+
+  async open(): Promise<void> {
+    this.lane.start();
+    await this.reach(() => this.lane.state === 'open');
+  }
+
+  /** Waits until something is so. */
+  async reach(isSo: () => boolean): Promise<void> {
+    await vi.waitUntil(isSo, { interval: 1, timeout: 3_000 });
+  }
+
+  fetch(most?: number): void {
+    this.source.fetchAll(this.log, most);
+  }
+
+  finish(offset: number, members: Partial<FinishedRequest> = {}): void {
+    this.lane.finish({
+      offset,
+      records: [output(offset)],
+      finishedAt: 0,
+      refused: () => undefined,
+      ...members,
+    });
+  }
+
+  /** From now on every request is finished as soon as it is accepted, also when it comes again. */
+  finishAtOnce(): void {
+    this.onAccepted = (record) => this.finish(record.offset);
+  }
+}
