@@ -27,6 +27,8 @@ import { stackUp } from './stack/stack.ts';
 
 const CONVERSATIONS_TIMEOUT_MS = 180_000;
 const TRACE_TIMEOUT_MS = 10_000;
+/** Slow enough to be read along. */
+const STAND_IN_PACE = { firstTokenMs: 250, gapMs: 30 };
 const MODEL_OF_ALL = process.env['AI_DEFAULT_MODEL'];
 
 const startedAt = performance.now();
@@ -77,7 +79,7 @@ async function quickstart(): Promise<number> {
       const value = serviceEnvironment(process.env, stack, null);
       return { value, detail: `the real API, ${value['AI_OPENAI_BASE_URL'] || 'https://api.openai.com/v1'}` };
     }
-    const standIn = await startStandIn();
+    const standIn = await startStandIn({ defaultScript: STAND_IN_PACE });
     stops.unshift(() => standIn.close());
     const remark = 'For real ones: AI_OPENAI_API_KEY=… npm run quickstart';
     return {
@@ -98,13 +100,13 @@ async function quickstart(): Promise<number> {
   stops.unshift(() => exchange.close());
 
   // 4 Two conversations at once.
-  heading('Two conversations at once', `questions into ${NAME}.requests, answers out of ${NAME}.chunks`);
+  heading('Two conversations at once', `${NAME}.requests → ${NAME}.chunks`);
   const outcomes = await Promise.race([holdConversations(exchange), service.failed, timeout()]);
 
   // 5 What came of them.
-  heading('Responses', `${NAME}.responses: one for each request`);
+  heading('Responses', `${NAME}.responses: status, tokens, first chunk and total time`);
   printResponses(outcomes);
-  heading('Costs', `${NAME}.costs: one event for each request`);
+  heading('Costs', `${NAME}.costs: one exact event for each request`);
   printCosts(outcomes);
   await printTrace(receiver, outcomes);
 
@@ -116,7 +118,7 @@ async function quickstart(): Promise<number> {
 }
 
 async function holdConversations(exchange: Exchange): Promise<Answered[]> {
-  const run = randomBytes(3).toString('hex');
+  const run = randomBytes(2).toString('hex');
   const view = new ConversationView(
     conversations.map(({ name, model }) => ({ name, title: `${name} · ${MODEL_OF_ALL ?? model}` })),
   );
@@ -144,29 +146,22 @@ async function printTrace(receiver: TraceReceiver | null, outcomes: readonly Ans
   if (spans.length === 0) print('  no span of it has come (is OTEL_SDK_DISABLED set?)');
   else for (const line of traceTree(spans)) print(line);
   print();
-  print(
-    paint(
-      'dim',
-      '  To see traces in a tool of yours: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart',
-    ),
-  );
+  print(paint('dim', '  For a tool of yours: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart'));
 }
 
 function printEnd(failed: number): void {
   heading('Next');
-  print(
-    `  1  Serve on your own topics, and chat from the command line: ${paint('cyan', 'README.md, "Use it"')}`,
-  );
-  print(
-    `  2  Read and write the records from any language:             ${paint('cyan', 'docs/contract.md')}`,
-  );
-  print(`  3  See the same hold under crashes and rebalances:           ${paint('cyan', 'npm test')}`);
+  for (const [step, where] of [
+    ['Serve, and chat from the command line', 'README.md, "Run it"'],
+    ['Produce and consume in your own program', 'README.md, "Use it"; docs/contract.md'],
+    ['See the guarantees hold under crashes', 'npm test'],
+  ] as const) {
+    print(`  ${step.padEnd(39)}  ${paint('cyan', where)}`);
+  }
   print();
-  const how = failed === 0 ? `Done in ${seconds()}` : `${failed} requests failed, see above (${seconds()})`;
-  print(`${paint(failed === 0 ? 'green' : 'red', how)}; the service is stopped.`);
-  print(
-    `Kafka and MongoDB keep running for the next time. To stop them: ${paint('cyan', 'npm run stack -- down')}`,
-  );
+  if (failed === 0) print(`${paint('green', `Done in ${seconds()}.`)} The service is stopped.`);
+  else print(paint('red', `${failed} of the requests failed, see above.`));
+  print(`Kafka and MongoDB keep running; ${paint('cyan', 'npm run stack -- down')} stops them.`);
 }
 
 async function timeout(): Promise<never> {

@@ -60,6 +60,8 @@ export interface RequestSource {
   pause(partition: TopicPartition): void;
   resume(partition: TopicPartition): void;
   seek(partition: TopicPartition, offset: number): void;
+  /** When partitions are divided the next time, this member gets none; it stays a member until `stop`. */
+  advertiseDraining(): void;
   /** Leaves the group and closes. */
   stop(): Promise<void>;
   /** Milliseconds since the last answer of a broker to a fetch, by a monotonic clock; null before the first. */

@@ -44,6 +44,7 @@ const story: Conversation = {
       content: 'Tell me in two sentences why a log is a good way to share work.',
     };
     const first = await talk([question]);
+    if (first.status !== 'COMPLETED') return;
     const answer = { role: 'assistant', content: first.choices[0]?.content ?? '' };
     await talk([
       question,

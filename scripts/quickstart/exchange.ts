@@ -65,12 +65,15 @@ export async function openExchange(config: Config, logger: Logger): Promise<Exch
       pending.get(record.requestId)?.cost.resolve(record);
     }
   };
+  const crashed = Promise.withResolvers<never>();
+  crashed.promise.catch(() => undefined);
   const reader = await readTopics({
     settings: config.kafka,
     logger,
     topics: [topics.chunks, topics.responses, topics.costs],
     from: 'end',
     onRecord,
+    onCrash: crashed.reject,
   });
   const producer = await KafkaRecordSink.connect(config.kafka, logger);
 
@@ -95,8 +98,9 @@ export async function openExchange(config: Config, logger: Logger): Promise<Exch
       ]);
       span.end();
 
-      const response = await waiting.response.promise;
-      const cost = response.costEventId === null ? null : await waiting.cost.promise;
+      const response = await Promise.race([waiting.response.promise, crashed.promise]);
+      const cost =
+        response.costEventId === null ? null : await Promise.race([waiting.cost.promise, crashed.promise]);
       return { response, cost, traceId: span.spanContext().traceId };
     },
     close: async () => {

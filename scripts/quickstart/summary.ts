@@ -2,7 +2,7 @@ import { Big } from 'big.js';
 import type { CostCalculated } from '../../src/contract/records.ts';
 import type { Answered } from './exchange.ts';
 import { table } from './table.ts';
-import { paint, print } from './terminal.ts';
+import { lineWidth, paint, print, wrap } from './terminal.ts';
 
 /** The responses, a line each; the messages of failures below. */
 export function printResponses(outcomes: readonly Answered[]): void {
@@ -31,13 +31,19 @@ export function printResponses(outcomes: readonly Answered[]): void {
     const row = rows[index] ?? '';
     const colour = response.status === 'COMPLETED' ? 'green' : 'red';
     print(row.replace(response.status, paint(colour, response.status)));
-    if (response.error !== null) print(paint('red', `    ${response.error.code}: ${response.error.message}`));
+    if (response.error === null) return;
+    const text = `${response.error.code}: ${response.error.message}`;
+    for (const line of wrap(text, lineWidth() - 4)) print(paint('red', `    ${line}`));
   });
 }
 
 /** Every cost event with its lines, and their sum. */
 export function printCosts(outcomes: readonly Answered[]): void {
   const costs = outcomes.flatMap(({ cost }) => (cost === null ? [] : [cost]));
+  if (costs.length === 0) {
+    print('  none: nothing was used');
+    return;
+  }
   const [titles = '', ...rows] = table(
     [
       { title: 'request' },

@@ -32,11 +32,15 @@ function rowsOf(spans: readonly ReceivedSpan[]): Row[] {
     const children = childrenOf(parent.spanId);
     return children.flatMap((span, index) => {
       const isLast = index === children.length - 1;
-      const row = { label: `${indent}${isLast ? '└─' : '├─'} ${span.name}`, span };
+      const row = { label: `${indent}${isLast ? '└─' : '├─'} ${labelOf(span)}`, span };
       return [row, ...below(span, `${indent}${isLast ? '   ' : '│  '}`)];
     });
   };
-  return childrenOf(null).flatMap((span) => [{ label: span.name, span }, ...below(span, '')]);
+  return childrenOf(null).flatMap((span) => [{ label: labelOf(span), span }, ...below(span, '')]);
+}
+
+function labelOf({ name, failed }: ReceivedSpan): string {
+  return failed ? `${name} ✗` : name;
 }
 
 /** Where a span lies between the trace's first and last instant; nothing where there is no room. */

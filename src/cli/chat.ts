@@ -13,7 +13,7 @@ export interface ChatOptions {
   readonly system?: string;
   readonly conversation?: string;
   /** Seconds. */
-  readonly timeout: string;
+  readonly timeout: number;
 }
 
 /**
@@ -44,6 +44,8 @@ export async function chat(
   const { requestId } = request;
   const answered = Promise.withResolvers<ChatResponse>();
   const billed = Promise.withResolvers<CostCalculated>();
+  // It may fail while something else is waited for.
+  answered.promise.catch(() => undefined);
   let attempt = 0;
   let nextSequence = 0;
 
@@ -74,22 +76,23 @@ export async function chat(
     topics: [topics.chunks, topics.responses, topics.costs],
     from: 'end',
     onRecord,
+    onCrash: (error) => answered.reject(error),
   });
-  const sink = await KafkaRecordSink.connect(config.kafka, logger);
-  const seconds = Number(options.timeout);
   const timer = setTimeout(() => {
     answered.reject(
       new Error(
-        `nothing came within ${seconds} s; is the service running (completion-bus serve) on ${config.kafka.brokers.join(',')}?`,
+        `nothing came within ${options.timeout} s; is the service running (completion-bus serve) on ${config.kafka.brokers.join(',')}?`,
       ),
     );
-  }, seconds * 1_000);
+  }, options.timeout * 1_000);
+  let sink: KafkaRecordSink | null = null;
   try {
+    sink = await KafkaRecordSink.connect(config.kafka, logger);
+    const topic = config.topics.requests[0]?.topic ?? topics.requests;
     const key = request.conversationId ?? requestId;
-    await sink.send([
-      { topic: topics.requests, key, value: codec.encode('ChatRequest', request), headers: {} },
-    ]);
-    const response = await answered.promise;
+    const sent = sink.send([{ topic, key, value: codec.encode('ChatRequest', request), headers: {} }]);
+    // The sink tries for as long as it takes; the caller does not wait that long.
+    const response = await Promise.race([answered.promise, sent.then(() => answered.promise)]);
     print('\n');
     for (const { toolCalls } of response.choices) {
       for (const { name, arguments: input } of toolCalls) print(`[calls ${name}(${input})]\n`);
@@ -100,7 +103,7 @@ export async function chat(
     return response.status === 'COMPLETED' ? 0 : 1;
   } finally {
     clearTimeout(timer);
-    await sink.close();
+    await sink?.close();
     await reader.close();
   }
 }

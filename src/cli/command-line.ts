@@ -1,9 +1,10 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { ConfigurationError, type Environment, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import type { Telemetry } from '../telemetry/start.ts';
 import { importModelFile, importPriceFile, listModels, listPrices } from './catalog.ts';
 import { chat } from './chat.ts';
+import { describeFailure } from './describe-failure.ts';
 import { serve } from './serve.ts';
 import { createTopicsCommand } from './topics.ts';
 
@@ -22,6 +23,9 @@ export interface CommandLine {
   /** Ends the process without waiting for anything. */
   exitNow(code: number): void;
 }
+
+/** A day: a timer that is set for longer than some weeks fires at once. */
+const LONGEST_WAIT_SECONDS = 86_400;
 
 /**
  * Runs one command.
@@ -61,7 +65,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .option('-m, --model <model>', 'model to ask (default: the service’s)')
     .option('-s, --system <text>', 'system message')
     .option('-c, --conversation <id>', 'conversation that the request belongs to')
-    .option('-t, --timeout <seconds>', 'how long to wait for the answer', '120')
+    .option('-t, --timeout <seconds>', 'how long to wait for the answer', readSeconds, 120)
     .action(async (text: string, options: Parameters<typeof chat>[2]) => {
       exitCode = await chat(tool(), text, options);
     });
@@ -103,7 +107,13 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    line.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    line.stderr.write(`${describeFailure(error)}\n`);
     return error instanceof ConfigurationError ? 2 : 1;
   }
+}
+
+function readSeconds(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= LONGEST_WAIT_SECONDS) return seconds;
+  throw new InvalidArgumentError(`It is a number of seconds up to ${LONGEST_WAIT_SECONDS}.`);
 }

@@ -23,7 +23,7 @@ import { backoff } from './backoff.ts';
 import { recordBytes } from './record-bytes.ts';
 
 /*
- * A lane settles the outcomes of one assigned input partition (DESIGN 3).
+ * A lane settles the outcomes of one assigned input partition (docs/architecture.md).
  *
  *            assigned                 position read
  *   (new) ─────────────► opening ───────────────────► open ──┐ settle, settle, …

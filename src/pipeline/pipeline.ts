@@ -318,6 +318,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
+    this.options.source.advertiseDraining();
     for (const lane of this.lanes.values()) lane.drain();
     await this.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {

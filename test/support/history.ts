@@ -27,7 +27,11 @@ export class History {
   readonly sent: Read<MessageSent>[] = [];
   readonly dead: InboundRecord[] = [];
   private reader: TopicReader | null = null;
-  private readonly waiting = new Set<{ holds: () => boolean; resolve: () => void }>();
+  private readonly waiting = new Set<{
+    holds: () => boolean;
+    resolve: () => void;
+    reject: (error: Error) => void;
+  }>();
 
   static async read(settings: KafkaSettings, topics: TopicNames, codec: RecordCodec): Promise<History> {
     const history = new History();
@@ -38,6 +42,9 @@ export class History {
       topics: [responses, responseGenerated, costs, chunks, messageSent, dead],
       from: 'start',
       onRecord: (source) => history.add(source, topics, codec),
+      onCrash: (error) => {
+        for (const { reject } of history.waiting) reject(error);
+      },
     });
     return history;
   }
@@ -45,7 +52,7 @@ export class History {
   /** Resolves as soon as the condition holds, looked at after each record. */
   until(holds: (history: History) => boolean): Promise<void> {
     if (holds(this)) return Promise.resolve();
-    return new Promise((resolve) => this.waiting.add({ holds: () => holds(this), resolve }));
+    return new Promise((resolve, reject) => this.waiting.add({ holds: () => holds(this), resolve, reject }));
   }
 
   /** The final answers, without those to publishers' repetitions. */

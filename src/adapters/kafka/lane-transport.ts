@@ -84,6 +84,7 @@ export class KafkaLaneTransport implements LaneTransport {
       idempotent: false,
       maxInFlightRequests: 1,
       retry: NO_RETRIES,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
       transactionTimeout: this.settings.transactionTimeoutMs,
       allowAutoTopicCreation: false,
       metadataMaxAge: 30_000,

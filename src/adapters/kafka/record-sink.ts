@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Producer } from 'kafkajs';
+import kafkajs, { type Producer } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { OutboundRecord, RecordSink } from '../../ports.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
@@ -24,6 +24,7 @@ export class KafkaRecordSink implements RecordSink {
 
   static async connect(settings: KafkaSettings, logger: Logger): Promise<KafkaRecordSink> {
     const producer = createKafka(settings, logger, NO_RETRIES).producer({
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
       idempotent: false,
       maxInFlightRequests: 1,
       retry: NO_RETRIES,

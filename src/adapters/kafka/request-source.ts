@@ -3,6 +3,7 @@ import type { Logger } from '../../logger.ts';
 import type { RequestSource, RequestSourceListener, TopicPartition } from '../../ports.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { mapInbound } from './map-record.ts';
+import { type Membership, stickyAssigner } from './sticky-assigner.ts';
 
 /** Bounds the memory of one fetch; what is accepted is bounded by the pipeline. */
 const FETCH_MAX_BYTES = 5 * 1024 * 1024;
@@ -19,6 +20,7 @@ const CONCURRENT_BATCHES = 64;
 export class KafkaRequestSource implements RequestSource {
   private readonly consumer: Consumer;
   private readonly topics: readonly string[];
+  private readonly membership: Membership = { owned: new Set(), draining: false };
   private lastFetchAt: number | null = null;
 
   constructor(settings: KafkaSettings, topics: readonly string[], logger: Logger) {
@@ -34,7 +36,8 @@ export class KafkaRequestSource implements RequestSource {
       maxBytesPerPartition: FETCH_MAX_BYTES_PER_PARTITION,
       maxWaitTimeInMs: FETCH_MAX_WAIT_MS,
       retry: { ...PATIENT_RETRIES, restartOnFailure: async () => false },
-      partitionAssigners: [kafkajs.PartitionAssigners.roundRobin],
+      // Members with other versions of the service have the second one in common with it.
+      partitionAssigners: [stickyAssigner(this.membership), kafkajs.PartitionAssigners.roundRobin],
       readUncommitted: false,
     });
   }
@@ -47,6 +50,7 @@ export class KafkaRequestSource implements RequestSource {
       const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
         numbers.map((partition) => ({ topic, partition })),
       );
+      this.membership.owned = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
       listener.assigned(payload.memberId, partitions);
     });
     consumer.on(CRASH, ({ payload }: ConsumerCrashEvent) => {
@@ -86,6 +90,10 @@ export class KafkaRequestSource implements RequestSource {
 
   seek({ topic, partition }: TopicPartition, offset: number): void {
     this.consumer.seek({ topic, partition, offset: String(offset) });
+  }
+
+  advertiseDraining(): void {
+    this.membership.draining = true;
   }
 
   async stop(): Promise<void> {

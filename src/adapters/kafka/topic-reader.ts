@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import type { Admin, Consumer } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { InboundRecord } from '../../ports.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { mapInbound } from './map-record.ts';
+import { requireTopics } from './topics.ts';
 
 export interface TopicReaderOptions {
   readonly settings: KafkaSettings;
@@ -12,36 +14,30 @@ export interface TopicReaderOptions {
   readonly from: 'start' | 'end';
   /** Called for each committed record, in order per partition. */
   readonly onRecord: (record: InboundRecord) => void;
+  /** Reading has ended for good: nothing more will come. */
+  readonly onCrash: (error: Error) => void;
 }
 
 export interface TopicReader {
   close(): Promise<void>;
 }
 
+interface Position {
+  readonly topic: string;
+  readonly partition: number;
+  next: number;
+}
+
 /**
  * Reads topics beside the service, from all partitions, under read_committed, keeping no position. Resolves when the
- * position is fixed: whatever is written from then on is seen.
+ * position is fixed: whatever is written from then on is seen, each record once.
+ *
+ * @throws TopicsNotReady when one of the topics does not exist
  */
-export async function readTopics({
-  settings,
-  logger,
-  topics,
-  from,
-  onRecord,
-}: TopicReaderOptions): Promise<TopicReader> {
+export async function readTopics(options: TopicReaderOptions): Promise<TopicReader> {
+  const { settings, logger, topics } = options;
   const kafka = createKafka(settings, logger, PATIENT_RETRIES);
   const admin = kafka.admin();
-  await admin.connect();
-  const positions = new Map<string, { readonly topic: string; readonly partition: number; next: number }>();
-  for (const topic of topics) {
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-      positions.set(`${topic}/${partition}`, {
-        topic,
-        partition,
-        next: Number(from === 'start' ? low : high),
-      });
-    }
-  }
   const groupId = `${settings.groupId}-reader-${randomUUID()}`;
   const consumer = kafka.consumer({
     groupId,
@@ -49,8 +45,50 @@ export async function readTopics({
     maxWaitTimeInMs: 100,
     retry: PATIENT_RETRIES,
   });
+  const close = async () => {
+    await consumer.disconnect();
+    await admin.deleteGroups([groupId]).catch(() => undefined);
+    await admin.disconnect();
+  };
+  await admin.connect();
+  try {
+    await requireTopics(admin, topics);
+    await consumer.connect();
+    await run(consumer, await positionsOf(admin, options), options);
+    return { close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function positionsOf(
+  admin: Admin,
+  { topics, from }: TopicReaderOptions,
+): Promise<Map<string, Position>> {
+  const positions = new Map<string, Position>();
+  for (const topic of topics) {
+    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
+      const next = Number(from === 'start' ? low : high);
+      positions.set(`${topic}/${partition}`, { topic, partition, next });
+    }
+  }
+  return positions;
+}
+
+/** Resolves when the group was joined and every position is set. */
+async function run(
+  consumer: Consumer,
+  positions: ReadonlyMap<string, Position>,
+  { topics, onRecord, onCrash }: TopicReaderOptions,
+): Promise<void> {
   const joined = Promise.withResolvers<void>();
-  consumer.on(consumer.events.CRASH, ({ payload }) => joined.reject(payload.error));
+  // It may fail before it is waited for.
+  joined.promise.catch(() => undefined);
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    joined.reject(payload.error);
+    if (!payload.restart) onCrash(payload.error);
+  });
   consumer.on(consumer.events.GROUP_JOIN, () => {
     // Nothing is committed, so that after every rejoin the position is set again to where reading has come.
     for (const { topic, partition, next } of positions.values()) {
@@ -58,7 +96,6 @@ export async function readTopics({
     }
     joined.resolve();
   });
-  await consumer.connect();
   await consumer.subscribe({ topics: [...topics], fromBeginning: true });
   await consumer.run({
     autoCommit: false,
@@ -73,11 +110,4 @@ export async function readTopics({
     },
   });
   await joined.promise;
-  return {
-    close: async () => {
-      await consumer.disconnect();
-      await admin.deleteGroups([groupId]).catch(() => undefined);
-      await admin.disconnect();
-    },
-  };
 }

@@ -39,19 +39,25 @@ export interface TopicExpectations {
  * @throws TopicsNotReady with every problem
  */
 export async function checkTopics(admin: Admin, plan: TopicPlan, expected: TopicExpectations): Promise<void> {
-  const planned = plannedTopics(plan).map(({ topic }) => topic);
-  const existing = new Set(await admin.listTopics());
-  const missing = planned.filter((topic) => !existing.has(topic));
-  if (missing.length > 0) {
-    throw new TopicsNotReady(
-      `these topics are missing: ${missing.join(', ')}; create them with: completion-bus topics create`,
-    );
-  }
+  await requireTopics(
+    admin,
+    plannedTopics(plan).map(({ topic }) => topic),
+  );
   const problems = [
     ...(await unevenPartitions(admin, plan)),
     ...(await unfitSettings(admin, plan, expected)),
   ];
   if (problems.length > 0) throw new TopicsNotReady(problems.join('; '));
+}
+
+/** @throws TopicsNotReady naming those that do not exist */
+export async function requireTopics(admin: Admin, topics: readonly string[]): Promise<void> {
+  const existing = new Set(await admin.listTopics());
+  const missing = topics.filter((topic) => !existing.has(topic));
+  if (missing.length === 0) return;
+  throw new TopicsNotReady(
+    `these topics are missing: ${missing.join(', ')}; create them with: completion-bus topics create`,
+  );
 }
 
 async function unevenPartitions(admin: Admin, plan: TopicPlan): Promise<string[]> {

@@ -8,7 +8,7 @@ import type {
   StoredOutcome,
 } from '../../ports.ts';
 
-/** A request whose claims outlived this many dead workers is poison (DESIGN G9). */
+/** A request whose claims outlived this many dead workers is poison (guarantee G9). */
 export const DEATHS_OF_POISON = 3;
 
 /** One document of `requests`. */

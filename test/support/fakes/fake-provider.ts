@@ -26,6 +26,8 @@ export class FakeProvider implements ChatProvider {
   readonly name = 'openai';
   readonly account = 'acme-project';
   readonly calls: ProviderCall[] = [];
+  /** The signal of each call. */
+  readonly signals: AbortSignal[] = [];
   /** Called when a call has nothing more to do until its signal fires. */
   onSilence: () => void = () => undefined;
   private readonly scripts: readonly CallScript[];
@@ -36,6 +38,7 @@ export class FakeProvider implements ChatProvider {
 
   async stream(call: ProviderCall, signal: AbortSignal): Promise<ProviderStream> {
     this.calls.push(call);
+    this.signals.push(signal);
     signal.throwIfAborted();
     const script = this.scripts[Math.min(this.calls.length, this.scripts.length) - 1] ?? {};
     if (script.neverBegins) await this.silence(signal);

@@ -13,6 +13,7 @@ export class FakeRequestSource implements RequestSource {
   listener: Listener | null = null;
   readonly seeks: number[] = [];
   stopped = false;
+  advertisedDraining = false;
   private readonly pausedPartitions = new Set<string>();
   private readonly positions = new Map<string, number>();
 
@@ -31,6 +32,10 @@ export class FakeRequestSource implements RequestSource {
   seek(partition: TopicPartition, offset: number): void {
     this.seeks.push(offset);
     this.positions.set(placeOf(partition), offset);
+  }
+
+  advertiseDraining(): void {
+    this.advertisedDraining = true;
   }
 
   async stop(): Promise<void> {
@@ -79,11 +84,11 @@ export class FakeRequestSource implements RequestSource {
   }
 
   /** Fetches for as long as that gets further. */
-  fetchAll(log: FakeLog, most?: number): void {
+  fetchAll(log: FakeLog): void {
     for (;;) {
       const position = this.position(log);
       const seeks = this.seeks.length;
-      if (!this.fetch(log, most)) return;
+      if (!this.fetch(log)) return;
       if (this.position(log) === position && this.seeks.length === seeks) return;
     }
   }

@@ -88,8 +88,12 @@ export class LaneBench implements LaneListener {
     await vi.waitUntil(isSo, { interval: 1, timeout: 3_000 });
   }
 
-  fetch(most?: number): void {
-    this.source.fetchAll(this.log, most);
+  fetchOnce(most: number): void {
+    this.source.fetch(this.log, most);
+  }
+
+  fetch(): void {
+    this.source.fetchAll(this.log);
   }
 
   finish(offset: number, members: Partial<FinishedRequest> = {}): void {

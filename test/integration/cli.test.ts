@@ -1,0 +1,278 @@
+import { readFileSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { metrics } from '@opentelemetry/api';
+import type { Admin } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { type CommandLine, runCommandLine } from '../../src/cli/command-line.ts';
+import type { Script } from '../support/stand-in/script.ts';
+import { silent, World } from '../support/world.ts';
+
+let world: World;
+let admin: Admin;
+
+beforeAll(async () => {
+  world = await World.create({
+    partitions: 2,
+    env: { LOG_LEVEL: 'silent', AI_OPENAI_RETRY_DELAY: '0' },
+  });
+  admin = createKafka(world.config.kafka, silent, PATIENT_RETRIES).admin();
+  await admin.connect();
+});
+afterAll(async () => {
+  await admin?.disconnect();
+  await world?.close();
+});
+
+/** Runs a command in this process and gives back what it wrote. */
+async function run(args: readonly string[], options: Partial<CommandLine> = {}) {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof written) =>
+    new PassThrough().on('data', (text: Buffer) => {
+      written[name] += text.toString();
+    });
+  const code = await runCommandLine({
+    args,
+    env: world.env,
+    version: '1.2.3',
+    telemetry: { meter: metrics.getMeter('test'), metricsHandler: () => undefined, shutdown: async () => {} },
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    readFile: (path) => readFileSync(path, 'utf8'),
+    onSignal: () => undefined,
+    onUncaught: () => undefined,
+    exitNow: () => undefined,
+    ...options,
+  });
+  return { code, ...written };
+}
+
+const lines = (text: string) => text.split('\n').filter((line) => line !== '');
+
+/** A price of gpt-4 from a day that is far away. */
+const priceFile = (components: { input: string; output: string }) =>
+  JSON.stringify([
+    {
+      provider: 'openai',
+      model: 'gpt-4',
+      currency: 'USD',
+      effectiveFrom: '2099-01-01',
+      components,
+      source: 'https://example.com/pricing',
+    },
+  ]);
+
+describe('topics, models and prices', () => {
+  it('topics create leaves existing topics as they are, and creates what is missing', async () => {
+    expect(await run(['topics', 'create'])).toEqual({ code: 0, stdout: 'all topics exist\n', stderr: '' });
+    const other = `${world.config.topics.prefix}-b.requests`;
+    const env = { ...world.env, CHAT_REQUEST_TOPICS: `${world.topics.requests},${other}=acme` };
+    expect(await run(['topics', 'create'], { env })).toMatchObject({
+      code: 0,
+      stdout: `created ${other}\n`,
+    });
+    await admin.deleteTopics({ topics: [other] });
+  });
+
+  it('models import and list show what ships with the service, and a second import changes nothing', async () => {
+    // The world has imported everything before.
+    const imported = await run(['models', 'import']);
+    expect(imported.stdout).toMatch(/^0 added, 0 changed, \d+ unchanged, 0 refused\n$/);
+    const { code, stdout } = await run(['models', 'list']);
+    expect(code).toBe(0);
+    expect(lines(stdout)).toContainEqual(expect.stringMatching(/^openai\/gpt-4\tcontext 8192\toutput \d+\t/));
+  });
+
+  it('prices import takes a file, says beforehand what would change, and list shows every version', async () => {
+    const text = priceFile({ input: '1.5', output: '2.25' });
+    const readFile = (path: string) => (path === 'next.json' ? text : readFileSync(path, 'utf8'));
+    const before = await run(['prices', 'list', 'gpt-4']);
+    const announced = '1 added, 0 changed, 0 unchanged, 0 refused\n';
+    const dry = await run(['prices', 'import', 'next.json', '--dry-run'], { readFile });
+    expect(dry).toMatchObject({ code: 0, stdout: announced });
+    expect(await run(['prices', 'list', 'gpt-4'])).toEqual(before);
+
+    expect(await run(['prices', 'import', 'next.json'], { readFile })).toMatchObject({ stdout: announced });
+    const after = lines((await run(['prices', 'list', 'gpt-4'])).stdout);
+    expect(after).toHaveLength(lines(before.stdout).length + 1);
+    expect(after).toContain(
+      'openai/gpt-4\tsince 2099-01-01T00:00:00.000Z\tinput 1.5\toutput 2.25\tUSD per million',
+    );
+    // All models' prices are there without a name, and none for a name that nobody knows.
+    expect(lines((await run(['prices', 'list'])).stdout).length).toBeGreaterThan(after.length);
+    expect((await run(['prices', 'list', 'gpt-nowhere'])).stdout).toBe('');
+  });
+
+  it('an import says of every refused entry which one and why', async () => {
+    const { code, stdout } = await run(['prices', 'import', 'other.json'], {
+      readFile: () => priceFile({ input: '9', output: '9' }),
+    });
+    expect(code).toBe(0);
+    expect(lines(stdout)[0]).toBe('0 added, 0 changed, 0 unchanged, 1 refused');
+    expect(lines(stdout)[1]).toMatch(/^ {2}refused openai\/gpt-4.*: \S/);
+  });
+});
+
+describe('serve and chat', () => {
+  let signal: (name: string) => void = () => undefined;
+  let served: ReturnType<typeof run>;
+  const exits: number[] = [];
+
+  beforeAll(async () => {
+    const started = Promise.withResolvers<void>();
+    served = run(['serve'], {
+      onSignal: (listener) => {
+        signal = listener;
+        started.resolve();
+      },
+      exitNow: (code) => exits.push(code),
+    });
+    await Promise.race([
+      started.promise,
+      served.then(({ stderr }) => Promise.reject(new Error(`serve ended: ${stderr}`))),
+    ]);
+  });
+
+  const say = (script: Script | Script[], ...options: string[]) =>
+    run(['chat', JSON.stringify({ standIn: script }), '--timeout', '60', ...options]);
+
+  it('prints the answer, and what it cost, to the last decimal', async () => {
+    const script = { text: 'Hello, world!', promptTokens: 100, completionTokens: 50 };
+    const { code, stdout, stderr } = await say(script, '--model', 'gpt-4');
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toBe(
+      [
+        'Hello, world!',
+        'cost 0.006 USD (100 tokens in, 50 out)',
+        '  input: 100 tokens x 30 / 1000000 = 0.003',
+        '  output: 50 tokens x 60 / 1000000 = 0.003',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('sends the system message, the model and the conversation that were asked for', async () => {
+    await world.standIn.reset();
+    const history = await world.readHistory();
+    const script = { text: 'Yes.' };
+    const answer = await say(script, '-m', 'gpt-4o', '-s', 'Be brief.', '-c', 'conversation-7');
+    expect(answer.code).toBe(0);
+    const [call] = await world.standIn.calls();
+    expect(call?.model).toBe('gpt-4o');
+    const isOurs = ({ conversationId }: { conversationId: string | null }) =>
+      conversationId === 'conversation-7';
+    await history.until(({ responses, sent }) =>
+      [...responses, ...sent]
+        .map(({ value }) => value)
+        .every(() => responses.some(({ value }) => isOurs(value))),
+    );
+    const response = history.responses.find(({ value }) => isOurs(value));
+    expect(String(response?.source.key)).toBe('conversation-7');
+    expect(history.sent.find(({ value }) => isOurs(value))?.value.messageCount).toBe(2);
+  });
+
+  it('prints the calls of tools', async () => {
+    const { code, stdout } = await say({ toolCalls: [{ name: 'weather', arguments: { city: 'Graz' } }] });
+    expect(code).toBe(0);
+    expect(stdout).toContain('[calls weather({"city":"Graz"})]\n');
+  });
+
+  it('says that a broken stream begins again, and prints the whole answer after it', async () => {
+    const text = 'one two three four five';
+    const { code, stdout } = await say([{ text, cutAfterTokens: 3 }, { text }]);
+    expect(code).toBe(0);
+    expect(stdout).toContain('[the stream broke; starting again]\none two three four five\n');
+    expect(stdout.indexOf('one')).toBeLessThan(stdout.indexOf('[the stream broke'));
+  });
+
+  it('ends with 1 for a failure, and tells its code', async () => {
+    const { code, stdout } = await say({ status: 401 });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/FAILED: invalid_credentials: .+\n$/);
+  });
+
+  it('publishes to the topic that the service reads', async () => {
+    const env = { ...world.env, CHAT_REQUEST_TOPICS: `${world.topics.requests}` };
+    const args = ['chat', JSON.stringify({ standIn: { text: 'Hi' } }), '--timeout', '60'];
+    expect(await run(args, { env })).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Hi\n/) });
+  });
+
+  it('ends with 0 when it is told to stop, and at once when it is told twice', async () => {
+    signal('SIGTERM');
+    signal('SIGINT');
+    expect(exits).toEqual([1]);
+    expect(await served).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe('what is not there', () => {
+  const oneLine = (text: string) => expect(lines(text)).toHaveLength(1);
+
+  it('a service that does not answer is named by chat, in time', async () => {
+    const { code, stderr } = await run(['chat', 'Hello', '--timeout', '0.3']);
+    expect(code).toBe(1);
+    oneLine(stderr);
+    expect(stderr).toContain('nothing came within 0.3 s; is the service running (completion-bus serve)');
+  });
+
+  it.each([['serve'], ['chat', 'Hello']])('missing topics are named by %s', async (...args) => {
+    const group = `${world.config.kafka.groupId}-other`;
+    const env = { ...world.env, CHAT_TOPIC_PREFIX: `${group}`, KAFKA_GROUP_ID: group };
+    const { code, stderr } = await run(
+      args.filter((arg) => arg !== undefined),
+      { env },
+    );
+    expect(code).toBe(1);
+    oneLine(stderr);
+    expect(stderr).toContain(`${group}.responses`);
+    expect(stderr).toContain('create them with: completion-bus topics create');
+  });
+
+  it('a database that is down is named, without its password', async () => {
+    const MONGODB_URL = 'mongodb://admin:secret@127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=50';
+    for (const args of [['models', 'list'], ['serve']]) {
+      const { code, stderr } = await run(args, { env: { ...world.env, MONGODB_URL } });
+      expect(code).toBe(1);
+      oneLine(stderr);
+      expect(stderr).toContain('MongoDB could not be reached');
+      expect(stderr).toContain('MONGODB_URL');
+      expect(stderr).not.toContain('secret');
+    }
+  });
+
+  it('a broker that is down is named', async () => {
+    const { code, stderr } = await run(['topics', 'create'], {
+      env: { ...world.env, KAFKA_BROKERS: '127.0.0.1:1' },
+    });
+    expect(code).toBe(1);
+    oneLine(stderr);
+    expect(stderr).toContain('no Kafka broker could be reached');
+    expect(stderr).toContain('KAFKA_BROKERS');
+  });
+
+  it('an error that nobody expected ends the service at once, with 1', async () => {
+    const exits: number[] = [];
+    const started = Promise.withResolvers<void>();
+    const stop = Promise.withResolvers<(name: string) => void>();
+    let uncaught: (error: unknown) => void = () => undefined;
+    const ended = run(['serve'], {
+      onUncaught: (listener) => {
+        uncaught = listener;
+      },
+      onSignal: (listener) => {
+        stop.resolve(listener);
+        started.resolve();
+      },
+      exitNow: (code) => exits.push(code),
+    });
+    await started.promise;
+    uncaught(new TypeError('a bug'));
+    expect(await ended).toMatchObject({ code: 1 });
+    expect(exits).toEqual([1]);
+    // The test's own process lives on: wait until what a real one would have taken with it is closed.
+    (await stop.promise)('SIGTERM');
+    const group = world.config.kafka.groupId;
+    const stateOf = async () => (await admin.describeGroups([group])).groups[0]?.state;
+    await expect.poll(stateOf, { interval: 50, timeout: 30_000 }).toBe('Empty');
+  });
+});

@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createKafka, NO_RETRIES, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { KafkaLaneTransport } from '../../src/adapters/kafka/lane-transport.ts';
+import { KafkaRequestSource } from '../../src/adapters/kafka/request-source.ts';
+import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
+import { loadConfig } from '../../src/config.ts';
+import { createLogger } from '../../src/logger.ts';
+import { type InboundRecord, type OutboundRecord, RecordRefused } from '../../src/ports.ts';
+
+const name = `lane-${randomUUID().slice(0, 8)}`;
+const requests = `${name}.requests`;
+const responses = `${name}.responses`;
+const costs = `${name}.costs`;
+const lane = { topic: requests, partition: 1 };
+
+const { kafka: settings } = loadConfig(
+  {
+    KAFKA_BROKERS: process.env['KAFKA_BROKERS'] ?? '127.0.0.1:9092',
+    KAFKA_GROUP_ID: name,
+    KAFKA_SESSION_TIMEOUT: '6s',
+  },
+  { readFile: () => '' },
+);
+const logger = createLogger({ level: 'silent' });
+const kafka = createKafka(settings, logger, PATIENT_RETRIES);
+const admin = kafka.admin();
+let transport: KafkaLaneTransport;
+
+const output = (topic: string, key: string, bytes = 1): OutboundRecord => ({
+  topic,
+  partition: lane.partition,
+  key,
+  value: Buffer.alloc(bytes, 'x'),
+  headers: {},
+});
+
+beforeAll(async () => {
+  await admin.connect();
+  const topics = [requests, responses, costs].map((topic) => ({ topic, numPartitions: 2 }));
+  await admin.createTopics({ topics, waitForLeaders: true });
+  transport = await KafkaLaneTransport.connect(settings, logger);
+});
+afterAll(async () => {
+  await transport.close();
+  await admin.deleteTopics({ topics: [requests, responses, costs] });
+  await admin.deleteGroups([name]).catch(() => undefined);
+  await admin.disconnect();
+});
+
+/** Settles a mark and reads until it comes: whatever became visible before it has been seen then. */
+async function visibleUntilMark(work: () => Promise<void>): Promise<string[]> {
+  const mark = randomUUID();
+  const keys: string[] = [];
+  const marked = Promise.withResolvers<void>();
+  const marks = new Set<string>();
+  const onRecord = ({ topic, key }: InboundRecord) => {
+    const text = String(key);
+    if (text !== mark) keys.push(`${topic.slice(name.length + 1)} ${text}`);
+    else if (marks.add(topic).size === 2) marked.resolve();
+  };
+  const topics = [responses, costs];
+  const reader = await readTopics({
+    settings,
+    logger,
+    topics,
+    from: 'end',
+    onRecord,
+    onCrash: marked.reject,
+  });
+  try {
+    await work();
+    const producer = await transport.fence(lane);
+    const { offset, metadata } = await transport.committedPosition(lane);
+    await producer.settle({
+      offset: offset ?? 0,
+      metadata,
+      records: topics.map((topic) => output(topic, mark)),
+    });
+    await producer.close();
+    await marked.promise;
+    return keys.sort();
+  } finally {
+    await reader.close();
+  }
+}
+
+describe('a lane’s transactions on a real broker', () => {
+  it('begin with nothing committed, and know where the log begins and ends', async () => {
+    const producer = kafka.producer();
+    await producer.connect();
+    const messages = [
+      { value: 'a', partition: 1 },
+      { value: 'b', partition: 1 },
+    ];
+    await producer.send({ topic: requests, messages });
+    await producer.disconnect();
+    expect(await transport.committedPosition(lane)).toEqual({
+      offset: null,
+      metadata: '',
+      logStart: 0,
+      logEnd: 2,
+    });
+    expect((await admin.describeCluster()).clusterId).toBe(transport.clusterId);
+  });
+
+  it('refuse to speak of a partition that is not there', async () => {
+    await expect(transport.committedPosition({ topic: requests, partition: 9 })).rejects.toThrow(
+      `${requests} has no partition 9 any more`,
+    );
+  });
+
+  it('commit position, map and records together', async () => {
+    const metadata = `1:${transport.clusterId}:2:${'A'.repeat(3_900)}`;
+    const keys = await visibleUntilMark(async () => {
+      const producer = await transport.fence(lane);
+      const records = [output(responses, 'first'), output(costs, 'first'), output(responses, 'second')];
+      await producer.settle({ offset: 2, metadata, records });
+      expect(await transport.committedPosition(lane)).toMatchObject({ offset: 2, metadata });
+      await producer.close();
+    });
+    expect(keys).toEqual(['costs first', 'responses first', 'responses second']);
+  });
+
+  it('follow each other at once, without a pause between', async () => {
+    const keys = await visibleUntilMark(async () => {
+      const producer = await transport.fence(lane);
+      for (const offset of [3, 4, 5])
+        await producer.settle({ offset, metadata: '', records: [output(responses, `at ${offset}`)] });
+      await producer.close();
+    });
+    expect(keys).toEqual(['responses at 3', 'responses at 4', 'responses at 5']);
+    expect((await transport.committedPosition(lane)).offset).toBe(5);
+  });
+
+  it('fence whoever had the lane before: nothing of it becomes visible any more', async () => {
+    const keys = await visibleUntilMark(async () => {
+      const zombie = await transport.fence(lane);
+      const owner = await transport.fence(lane);
+      await owner.settle({ offset: 6, metadata: 'owner', records: [output(responses, 'owner')] });
+      await expect(
+        zombie.settle({ offset: 1, metadata: 'zombie', records: [output(responses, 'zombie')] }),
+      ).rejects.toThrow();
+      // The owner is not disturbed by what the zombie tried.
+      await owner.settle({ offset: 7, metadata: 'owner', records: [output(costs, 'owner')] });
+      await Promise.all([zombie.close(), owner.close()]);
+    });
+    expect(keys).toEqual(['costs owner', 'responses owner']);
+    expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
+  });
+
+  it('end what a dead worker has left open: neither its records nor its position count', async () => {
+    const keys = await visibleUntilMark(async () => {
+      const dead = createKafka(settings, logger, NO_RETRIES).producer({
+        transactionalId: `${name}/${requests}/1`,
+        maxInFlightRequests: 1,
+        retry: NO_RETRIES,
+      });
+      await dead.connect();
+      const transaction = await dead.transaction();
+      const topics = [{ topic: requests, partitions: [{ partition: 1, offset: '99' }] }];
+      await transaction.sendOffsets({ consumerGroupId: name, topics });
+      await transaction.send({ topic: responses, messages: [{ key: 'dead', value: 'x', partition: 1 }] });
+      await dead.disconnect();
+    });
+    expect(keys).toEqual([]);
+    expect((await transport.committedPosition(lane)).offset).toBe(7);
+  });
+
+  it('are all or nothing: one record that the broker refuses keeps the others and the position back', async () => {
+    const keys = await visibleUntilMark(async () => {
+      const producer = await transport.fence(lane);
+      const records = [output(responses, 'small'), output(costs, 'large', 1_200_000)];
+      const refusal = await producer.settle({ offset: 8, metadata: 'refused', records }).catch(String);
+      expect(refusal).toContain('RecordRefused');
+      await producer.close();
+    });
+    expect(keys).toEqual([]);
+    expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
+  });
+
+  it('tell a refused record from everything else', async () => {
+    const producer = await transport.fence(lane);
+    const records = [output(`${name}.nowhere`, 'lost')];
+    const error = await producer.settle({ offset: 8, metadata: '', records }).catch((reason) => reason);
+    expect(error).toBeInstanceOf(Error);
+    expect(error).not.toBeInstanceOf(RecordRefused);
+    await producer.close();
+  });
+});
+
+describe('who holds a partition', () => {
+  it('is nobody while the group has no members, and then the member that was told so', async () => {
+    expect(await transport.holds('nobody', lane)).toBe(false);
+    const source = new KafkaRequestSource(settings, [requests], logger);
+    const assigned = Promise.withResolvers<string>();
+    await source.start({
+      assigned: (memberId) => assigned.resolve(memberId),
+      fetched: () => true,
+      crashed: assigned.reject,
+    });
+    try {
+      const memberId = await assigned.promise;
+      await expect.poll(() => transport.holds(memberId, lane), { interval: 20 }).toBe(true);
+      expect(await transport.holds(memberId, { ...lane, partition: 0 })).toBe(true);
+      expect(await transport.holds(memberId, { ...lane, partition: 2 })).toBe(false);
+      expect(await transport.holds(memberId, { ...lane, topic: responses })).toBe(false);
+      expect(await transport.holds(`${memberId}-before`, lane)).toBe(false);
+      await source.stop();
+      expect(await transport.holds(memberId, lane)).toBe(false);
+    } finally {
+      await source.stop();
+    }
+  });
+});

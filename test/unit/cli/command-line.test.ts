@@ -1,0 +1,94 @@
+import { PassThrough } from 'node:stream';
+import { metrics } from '@opentelemetry/api';
+import { describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+
+/** Runs a command and gives back what it wrote. */
+async function run(args: readonly string[], env: Record<string, string> = {}) {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof written) =>
+    new PassThrough().on('data', (text: Buffer) => {
+      written[name] += text.toString();
+    });
+  const code = await runCommandLine({
+    args,
+    env,
+    version: '1.2.3',
+    telemetry: { meter: metrics.getMeter('test'), metricsHandler: () => undefined, shutdown: async () => {} },
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    readFile: (path) => {
+      throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+    },
+    onSignal: () => undefined,
+    onUncaught: () => undefined,
+    exitNow: () => undefined,
+  });
+  return { code, ...written };
+}
+
+const commands = ['serve', 'chat', 'topics', 'models', 'prices'];
+
+describe('the command line', () => {
+  it('describes every command on --help', async () => {
+    const { code, stdout, stderr } = await run(['--help']);
+    expect(code).toBe(0);
+    for (const command of commands) expect(stdout).toMatch(new RegExp(`^ {2}${command}\\b.* {2}\\S`, 'm'));
+    expect(stderr).toBe('');
+  });
+
+  it('describes one command with its options', async () => {
+    const { code, stdout } = await run(['chat', '--help']);
+    expect(code).toBe(0);
+    for (const option of ['--model', '--system', '--conversation', '--timeout'])
+      expect(stdout).toContain(option);
+  });
+
+  it('tells its version', async () => {
+    expect(await run(['--version'])).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
+  });
+
+  it.each([
+    ['an unknown command', ['nope'], "unknown command 'nope'"],
+    ['an unknown part of a command', ['topics', 'nope'], "unknown command 'nope'"],
+    ['a missing argument', ['chat'], "missing required argument 'text'"],
+    ['an unknown option', ['chat', 'Hello', '--loud'], "unknown option '--loud'"],
+    ['a time that is no number', ['chat', 'Hello', '--timeout', 'soon'], 'a number of seconds'],
+    ['a time of nothing', ['chat', 'Hello', '--timeout', '0'], 'a number of seconds'],
+    ['a time without end', ['chat', 'Hello', '--timeout', 'Infinity'], 'a number of seconds'],
+    ['nothing at all', [], 'Usage: completion-bus'],
+  ])('ends with 2 for %s, and says so', async (_what, args, message) => {
+    const { code, stdout, stderr } = await run(args);
+    expect(code).toBe(2);
+    expect(stderr).toContain(message);
+    expect(stdout).toBe('');
+  });
+
+  it.each([['chat', 'Hello'], ['topics', 'create'], ['models', 'import'], ['prices', 'list'], ['serve']])(
+    'ends with 2 for a bad configuration of %s %s, and lists every problem',
+    async (...args) => {
+      const env = { KAFKA_BROKERS: 'nowhere', MONGODB_URL: 'mysql://user:secret@host', LOG_LEVEL: 'loud' };
+      const { code, stderr } = await run(
+        args.filter((arg) => arg !== undefined),
+        env,
+      );
+      expect(code).toBe(2);
+      for (const name of Object.keys(env)) expect(stderr).toContain(`  ${name}: `);
+      expect(stderr).not.toContain('secret');
+    },
+  );
+
+  it('asks serve for what only serve needs', async () => {
+    const { code, stderr } = await run(['serve']);
+    expect(code).toBe(2);
+    expect(stderr).toContain('AI_OPENAI_API_KEY: not set');
+  });
+
+  it('ends with 1 when a file cannot be read, and says which', async () => {
+    const { code, stderr } = await run(['prices', 'import', 'no-such-file.json']);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: "ENOENT: no such file or directory, open 'no-such-file.json'\n",
+    });
+  });
+});

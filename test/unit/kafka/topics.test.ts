@@ -1,0 +1,148 @@
+import type { Admin, ITopicConfig } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import { checkTopics, createTopics } from '../../../src/adapters/kafka/topics.ts';
+
+const plan = {
+  prefix: 'chat',
+  requests: [
+    { topic: 'chat.requests', tenantId: null },
+    { topic: 'chat.requests.acme', tenantId: 'acme' },
+  ],
+  partitions: 6,
+  replication: 3,
+};
+
+const DAY_MS = 86_400_000;
+const expected = { ledgerTtlMs: 14 * DAY_MS, recordMaxBytes: 900_000 };
+
+/** A cluster that creates what it is asked to, with a broker's default for sizes. */
+class Cluster {
+  readonly topics = new Map<string, { partitions: number; settings: Map<string, string> }>();
+  creations = 0;
+
+  get admin(): Admin {
+    const listTopics = async () => [...this.topics.keys()];
+    return {
+      listTopics,
+      createTopics: async ({ topics }: { topics: ITopicConfig[] }) => {
+        this.creations += 1;
+        for (const { topic, numPartitions, configEntries } of topics) {
+          const given = (configEntries ?? []).map(({ name, value }): [string, string] => [name, value]);
+          const settings = new Map([['max.message.bytes', '1048588'], ...given]);
+          this.topics.set(topic, { partitions: numPartitions ?? 1, settings });
+        }
+        return true;
+      },
+      fetchTopicMetadata: async ({ topics }: { topics: string[] }) => ({
+        topics: topics.map((name) => ({
+          name,
+          partitions: Array.from({ length: this.topics.get(name)?.partitions ?? 0 }),
+        })),
+      }),
+      describeConfigs: async ({ resources }: { resources: { name: string; configNames: string[] }[] }) => ({
+        resources: resources.map(({ name, configNames }) => ({
+          resourceName: name,
+          configEntries: configNames.map((configName) => ({
+            configName,
+            configValue: this.topics.get(name)?.settings.get(configName),
+          })),
+        })),
+      }),
+    } as unknown as Admin;
+  }
+
+  static async withAllTopics(): Promise<Cluster> {
+    const cluster = new Cluster();
+    await createTopics(cluster.admin, plan);
+    return cluster;
+  }
+
+  set(topic: string, name: string, value: string): void {
+    this.topics.get(topic)?.settings.set(name, value);
+  }
+}
+
+const problemsOf = (cluster: Cluster, overrides: Partial<typeof expected> = {}) =>
+  checkTopics(cluster.admin, plan, { ...expected, ...overrides }).then(
+    () => '',
+    (error: Error) => error.message,
+  );
+
+describe('createTopics', () => {
+  it('creates every topic, with as many partitions as its records need', async () => {
+    const cluster = new Cluster();
+    const created = await createTopics(cluster.admin, plan);
+    expect(created).toEqual([...cluster.topics.keys()]);
+    const counts = [...cluster.topics].map(([topic, { partitions }]) => [topic, partitions]);
+    expect(Object.fromEntries(counts)).toEqual({
+      'chat.requests': 6,
+      'chat.requests.acme': 6,
+      'chat.cancellations': 1,
+      'chat.chunks': 6,
+      'chat.responses': 6,
+      'chat.message-sent': 6,
+      'chat.response-generated': 6,
+      'chat.costs': 6,
+      'chat.model-changes': 1,
+      'chat.requests.dead': 6,
+      'chat.replies': 6,
+    });
+  });
+
+  it('keeps costs for ever and compacts nothing', async () => {
+    const { topics } = await Cluster.withAllTopics();
+    expect(topics.get('chat.costs')?.settings.get('retention.ms')).toBe('-1');
+    for (const { settings } of topics.values()) expect(settings.get('cleanup.policy')).toBe('delete');
+  });
+
+  it('creates only what is missing, and asks for nothing when all is there', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.topics.delete('chat.chunks');
+    expect(await createTopics(cluster.admin, plan)).toEqual(['chat.chunks']);
+    expect(await createTopics(cluster.admin, plan)).toEqual([]);
+    expect(cluster.creations).toBe(2);
+  });
+});
+
+describe('checkTopics', () => {
+  it('accepts what createTopics made', async () => {
+    expect(await problemsOf(await Cluster.withAllTopics())).toBe('');
+  });
+
+  it('names every missing topic and the command that creates them', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.topics.delete('chat.requests.acme');
+    cluster.topics.delete('chat.costs');
+    expect(await problemsOf(cluster)).toBe(
+      'these topics are missing: chat.requests.acme, chat.costs; create them with: completion-bus topics create',
+    );
+  });
+
+  it('names every problem of every topic, with what would be right', async () => {
+    const cluster = await Cluster.withAllTopics();
+    Object.assign(cluster.topics.get('chat.responses') ?? {}, { partitions: 7 });
+    cluster.set('chat.costs', 'max.message.bytes', '900000');
+    cluster.set('chat.requests', 'retention.ms', String(14 * DAY_MS));
+    cluster.set('chat.requests.acme', 'retention.ms', '-1');
+    const problems = (await problemsOf(cluster)).split('; ');
+    expect(problems).toHaveLength(4);
+    expect(problems[0]).toContain('chat.responses has 7 partitions and chat.requests has 6');
+    expect(problems[1]).toContain(`chat.requests keeps requests for ${14 * DAY_MS} ms`);
+    expect(problems[1]).toContain('LEDGER_TTL');
+    expect(problems[2]).toContain('chat.requests.acme keeps requests for ever');
+    expect(problems[3]).toContain('chat.costs takes records up to 900000 bytes');
+    expect(problems[3]).toContain('RECORD_MAX_BYTES (900000)');
+  });
+
+  it('lets other topics keep their records for as long as they like', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.set('chat.responses', 'retention.ms', '-1');
+    expect(await problemsOf(cluster)).toBe('');
+  });
+
+  it('accepts a limit one byte above the largest record', async () => {
+    const cluster = await Cluster.withAllTopics();
+    expect(await problemsOf(cluster, { recordMaxBytes: 1_048_587 })).toBe('');
+    expect(await problemsOf(cluster, { recordMaxBytes: 1_048_588 })).toContain('chat.requests takes records');
+  });
+});

@@ -1,0 +1,243 @@
+import { Big } from 'big.js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { plainUsage } from '../../../src/domain/usage.ts';
+import { buildCost } from '../../../src/pipeline/build-cost.ts';
+import type { AttemptRow } from '../../../src/ports.ts';
+import { FakeCatalog, priceOf } from '../../support/fakes/fake-catalog.ts';
+import { chatRequest, codec } from '../../support/fakes/handling.ts';
+
+const NOW = Date.UTC(2026, 0, 2);
+const request = chatRequest({ conversationId: 'c-1', userId: 'u-1', labels: { team: 'search' } });
+
+function attemptRow(attempt: number, members: Partial<AttemptRow> = {}): AttemptRow {
+  return {
+    attempt,
+    disposition: 'ACCEPTED',
+    provider: 'openai',
+    account: 'acme-project',
+    model: 'gpt-4',
+    serviceTier: null,
+    providerRequestId: `req_${attempt}`,
+    providerResponseId: `chatcmpl-${attempt}`,
+    startedAt: NOW + attempt,
+    usage: plainUsage(100, 50, 'PROVIDER'),
+    estimatedInputTokens: 80,
+    ...members,
+  };
+}
+
+function catalogOf(...prices: Parameters<typeof priceOf>[]): FakeCatalog {
+  const catalog = new FakeCatalog();
+  for (const [model, members] of prices) catalog.prices.push(priceOf(model, members));
+  return catalog;
+}
+
+const cost = (
+  attempts: readonly AttemptRow[],
+  catalog = catalogOf(['gpt-4']),
+  accepted: number | null = attempts.length,
+) => buildCost(request, attempts, accepted, 'COMPLETED', '0.5', catalog, NOW + 60_000);
+
+describe('buildCost', () => {
+  it('prices one call to the last decimal, and carries whose bill it is', () => {
+    expect(cost([attemptRow(1)])).toMatchObject({
+      kind: 'CHARGE',
+      revision: 0,
+      requestId: 'request-1',
+      tenantId: 'default',
+      conversationId: 'c-1',
+      userId: 'u-1',
+      labels: { team: 'search' },
+      requestStatus: 'COMPLETED',
+      costStatus: 'PRICED',
+      currency: 'USD',
+      inputCost: '0.003',
+      outputCost: '0.003',
+      otherCost: '0',
+      totalCost: '0.006',
+      acceptedCost: '0.006',
+      estimatedCost: '0.5',
+      occurredAt: NOW + 60_000,
+      calls: [
+        {
+          attempt: 1,
+          account: 'acme-project',
+          providerRequestId: 'req_1',
+          providerResponseId: 'chatcmpl-1',
+          pricedModel: null,
+          priceId: 'price-gpt-4',
+          priceEffectiveFrom: 0,
+          priceSource: 'https://example.com/pricing',
+        },
+      ],
+      lines: [
+        { lineNumber: 1, attempt: 1, direction: 'input', quantity: 100, unitPrice: '30', amount: '0.003' },
+        { lineNumber: 2, attempt: 1, direction: 'output', quantity: 50, unitPrice: '60', amount: '0.003' },
+      ],
+    });
+  });
+
+  it('is nothing when no call used anything', () => {
+    expect(cost([])).toBeNull();
+    expect(cost([attemptRow(1, { disposition: 'FAILED', usage: null })])).toBeNull();
+  });
+
+  it('leaves out calls that used nothing, and numbers the lines of the others on', () => {
+    const event = cost([
+      attemptRow(1, { disposition: 'RETRIED', usage: plainUsage(10, 1, 'PARTIAL') }),
+      attemptRow(2, { disposition: 'RETRIED', usage: null }),
+      attemptRow(3),
+    ]);
+    expect(event?.calls.map(({ attempt }) => attempt)).toEqual([1, 3]);
+    expect(event?.lines.map(({ lineNumber, attempt }) => [lineNumber, attempt])).toEqual([
+      [1, 1],
+      [2, 1],
+      [3, 3],
+      [4, 3],
+    ]);
+    expect(event).toMatchObject({
+      totalCost: '0.00636',
+      acceptedCost: '0.006',
+      usage: { inputTokens: 110, outputTokens: 51, confidence: 'PARTIAL' },
+    });
+  });
+
+  it.each(['ORPHANED', 'RUNNING'] as const)(
+    'takes a call that is left %s for an orphan that used its estimate',
+    (disposition) => {
+      const event = cost([attemptRow(1, { disposition, usage: null }), attemptRow(2)]);
+      expect(event?.calls[0]).toMatchObject({
+        disposition: 'ORPHANED',
+        usage: { inputTokens: 80, outputTokens: 0, confidence: 'ESTIMATED' },
+        amount: '0.0024',
+      });
+    },
+  );
+
+  it('prefers what is known of an orphan to its estimate', () => {
+    const orphan = attemptRow(1, { disposition: 'ORPHANED', usage: plainUsage(7, 3, 'PARTIAL') });
+    expect(cost([orphan])?.usage).toMatchObject({ inputTokens: 7, confidence: 'PARTIAL' });
+  });
+
+  it('without a price is unpriced: no totals and no currency, but the usage', () => {
+    const event = cost([attemptRow(1, { model: 'gpt-5' })]);
+    expect(event).toMatchObject({
+      costStatus: 'UNPRICED',
+      currency: null,
+      totalCost: null,
+      inputCost: null,
+      outputCost: null,
+      otherCost: null,
+      acceptedCost: null,
+      lines: [],
+      usage: { inputTokens: 100 },
+      calls: [
+        {
+          costStatus: 'UNPRICED',
+          unpricedReason: 'no_price',
+          priceId: null,
+          priceEffectiveFrom: null,
+          priceSource: null,
+          amount: null,
+          pricedModel: null,
+        },
+      ],
+    });
+  });
+
+  it('with one call priced and one not is partly priced: the lines are there, the totals are not', () => {
+    const event = cost([attemptRow(1, { model: 'gpt-5', disposition: 'RETRIED' }), attemptRow(2)]);
+    expect(event).toMatchObject({
+      costStatus: 'PARTLY_PRICED',
+      currency: 'USD',
+      totalCost: null,
+      inputCost: null,
+      acceptedCost: '0.006',
+      lines: [
+        { lineNumber: 1, attempt: 2 },
+        { lineNumber: 2, attempt: 2 },
+      ],
+    });
+  });
+
+  it('says why a call with a price is unpriced, and under whose name it was looked for', () => {
+    const catalog = catalogOf(['gpt-4']);
+    catalog.pricedAs.set('gpt-4-0613', 'gpt-4');
+    const usage = { ...plainUsage(10, 5, 'PROVIDER'), cachedInputTokens: 11 };
+    expect(cost([attemptRow(1, { model: 'gpt-4-0613', usage })], catalog)?.calls[0]).toMatchObject({
+      costStatus: 'UNPRICED',
+      unpricedReason: 'invalid_usage',
+      pricedModel: 'gpt-4',
+      priceId: null,
+    });
+  });
+
+  it('names the model whose price was taken when it is not the served one', () => {
+    const catalog = catalogOf(['gpt-4']);
+    catalog.pricedAs.set('gpt-4-0613', 'gpt-4');
+    expect(cost([attemptRow(1, { model: 'gpt-4-0613' })], catalog)?.calls[0]).toMatchObject({
+      model: 'gpt-4-0613',
+      pricedModel: 'gpt-4',
+      amount: '0.006',
+    });
+  });
+
+  it('prices each call by what was in force when it was sent, and begins at the earliest', () => {
+    const catalog = catalogOf(
+      ['gpt-4', { effectiveTo: NOW, id: 'old' }],
+      ['gpt-4', { effectiveFrom: NOW, id: 'new', components: { input: '3', output: '6' } }],
+    );
+    const event = cost([attemptRow(2), attemptRow(1, { startedAt: NOW - 1 })], catalog);
+    expect(event?.usageAt).toBe(NOW - 1);
+    expect(event?.calls.map(({ priceId, amount }) => [priceId, amount])).toEqual([
+      ['new', '0.0006'],
+      ['old', '0.006'],
+    ]);
+  });
+
+  it('has the same id whatever the attempts were, and another one in another currency', () => {
+    const inEuro = catalogOf(['gpt-4', { currency: 'EUR' }]);
+    expect(cost([attemptRow(1)])?.eventId).toBe(cost([attemptRow(1), attemptRow(2)])?.eventId);
+    expect(cost([attemptRow(1)], inEuro)?.eventId).not.toBe(cost([attemptRow(1)])?.eventId);
+  });
+
+  it('has no accepted part when no answer was accepted', () => {
+    expect(cost([attemptRow(1, { disposition: 'FAILED' })], undefined, null)).toMatchObject({
+      totalCost: '0.006',
+      acceptedCost: null,
+    });
+  });
+
+  it('adds up for any usages and prices: lines to calls, to directions and to the total', () => {
+    const tokens = fc.integer({ min: 0, max: 2_000_000 });
+    const price = fc.integer({ min: 0, max: 10 ** 9 }).map((millionths) => {
+      const digits = String(millionths).padStart(7, '0');
+      return `${digits.slice(0, -6)}.${digits.slice(-6)}`;
+    });
+    const usage = fc.tuple(tokens, tokens, tokens, tokens).map(([plain, cached, written, thought]) => ({
+      ...plainUsage(plain + cached, written + thought, 'PROVIDER'),
+      cachedInputTokens: cached,
+      reasoningTokens: thought,
+    }));
+    const sum = (amounts: readonly (string | null)[]) =>
+      amounts.reduce((total, amount) => total.plus(amount ?? 0), new Big(0)).toFixed();
+    fc.assert(
+      fc.property(
+        fc.array(usage, { minLength: 1, maxLength: 5 }),
+        fc.record({ input: price, output: price, cachedInput: price }),
+        (usages, components) => {
+          const attempts = usages.map((used, index) => attemptRow(index + 1, { usage: used }));
+          const event = cost(attempts, catalogOf(['gpt-4', { components }]));
+          if (event === null) throw new Error('there is no bill');
+          expect(event.totalCost).toBe(sum(event.lines.map(({ amount }) => amount)));
+          expect(event.totalCost).toBe(sum(event.calls.map(({ amount }) => amount)));
+          expect(event.totalCost).toBe(sum([event.inputCost, event.outputCost, event.otherCost]));
+          // Exact on the wire too: decimals there have twelve places.
+          expect(codec.decode('CostCalculated', codec.encode('CostCalculated', event)).record).toEqual(event);
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});

@@ -1,0 +1,203 @@
+import { describe, expect, it } from 'vitest';
+import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { deadlineExceeded } from '../../../src/domain/refusals.ts';
+import { type CallToMake, callProvider } from '../../../src/pipeline/call-provider.ts';
+import { planCall } from '../../../src/pipeline/plan-call.ts';
+import type { AttemptRow } from '../../../src/ports.ts';
+import { delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
+import { Handling } from '../../support/fakes/handling.ts';
+
+const slow = () => new ChatFailure('timeout', 'slow', true);
+const broke = () => new ChatFailure('stream_interrupted', 'cut', true);
+
+/** One claimed request, called without the rest of the handling. */
+async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput> = {}) {
+  const handling = new Handling(provider);
+  const job = handling.job(handling.record(members));
+  const { request, record, orderKey } = job.accepted;
+  const identity = { tenantId: request.tenantId, requestId: request.requestId };
+  const { providers, defaults } = handling.options;
+  const plan = planCall(request, providers, handling.catalog, defaults, handling.clock.now());
+  const startedAt = handling.clock.now();
+  await handling.ledger.claim({
+    identity,
+    bodyHash: Buffer.from('the body'),
+    source: record,
+    token: 'ours',
+    owner: 'worker-1',
+    draft: {
+      provider: 'openai',
+      account: null,
+      model: 'gpt-4',
+      startedAt,
+      estimatedInputTokens: plan.estimatedInputTokens,
+    },
+    deadOwner: null,
+    now: startedAt,
+  });
+  const attempts: AttemptRow[] = [];
+  const call: CallToMake = {
+    identity,
+    token: 'ours',
+    request,
+    plan,
+    firstAttempt: 1,
+    startedAt,
+    attempts,
+    origin: { record, orderKey, trace: job.trace },
+  };
+  return { handling, attempts, make: (signal: AbortSignal) => callProvider(call, handling.options, signal) };
+}
+
+const never = new AbortController().signal;
+
+describe('callProvider', () => {
+  it('asks for what was planned, under an id of its own for each call', async () => {
+    const provider = new FakeProvider({ refuses: slow() }, {});
+    const { make } = await callOf(provider, { temperature: 0.25, maxOutputTokens: 9 });
+    await make(never);
+    expect(provider.calls).toMatchObject([
+      {
+        clientRequestId: 'request-1/1',
+        temperature: 0.25,
+        maxOutputTokens: 9,
+        model: { id: 'gpt-4' },
+        firstTokenTimeoutMs: 120_000,
+        idleTimeoutMs: 30_000,
+      },
+      { clientRequestId: 'request-1/2' },
+    ]);
+  });
+
+  it('makes one call and as many retries as allowed, each in the ledger before it is made', async () => {
+    const provider = new FakeProvider({ refuses: slow() });
+    const { handling, attempts, make } = await callOf(provider);
+    const known: number[] = [];
+    const stream = provider.stream.bind(provider);
+    provider.stream = (call, signal) => {
+      const running = handling.attempts().filter(({ disposition }) => disposition === 'RUNNING');
+      known.push(...running.map(({ attempt }) => attempt));
+      return stream(call, signal);
+    };
+    const answer = await make(never);
+    expect(answer).toMatchObject({ attempt: 4, failure: { code: 'timeout' }, chunkCount: 0 });
+    expect(known).toEqual([1, 2, 3, 4]);
+    expect(attempts.map(({ disposition }) => disposition)).toEqual([
+      'RETRIED',
+      'RETRIED',
+      'RETRIED',
+      'FAILED',
+    ]);
+  });
+
+  it.each([
+    ['the request says so', { restartOnBreak: false }, true],
+    ['the service says so and the request nothing', {}, false],
+  ])('does not begin again after published chunks when %s', async (_case, members, restartOnBreak) => {
+    const provider = new FakeProvider({ steps: [said('Hel'), broke()] });
+    const { handling, make } = await callOf(provider, members);
+    Object.assign(handling.options, { policy: { ...handling.options.policy, restartOnBreak } });
+    const answer = await make(never);
+    await answer.chunksAcknowledged;
+    expect(answer.failure?.code).toBe('stream_interrupted');
+    expect(provider.calls).toHaveLength(1);
+    expect(handling.chunks()).toMatchObject([{ content: 'Hel' }, { content: '', last: true }]);
+  });
+
+  it('begins again whatever the request says when no chunk was published', async () => {
+    const provider = new FakeProvider({ steps: [broke()] }, {});
+    const { make } = await callOf(provider, { restartOnBreak: false });
+    expect((await make(never)).failure).toBeNull();
+    expect(provider.calls).toHaveLength(2);
+  });
+
+  it('publishes a last chunk for an answer without any text', async () => {
+    const provider = new FakeProvider({ steps: [used(3, 0)] });
+    const { handling, make } = await callOf(provider);
+    const answer = await make(never);
+    await answer.chunksAcknowledged;
+    expect(answer).toMatchObject({ chunkCount: 1, firstChunkMs: null, choices: [] });
+    expect(handling.chunks()).toMatchObject([{ sequence: 0, content: '', last: true }]);
+  });
+
+  it('counts an answer that is complete as accepted, even when its time is up in the same moment', async () => {
+    const ending = new AbortController();
+    const provider = new FakeProvider();
+    const { attempts, make } = await callOf(provider);
+    const stream = provider.stream.bind(provider);
+    provider.stream = async (call, signal) => {
+      const answer = await stream(call, signal);
+      return {
+        served: answer.served,
+        async *[Symbol.asyncIterator]() {
+          yield* answer;
+          ending.abort(deadlineExceeded(true));
+        },
+      };
+    };
+    const answer = await make(ending.signal);
+    expect(answer.failure).toBeNull();
+    expect(attempts).toMatchObject([{ disposition: 'ACCEPTED' }]);
+  });
+
+  it('counts a refusal as a failure of the provider, even when the time is up in the same moment', async () => {
+    const ending = new AbortController();
+    const quota = new ChatFailure('quota_exceeded', 'no money', false, { httpStatus: 429 });
+    const provider = new FakeProvider({ refuses: quota });
+    const { attempts, make } = await callOf(provider);
+    const stream = provider.stream.bind(provider);
+    provider.stream = (call, signal) =>
+      stream(call, signal).finally(() => ending.abort(deadlineExceeded(true)));
+    expect((await make(ending.signal)).failure).toBe(quota);
+    expect(attempts).toMatchObject([{ disposition: 'FAILED', usage: null }]);
+  });
+
+  it.each([
+    ['a refusal', { code: 'rate_limited', httpStatus: 429 }, null],
+    ['a provider that was not reached', { code: 'provider_unavailable', httpStatus: null }, null],
+    ['silence', { code: 'timeout', httpStatus: null }, { inputTokens: 12, outputTokens: 0 }],
+  ] as const)('takes %s for what it may have used', async (_case, { code, httpStatus }, usage) => {
+    const failure = new ChatFailure(code, 'no', false, { httpStatus, providerRequestId: 'req_9' });
+    const { attempts, make } = await callOf(new FakeProvider({ refuses: failure }));
+    await make(never);
+    expect(attempts).toMatchObject([{ usage, providerRequestId: 'req_9', model: 'gpt-4' }]);
+  });
+
+  it('keeps what was served: model, tier and ids', async () => {
+    const served = { model: 'gpt-4-0613', serviceTier: 'flex', providerRequestId: 'req_7' };
+    const { attempts, make } = await callOf(new FakeProvider({ served }));
+    const answer = await make(never);
+    expect(answer.served).toMatchObject({ ...served, responseId: 'chatcmpl-1' });
+    expect(attempts).toMatchObject([
+      { ...served, providerResponseId: 'chatcmpl-1', account: 'acme-project' },
+    ]);
+  });
+
+  it('keeps the model that was asked for when none was named', async () => {
+    const { attempts, make } = await callOf(new FakeProvider({ served: { model: null } }));
+    await make(never);
+    expect(attempts[0]?.model).toBe('gpt-4');
+  });
+
+  it('folds all choices and takes the last usage that was told', async () => {
+    const steps = [
+      used(3, 1),
+      { deltas: [delta({ choiceIndex: 1, content: 'two' }), delta({ content: 'one' })] },
+      { deltas: [delta({ finishReason: 'stop' })], ...used(3, 2) },
+    ];
+    const { handling, make } = await callOf(new FakeProvider({ steps }));
+    const monotonic = handling.clock.monotonic.bind(handling.clock);
+    handling.clock.monotonic = () => {
+      handling.clock.advance(10);
+      return monotonic();
+    };
+    const answer = await make(never);
+    expect(answer.choices).toMatchObject([
+      { content: 'one', finishReason: 'stop' },
+      { content: 'two', finishReason: null },
+    ]);
+    expect(answer.usage?.outputTokens).toBe(2);
+    expect(answer.firstChunkMs).toBe(10);
+  });
+});

@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
+import { Handling, outcomeOf, RECORD_MAX_BYTES } from '../../support/fakes/handling.ts';
+
+const large = 'x'.repeat(RECORD_MAX_BYTES - 20_000);
+
+/** A provider that answers with one choice of these parts. */
+function answering(...deltas: Parameters<typeof delta>[0][]) {
+  return new FakeProvider({ steps: [{ deltas: deltas.map(delta) }, used(100, 50)] });
+}
+
+const logprobs = { logprobsJson: JSON.stringify({ content: [{ token: 'x'.repeat(50_000) }] }) };
+const audio = {
+  audio: { id: 'audio_1', data: Buffer.alloc(60_000), transcript: 'Hello', expiresAt: null },
+};
+
+describe('an answer that is too large for a record', () => {
+  it('loses its log probabilities first, and says so', async () => {
+    const handling = new Handling(answering({ content: large, ...logprobs, finishReason: 'stop' }));
+    const { response } = outcomeOf((await handling.handle(handling.record())).records);
+    expect(response).toMatchObject({ status: 'COMPLETED', omitted: ['logprobs'] });
+    expect(response?.choices).toMatchObject([{ content: large, logprobsJson: null, finishReason: 'stop' }]);
+  });
+
+  it('then its audio, of which the rest stays', async () => {
+    const handling = new Handling(answering({ ...logprobs, ...audio }, { content: 'Hello' }, { ...audio }));
+    const { response } = outcomeOf((await handling.handle(handling.record())).records);
+    expect(response?.omitted).toEqual(['logprobs', 'audio']);
+    expect(response?.choices).toMatchObject([
+      { content: 'Hello', audio: { id: 'audio_1', data: null, transcript: 'HelloHello' } },
+    ]);
+  });
+
+  it('then its content', async () => {
+    const handling = new Handling(answering({ content: large, ...audio, ...logprobs }, { content: large }));
+    const { response } = outcomeOf((await handling.handle(handling.record())).records);
+    expect(response).toMatchObject({ status: 'COMPLETED', omitted: ['logprobs', 'audio', 'content'] });
+    expect(response?.choices).toMatchObject([{ content: null, audio: { data: null } }]);
+  });
+
+  it('says nothing of what it did not have', async () => {
+    const handling = new Handling(answering({ content: large }, { content: large, finishReason: 'stop' }));
+    const { response } = outcomeOf((await handling.handle(handling.record())).records);
+    expect(response?.omitted).toEqual(['content']);
+  });
+
+  it('becomes a failure that keeps its bill when nothing more can be left out', async () => {
+    const handling = new Handling(answering({ refusal: large }, { refusal: large }));
+    const handled = await handling.handle(handling.record());
+    expect(outcomeOf(handled.records)).toMatchObject({
+      response: {
+        status: 'FAILED',
+        choices: [],
+        cost: '0.006',
+        acceptedAttempt: null,
+        chunkCount: 0,
+        error: {
+          code: 'internal',
+          retryable: false,
+          message: expect.stringContaining(String(RECORD_MAX_BYTES)),
+        },
+      },
+      generated: { status: 'FAILED' },
+      cost: { totalCost: '0.006', requestStatus: 'FAILED', calls: [{ disposition: 'ACCEPTED' }] },
+    });
+    // What is in the ledger is what is told.
+    const replay = await handling.handle(handling.record());
+    expect(outcomeOf(replay.records).response).toMatchObject({ replayed: true, error: { code: 'internal' } });
+  });
+});
+
+describe('records that the broker refuses for good', () => {
+  it('are replaced by a failure without the answer, and the bill stays', async () => {
+    const handling = new Handling();
+    const handled = await handling.handle(handling.record());
+    const before = outcomeOf(handled.records);
+    const after = outcomeOf(handled.recordsIfRefused());
+    expect(after.response).toEqual({
+      ...before.response,
+      status: 'FAILED',
+      choices: [],
+      usage: null,
+      acceptedAttempt: null,
+      chunkCount: 0,
+      error: expect.objectContaining({ code: 'internal', message: expect.stringContaining('broker') }),
+    });
+    expect(after.generated).toMatchObject({ status: 'FAILED' });
+    expect(after.cost).toEqual(before.cost);
+    expect(after.dead).toBeUndefined();
+  });
+
+  it('of a repetition are replaced by the same failure alone', async () => {
+    const handling = new Handling();
+    await handling.handle(handling.record());
+    const replay = await handling.handle(handling.record());
+    const records = replay.recordsIfRefused();
+    expect(records).toHaveLength(1);
+    expect(outcomeOf(records).response).toMatchObject({
+      status: 'FAILED',
+      replayed: true,
+      error: { code: 'internal' },
+    });
+  });
+});
+
+describe('what the metrics are told', () => {
+  it('is the cost of a priced request, and nothing of an unpriced one', async () => {
+    const told: object[] = [];
+    const handle = async (served: string) => {
+      const provider = new FakeProvider({ served: { model: served } });
+      const handling = new Handling(provider);
+      const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void told.push(of) };
+      Object.assign(handling.options, { metrics });
+      return handling.handle(handling.record());
+    };
+    await handle('gpt-4');
+    const unpriced = outcomeOf((await handle('gpt-4-future')).records);
+    expect(unpriced).toMatchObject({
+      response: { status: 'COMPLETED', costStatus: 'UNPRICED', cost: null, currency: null },
+      cost: { costStatus: 'UNPRICED', totalCost: null, lines: [] },
+    });
+    expect(told).toEqual([{ amount: 0.006, currency: 'USD', model: 'gpt-4' }]);
+  });
+
+  it('names no model where none was served, and still the cost', async () => {
+    const told: object[] = [];
+    const silent = new ChatFailure('timeout', 'silence', false);
+    const handling = new Handling(new FakeProvider({ refuses: silent }));
+    const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void told.push(of) };
+    Object.assign(handling.options, { metrics });
+    await handling.handle(handling.record());
+    expect(told).toEqual([{ amount: 0.00036, currency: 'USD', model: 'unknown' }]);
+  });
+});
+
+describe('times', () => {
+  it('are from the record to the call and from the acceptance to the outcome, never negative', async () => {
+    const provider = new FakeProvider({ steps: [said('Hi', 'stop')] });
+    const handling = new Handling(provider);
+    const record = handling.record({}, { timestamp: handling.clock.now() + 5_000 });
+    const job = handling.job(record);
+    handling.clock.advance(70);
+    const handled = await handling.handle(record, { acceptedMonotonic: job.acceptedMonotonic });
+    const { response } = outcomeOf(handled.records);
+    expect(response?.timing).toEqual({ queuedMs: 0, firstChunkMs: 0, totalMs: 70 });
+    expect(response?.createdAt).toBe(handling.clock.now());
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
+import type { RecordCodec } from '../../../src/contract/codec.ts';
+import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import { UndecodableRecord } from '../../../src/contract/undecodable-record.ts';
+import { asUndecodable, decodeRequest } from '../../../src/pipeline/decode-request.ts';
+import type { InboundRecord } from '../../../src/ports.ts';
+
+const codec = createAvroCodec({
+  schemas: loadSchemas(),
+  framing: { kind: 'single-object' },
+  maxBytes: 1_000_000,
+});
+
+const tenantOfTopic = new Map<string, string | null>([
+  ['chat.requests', null],
+  ['chat.requests.acme', 'acme'],
+]);
+
+function record(request: Partial<ChatRequestInput>, members: Partial<InboundRecord> = {}): InboundRecord {
+  return {
+    topic: 'chat.requests',
+    partition: 0,
+    offset: 7,
+    timestamp: 1,
+    key: null,
+    headers: {},
+    value: codec.encode('ChatRequest', {
+      requestId: 'request-1',
+      messages: [{ role: 'user', content: 'Hi' }],
+      ...request,
+    }),
+    ...members,
+  };
+}
+
+const decode = (inbound: InboundRecord, by: RecordCodec = codec) =>
+  decodeRequest(inbound, { codec: by, tenantOfTopic });
+
+describe('decodeRequest', () => {
+  it('reads a request with the record it came in', () => {
+    const inbound = record({});
+    const accepted = decode(inbound);
+    expect(accepted.record).toBe(inbound);
+    expect(accepted.request).toMatchObject({ requestId: 'request-1', tenantId: 'default' });
+    expect(accepted.problems).toEqual([]);
+  });
+
+  it.each([
+    ['its key', { conversationId: 'c' }, Buffer.from('k'), 'k'],
+    ['else its conversation', { conversationId: 'c' }, null, 'c'],
+    ['else its id', {}, null, 'request-1'],
+  ])('orders a request by %s', (_what, request, key, orderKey) => {
+    expect(decode(record(request, { key })).orderKey).toBe(orderKey);
+  });
+
+  it('takes the tenant of a topic that is bound to one', () => {
+    const accepted = decode(record({}, { topic: 'chat.requests.acme' }));
+    expect(accepted.request.tenantId).toBe('acme');
+    expect(accepted.problems).toEqual([]);
+    expect(decode(record({ tenantId: 'acme' }, { topic: 'chat.requests.acme' })).problems).toEqual([]);
+  });
+
+  it('lets nobody write into the name of another tenant', () => {
+    const accepted = decode(record({ tenantId: 'other' }, { topic: 'chat.requests.acme' }));
+    expect(accepted.request.tenantId).toBe('acme');
+    expect(accepted.problems).toEqual([
+      {
+        path: 'tenantId',
+        code: 'wrong_tenant',
+        message: expect.stringMatching(/chat\.requests\.acme.*acme/),
+      },
+    ]);
+  });
+
+  it('takes any tenant on a topic that is not bound', () => {
+    expect(decode(record({ tenantId: 'other' })).request.tenantId).toBe('other');
+    expect(decode(record({ tenantId: 'other' }, { topic: 'elsewhere' })).request.tenantId).toBe('other');
+  });
+
+  it('tells of every field that a newer writer set', () => {
+    const newer: RecordCodec = {
+      encode: codec.encode,
+      decode: (name, value, headers) => ({
+        ...codec.decode(name, value, headers),
+        unknownFields: ['mood', 'messages[0].tone'],
+      }),
+    };
+    expect(decode(record({}), newer).problems).toEqual([
+      { path: 'mood', code: 'unknown_field', message: expect.stringMatching(/^mood .*upgrade/) },
+      { path: 'messages[0].tone', code: 'unknown_field', message: expect.any(String) },
+    ]);
+  });
+
+  it.each([
+    ['a tombstone', { value: null }, 'tombstone'],
+    ['what is no request', { value: Buffer.from('hello') }, 'wrong_framing'],
+    ['a key that is no text', { key: Buffer.from([0xff, 0xfe]) }, 'invalid_key'],
+    ['a key with a schema', { key: Buffer.from('k'), headers: { __key_schema_id: 'x' } }, 'header_schema_id'],
+  ])('does not read %s', (_what, members, code) => {
+    expect(() => decode(record({}, members))).toThrow(expect.objectContaining({ code }));
+  });
+});
+
+describe('asUndecodable', () => {
+  it('keeps the reason of what could not be read', () => {
+    const reason = new UndecodableRecord('truncated', 'too short');
+    expect(asUndecodable(reason)).toBe(reason);
+  });
+
+  it('makes a dead letter of anything else that reading throws', () => {
+    const cause = new RangeError('offset is out of bounds');
+    expect(asUndecodable(cause)).toMatchObject({ code: 'wrong_value', cause });
+  });
+});

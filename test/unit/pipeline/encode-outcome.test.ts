@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
+import { buildResponseGenerated } from '../../../src/pipeline/build-response.ts';
+import {
+  decodeOutcome,
+  encodeOutcome,
+  outcomeEvents,
+  replayEvents,
+} from '../../../src/pipeline/encode-outcome.ts';
+import { sampleCost, sampleResponse } from '../../contract/sample-records.ts';
+import { codec } from '../../support/fakes/handling.ts';
+
+/** A codec whose framing is not the ledger's. */
+const confluent = createAvroCodec({
+  schemas: loadSchemas(),
+  framing: { kind: 'confluent', idOf: () => 7, schemaOf: () => undefined },
+  maxBytes: 1_000_000,
+});
+
+function outcome(withCost = true) {
+  const response = structuredClone({ ...sampleResponse, omitted: [] });
+  return {
+    response,
+    generated: buildResponseGenerated(response),
+    cost: withCost ? sampleCost : null,
+  };
+}
+
+function stored(withCost = true) {
+  const bytes = encodeOutcome(outcome(withCost), codec, 100_000);
+  if (bytes === null) throw new Error('it does not fit');
+  return { ...bytes, remembered: true };
+}
+
+describe('an outcome in the ledger', () => {
+  it('is read as it was written', () => {
+    expect(decodeOutcome(stored(), codec)).toEqual({
+      ...outcome(),
+      response: {
+        ...outcome().response,
+        choices: outcome().response.choices.map((choice) => ({
+          ...choice,
+          audio: { ...choice.audio, data: Buffer.from([0, 255, 128]) },
+        })),
+      },
+    });
+  });
+
+  it('without a bill has none', () => {
+    expect(stored(false).cost).toBeNull();
+    expect(decodeOutcome(stored(false), codec).cost).toBeNull();
+    const names = outcomeEvents(outcome(false), stored(false), codec, codec).map(({ name }) => name);
+    expect(names).toEqual(['ChatResponse', 'ResponseGenerated']);
+  });
+
+  it('goes out in the very bytes that are stored when the framing is the same', () => {
+    const bytes = stored();
+    const values = outcomeEvents(outcome(), bytes, codec, codec).map(({ value }) => value);
+    expect(values).toEqual([bytes.response, bytes.responseGenerated, bytes.cost]);
+    expect(values[0]).toBe(bytes.response);
+  });
+
+  it('goes out in the framing of the wire when that is another', () => {
+    const events = outcomeEvents(outcome(), stored(), codec, confluent);
+    expect(events.map(({ value }) => [...value.subarray(0, 5)])).toEqual([
+      [0, 0, 0, 0, 7],
+      [0, 0, 0, 0, 7],
+      [0, 0, 0, 0, 7],
+    ]);
+    expect(events.map(({ eventId, at }) => [eventId, at])).toEqual([
+      [sampleResponse.eventId, sampleResponse.createdAt],
+      [outcome().generated.eventId, sampleResponse.createdAt],
+      [sampleCost.eventId, sampleCost.occurredAt],
+    ]);
+  });
+
+  it('as a replay is the response alone, under its own id and time', () => {
+    const [event, ...others] = replayEvents(outcome(), codec);
+    expect(others).toEqual([]);
+    expect(event).toMatchObject({ eventId: sampleResponse.eventId, at: sampleResponse.createdAt });
+    const value = event?.value ?? null;
+    expect(codec.decode('ChatResponse', value).record).toMatchObject({ replayed: true, chunkCount: 0 });
+  });
+});
+
+describe('the size limit', () => {
+  it('is kept to the byte', () => {
+    const size = stored().response.byteLength;
+    expect(encodeOutcome(outcome(), codec, size)?.response.byteLength).toBe(size);
+    const cut = encodeOutcome(outcome(), codec, size - 1);
+    expect(codec.decode('ChatResponse', cut?.response ?? null).record.omitted).toEqual(['audio', 'content']);
+  });
+
+  it('holds for the bill too, of which nothing can be left out', () => {
+    const labels = { long: 'x'.repeat(5_000) };
+    const large = { ...outcome(), cost: { ...sampleCost, labels } };
+    expect(encodeOutcome(large, codec, 5_000)).toBeNull();
+  });
+});

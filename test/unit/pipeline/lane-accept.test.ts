@@ -1,0 +1,243 @@
+import { describe, expect, it } from 'vitest';
+import { turn } from '../../support/fakes/turn.ts';
+import { LaneBench } from './lane-bench.ts';
+
+async function openBench(records = 0): Promise<LaneBench> {
+  const bench = new LaneBench();
+  bench.log.appendMany(records);
+  await bench.open();
+  return bench;
+}
+
+describe('A lane that accepts records', () => {
+  it('takes them over once each, in log order, however they are fetched', async () => {
+    const bench = await openBench(5);
+    bench.fetchOnce(2);
+    bench.source.seek(bench.log, 1);
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3, 4]);
+    expect(bench.lane.unsettledCount).toBe(5);
+  });
+
+  it('accepts nothing unless it is open, and leaves the position where it is', async () => {
+    const bench = await openBench();
+    bench.log.appendMany(1);
+    bench.lane.close();
+    expect(bench.lane.unsettledCount).toBe(0);
+    expect(bench.source.fetch(bench.log)).toBe(true);
+    expect(bench.acceptedOffsets).toEqual([]);
+    expect(bench.source.position(bench.log)).toBe(0);
+  });
+
+  it('counts offsets without a record as settled when the log was asked for exactly them', async () => {
+    const bench = await openBench();
+    bench.log.skip(2);
+    bench.log.appendMany(1);
+    bench.log.skip(1);
+    bench.log.appendMany(1);
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([2, 4]);
+    expect(bench.gaps).toEqual([]);
+    await bench.reach(() => bench.transport.committed.offset === 2);
+    bench.finish(2);
+    await bench.reach(() => bench.transport.committed.offset === 4);
+  });
+
+  it('goes back once when the position had run ahead, and finds the records there', async () => {
+    const bench = await openBench(6);
+    bench.fetchOnce(1);
+    bench.source.rejoin(bench.log, 3);
+    bench.fetch();
+    expect(bench.source.seeks).toEqual([0, 1]);
+    expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(bench.gaps).toEqual([]);
+  });
+
+  it('reports records that were deleted before they were handled, after it has gone back once, and commits that', async () => {
+    const bench = await openBench(6);
+    bench.fetchOnce(1);
+    bench.log.deleteBelow(4);
+    bench.fetch();
+    expect(bench.source.seeks).toEqual([0, 1]);
+    expect(bench.gaps).toEqual([[1, 3]]);
+    expect(bench.acceptedOffsets).toEqual([0, 4, 5]);
+    bench.finish(0);
+    await bench.reach(() => bench.transport.committed.offset === 4);
+  });
+
+  it('goes back for every gap, not only for the first', async () => {
+    const bench = await openBench(3);
+    bench.log.deleteBelow(1);
+    bench.fetch();
+    bench.log.appendMany(5);
+    bench.log.deleteBelow(6);
+    bench.fetch();
+    expect(bench.source.seeks).toEqual([0, 0, 3]);
+    expect(bench.gaps).toEqual([
+      [0, 0],
+      [3, 5],
+    ]);
+  });
+
+  it('halts when the topic was created again with fewer records', async () => {
+    const bench = await openBench(6);
+    bench.fetch();
+    for (let offset = 0; offset < 6; offset += 1) bench.finish(offset);
+    await bench.reach(() => bench.settledOffsets.length === 6);
+    bench.log.recreate();
+    bench.log.appendMany(2);
+    bench.source.seek(bench.log, 0);
+    bench.fetch();
+    expect(bench.lane.state).toBe('halted');
+    expect(bench.haltReasons[0]).toMatch(/ends at offset 2, but everything below 6 was settled/);
+    expect(bench.acceptedOffsets).toHaveLength(6);
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+    expect(bench.transport.openProducers).toBe(0);
+  });
+
+  it('pauses when its map is full, loses no record by that, and goes on when something was settled', async () => {
+    const bench = await openBench(3_500);
+    bench.fetch();
+    const full = bench.acceptedOffsets.length;
+    expect(full).toBeGreaterThan(3_000);
+    expect(full).toBeLessThan(3_500);
+    expect(bench.lane.isPaused).toBe(true);
+    for (let offset = 0; offset < 1_000; offset += 1) bench.finish(offset);
+    await bench.reach(() => bench.settledOffsets.length === 1_000);
+    expect(bench.transport.settlements.every(({ metadata }) => metadata.length <= 4_096)).toBe(true);
+    expect(bench.lane.isPaused).toBe(false);
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual(Array.from({ length: 3_500 }, (_, offset) => offset));
+  });
+
+  it('pauses for saturation, and resumes only when no reason is left', async () => {
+    const bench = await openBench(1);
+    bench.lane.setSaturated(true);
+    bench.lane.setSaturated(true);
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+    bench.lane.reopen();
+    bench.lane.setSaturated(false);
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+    await bench.reach(() => bench.lane.state === 'open');
+    expect(bench.source.isPaused(bench.log)).toBe(false);
+    bench.lane.setSaturated(false);
+    expect(bench.source.isPaused(bench.log)).toBe(false);
+  });
+});
+
+describe('A lane whose group was joined again', () => {
+  it('goes on where it was: the position is the one after its last record, and its pause holds', async () => {
+    const bench = await openBench(4);
+    bench.fetchOnce(2);
+    bench.lane.setSaturated(true);
+    bench.source.resume(bench.log);
+    bench.source.rejoin(bench.log, 0);
+    bench.lane.reassigned('member-1');
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+    expect(bench.source.position(bench.log)).toBe(2);
+    bench.lane.setSaturated(false);
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3]);
+  });
+
+  it('is not paused when it was not', async () => {
+    const bench = await openBench(1);
+    bench.lane.reassigned('member-1');
+    expect(bench.source.isPaused(bench.log)).toBe(false);
+  });
+
+  it('stays paused and seeks nowhere while it opens', async () => {
+    const bench = new LaneBench();
+    bench.lane.start();
+    bench.source.resume(bench.log);
+    bench.lane.reassigned('member-1');
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+    expect(bench.source.seeks).toEqual([]);
+    await bench.reach(() => bench.lane.state === 'open');
+  });
+
+  it('asks for its partition under its new member id from then on', async () => {
+    const bench = await openBench();
+    bench.transport.holder = 'member-2';
+    bench.lane.reassigned('member-2');
+    bench.lane.reopen();
+    await bench.reach(() => bench.lane.state === 'open');
+    expect(bench.transport.asked).toEqual(['member-1', 'member-2']);
+  });
+});
+
+describe('A lane that drains', () => {
+  it('accepts nothing new and settles what it accepted', async () => {
+    const bench = await openBench(3);
+    bench.fetchOnce(2);
+    bench.lane.drain();
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+    bench.source.resume(bench.log);
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([0, 1]);
+    bench.finish(1);
+    bench.finish(0);
+    await bench.reach(() => bench.transport.committed.offset === 2);
+    expect(bench.visibleOffsets).toEqual([1, 0]);
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+  });
+
+  it('still settles what it accepted when its transaction is in doubt, and nothing else', async () => {
+    const bench = await openBench(4);
+    bench.fetchOnce(3);
+    bench.lane.drain();
+    bench.transport.beforeCommit = () => {
+      bench.transport.beforeCommit = () => undefined;
+      throw new Error('the connection was closed');
+    };
+    bench.finish(0);
+    await bench.reach(() => bench.doubts.length === 1 && bench.lane.state === 'open');
+    bench.finishAtOnce();
+    bench.fetch();
+    await bench.reach(() => bench.transport.committed.offset === 3);
+    expect(bench.visibleOffsets).toEqual([0, 1, 2]);
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+  });
+
+  it('settles what it accepted when it is told to drain in the middle of a doubt', async () => {
+    const bench = await openBench(4);
+    bench.fetchOnce(3);
+    bench.lane.reopen();
+    bench.lane.drain();
+    await bench.reach(() => bench.lane.state === 'open');
+    bench.finishAtOnce();
+    bench.fetch();
+    await bench.reach(() => bench.transport.committed.offset === 3);
+    expect(bench.visibleOffsets).toEqual([0, 1, 2]);
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+  });
+
+  it('settles what it accepted when it is told to drain before all of that has come again', async () => {
+    const bench = await openBench(4);
+    bench.fetchOnce(3);
+    bench.lane.reopen();
+    await bench.reach(() => bench.lane.state === 'open');
+    bench.finishAtOnce();
+    bench.fetchOnce(1);
+    bench.lane.reopen();
+    await bench.reach(() => bench.lane.state === 'open');
+    bench.fetchOnce(2);
+    bench.lane.drain();
+    bench.fetch();
+    await bench.reach(() => bench.transport.committed.offset === 3);
+    expect(new Set(bench.visibleOffsets)).toEqual(new Set([0, 1, 2]));
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+  });
+
+  it('accepts nothing when it drains before it was ever open', async () => {
+    const bench = new LaneBench();
+    bench.log.appendMany(2);
+    bench.lane.drain();
+    bench.lane.start();
+    await bench.reach(() => bench.lane.state === 'open');
+    expect(bench.source.isPaused(bench.log)).toBe(true);
+    await turn();
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([]);
+  });
+});

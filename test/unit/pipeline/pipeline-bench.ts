@@ -1,0 +1,206 @@
+import { metrics as telemetry } from '@opentelemetry/api';
+import { vi } from 'vitest';
+import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
+import type { ChatRequestInput, ChatResponse } from '../../../src/contract/records.ts';
+import { topicNames } from '../../../src/contract/topics.ts';
+import { createLogger } from '../../../src/logger.ts';
+import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import { OutputRecords } from '../../../src/pipeline/output-records.ts';
+import { Pipeline } from '../../../src/pipeline/pipeline.ts';
+import type {
+  ChatProvider,
+  Claim,
+  ClaimRequest,
+  LaneTransport,
+  RequestLedger,
+  TopicPartition,
+} from '../../../src/ports.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { FakeClock } from '../../support/fakes/fake-clock.ts';
+import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
+import { FakeLog } from '../../support/fakes/fake-log.ts';
+import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
+import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
+
+export const codec = createAvroCodec({
+  schemas: loadSchemas(),
+  framing: { kind: 'single-object' },
+  maxBytes: 1_000_000,
+});
+
+const topics = topicNames('chat');
+
+/**
+ * A pipeline between fakes. Each request waits at the ledger until the test answers its claim, with a conflict unless it
+ * wants something else: then the request ends with a refusal, without a provider.
+ */
+export class PipelineBench {
+  readonly clock = new FakeClock();
+  readonly source = new FakeRequestSource();
+  readonly logs = [new FakeLog('chat.requests', 0), new FakeLog('chat.requests', 1)] as const;
+  readonly transports = this.logs.map((log) => new FakeLaneTransport(log));
+  readonly pipeline: Pipeline;
+  readonly crashes: Error[] = [];
+  /** Request ids in the order in which they were claimed. */
+  readonly claimed: string[] = [];
+  readonly completed: string[] = [];
+  readonly markedSettled: string[] = [];
+  markSettledFails = false;
+  /** Called when the catalog is asked; may throw, as a bug would. */
+  onModel: () => void = () => undefined;
+  private readonly claims = new Map<string, PromiseWithResolvers<Claim>>();
+
+  constructor(limits: { maxInFlight?: number; maxInFlightBytes?: number } = {}) {
+    const { clock } = this;
+    const metrics = createMetrics(telemetry.getMeter('test'));
+    const sink = new FakeRecordSink();
+    sink.quick = true;
+    const provider: ChatProvider = {
+      name: 'openai',
+      account: null,
+      stream: async () => {
+        throw new Error('no call is made here');
+      },
+    };
+    this.pipeline = new Pipeline({
+      source: this.source,
+      transport: this.transport(),
+      decode: { codec, tenantOfTopic: new Map() },
+      handler: {
+        ledger: this.ledger(),
+        lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
+        clock,
+        catalog: {
+          model: () => {
+            this.onModel();
+            return null;
+          },
+          price: () => null,
+        },
+        chunks: new ChunkPublisher({ sink, codec, topic: topics.chunks, clock, maxBufferedBytes: 1_000_000 }),
+        metrics,
+        outputs: new OutputRecords(topics, 'group-1'),
+        providers: new Map([['openai', provider]]),
+        ledgerCodec: codec,
+        wireCodec: codec,
+        recordMaxBytes: 900_000,
+        requestTimeoutMs: 60_000,
+        defaults: { provider: 'openai', model: 'gpt-4', temperature: 1, maxOutputTokens: 100 },
+        policy: {
+          retryAttempts: 0,
+          retryDelayMs: 1,
+          firstTokenTimeoutMs: 1_000,
+          idleTimeoutMs: 1_000,
+          restartOnBreak: false,
+        },
+      },
+      metrics,
+      logger: createLogger({ level: 'silent' }),
+      groupId: 'group-1',
+      maxInFlight: limits.maxInFlight ?? 10,
+      maxInFlightBytes: limits.maxInFlightBytes ?? 1_000_000,
+      batchMaxBytes: 900_000,
+      onCrash: (error) => this.crashes.push(error),
+    });
+    this.source.listener = this.pipeline;
+  }
+
+  /** An assignment, and its lanes open. */
+  async assign(...partitions: number[]): Promise<void> {
+    this.pipeline.assigned(
+      'member-1',
+      partitions.map((partition) => this.log(partition)),
+    );
+    await this.reach(() => this.pipeline.laneStates().open === partitions.length);
+  }
+
+  log(partition = 0): FakeLog {
+    const log = this.logs[partition];
+    if (log === undefined) throw new RangeError(`there is no partition ${partition}`);
+    return log;
+  }
+
+  transportOf(partition = 0): FakeLaneTransport {
+    const transport = this.transports[partition];
+    if (transport === undefined) throw new RangeError(`there is no partition ${partition}`);
+    return transport;
+  }
+
+  publish(requestId: string, key = requestId, partition = 0, request: Partial<ChatRequestInput> = {}): void {
+    const value = codec.encode('ChatRequest', {
+      requestId,
+      messages: [{ role: 'user', content: 'Hi' }],
+      ...request,
+    });
+    this.log(partition).append({ key: Buffer.from(key), value });
+  }
+
+  /** Answers the claims of a request, those to come included. */
+  answer(requestId: string, claim: Claim = { kind: 'conflict' }): void {
+    this.gate(requestId).resolve(claim);
+  }
+
+  fetch(): void {
+    for (const log of this.logs) this.source.fetchAll(log);
+  }
+
+  /** Waits until something is so. */
+  async reach(isSo: () => boolean): Promise<void> {
+    await vi.waitUntil(isSo, { interval: 1, timeout: 3_000 });
+  }
+
+  /** What consumers of the responses see. */
+  responses(partition = 0): ChatResponse[] {
+    return this.transportOf(partition)
+      .visible.filter(({ topic }) => topic === topics.responses)
+      .map(({ value }) => codec.decode('ChatResponse', value).record);
+  }
+
+  answeredIds(partition = 0): string[] {
+    return this.responses(partition).map(({ requestId }) => requestId);
+  }
+
+  failNextCommit(when: 'beforeCommit' | 'afterCommit', error = new Error('timeout'), partition = 0): void {
+    const transport = this.transportOf(partition);
+    transport[when] = () => {
+      transport[when] = () => undefined;
+      throw error;
+    };
+  }
+
+  private gate(requestId: string): PromiseWithResolvers<Claim> {
+    const gate = this.claims.get(requestId) ?? Promise.withResolvers<Claim>();
+    this.claims.set(requestId, gate);
+    return gate;
+  }
+
+  private transport(): LaneTransport {
+    const of = ({ partition }: TopicPartition) => this.transportOf(partition);
+    return {
+      clusterId: this.transportOf(0).clusterId,
+      holds: (memberId, partition) => of(partition).holds(memberId, partition),
+      fence: (partition) => of(partition).fence(partition),
+      committedPosition: (partition) => of(partition).committedPosition(partition),
+    };
+  }
+
+  private ledger(): RequestLedger {
+    return {
+      claim: ({ identity }: ClaimRequest) => {
+        this.claimed.push(identity.requestId);
+        return this.gate(identity.requestId).promise;
+      },
+      complete: async ({ requestId }) => {
+        this.completed.push(requestId);
+        return true;
+      },
+      markSettled: async (settled) => {
+        this.markedSettled.push(...settled.map(({ identity }) => identity.requestId));
+        if (this.markSettledFails) throw new Error('the database is away');
+      },
+      beginAttempt: async () => true,
+      release: async () => undefined,
+    };
+  }
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import { planCall } from '../../../src/pipeline/plan-call.ts';
+import type { ModelInfo } from '../../../src/ports.ts';
+import { FakeCatalog, modelInfo, priceOf } from '../../support/fakes/fake-catalog.ts';
+import { FakeProvider } from '../../support/fakes/fake-provider.ts';
+import { chatRequest } from '../../support/fakes/handling.ts';
+
+const provider = new FakeProvider();
+const NOW = Date.UTC(2026, 0, 2);
+
+function planOf(request: Partial<ChatRequestInput> = {}, model: Partial<ModelInfo> = {}) {
+  const catalog = new FakeCatalog();
+  catalog.models.set('openai/gpt-4', modelInfo('gpt-4', model));
+  catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW }));
+  const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
+  return planCall(chatRequest(request), new Map([['openai', provider]]), catalog, defaults, NOW);
+}
+
+/** 4,001 tokens of prompt by the estimate: 3,995 of text, 3 for the message and 3 for the reply. */
+const longPrompt = { messages: [{ role: 'user', content: 'x'.repeat(4 * 3_995) }] };
+
+describe('planCall', () => {
+  it('fills in what the caller left open', () => {
+    expect(planOf({ model: null })).toMatchObject({
+      provider,
+      requestedModel: 'gpt-4',
+      model: { id: 'gpt-4' },
+      temperature: 0.7,
+      maxOutputTokens: 4_000,
+      estimatedInputTokens: 12,
+      estimatedCost: { amount: '0.24036', currency: 'USD' },
+      warnings: [],
+    });
+  });
+
+  it('changes nothing that the caller decided', () => {
+    expect(planOf({ provider: 'openai', temperature: 0, maxOutputTokens: 100_000 })).toMatchObject({
+      temperature: 0,
+      maxOutputTokens: 100_000,
+    });
+  });
+
+  it('refuses a provider that is not configured, naming those that are', () => {
+    expect(() => planOf({ provider: 'acme-ai' })).toThrow(
+      /"acme-ai" is not configured here; use one of openai/,
+    );
+  });
+
+  it('leaves the default temperature out for a model that refuses it, but not the caller’s', () => {
+    const refusing = { refusedParameters: ['temperature'] };
+    expect(planOf({}, refusing).temperature).toBeNull();
+    expect(planOf({ temperature: 1 }, refusing).temperature).toBe(1);
+  });
+
+  it.each([
+    ['the model’s own limit', {}, { maxOutputTokens: 1_024 }, 1_024],
+    ['what the prompt leaves of the context', longPrompt, { contextWindow: 5_001 }, 1_000],
+    ['at least one token', longPrompt, { contextWindow: 1_000 }, 1],
+    ['the default where nothing is known of the model', {}, { contextWindow: null }, 4_000],
+  ])('clamps the default output limit to %s', (_to, request, model, expected) => {
+    expect(planOf(request, model).maxOutputTokens).toBe(expected);
+  });
+
+  it('takes a limit of 0 as none, and then has no estimate', () => {
+    expect(planOf({ maxOutputTokens: 0 })).toMatchObject({ maxOutputTokens: null, estimatedCost: null });
+  });
+
+  it('passes on a model that the catalog does not know, without an estimate', () => {
+    expect(planOf({ model: 'gpt-next' })).toMatchObject({
+      requestedModel: 'gpt-next',
+      model: { id: 'gpt-next', contextWindow: null, maxTokensParameter: 'max_completion_tokens' },
+      temperature: 0.7,
+      maxOutputTokens: 4_000,
+      estimatedCost: null,
+    });
+  });
+
+  it('has no estimate before its price is in force', () => {
+    const catalog = new FakeCatalog();
+    catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW + 1 }));
+    const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
+    const plan = planCall(chatRequest(), new Map([['openai', provider]]), catalog, defaults, NOW);
+    expect(plan.estimatedCost).toBeNull();
+  });
+});
