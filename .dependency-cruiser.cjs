@@ -1,7 +1,12 @@
 /** The direction of imports, as docs/architecture.md draws it. `npm run check` also fails when no module was looked at. */
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     {
       name: 'domain-is-pure',
       comment: 'The domain sees itself, the contract’s types and one decimal library; nothing of Node.',
@@ -19,7 +24,13 @@ module.exports = {
       name: 'pipeline-sees-no-adapter',
       severity: 'error',
       from: { path: '^src/(pipeline|catalog|spend)' },
-      to: { path: ['^src/adapters', '^src/(main|service|cli)', 'node_modules/(kafkajs|mongodb|openai|avsc|undici)'] },
+      to: {
+        path: [
+          '^src/adapters',
+          '^src/(main|service|cli)',
+          'node_modules/(kafkajs|mongodb|openai|avsc|undici)',
+        ],
+      },
     },
     {
       name: 'adapters-see-ports-domain-contract',
@@ -38,6 +49,9 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default'],
+    },
   },
 };

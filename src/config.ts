@@ -156,6 +156,7 @@ function nest(values: Values) {
       recordMaxBytes: values.RECORD_MAX_BYTES,
       maxInFlight: values.MAX_IN_FLIGHT,
       maxInFlightBytes: values.MAX_IN_FLIGHT_BYTES,
+      tenantWeights: values.TENANT_WEIGHTS ?? new Map<string, number>(),
     },
     mongo: { url: values.MONGODB_URL, database: values.MONGODB_DATABASE },
     ledger: { ttlMs: values.LEDGER_TTL, leaseMs: values.LEASE_MS },

@@ -148,6 +148,16 @@ export interface AttemptRow {
   /** Null while running: then what is known is `estimatedInputTokens`. */
   readonly usage: Usage | null;
   readonly estimatedInputTokens: number;
+  /** Text that had arrived when the worker last said so, in UTF-8 bytes: what is known of an attempt whose worker died. */
+  readonly outputBytes: number;
+}
+
+/** How far a running attempt has come. */
+export interface AttemptProgress {
+  readonly identity: RequestIdentity;
+  readonly token: string;
+  readonly attempt: number;
+  readonly outputBytes: number;
 }
 
 /** What an attempt is before it is made. */
@@ -183,8 +193,16 @@ export interface ClaimRequest {
 }
 
 export type Claim =
-  /** The request is the caller's. `attempt` is the number of the draft; `earlier` are calls of earlier claims, complete (orphans included). */
-  | { readonly kind: 'claimed'; readonly attempt: number; readonly earlier: readonly AttemptRow[] }
+  /**
+   * The request is the caller's. `attempt` is the number of the draft; `earlier` are calls of earlier claims, complete
+   * (orphans included); `deaths` is how many workers died while they had it.
+   */
+  | {
+      readonly kind: 'claimed';
+      readonly attempt: number;
+      readonly earlier: readonly AttemptRow[];
+      readonly deaths: number;
+    }
   /** Its claims outlived too many dead workers; the claim is the caller's, but no call may be made. */
   | { readonly kind: 'poisoned'; readonly deaths: number; readonly earlier: readonly AttemptRow[] }
   /** It has an outcome. `replay`: this record is a repetition. `settled`: this very record's outcome is already visible. */
@@ -218,6 +236,8 @@ export interface RequestLedger {
   ): Promise<boolean>;
   /** Gives the claim back without an outcome (a drain that ran out of time). */
   release(identity: RequestIdentity, token: string, attempts: readonly AttemptRow[]): Promise<void>;
+  /** Writes how far running attempts have come, as far as the claims are still the caller's. Best effort, never rejects. */
+  reportProgress(running: readonly AttemptProgress[]): Promise<void>;
   /** Marks outcomes as visible for their records. Best effort. */
   markSettled(
     settled: readonly { readonly identity: RequestIdentity; readonly source: RecordSource }[],

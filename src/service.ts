@@ -17,6 +17,7 @@ import type { Logger } from './logger.ts';
 import { ChunkPublisher } from './pipeline/chunk-publisher.ts';
 import { OutputRecords } from './pipeline/output-records.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
+import { ProgressReporter } from './pipeline/progress-reporter.ts';
 import type { Clock } from './ports.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import type { Telemetry } from './telemetry/start.ts';
@@ -119,6 +120,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       onRetry,
     });
     started(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
+    const progress = new ProgressReporter(ledger, Math.floor(config.ledger.leaseMs / 3));
+    started(progress, () => progress.stop());
     const sink = await KafkaRecordSink.connect(config.kafka, logger);
     started(sink, () => sink.close());
     const provider = createOpenAiProvider({
@@ -163,6 +166,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         clock,
         catalog,
         chunks,
+        progress,
         metrics,
         outputs: new OutputRecords(topics, config.kafka.groupId),
         providers: new Map([[provider.name, provider]]),
@@ -189,6 +193,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       groupId: config.kafka.groupId,
       maxInFlight: config.limits.maxInFlight,
       maxInFlightBytes: config.limits.maxInFlightBytes,
+      tenantWeight: (tenantId) => config.limits.tenantWeights.get(tenantId) ?? 1,
       batchMaxBytes: config.limits.recordMaxBytes,
       onCrash: onFatal,
     });

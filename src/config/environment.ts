@@ -7,6 +7,7 @@ import {
   oneOf,
   requestTopics,
   someOf,
+  tenantWeights,
   text,
   topicPrefix,
   url,
@@ -105,11 +106,17 @@ export const environment = z.object({
   }),
   MAX_IN_FLIGHT: set('2000', wholeNumber(1, 100_000), {
     description:
-      'Requests that a worker holds at once, waiting ones included; at the limit it pauses partitions.',
+      'Requests that a worker handles at once. It accepts up to half as many more, then pauses partitions.',
   }),
   MAX_IN_FLIGHT_BYTES: set('268435456', wholeNumber(1_000_000, Number.MAX_SAFE_INTEGER), {
     description: 'Size of those requests together; at the limit it pauses partitions.',
     unit: 'bytes',
+  }),
+
+  TENANT_WEIGHTS: optional(tenantWeights, {
+    description:
+      'How many requests of a tenant begin in each of its turns while not everything can run at once.',
+    otherwise: '1 for every tenant',
   }),
 
   MONGODB_URL: set('mongodb://127.0.0.1:27017/?replicaSet=rs0', url('mongodb', 'mongodb+srv'), {

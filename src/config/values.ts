@@ -36,6 +36,15 @@ export const requestTopics = parsed(
   },
 );
 
+/** A whole number of at least 1 for each of some tenants. */
+export const tenantWeights = parsed(
+  'tenant=weight, several separated by commas, e.g. acme=3,search=2',
+  (given) => {
+    const weights = listOf(given, tenantWeight);
+    return weights && new Map(weights);
+  },
+);
+
 /** One of `choices`, in whatever case. */
 export function oneOf<const Choice extends string>(choices: readonly Choice[]) {
   return parsed(`one of ${choices.join(', ')}`, (given) => find(choices, given));
@@ -108,6 +117,12 @@ function milliseconds(given: string, bareUnit: DurationUnit): number | undefined
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(given);
   if (!match) return undefined;
   return Math.round(Number(match[1]) * MS_PER_UNIT[(match[2] as DurationUnit | undefined) ?? bareUnit]);
+}
+
+function tenantWeight(item: string): [string, number] | undefined {
+  const [tenantId = '', weight = '', ...rest] = item.split('=').map((part) => part.trim());
+  if (tenantId === '' || !/^[1-9]\d{0,3}$/.test(weight) || rest.length > 0) return undefined;
+  return [tenantId, Number(weight)];
 }
 
 function requestTopic(item: string): RequestTopic | undefined {

@@ -26,6 +26,27 @@ export function unknownProvider(name: string, configured: readonly string[]): Ch
   );
 }
 
+/**
+ * @param maxCost what the caller allows, decimal text
+ * @param estimate the highest expected cost, decimal text with its currency; null when it cannot be told
+ */
+export function budgetExceeded(maxCost: string, estimate: string | null): ChatFailure {
+  const message =
+    estimate === null
+      ? `maxCost is ${maxCost}, but the highest cost cannot be told: the model has no known price, or the answer has no token limit; set maxOutputTokens, or leave maxCost out`
+      : `the request may cost up to ${estimate}, more than its maxCost of ${maxCost}; lower maxOutputTokens, or raise maxCost`;
+  return new ChatFailure('budget_exceeded', message, false, { param: 'maxCost' });
+}
+
+export function foreignCurrency(asked: string, priced: string): ChatFailure {
+  return new ChatFailure(
+    'invalid_request',
+    `maxCostCurrency is ${asked}, but the model is priced in ${priced}; amounts are not converted, give maxCost in ${priced}`,
+    false,
+    { param: 'maxCostCurrency' },
+  );
+}
+
 /** @param sent whether a call was under way when the time ran out */
 export function deadlineExceeded(sent: boolean): ChatFailure {
   const what = sent

@@ -8,6 +8,7 @@ import type {
   ResponseStatus,
 } from '../contract/records.ts';
 import { type CallCost, calculateCost } from '../domain/calculate-cost.ts';
+import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { plainUsage, sumUsage } from '../domain/usage.ts';
 import type { AttemptRow, Catalog } from '../ports.ts';
 import { eventId } from './request-identity.ts';
@@ -82,10 +83,10 @@ type UsedAttempt = AttemptRow & { readonly usage: NonNullable<AttemptRow['usage'
 
 function knownUsage(attempt: AttemptRow): AttemptRow['usage'] {
   if (attempt.usage !== null) return attempt.usage;
-  // Its worker died: it was sent, and whether and how much was answered nobody knows.
-  if (attempt.disposition === 'ORPHANED' || attempt.disposition === 'RUNNING')
-    return plainUsage(attempt.estimatedInputTokens, 0, 'ESTIMATED');
-  return null;
+  // Its worker died: it was sent, and of the answer only what had arrived at its last beat is known.
+  if (attempt.disposition !== 'ORPHANED' && attempt.disposition !== 'RUNNING') return null;
+  const output = estimateTextTokens(attempt.outputBytes);
+  return plainUsage(attempt.estimatedInputTokens, output, output > 0 ? 'PARTIAL' : 'ESTIMATED');
 }
 
 function priceAttempt(attempt: UsedAttempt, catalog: Catalog): PricedCall {

@@ -22,6 +22,7 @@ import type { ChunkPublisher, ChunkStream } from './chunk-publisher.ts';
 import { ClaimLost } from './claim-request.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
 import type { CallPlan } from './plan-call.ts';
+import type { ProgressReporter } from './progress-reporter.ts';
 import { eventId } from './request-identity.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -38,6 +39,7 @@ export interface CallPolicy {
 export interface CallerOptions {
   readonly ledger: RequestLedger;
   readonly chunks: ChunkPublisher;
+  readonly progress: ProgressReporter;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly policy: CallPolicy;
@@ -132,6 +134,7 @@ export function newAttempt(plan: CallPlan, attempt: number, startedAt: number): 
     startedAt,
     usage: null,
     estimatedInputTokens: plan.estimatedInputTokens,
+    outputBytes: 0,
   };
 }
 
@@ -169,6 +172,8 @@ async function makeOneCall(
   options.chunks.announce(messageSent(call, attempt, startedAt, options));
   const chunks = request.stream ? openChunks(call, attempt, options.chunks) : null;
   const fold = new CompletionFold();
+  const running = { identity: call.identity, token: call.token, attempt, outputBytes: 0 };
+  options.progress.begin(running);
   let stream: ProviderStream | null = null;
   let told: Usage | null = null;
   let firstChunkMs: number | null = null;
@@ -191,11 +196,14 @@ async function makeOneCall(
       if (deltas.length === 0) continue;
       firstChunkMs ??= clock.monotonic() - began;
       for (const delta of deltas) fold.add(delta);
+      running.outputBytes = fold.textBytes;
       const full = chunks?.publish(deltas);
       if (full !== undefined) await untilAborted(full, signal);
     }
   } catch (error) {
     thrown = error;
+  } finally {
+    options.progress.end(running);
   }
 
   const failure = thrown === null ? null : asFailure(thrown);

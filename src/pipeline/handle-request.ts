@@ -24,7 +24,11 @@ export interface HandlerOptions extends CallerOptions, ClaimingOptions, Conclude
   readonly defaults: CallDefaults;
   /** How long a call and its retries may take in all. */
   readonly requestTimeoutMs: number;
+  /** Waits until nothing else runs in this worker; nothing begins until what it resolves with is called. */
+  readonly runAlone: () => Promise<() => void>;
 }
+
+const DEATHS_BEFORE_ALONE = 2;
 
 /**
  * The way of a request from its record to its outcome. The outcome is in the ledger and its chunks are acknowledged when
@@ -64,8 +68,12 @@ export async function handleRequest(
     if (claim.kind === 'done') return answerFromLedger(job, claim, options);
 
     const attempts: AttemptRow[] = [];
+    let release: (() => void) | null = null;
     try {
       signal.throwIfAborted();
+      // A request whose workers died twice may be what killed them: it must not drag its neighbours down.
+      if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE)
+        release = await alone(options, signal);
 
       // 4 Call the provider; chunks leave while it answers.
       const answered = await answer(job, claim, plan, attempts, options, signal);
@@ -78,7 +86,20 @@ export async function handleRequest(
         .release(identity, claim.token, unsettled(claim, plan, attempts))
         .catch(() => undefined);
       throw error;
+    } finally {
+      release?.();
     }
+  }
+}
+
+/** @throws the signal's reason when it fires first; whoever is let alone only then gives way at once */
+async function alone({ runAlone }: HandlerOptions, signal: AbortSignal): Promise<() => void> {
+  const granted = runAlone();
+  try {
+    return await untilAborted(granted, signal);
+  } catch (error) {
+    void granted.then((giveWay) => giveWay());
+    throw error;
   }
 }
 

@@ -1,6 +1,5 @@
 import { Deque } from '../domain/deque.ts';
 import {
-  decodeOffsetMap,
   deltaCapacity,
   encodeOffsetMap,
   type OffsetSnapshot,
@@ -9,7 +8,6 @@ import {
 import { OffsetTracker } from '../domain/offset-tracker.ts';
 import {
   type Clock,
-  type CommittedPosition,
   type FetchedRecords,
   type InboundRecord,
   type LaneProducer,
@@ -20,7 +18,8 @@ import {
   type TopicPartition,
 } from '../ports.ts';
 import { backoff } from './backoff.ts';
-import { recordBytes } from './record-bytes.ts';
+import { takeBatch } from './settle-batch.ts';
+import { logWasCut, startingSnapshot } from './starting-snapshot.ts';
 
 /*
  * A lane settles the outcomes of one assigned input partition (docs/architecture.md).
@@ -49,6 +48,8 @@ export interface FinishedRequest {
 }
 
 export interface LaneListener {
+  /** Whether there is room for this record, or it is known from before a doubt. */
+  mayAccept(record: InboundRecord): boolean;
   /** A record was accepted and waits for `finish`. Not called for offsets that the map knows as settled. */
   accepted(record: InboundRecord): void;
   /** Outcomes became visible. */
@@ -159,9 +160,14 @@ export class Lane {
     this.start();
   }
 
-  setSaturated(saturated: boolean): void {
-    if (saturated) this.pause('saturated');
-    else this.resume('saturated');
+  /** Whether it was paused because there was no room for its next record. */
+  get isSaturated(): boolean {
+    return this.pauseReasons.has('saturated');
+  }
+
+  /** There is room again. */
+  resumeIntake(): void {
+    this.resume('saturated');
   }
 
   /**
@@ -173,29 +179,34 @@ export class Lane {
     const tracker = this.tracker;
     if (this.laneState !== 'open' || tracker === null) return false;
     if (batch.highWatermark < tracker.watermark) {
-      this.halt(
-        `its log ends at offset ${batch.highWatermark}, but everything below ${tracker.watermark} was settled: the topic was cut or recreated; reset the group's offsets to go on`,
-      );
+      this.halt(logWasCut(batch.highWatermark, tracker.watermark));
       return false;
     }
     for (const record of batch.records) {
       if (record.offset < tracker.next) continue;
       if (record.offset > tracker.next && !this.acceptGap(tracker, batch, record.offset)) return true;
-      if (record.offset >= this.acceptBelow || !tracker.hasRoomFor(record.offset)) {
-        this.pause(record.offset >= this.acceptBelow ? 'draining' : 'map full');
-        this.options.source.seek(this.partition, tracker.next);
-        return true;
-      }
       if (tracker.wasSettledBefore(record.offset)) {
         tracker.skipTo(record.offset + 1);
         this.moved = true;
         continue;
+      }
+      const obstacle = this.obstacleTo(record, tracker);
+      if (obstacle !== null) {
+        this.pause(obstacle);
+        this.options.source.seek(this.partition, tracker.next);
+        break;
       }
       tracker.accept(record.offset);
       this.options.listener.accepted(record);
     }
     this.settleSoon();
     return true;
+  }
+
+  private obstacleTo(record: InboundRecord, tracker: OffsetTracker): PauseReason | null {
+    if (record.offset >= this.acceptBelow) return 'draining';
+    if (!tracker.hasRoomFor(record.offset)) return 'map full';
+    return this.options.listener.mayAccept(record) ? null : 'saturated';
   }
 
   /** Queues an outcome. Ignored when the lane does not wait for it (lost meanwhile, or settled before a doubt). */
@@ -225,7 +236,7 @@ export class Lane {
         }
         producer = await transport.fence(this.partition);
         const position = await transport.committedPosition(this.partition);
-        const start = this.startFrom(position);
+        const start = startingSnapshot(position, transport.clusterId);
         if (epoch !== this.epoch) break;
         this.begin(start, producer);
         producer = null;
@@ -246,23 +257,6 @@ export class Lane {
     }
   }
 
-  private startFrom(position: CommittedPosition): OffsetSnapshot {
-    const { offset, metadata, logStart, logEnd } = position;
-    if (offset === null) return { watermark: logStart, unsettled: [], next: logStart };
-    if (offset > logEnd) {
-      throw new UnreadableOffsetMap(
-        `its log ends at offset ${logEnd}, but everything below ${offset} was settled: the topic was cut or recreated; reset the group's offsets to go on`,
-      );
-    }
-    return (
-      decodeOffsetMap(metadata, this.options.transport.clusterId, offset) ?? {
-        watermark: offset,
-        unsettled: [],
-        next: offset,
-      }
-    );
-  }
-
   private begin(start: OffsetSnapshot, producer: LaneProducer): void {
     const tracker = new OffsetTracker(start, deltaCapacity(this.options.transport.clusterId));
     this.tracker = tracker;
@@ -272,6 +266,8 @@ export class Lane {
     this.soughtBackTo = -1;
     this.laneState = 'open';
     this.resume('map full');
+    // What is known from before a doubt comes again now, and needs no room.
+    this.resume('saturated');
     if (start.watermark < this.acceptBelow) this.resume('draining');
     this.options.listener.opened(this.partition, (offset) => tracker.wasSettledBefore(offset));
   }
@@ -306,9 +302,15 @@ export class Lane {
     const { clock, listener, transport } = this.options;
     this.settling = true;
     let batch: FinishedRequest[] = [];
+    // What finishes in the same moment goes along, as when everything comes again after a doubt: else halving a refused
+    // batch would begin with one request each time and never get ahead.
+    await Promise.resolve();
     try {
       while (epoch === this.epoch && (this.queue.length > 0 || this.moved)) {
-        batch = this.takeBatch();
+        batch = takeBatch(this.queue, {
+          maxRequests: this.batchMaxRequests,
+          maxBytes: this.options.batchMaxBytes,
+        });
         this.moved = false;
         const snapshot = tracker.snapshotAfter(new Set(batch.map((request) => request.offset)));
         const began = clock.monotonic();
@@ -330,28 +332,6 @@ export class Lane {
     }
     // What finished between the last look at the queue and here would else wait for the next one.
     this.settleSoon();
-  }
-
-  /** Takes from the queue up to the byte cap of every output topic, at least one. */
-  private takeBatch(): FinishedRequest[] {
-    const batch: FinishedRequest[] = [];
-    const bytesByTopic = new Map<string, number>();
-    for (let head = this.queue.peek(); head !== undefined; head = this.queue.peek()) {
-      if (batch.length >= this.batchMaxRequests) break;
-      if (batch.length > 0 && this.exceedsCap(head, bytesByTopic)) break;
-      for (const record of head.records) {
-        bytesByTopic.set(record.topic, (bytesByTopic.get(record.topic) ?? 0) + recordBytes(record));
-      }
-      batch.push(head);
-      this.queue.shift();
-    }
-    return batch;
-  }
-
-  private exceedsCap(request: FinishedRequest, bytesByTopic: ReadonlyMap<string, number>): boolean {
-    return request.records.some(
-      (record) => (bytesByTopic.get(record.topic) ?? 0) + recordBytes(record) > this.options.batchMaxBytes,
-    );
   }
 
   /** Step 6: nothing is known of the last transaction, so ask what is committed and send only the rest. */

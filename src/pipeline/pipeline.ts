@@ -16,6 +16,7 @@ import { backoff } from './backoff.ts';
 import type { HandledRequest } from './conclude-request.ts';
 import { asUndecodable, type DecodeOptions, decodeRequest } from './decode-request.ts';
 import { type HandlerOptions, handleRequest } from './handle-request.ts';
+import { IntakeLimits } from './intake-limits.ts';
 import { type FinishedRequest, Lane, type LaneListener, type LaneState } from './lane.ts';
 import { entryId, laneKey, newEntry, type RequestEntry } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
@@ -24,12 +25,14 @@ export interface PipelineOptions {
   readonly source: RequestSource;
   readonly transport: LaneTransport;
   readonly decode: DecodeOptions;
-  readonly handler: HandlerOptions;
+  readonly handler: Omit<HandlerOptions, 'runAlone'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly groupId: string;
   /** Requests that are handled at a time. */
   readonly maxInFlight: number;
+  /** How many requests of a tenant begin in each of its turns when not everything can run at once. */
+  readonly tenantWeight: (tenantId: string) => number;
   /** Bytes of accepted requests. */
   readonly maxInFlightBytes: number;
   /** Bytes of one transaction's records per output topic. */
@@ -46,6 +49,9 @@ export class HandlingStopped extends Error {
 /** How often a request is tried when the service itself fails on it, before it gets a failure as its outcome. */
 const TRIES_BEFORE_GIVING_UP = 3;
 
+/** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
+const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
+
 /**
  * The way of every request: fetched records go through here, in the order of the steps below. It owns what runs; the
  * lanes own what is settled.
@@ -56,18 +62,24 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly lanes = new Map<string, Lane>();
   /** Everything accepted and not settled, by place: a record that comes again finds its work here. */
   private readonly entries = new Map<string, RequestEntry>();
-  private readonly acceptLimit: number;
+  private readonly limits: IntakeLimits;
+  private readonly handlerOptions: HandlerOptions;
   private assignedOnce = false;
-  private bytes = 0;
-  private saturated = false;
   private draining = false;
   private empty: PromiseWithResolvers<void> | null = null;
 
   constructor(options: PipelineOptions) {
     this.options = options;
-    this.scheduler = new Scheduler(options.maxInFlight);
+    this.scheduler = new Scheduler({ maxRunning: options.maxInFlight, weightOf: options.tenantWeight });
     // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
-    this.acceptLimit = options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2));
+    this.handlerOptions = {
+      ...options.handler,
+      runAlone: () => this.scheduler.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
+    };
+    this.limits = new IntakeLimits({
+      maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
+      maxBytes: options.maxInFlightBytes,
+    });
   }
 
   /** Whether the group has given this member an assignment, be it an empty one. */
@@ -80,7 +92,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   get inFlightBytes(): number {
-    return this.bytes;
+    return this.limits.bytes;
   }
 
   get pausedPartitions(): number {
@@ -127,7 +139,6 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const { clock } = handler;
     const lane = new Lane({ partition, source, transport, listener: this, clock, batchMaxBytes }, memberId);
     this.lanes.set(key, lane);
-    if (this.saturated) lane.setSaturated(true);
     if (this.draining) lane.drain();
     lane.start();
   }
@@ -151,15 +162,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     if (this.draining) return;
     const entry = newEntry(record);
     this.entries.set(entry.id, entry);
-    this.bytes += entry.bytes;
+    this.limits.add(laneKey(record), entry.bytes);
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
       const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
-      this.scheduler.schedule({ key, run: () => this.run(entry) });
+      const owner = entry.accepted.request.tenantId;
+      this.scheduler.schedule({ key, owner, run: () => this.run(entry) });
     } catch (error) {
       this.bury(entry, asUndecodable(error));
     }
-    this.updateSaturation();
   }
 
   private bury(entry: RequestEntry, reason: UndecodableRecord): void {
@@ -201,7 +212,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     for (let tries = 1; ; tries += 1) {
       try {
         const givenUp = tries > TRIES_BEFORE_GIVING_UP ? internalFailure() : null;
-        const handled = await handleRequest({ ...job, givenUp }, handler, signal);
+        const handled = await handleRequest({ ...job, givenUp }, this.handlerOptions, signal);
         // Forgotten meanwhile: its record comes again, and must not have a second outcome beside this one.
         if (this.entries.get(entry.id) !== entry) return;
         entry.handled = handled;
@@ -301,15 +312,14 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /* ---------- Limits, drain, start over ---------- */
 
-  /** Pauses all partitions at the limits and resumes them well below, so that they do not flutter. */
-  private updateSaturation(): void {
-    const { maxInFlightBytes } = this.options;
-    const factor = this.saturated ? 0.8 : 1;
-    const saturated =
-      this.entries.size >= this.acceptLimit * factor || this.bytes >= maxInFlightBytes * factor;
-    if (saturated === this.saturated) return;
-    this.saturated = saturated;
-    for (const lane of this.lanes.values()) lane.setSaturated(saturated);
+  mayAccept(record: InboundRecord): boolean {
+    return this.entries.has(entryId(record)) || this.limits.budget(laneKey(record)) > 0;
+  }
+
+  private resumeLanes(): void {
+    for (const [key, lane] of this.lanes) {
+      if (lane.isSaturated && this.limits.mayResume(key)) lane.resumeIntake();
+    }
   }
 
   /**
@@ -358,11 +368,11 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private forget(entry: RequestEntry): void {
     if (this.entries.get(entry.id) !== entry) return;
     this.entries.delete(entry.id);
-    this.bytes -= entry.bytes;
+    this.limits.remove(laneKey(entry.record), entry.bytes);
     entry.publishSpan?.end();
     entry.span?.end();
     if (this.entries.size === 0) this.empty?.resolve();
-    this.updateSaturation();
+    this.resumeLanes();
   }
 
   private async untilEmpty(timeoutMs: number): Promise<void> {

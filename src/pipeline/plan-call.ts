@@ -1,8 +1,9 @@
+import { Big } from 'big.js';
 import type { ChatRequest, Problem } from '../contract/records.ts';
 import { calculateCost } from '../domain/calculate-cost.ts';
 import { estimateInputTokens } from '../domain/estimate-tokens.ts';
 import type { Price } from '../domain/price.ts';
-import { unknownProvider } from '../domain/refusals.ts';
+import { budgetExceeded, foreignCurrency, unknownProvider } from '../domain/refusals.ts';
 import { plainUsage } from '../domain/usage.ts';
 import type { Catalog, ChatProvider, ModelInfo } from '../ports.ts';
 
@@ -33,7 +34,7 @@ export interface CallPlan {
  * limit only as large as the model and the prompt leave.
  *
  * @param now epoch ms: decides the price of the estimate
- * @throws ChatFailure when the request names a provider that is not configured
+ * @throws ChatFailure when the request names a provider that is not configured, or may cost more than it allows
  */
 export function planCall(
   request: ChatRequest,
@@ -55,6 +56,11 @@ export function planCall(
     model,
     estimatedInputTokens,
   );
+  const price = catalog.price(providerName, model.id, now);
+  // Every choice may be as long as the limit lets it.
+  const outputTokens = maxOutputTokens === null ? null : maxOutputTokens * Math.max(1, request.n ?? 1);
+  const estimatedCost = estimateCost(price, estimatedInputTokens, outputTokens, request.serviceTier);
+  checkBudget(request, estimatedCost);
   return {
     provider,
     requestedModel,
@@ -62,11 +68,7 @@ export function planCall(
     temperature: request.temperature ?? (takesTemperature ? defaults.temperature : null),
     maxOutputTokens,
     estimatedInputTokens,
-    estimatedCost: estimateCost(
-      catalog.price(providerName, model.id, now),
-      estimatedInputTokens,
-      maxOutputTokens,
-    ),
+    estimatedCost,
     warnings: [],
   };
 }
@@ -83,13 +85,24 @@ function unlistedModel(provider: string, id: string): ModelInfo {
   };
 }
 
+function checkBudget({ maxCost, maxCostCurrency }: ChatRequest, estimate: CallPlan['estimatedCost']): void {
+  if (maxCost === null) return;
+  if (estimate === null) throw budgetExceeded(maxCost, null);
+  if (maxCostCurrency !== null && maxCostCurrency !== estimate.currency) {
+    throw foreignCurrency(maxCostCurrency, estimate.currency);
+  }
+  if (new Big(estimate.amount).gt(maxCost))
+    throw budgetExceeded(maxCost, `${estimate.amount} ${estimate.currency}`);
+}
+
 function estimateCost(
   price: Price | null,
   inputTokens: number,
   outputTokens: number | null,
+  askedTier: string | null,
 ): CallPlan['estimatedCost'] {
   if (price === null || outputTokens === null) return null;
-  const cost = calculateCost(plainUsage(inputTokens, outputTokens, 'ESTIMATED'), price, null);
+  const cost = calculateCost(plainUsage(inputTokens, outputTokens, 'ESTIMATED'), price, askedTier);
   return cost.status === 'PRICED' ? { amount: cost.amount, currency: price.currency } : null;
 }
 

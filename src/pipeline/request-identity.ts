@@ -11,17 +11,27 @@ const NAMESPACE = Buffer.from('5d4a4b0c8e0f5f0e9a6c6f1d2b7e3a94', 'hex');
  */
 export function requestBodyHash(request: ChatRequest): Buffer {
   const { deadline: _deadline, labels: _labels, ...asked } = request;
-  return createHash('sha256').update(JSON.stringify(asked, withoutEmpty)).digest();
+  return createHash('sha256').update(canonicalText(asked)).digest();
 }
 
-function withoutEmpty(_name: string, value: unknown): unknown {
-  if (value === null) return undefined;
-  if (typeof value !== 'object') return value;
-  if (Array.isArray(value)) return value.length === 0 ? undefined : value;
-  // Buffers come as what their toJSON made of them.
-  const entries = Object.entries(value);
-  if (entries.length === 0) return undefined;
-  return Object.fromEntries(entries.sort(([one], [other]) => (one < other ? -1 : 1)));
+/** JSON with sorted names and without empty members, which is less work than copying objects for `JSON.stringify`. */
+function canonicalText(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
+  if (value instanceof Uint8Array)
+    return `"${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}"`;
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  const members = value as Record<string, unknown>;
+  const names = Object.keys(members)
+    .filter((name) => !isEmpty(members[name]))
+    .sort();
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonicalText(members[name])}`).join(',')}}`;
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined) return true;
+  if (typeof value !== 'object' || value instanceof Uint8Array) return false;
+  for (const _name in value) return false;
+  return true;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { ChatRequest, Problem } from '../contract/records.ts';
 
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+const DECIMAL = /^\d{1,26}(\.\d{1,12})?$/;
 const roles: ReadonlySet<string> = new Set(['developer', 'system', 'user', 'assistant', 'tool', 'function']);
 
 /** Looks at a request before anything is spent on it: every problem at once, each with its place and the way out. */
@@ -13,6 +14,15 @@ export function validateRequest(request: ChatRequest): Problem[] {
   if (request.messages.length === 0) add('messages', 'messages is empty; send at least one message');
   if (request.history !== 'NONE')
     add('history', 'history must be NONE; send the whole conversation in messages');
+  if (request.fallbackModels.length > 0) {
+    add(
+      'fallbackModels',
+      'fallbackModels is not supported yet; leave it out, and publish again with another model on a failure',
+    );
+  }
+  if (request.maxCost !== null && !DECIMAL.test(request.maxCost)) {
+    add('maxCost', 'maxCost must be a decimal number of at least 0 with up to 12 decimals, such as 0.25');
+  }
   request.messages.forEach((message, index) => {
     const path = `messages[${index}]`;
     if (!roles.has(message.role)) add(`${path}.role`, `${path}.role must be one of ${[...roles].join(', ')}`);

@@ -87,7 +87,7 @@ describe('topics, models and prices', () => {
     const text = priceFile({ input: '1.5', output: '2.25' });
     const readFile = (path: string) => (path === 'next.json' ? text : readFileSync(path, 'utf8'));
     const before = await run(['prices', 'list', 'gpt-4']);
-    const announced = '1 added, 0 changed, 0 unchanged, 0 refused\n';
+    const announced = '0 added, 1 changed, 0 unchanged, 0 refused\n';
     const dry = await run(['prices', 'import', 'next.json', '--dry-run'], { readFile });
     expect(dry).toMatchObject({ code: 0, stdout: announced });
     expect(await run(['prices', 'list', 'gpt-4'])).toEqual(before);

@@ -110,6 +110,13 @@ describe('a lane’s transactions on a real broker', () => {
     );
   });
 
+  it('are not begun when the broker refuses the producer, and nothing of it is left', async () => {
+    const beyondTheBrokersLimit = { ...settings, transactionTimeoutMs: 86_400_000 };
+    const impatient = await KafkaLaneTransport.connect(beyondTheBrokersLimit, logger);
+    await expect(impatient.fence(lane)).rejects.toThrow(/transaction timeout/i);
+    await impatient.close();
+  });
+
   it('commit position, map and records together', async () => {
     const metadata = `1:${transport.clusterId}:2:${'A'.repeat(3_900)}`;
     const keys = await visibleUntilMark(async () => {
@@ -190,26 +197,44 @@ describe('a lane’s transactions on a real broker', () => {
 });
 
 describe('who holds a partition', () => {
-  it('is nobody while the group has no members, and then the member that was told so', async () => {
-    expect(await transport.holds('nobody', lane)).toBe(false);
+  const sources: KafkaRequestSource[] = [];
+  afterAll(() => Promise.all(sources.map((source) => source.stop())));
+
+  /** A member of the group; resolves with its id when it has an assignment. */
+  async function join(): Promise<string> {
     const source = new KafkaRequestSource(settings, [requests], logger);
+    sources.push(source);
     const assigned = Promise.withResolvers<string>();
     await source.start({
       assigned: (memberId) => assigned.resolve(memberId),
       fetched: () => true,
       crashed: assigned.reject,
     });
-    try {
-      const memberId = await assigned.promise;
-      await expect.poll(() => transport.holds(memberId, lane), { interval: 20 }).toBe(true);
-      expect(await transport.holds(memberId, { ...lane, partition: 0 })).toBe(true);
-      expect(await transport.holds(memberId, { ...lane, partition: 2 })).toBe(false);
-      expect(await transport.holds(memberId, { ...lane, topic: responses })).toBe(false);
-      expect(await transport.holds(`${memberId}-before`, lane)).toBe(false);
-      await source.stop();
-      expect(await transport.holds(memberId, lane)).toBe(false);
-    } finally {
-      await source.stop();
-    }
+    return assigned.promise;
+  }
+
+  const heldBy = (memberId: string) =>
+    Promise.all([0, 1].map((partition) => transport.holds(memberId, { ...lane, partition })));
+
+  it('is nobody while the group has no members, and then the member that was told so', async () => {
+    expect(await transport.holds('nobody', lane)).toBe(false);
+    const memberId = await join();
+    await expect.poll(() => heldBy(memberId), { interval: 20 }).toEqual([true, true]);
+    expect(await transport.holds(memberId, { ...lane, partition: 2 })).toBe(false);
+    expect(await transport.holds(memberId, { ...lane, topic: responses })).toBe(false);
+    expect(await heldBy(`${memberId}-before`)).toEqual([false, false]);
+
+    // While the group makes up its mind about a newcomer nobody holds anything; then each has its own.
+    const joining = join();
+    await expect.poll(() => heldBy(memberId), { interval: 5, timeout: 10_000 }).toEqual([false, false]);
+    const rival = await joining;
+    const both = async () => {
+      const [ours, theirs] = [await heldBy(memberId), await heldBy(rival)];
+      return ours.map((isOurs, partition) => Number(isOurs) + Number(theirs[partition]));
+    };
+    await expect.poll(both, { interval: 20, timeout: 10_000 }).toEqual([1, 1]);
+
+    await Promise.all(sources.splice(0).map((source) => source.stop()));
+    expect(await heldBy(memberId)).toEqual([false, false]);
   });
 });

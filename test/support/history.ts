@@ -12,6 +12,9 @@ import type { TopicNames } from '../../src/contract/topics.ts';
 import { createLogger } from '../../src/logger.ts';
 import type { InboundRecord } from '../../src/ports.ts';
 
+/** A header by which a test marks the end of a partition; such a record is no output. */
+export const END_MARK = 'end-mark';
+
 /** A record with where it lies. */
 export interface Read<T> {
   readonly value: T;
@@ -26,6 +29,8 @@ export class History {
   readonly chunks: Read<ChatChunk>[] = [];
   readonly sent: Read<MessageSent>[] = [];
   readonly dead: InboundRecord[] = [];
+  /** The partitions (`topic/partition`) in which each end mark was seen. */
+  readonly endMarks = new Map<string, Set<string>>();
   private reader: TopicReader | null = null;
   private readonly waiting = new Set<{
     holds: () => boolean;
@@ -79,7 +84,11 @@ export class History {
 
   private add(source: InboundRecord, topics: TopicNames, codec: RecordCodec): void {
     const { topic, value, headers } = source;
-    if (topic === topics.responses) {
+    const mark = headers[END_MARK];
+    if (mark !== undefined) {
+      const seen = this.endMarks.get(String(mark)) ?? new Set();
+      this.endMarks.set(String(mark), seen.add(`${topic}/${source.partition}`));
+    } else if (topic === topics.responses) {
       this.responses.push({ source, value: codec.decode('ChatResponse', value, headers).record });
     } else if (topic === topics.responseGenerated) {
       this.generated.push({ source, value: codec.decode('ResponseGenerated', value, headers).record });

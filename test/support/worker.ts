@@ -7,7 +7,10 @@ import { fileURLToPath } from 'node:url';
 /** A service in a process of its own. */
 export interface Worker {
   readonly pid: number;
+  /** Known once it is ready. */
   readonly httpPort: number;
+  /** Resolves when it says by /readyz that it takes requests; rejects with its log when it ends before. */
+  readonly ready: Promise<void>;
   /** What it logged, newest last; bounded. */
   readonly log: readonly string[];
   /** Resolves when a log line contains the text, also one that was logged before. */
@@ -23,15 +26,12 @@ export interface Worker {
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const LOG_LINES = 2_000;
+const READY = '"msg":"ready to take requests"';
 /** Whole logs, for a look after a failure. */
 const LOG_DIRECTORY = fileURLToPath(new URL('../../.stack/logs/workers/', import.meta.url));
 
-/**
- * Starts `completion-bus serve` and waits until it says by /readyz that it takes requests.
- *
- * @throws with its log when it ends before
- */
-export async function startWorker(env: Readonly<Record<string, string>>): Promise<Worker> {
+/** Starts `completion-bus serve` and does not wait for it. */
+export function spawnWorker(env: Readonly<Record<string, string>>): Worker {
   const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN, 'serve'], {
     env: { ...process.env, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -64,12 +64,21 @@ export async function startWorker(env: Readonly<Record<string, string>>): Promis
   const ended = exited.then((code) => {
     throw new Error(`the worker ended with ${code} before it was ready:\n${log.slice(-20).join('\n')}`);
   });
-  await Promise.race([logged('"msg":"ready to take requests"'), ended]);
-  const httpPort = portOf(log);
-  await Promise.race([untilReady(httpPort), ended]);
+  let httpPort = 0;
+  const ready = (async () => {
+    await Promise.race([logged(READY), ended]);
+    httpPort = portOf(log);
+    await Promise.race([untilReady(httpPort), ended]);
+  })();
+  // Whoever waits for it learns of its end; nobody has to.
+  ready.catch(() => undefined);
+  ended.catch(() => undefined);
   return {
     pid: child.pid ?? 0,
-    httpPort,
+    get httpPort() {
+      return httpPort;
+    },
+    ready,
     log,
     logged,
     exited,
@@ -79,13 +88,24 @@ export async function startWorker(env: Readonly<Record<string, string>>): Promis
   };
 }
 
+/**
+ * Starts a worker and waits until it says by /readyz that it takes requests.
+ *
+ * @throws with its log when it ends before
+ */
+export async function startWorker(env: Readonly<Record<string, string>>): Promise<Worker> {
+  const worker = spawnWorker(env);
+  await worker.ready;
+  return worker;
+}
+
 async function end(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<number | null>) {
   if (child.exitCode === null && child.signalCode === null) child.kill(signal);
   return exited;
 }
 
 function portOf(log: readonly string[]): number {
-  const line = log.find((candidate) => candidate.includes('ready to take requests'));
+  const line = log.find((candidate) => candidate.includes(READY));
   return (JSON.parse(line ?? '{}') as { port: number }).port;
 }
 

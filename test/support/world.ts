@@ -16,7 +16,7 @@ import { createLogger } from '../../src/logger.ts';
 import { History } from './history.ts';
 import type { Script } from './stand-in/script.ts';
 import { type StandIn, startStandIn } from './stand-in/start-stand-in.ts';
-import { startWorker, type Worker } from './worker.ts';
+import { spawnWorker, type Worker } from './worker.ts';
 
 export interface WorldOptions {
   readonly partitions?: number;
@@ -107,7 +107,14 @@ export class World {
 
   /** A worker in a process of its own, ready for records. */
   async startWorker(env: Readonly<Record<string, string>> = {}): Promise<Worker> {
-    const worker = await startWorker({ ...this.env, ...env });
+    const worker = this.spawnWorker(env);
+    await worker.ready;
+    return worker;
+  }
+
+  /** A worker in a process of its own that has only just begun to start. */
+  spawnWorker(env: Readonly<Record<string, string>> = {}): Worker {
+    const worker = spawnWorker({ ...this.env, ...env });
     this.workers.push(worker);
     return worker;
   }

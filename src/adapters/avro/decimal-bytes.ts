@@ -6,6 +6,8 @@ export interface DecimalShape {
 
 const DECIMAL_TEXT = /^(-?)(\d+)(?:\.(\d+))?$/;
 const BYTE_BITS = 8;
+/** Numbers of so many digits are exact as they are; a BigInt costs several times as much. */
+const SAFE_DIGITS = 15;
 
 /**
  * Decimal text (`12`, `-0.006`; no exponent) as the shortest big-endian two's complement of its unscaled value: what Java's
@@ -21,6 +23,10 @@ export function decimalToBytes(text: string, { precision, scale }: DecimalShape)
   const decimals = fraction.replace(/0+$/, '');
   if (decimals.length > scale) {
     throw new RangeError(`has ${decimals.length} decimals, at most ${scale} are possible`);
+  }
+  if (whole.length + scale <= SAFE_DIGITS && precision >= SAFE_DIGITS) {
+    const magnitude = Number(whole + decimals.padEnd(scale, '0'));
+    return safeToTwosComplement(sign === '-' ? -magnitude : magnitude);
   }
   const unscaled = BigInt(sign + whole + decimals.padEnd(scale, '0'));
   requirePrecision(unscaled, precision);
@@ -49,6 +55,20 @@ function requirePrecision(unscaled: bigint, precision: number): void {
   if (digits > precision) {
     throw new RangeError(`has ${digits} digits with its decimals, at most ${precision} are possible`);
   }
+}
+
+/** The same for a whole number of at most 15 digits, which 7 bytes hold. */
+function safeToTwosComplement(value: number): Buffer {
+  let byteCount = 1;
+  for (let limit = 128; value >= limit || value < -limit; limit *= 256) byteCount += 1;
+  const bytes = Buffer.allocUnsafe(byteCount);
+  let rest = value;
+  for (let index = byteCount - 1; index >= 0; index -= 1) {
+    const byte = ((rest % 256) + 256) % 256;
+    bytes[index] = byte;
+    rest = (rest - byte) / 256;
+  }
+  return bytes;
 }
 
 function toTwosComplement(value: bigint): Buffer {

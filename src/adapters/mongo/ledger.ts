@@ -58,7 +58,7 @@ export function createRequestLedger({ db, ttlMs, stopSignal, onRetry }: LedgerOp
       const filter = { _id: rowId(request.identity) };
       for (;;) {
         const inserted = await insertRow(freshRow(request, ttlMs));
-        if (inserted) return { kind: 'claimed', attempt: 1, earlier: [] };
+        if (inserted) return { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 };
         const row = await retry(
           () =>
             requests.findOneAndUpdate(filter, claimUpdate(request, ttlMs), {
@@ -90,6 +90,17 @@ export function createRequestLedger({ db, ttlMs, stopSignal, onRetry }: LedgerOp
     async release(identity, token, attempts) {
       const set = { ...attemptFields(attempts), claim: null };
       await writeUnderClaim({ id: rowId(identity), token, set, isDone: () => true });
+    },
+
+    async reportProgress(running) {
+      const updates = running.map(({ identity, token, attempt, outputBytes }) => ({
+        updateOne: {
+          filter: { _id: rowId(identity), 'claim.token': token },
+          update: { $set: { [`attempts.${attempt - 1}.outputBytes`]: outputBytes } },
+        },
+      }));
+      // Only what an orphan would be estimated by: the next beat says more.
+      await requests.bulkWrite(updates, { ordered: false, writeConcern: { w: 1 } }).catch(onRetry);
     },
 
     async markSettled(settled) {

@@ -72,6 +72,7 @@ export function runningAttempt(draft: AttemptDraft, attempt: number): AttemptRow
     startedAt: draft.startedAt,
     usage: null,
     estimatedInputTokens: draft.estimatedInputTokens,
+    outputBytes: 0,
   };
 }
 
@@ -81,7 +82,7 @@ export function claimOf(row: RequestRow, request: ClaimRequest): Claim {
     if (row.deaths >= DEATHS_OF_POISON)
       return { kind: 'poisoned', deaths: row.deaths, earlier: row.attempts };
     const earlier = request.draft === null ? row.attempts : row.attempts.slice(0, -1);
-    return { kind: 'claimed', attempt: earlier.length + 1, earlier };
+    return { kind: 'claimed', attempt: earlier.length + 1, earlier, deaths: row.deaths };
   }
   const source = sourceId(request.source);
   const replay = row.source !== source;

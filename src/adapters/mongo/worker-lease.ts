@@ -63,6 +63,7 @@ class MongoWorkerLease implements RunningWorkerLease {
   readonly #watch: OwnerWatch;
   #workerId = randomUUID();
   #taken = Promise.withResolvers<void>();
+  #isHeld = false;
   /** Monotonic time at which the last answered beat was sent. */
   #lastBeatAt = 0;
   #running: Promise<void> = Promise.resolve();
@@ -87,6 +88,7 @@ class MongoWorkerLease implements RunningWorkerLease {
 
   async held(signal: AbortSignal): Promise<string> {
     for (;;) {
+      if (this.#isHeld && this.#remainingMs() > 0) return this.#workerId;
       const taken = this.#taken.promise;
       await untilAborted(taken, AbortSignal.any([signal, this.#stop.signal]));
       // Lost again while we waited: the new lease is another promise.
@@ -114,6 +116,7 @@ class MongoWorkerLease implements RunningWorkerLease {
       if (alive) continue;
       this.#workerId = randomUUID();
       this.#taken = Promise.withResolvers();
+      this.#isHeld = false;
       this.#onLost();
       await this.#take({ ...this.#policy, isRetryable: () => true }).catch(() => undefined);
     }
@@ -129,6 +132,7 @@ class MongoWorkerLease implements RunningWorkerLease {
         ...durableWrite,
       });
     }, policy);
+    this.#isHeld = true;
     this.#taken.resolve();
   }
 

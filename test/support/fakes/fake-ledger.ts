@@ -8,6 +8,7 @@ import {
   sourceId,
 } from '../../../src/adapters/mongo/request-row.ts';
 import type {
+  AttemptProgress,
   AttemptRow,
   Claim,
   ClaimRequest,
@@ -74,6 +75,14 @@ export class FakeLedger implements RequestLedger {
     if (row === null) return;
     keep(row, attempts);
     row.claim = null;
+  }
+
+  async reportProgress(running: readonly AttemptProgress[]): Promise<void> {
+    for (const { identity, token, attempt, outputBytes } of running) {
+      const row = this.rowUnder(identity, token);
+      const known = row?.attempts[attempt - 1];
+      if (row && known) keep(row, [{ ...known, outputBytes }]);
+    }
   }
 
   async markSettled(settled: Parameters<RequestLedger['markSettled']>[0]): Promise<void> {

@@ -8,6 +8,7 @@ import type { HandledRequest } from '../../../src/pipeline/conclude-request.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
 import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
+import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { FakeCatalog, modelInfo, priceOf } from './fake-catalog.ts';
@@ -45,6 +46,8 @@ export class Handling {
   readonly catalog = new FakeCatalog();
   readonly sink = new FakeRecordSink();
   readonly stop = new AbortController();
+  /** Reports only when a test says so. */
+  readonly progress = new ProgressReporter(this.ledger, 2_147_483_647);
   readonly provider: FakeProvider;
   readonly options: HandlerOptions;
   private nextOffset = 7;
@@ -67,6 +70,7 @@ export class Handling {
       clock: this.clock,
       catalog: this.catalog,
       chunks,
+      progress: this.progress,
       metrics,
       outputs: new OutputRecords(topics, 'group a'),
       providers: new Map([[provider.name, provider]]),
@@ -82,6 +86,7 @@ export class Handling {
         idleTimeoutMs: 30_000,
         restartOnBreak: true,
       },
+      runAlone: async () => () => undefined,
       ...overrides,
     };
   }

@@ -14,10 +14,16 @@ describe('Deque', () => {
   it('behaves as an array whatever is done with it', () => {
     const operation = fc.oneof(
       { weight: 6, arbitrary: fc.constant('push' as const) },
-      { weight: 5, arbitrary: fc.constant('shift' as const) },
+      { weight: 4, arbitrary: fc.constant('shift' as const) },
       {
-        weight: 1,
-        arbitrary: fc.constantFrom('clear' as const, 'shift many' as const, 'push many' as const),
+        weight: 3,
+        arbitrary: fc.constantFrom(
+          'clear' as const,
+          'shift many' as const,
+          'shift many' as const,
+          'push many' as const,
+          'push many' as const,
+        ),
       },
     );
     fc.assert(

@@ -23,6 +23,7 @@ function attemptRow(attempt: number, members: Partial<AttemptRow> = {}): Attempt
     startedAt: NOW + attempt,
     usage: plainUsage(100, 50, 'PROVIDER'),
     estimatedInputTokens: 80,
+    outputBytes: 0,
     ...members,
   };
 }
@@ -114,6 +115,14 @@ describe('buildCost', () => {
       });
     },
   );
+
+  it('counts of an orphan’s answer what had arrived when its worker was last heard of', () => {
+    const orphan = attemptRow(1, { disposition: 'ORPHANED', usage: null, outputBytes: 399 });
+    expect(cost([orphan])).toMatchObject({
+      totalCost: '0.0084',
+      usage: { inputTokens: 80, outputTokens: 100, confidence: 'PARTIAL' },
+    });
+  });
 
   it('prefers what is known of an orphan to its estimate', () => {
     const orphan = attemptRow(1, { disposition: 'ORPHANED', usage: plainUsage(7, 3, 'PARTIAL') });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import { delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
+import { type CallScript, delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf, RECORD_MAX_BYTES } from '../../support/fakes/handling.ts';
 
 const large = 'x'.repeat(RECORD_MAX_BYTES - 20_000);
@@ -107,8 +107,8 @@ describe('records that the broker refuses for good', () => {
 describe('what the metrics are told', () => {
   it('is the cost of a priced request, and nothing of an unpriced one', async () => {
     const told: object[] = [];
-    const handle = async (served: string) => {
-      const provider = new FakeProvider({ served: { model: served } });
+    const handle = async (model: string, ...before: CallScript[]) => {
+      const provider = new FakeProvider(...before, { served: { model } });
       const handling = new Handling(provider);
       const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void told.push(of) };
       Object.assign(handling.options, { metrics });
@@ -120,6 +120,9 @@ describe('what the metrics are told', () => {
       response: { status: 'COMPLETED', costStatus: 'UNPRICED', cost: null, currency: null },
       cost: { costStatus: 'UNPRICED', totalCost: null, lines: [] },
     });
+    const broke = new ChatFailure('stream_interrupted', 'cut', true);
+    const partly = await handle('gpt-4', { served: { model: 'gpt-4-future' }, steps: [broke] });
+    expect(outcomeOf(partly.records).cost).toMatchObject({ costStatus: 'PARTLY_PRICED', totalCost: null });
     expect(told).toEqual([{ amount: 0.006, currency: 'USD', model: 'gpt-4' }]);
   });
 

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import { FakeProvider } from '../../support/fakes/fake-provider.ts';
+import type { HandlerOptions } from '../../../src/pipeline/handle-request.ts';
+import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
+import { type CallScript, FakeProvider, said } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf } from '../../support/fakes/handling.ts';
+import { turn } from '../../support/fakes/turn.ts';
 
 const identity = { tenantId: 'default', requestId: 'request-1' };
 
@@ -143,6 +146,7 @@ describe('a request that another worker has', () => {
     };
     const waiting = handling.handle(record);
     await looks.promise;
+    await turn();
     expect(handling.lease.watches).toHaveLength(1);
     handling.stop.abort(new Error('the service is stopping'));
     await expect(waiting).rejects.toThrow('the service is stopping');
@@ -157,6 +161,80 @@ describe('a request that another worker has', () => {
     handling.lease.beforeHeld = () => handling.clock.advance(60_000);
     await handling.handle(handling.record());
     expect(handling.attempts()[0]?.startedAt).toBe(handling.clock.now());
+  });
+});
+
+describe('a request that killed two workers', () => {
+  /** A request whose workers have died so often. */
+  async function handlingAfter(
+    deaths: number,
+    overrides: Partial<HandlerOptions> = {},
+    ...script: CallScript[]
+  ) {
+    const handling = new Handling(new FakeProvider(...script), overrides);
+    const record = handling.record();
+    for (let death = 0; death < deaths; death += 1) {
+      const worker = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
+      worker.lease.workerId = `dead-${death}`;
+      worker.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+      const calling = Promise.withResolvers<void>();
+      worker.provider.onSilence = calling.resolve;
+      void worker.handle(record);
+      await calling.promise;
+    }
+    handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    return { handling, record };
+  }
+
+  it.each([
+    [1, []],
+    [2, ['alone', 'called', 'released']],
+  ])('is called alone: after %d dead workers, what happens is %j', async (deaths, expected) => {
+    const told: string[] = [];
+    const { handling, record } = await handlingAfter(deaths, {
+      runAlone: async () => {
+        told.push('alone');
+        return () => {
+          told.push(...handling.provider.calls.map(() => 'called'), 'released');
+        };
+      },
+    });
+    const { records } = await handling.handle(record);
+    expect(outcomeOf(records).response?.status).toBe('COMPLETED');
+    expect(told).toEqual(expected);
+  });
+
+  it('lets the others go on when it fails', async () => {
+    let released = 0;
+    const runAlone = async () => () => {
+      released += 1;
+    };
+    const { handling, record } = await handlingAfter(2, { runAlone }, { refuses: new TypeError('a bug') });
+    await expect(handling.handle(record)).rejects.toThrow('a bug');
+    expect(released).toBe(1);
+  });
+
+  it('does not wait to be alone when the service stops, and gives way when it is let alone after that', async () => {
+    let released = 0;
+    const asked = Promise.withResolvers<void>();
+    const granted = Promise.withResolvers<() => void>();
+    const runAlone = () => {
+      asked.resolve();
+      return granted.promise;
+    };
+    const { handling, record } = await handlingAfter(2, { runAlone });
+    const stopped = new Error('the service is stopping');
+    const running = handling.handle(record);
+    await asked.promise;
+    handling.stop.abort(stopped);
+    await expect(running).rejects.toBe(stopped);
+    expect(handling.provider.calls).toEqual([]);
+    expect(handling.attempts().at(-1)).toMatchObject({ disposition: 'ABORTED', usage: null });
+    granted.resolve(() => {
+      released += 1;
+    });
+    await turn();
+    expect(released).toBe(1);
   });
 });
 
@@ -241,5 +319,29 @@ describe('a claim that was lost', () => {
       { attempt: 1, disposition: 'ORPHANED' },
       { attempt: 2, disposition: 'ACCEPTED' },
     ]);
+  });
+});
+
+describe('a worker that dies in the middle of an answer', () => {
+  it('leaves behind how far it had come, and whoever takes over bills that', async () => {
+    const handling = new Handling();
+    const steps = [said('Hello wo'), 'silence'] as const;
+    const other = new Handling(new FakeProvider({ steps }), { ledger: handling.ledger });
+    const progress = new ProgressReporter(handling.ledger, 2_147_483_647);
+    Object.assign(other.options, { progress });
+    other.lease.workerId = 'worker-2';
+    const silent = Promise.withResolvers<void>();
+    other.provider.onSilence = silent.resolve;
+    const record = handling.record();
+    void other.handle(record);
+    await silent.promise;
+    await progress.report();
+
+    handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    const { records } = await handling.handle(record);
+    expect(outcomeOf(records).cost?.calls[0]).toMatchObject({
+      disposition: 'ORPHANED',
+      usage: { inputTokens: 12, outputTokens: 2, confidence: 'PARTIAL' },
+    });
   });
 });

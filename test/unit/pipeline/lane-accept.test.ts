@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeOffsetMap } from '../../../src/domain/offset-map.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { LaneBench } from './lane-bench.ts';
 
@@ -37,6 +38,7 @@ describe('A lane that accepts records', () => {
     bench.log.appendMany(1);
     bench.fetch();
     expect(bench.acceptedOffsets).toEqual([2, 4]);
+    expect(bench.source.seeks).toEqual([0]);
     expect(bench.gaps).toEqual([]);
     await bench.reach(() => bench.transport.committed.offset === 2);
     bench.finish(2);
@@ -110,18 +112,57 @@ describe('A lane that accepts records', () => {
     expect(bench.acceptedOffsets).toEqual(Array.from({ length: 3_500 }, (_, offset) => offset));
   });
 
-  it('pauses for saturation, and resumes only when no reason is left', async () => {
-    const bench = await openBench(1);
-    bench.lane.setSaturated(true);
-    bench.lane.setSaturated(true);
+  it('pauses before the first record that there is no room for, and goes on with it when there is', async () => {
+    const bench = await openBench(4);
+    bench.onAccepted = ({ offset }) => {
+      if (offset === 1) bench.room = false;
+    };
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([0, 1]);
+    expect([bench.lane.isSaturated, bench.source.isPaused(bench.log)]).toEqual([true, true]);
+    bench.room = true;
+    bench.lane.resumeIntake();
+    expect([bench.lane.isSaturated, bench.source.isPaused(bench.log)]).toEqual([false, false]);
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3]);
+  });
+
+  it('needs no room for what was settled before', async () => {
+    const bench = new LaneBench();
+    bench.log.appendMany(4);
+    const metadata = encodeOffsetMap('cluster-a', { watermark: 0, unsettled: [0], next: 4 });
+    bench.transport.committed = { offset: 0, metadata };
+    await bench.open();
+    bench.onAccepted = () => {
+      bench.room = false;
+    };
+    bench.fetch();
+    expect(bench.lane.isSaturated).toBe(false);
+    bench.finish(0);
+    await bench.reach(() => bench.transport.committed.offset === 4);
+  });
+
+  it('resumes only when no reason to pause is left', async () => {
+    const bench = await openBench(2);
+    bench.room = false;
+    bench.fetch();
+    bench.lane.drain();
+    bench.lane.resumeIntake();
+    bench.lane.resumeIntake();
     expect(bench.source.isPaused(bench.log)).toBe(true);
+  });
+
+  it('asks for room anew when it has been opened again', async () => {
+    const bench = await openBench(2);
+    bench.room = false;
+    bench.fetch();
     bench.lane.reopen();
-    bench.lane.setSaturated(false);
     expect(bench.source.isPaused(bench.log)).toBe(true);
     await bench.reach(() => bench.lane.state === 'open');
     expect(bench.source.isPaused(bench.log)).toBe(false);
-    bench.lane.setSaturated(false);
-    expect(bench.source.isPaused(bench.log)).toBe(false);
+    bench.room = true;
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([0, 1]);
   });
 });
 
@@ -129,13 +170,15 @@ describe('A lane whose group was joined again', () => {
   it('goes on where it was: the position is the one after its last record, and its pause holds', async () => {
     const bench = await openBench(4);
     bench.fetchOnce(2);
-    bench.lane.setSaturated(true);
+    bench.room = false;
+    bench.fetch();
     bench.source.resume(bench.log);
     bench.source.rejoin(bench.log, 0);
     bench.lane.reassigned('member-1');
     expect(bench.source.isPaused(bench.log)).toBe(true);
     expect(bench.source.position(bench.log)).toBe(2);
-    bench.lane.setSaturated(false);
+    bench.room = true;
+    bench.lane.resumeIntake();
     bench.fetch();
     expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3]);
   });

@@ -23,6 +23,8 @@ export class LaneBench implements LaneListener {
   readonly doubts: unknown[] = [];
   readonly haltReasons: string[] = [];
   settledBefore: ((offset: number) => boolean) | null = null;
+  /** Whether there is room for another record. */
+  room = true;
   /** What else happens when a record is accepted. */
   onAccepted: (record: InboundRecord) => void = () => undefined;
 
@@ -40,6 +42,10 @@ export class LaneBench implements LaneListener {
       },
       'member-1',
     );
+  }
+
+  mayAccept(): boolean {
+    return this.room;
   }
 
   accepted(record: InboundRecord): void {

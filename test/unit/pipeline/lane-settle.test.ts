@@ -53,6 +53,7 @@ describe('A lane that settles', () => {
     const bench = await laneWith(6);
     const commits = holdCommits(bench);
     bench.finish(3);
+    await turn();
     for (const offset of [5, 0, 1, 4]) bench.finish(offset);
     expect(commits.waiting).toHaveLength(1);
     commits.release();
@@ -61,10 +62,18 @@ describe('A lane that settles', () => {
     expect(bench.transport.committed.offset).toBe(2);
   });
 
+  it('puts everything that finished in one moment into one transaction', async () => {
+    const bench = await laneWith(3);
+    for (const offset of [2, 0, 1]) bench.finish(offset);
+    await bench.reach(() => bench.settledOffsets.length === 3);
+    expect(bench.batches).toEqual([[2, 0, 1]]);
+  });
+
   it('keeps each transaction below the limit of every topic', async () => {
     const bench = await laneWith(7, 1_000);
     const commits = holdCommits(bench);
     bench.finish(0, { records: [] });
+    await turn();
     const answer = (offset: number, bytes: number, costBytes: number) =>
       bench.finish(offset, {
         records: [
@@ -87,6 +96,7 @@ describe('A lane that settles', () => {
     const bench = await laneWith(3, 1_000);
     const commits = holdCommits(bench);
     bench.finish(0, { records: [] });
+    await turn();
     const headers = { traceparent: 'x'.repeat(300), list: ['y'.repeat(300), 'z'], nothing: undefined };
     bench.finish(1, { records: [output(1, { value: null, headers })] });
     bench.finish(2, { records: [output(2, { key: null, value: Buffer.alloc(300) })] });
@@ -110,6 +120,7 @@ describe('A lane that settles', () => {
     const bench = await laneWith(2);
     const commits = holdCommits(bench);
     bench.finish(0);
+    await turn();
     bench.finish(1);
     bench.lane.close();
     commits.release();
@@ -127,8 +138,8 @@ describe('A lane that settles', () => {
     const gate = Promise.withResolvers<void>();
     bench.transport.afterCommit = () => gate.promise;
     bench.finish(0);
-    bench.finish(1);
     await turn();
+    bench.finish(1);
     bench.lane.close();
     gate.resolve();
     await turn();
@@ -141,6 +152,7 @@ describe('A lane that settles', () => {
     const gate = Promise.withResolvers<void>();
     bench.transport.beforeCommit = () => gate.promise;
     bench.finish(0);
+    await turn();
     bench.lane.reopen();
     await bench.reach(() => bench.lane.state === 'open');
     bench.finishAtOnce();
@@ -225,9 +237,9 @@ describe('A lane whose record is refused by the broker', () => {
   }
 
   it('halves the transaction until that record is alone, and settles the rest', async () => {
-    const bench = await laneWith(8);
+    const bench = await laneWith(100);
     const replaced: number[] = [];
-    const refused = refuse(bench, 5);
+    const refused = refuse(bench, 77);
     bench.onAccepted = ({ offset }) => {
       const instead = replaced.includes(offset) ? [output(offset, { key: `${offset}00` })] : [output(offset)];
       bench.finish(offset, { records: instead, refused: () => replaced.push(offset) });
@@ -235,24 +247,31 @@ describe('A lane whose record is refused by the broker', () => {
     bench.lane.reopen();
     await bench.reach(() => {
       bench.fetch();
-      return bench.transport.committed.offset === 8;
+      return bench.transport.committed.offset === 100;
     });
-    expect(replaced).toEqual([5]);
-    expect(bench.visibleOffsets.toSorted()).toEqual([0, 1, 2, 3, 4, 500, 6, 7].toSorted());
-    expect(refused.length).toBeLessThanOrEqual(8);
+    expect(replaced).toEqual([77]);
+    const expected = Array.from({ length: 100 }, (_, offset) => (offset === 77 ? 7_700 : offset));
+    expect(new Set(bench.visibleOffsets)).toEqual(new Set(expected));
+    expect(bench.visibleOffsets).toHaveLength(100);
+    expect(refused[0]?.records).toHaveLength(100);
     expect(refused.at(-1)?.records).toHaveLength(1);
+    // One by one it would take 78.
+    expect(refused.length).toBeLessThanOrEqual(20);
   });
 
   it('sends whole transactions again after one that went through', async () => {
-    const bench = await laneWith(6);
+    const bench = await laneWith(9);
     bench.onAccepted = ({ offset }) => bench.finish(offset);
     failOnce(bench, 'beforeCommit', new RecordRefused('too large'));
     bench.lane.reopen();
     await bench.reach(() => {
       bench.fetch();
-      return bench.transport.committed.offset === 6;
+      return bench.transport.committed.offset === 9;
     });
-    expect(bench.batches).toEqual([[0], [1, 2, 3, 4, 5]]);
-    expect(bench.visibleOffsets).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(bench.batches).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7, 8],
+    ]);
+    expect(bench.visibleOffsets).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 });

@@ -4,10 +4,12 @@ import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
 import type { ChatRequestInput, ChatResponse } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
+import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
+import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
 import type {
   ChatProvider,
   Claim,
@@ -45,6 +47,8 @@ export class PipelineBench {
   /** Request ids in the order in which they were claimed. */
   readonly claimed: string[] = [];
   readonly completed: string[] = [];
+  /** Request ids for which the provider was called. */
+  readonly called: string[] = [];
   readonly markedSettled: string[] = [];
   markSettledFails = false;
   /** Called when the catalog is asked; may throw, as a bug would. */
@@ -54,13 +58,15 @@ export class PipelineBench {
   constructor(limits: { maxInFlight?: number; maxInFlightBytes?: number } = {}) {
     const { clock } = this;
     const metrics = createMetrics(telemetry.getMeter('test'));
+    const ledger = this.ledger();
     const sink = new FakeRecordSink();
     sink.quick = true;
     const provider: ChatProvider = {
       name: 'openai',
       account: null,
-      stream: async () => {
-        throw new Error('no call is made here');
+      stream: async ({ request }) => {
+        this.called.push(request.requestId);
+        throw new ChatFailure('model_not_found', 'there is no such model', false, { httpStatus: 404 });
       },
     };
     this.pipeline = new Pipeline({
@@ -68,7 +74,8 @@ export class PipelineBench {
       transport: this.transport(),
       decode: { codec, tenantOfTopic: new Map() },
       handler: {
-        ledger: this.ledger(),
+        ledger,
+        progress: new ProgressReporter(ledger, 60_000),
         lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
         clock,
         catalog: {
@@ -99,6 +106,7 @@ export class PipelineBench {
       logger: createLogger({ level: 'silent' }),
       groupId: 'group-1',
       maxInFlight: limits.maxInFlight ?? 10,
+      tenantWeight: () => 1,
       maxInFlightBytes: limits.maxInFlightBytes ?? 1_000_000,
       batchMaxBytes: 900_000,
       onCrash: (error) => this.crashes.push(error),
@@ -201,6 +209,16 @@ export class PipelineBench {
       },
       beginAttempt: async () => true,
       release: async () => undefined,
+      reportProgress: async () => undefined,
     };
   }
+}
+
+/** A pipeline that has both partitions. */
+export async function started(
+  limits?: ConstructorParameters<typeof PipelineBench>[0],
+): Promise<PipelineBench> {
+  const bench = new PipelineBench(limits);
+  await bench.assign(0, 1);
+  return bench;
 }

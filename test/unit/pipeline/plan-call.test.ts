@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import type { Price } from '../../../src/domain/price.ts';
 import { planCall } from '../../../src/pipeline/plan-call.ts';
 import type { ModelInfo } from '../../../src/ports.ts';
 import { FakeCatalog, modelInfo, priceOf } from '../../support/fakes/fake-catalog.ts';
@@ -9,10 +10,14 @@ import { chatRequest } from '../../support/fakes/handling.ts';
 const provider = new FakeProvider();
 const NOW = Date.UTC(2026, 0, 2);
 
-function planOf(request: Partial<ChatRequestInput> = {}, model: Partial<ModelInfo> = {}) {
+function planOf(
+  request: Partial<ChatRequestInput> = {},
+  model: Partial<ModelInfo> = {},
+  price: Partial<Price> = {},
+) {
   const catalog = new FakeCatalog();
   catalog.models.set('openai/gpt-4', modelInfo('gpt-4', model));
-  catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW }));
+  catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW, ...price }));
   const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
   return planCall(chatRequest(request), new Map([['openai', provider]]), catalog, defaults, NOW);
 }
@@ -82,5 +87,36 @@ describe('planCall', () => {
     const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
     const plan = planCall(chatRequest(), new Map([['openai', provider]]), catalog, defaults, NOW);
     expect(plan.estimatedCost).toBeNull();
+  });
+
+  it('estimates as many answers as were asked for, at the price of the tier that was asked for', () => {
+    const tier = { components: { input: '60', output: '120' } };
+    const priced = (request: Partial<ChatRequestInput>) =>
+      planOf({ maxOutputTokens: 1_000, ...request }, {}, { serviceTiers: { priority: tier } }).estimatedCost;
+    expect(priced({})?.amount).toBe('0.06036');
+    expect(priced({ n: 3 })?.amount).toBe('0.18036');
+    expect(priced({ serviceTier: 'priority' })?.amount).toBe('0.12072');
+    expect(priced({ serviceTier: 'flex' })).toBeNull();
+  });
+});
+
+describe('a limit of the cost', () => {
+  const request = { maxOutputTokens: 1_000 };
+
+  it('that is not exceeded lets the call be made, to the last decimal', () => {
+    expect(planOf({ ...request, maxCost: '0.06036' }).estimatedCost?.amount).toBe('0.06036');
+    expect(planOf({ ...request, maxCost: '0.1', maxCostCurrency: 'USD' }).estimatedCost).not.toBeNull();
+  });
+
+  it.each([
+    ['budget_exceeded', 'maxCost', '0.06036 USD', { maxCost: '0.060359999999' }],
+    ['budget_exceeded', 'maxCost', '0.12036 USD', { maxCost: '0.1', n: 2 }],
+    ['budget_exceeded', 'maxCost', 'cannot be told', { maxCost: '9', model: 'gpt-next' }],
+    ['budget_exceeded', 'maxCost', 'cannot be told', { maxCost: '9', maxOutputTokens: 0 }],
+    ['invalid_request', 'maxCostCurrency', 'give maxCost in USD', { maxCost: '9', maxCostCurrency: 'EUR' }],
+  ])('ends with %s, naming %s and saying %s', (code, param, message, members) => {
+    expect(() => planOf({ ...request, ...members })).toThrow(
+      expect.objectContaining({ code, param, retryable: false, message: expect.stringContaining(message) }),
+    );
   });
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Scheduler } from '../../../src/pipeline/scheduler.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
@@ -13,9 +13,10 @@ class Bench {
     this.scheduler = scheduler;
   }
 
-  schedule(key: string, name = key): void {
+  schedule(key: string, name = key, owner = 'default'): void {
     this.scheduler.schedule({
       key,
+      owner,
       run: () => {
         this.begun.push(name);
         return new Promise((resolve) => this.running.set(name, resolve));
@@ -32,8 +33,8 @@ class Bench {
   }
 }
 
-function bench(maxRunning: number): { scheduler: Scheduler; tasks: Bench } {
-  const scheduler = new Scheduler(maxRunning);
+function bench(maxRunning: number, weightOf = (_owner: string) => 1): { scheduler: Scheduler; tasks: Bench } {
+  const scheduler = new Scheduler({ maxRunning, weightOf });
   return { scheduler, tasks: new Bench(scheduler) };
 }
 
@@ -82,6 +83,14 @@ describe('Scheduler', () => {
     expect(tasks.begun).toEqual(['busy1', 'other', 'third', 'busy2', 'busy3']);
   });
 
+  it('lets owners take turns by their weights, so that a busy one does not keep others waiting', async () => {
+    const { tasks } = bench(1, (owner) => (owner === 'large' ? 2 : 1));
+    for (let index = 1; index <= 20; index += 1) tasks.schedule(`busy${index}`, `busy${index}`, 'busy');
+    for (let index = 1; index <= 3; index += 1) tasks.schedule(`large${index}`, `large${index}`, 'large');
+    for (const name of ['busy1', 'busy2', 'large1', 'large2', 'busy3']) await tasks.end(name);
+    expect(tasks.begun).toEqual(['busy1', 'busy2', 'large1', 'large2', 'busy3', 'large3']);
+  });
+
   it('keeps order per key, its limit and nobody waiting without need, in any interleaving', async () => {
     const action = fc.oneof(
       fc.record({ kind: fc.constant('schedule' as const), key: fc.constantFrom('a', 'b', 'c', 'd') }),
@@ -127,5 +136,108 @@ describe('Scheduler', () => {
       ),
       { numRuns: 50 },
     );
+  });
+});
+
+describe('Scheduler with a task that asks to run alone', () => {
+  /** Asks for a running task; tells whether it has been granted. */
+  function ask(scheduler: Scheduler, maxWaitMs = 60_000): { granted: boolean; release: () => void } {
+    const notYet = (): void => undefined;
+    const asked = { granted: false, release: notYet };
+    void scheduler.alone(maxWaitMs).then((release) => {
+      asked.granted = true;
+      asked.release = release;
+    });
+    return asked;
+  }
+
+  it('lets it wait for what runs, and begins nothing else until it is done', async () => {
+    const { scheduler, tasks } = bench(4);
+    for (const name of ['poison', 'a', 'b']) tasks.schedule(name);
+    const asked = ask(scheduler);
+    tasks.schedule('late');
+    await tasks.end('a');
+    expect(asked.granted).toBe(false);
+    await tasks.end('b');
+    expect(asked.granted).toBe(true);
+    expect(tasks.begun).toEqual(['poison', 'a', 'b']);
+    asked.release();
+    expect(tasks.begun).toEqual(['poison', 'a', 'b', 'late']);
+  });
+
+  it('grants it at once when nothing else runs, and leaves no timer behind', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { scheduler, tasks } = bench(4);
+      tasks.schedule('poison');
+      const asked = ask(scheduler);
+      await turn();
+      expect(asked.granted).toBe(true);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('grants it one after the other', async () => {
+    const { scheduler, tasks } = bench(4);
+    tasks.schedule('one');
+    tasks.schedule('other');
+    const one = ask(scheduler);
+    const other = ask(scheduler);
+    await turn();
+    expect([one.granted, other.granted]).toEqual([true, false]);
+    one.release();
+    await tasks.end('one');
+    expect(other.granted).toBe(true);
+    tasks.schedule('late');
+    expect(tasks.begun).not.toContain('late');
+    other.release();
+    expect(tasks.begun).toContain('late');
+  });
+
+  it('grants it after a while although something goes on running', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { scheduler, tasks } = bench(4);
+      tasks.schedule('poison');
+      tasks.schedule('endless');
+      const asked = ask(scheduler, 5_000);
+      vi.advanceTimersByTime(4_999);
+      await turn();
+      expect(asked.granted).toBe(false);
+      vi.advanceTimersByTime(1);
+      await turn();
+      expect(asked.granted).toBe(true);
+      expect(vi.getTimerCount()).toBe(0);
+      tasks.schedule('late');
+      expect(tasks.begun).not.toContain('late');
+      asked.release();
+      expect(tasks.begun).toContain('late');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('begins nothing while two are alone because one of them could wait no longer', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { scheduler, tasks } = bench(4);
+      tasks.schedule('one');
+      tasks.schedule('other');
+      const one = ask(scheduler, 5_000);
+      const other = ask(scheduler, 5_000);
+      await turn();
+      vi.advanceTimersByTime(5_000);
+      await turn();
+      expect([one.granted, other.granted]).toEqual([true, true]);
+      tasks.schedule('late');
+      one.release();
+      expect(tasks.begun).not.toContain('late');
+      other.release();
+      expect(tasks.begun).toContain('late');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

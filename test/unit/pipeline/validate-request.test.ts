@@ -17,6 +17,7 @@ describe('validateRequest', () => {
     ['an audio answer without text', { messages: [user, { role: 'assistant', audioId: 'audio_1' }] }],
     ['a tool’s result', { messages: [user, { role: 'tool', toolCallId: 'call_1', content: '{}' }] }],
     ['an id of 128 characters', { requestId: '~'.repeat(128) }],
+    ['a limit of the cost', { maxCost: '0.123456789012' }],
     ['numbers of any sign', { temperature: 0, topP: 1, presencePenalty: -2, frequencyPenalty: 2 }],
   ])('accepts %s', (_what, request) => {
     expect(problemsOf(request)).toEqual([]);
@@ -30,6 +31,11 @@ describe('validateRequest', () => {
     ['no messages', 'messages', { messages: [] }],
     ['stored history', 'history', { history: 'STORED' }],
     ['a history that a newer version knows', 'history', { history: 'UNKNOWN' }],
+    ['other models to fall back to', 'fallbackModels', { fallbackModels: ['gpt-4'] }],
+    ['a cost that is no number', 'maxCost', { maxCost: 'much' }],
+    ['a cost below nothing', 'maxCost', { maxCost: '-1' }],
+    ['a cost with 13 decimals', 'maxCost', { maxCost: '0.1234567890123' }],
+    ['a cost in powers of ten', 'maxCost', { maxCost: '1e3' }],
     ['an unknown role', 'messages[1].role', { messages: [user, { role: 'robot', content: 'Hello' }] }],
     [
       'content and parts',

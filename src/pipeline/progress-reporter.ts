@@ -1,0 +1,51 @@
+import type { AttemptProgress, RequestLedger } from '../ports.ts';
+
+/** How far a running call has come; whoever reads its answer keeps `outputBytes` up to date. */
+export interface RunningCall extends Omit<AttemptProgress, 'outputBytes'> {
+  outputBytes: number;
+}
+
+/**
+ * Writes to the ledger, all in one go at each beat of the lease, how much of each running call's answer has arrived: when
+ * its worker dies, that is what is known of what it used. A call that ends between two beats is never written.
+ */
+export class ProgressReporter {
+  private readonly ledger: RequestLedger;
+  /** Running calls, with what was written of each. */
+  private readonly calls = new Map<RunningCall, number>();
+  private readonly timer: NodeJS.Timeout;
+  private reporting = false;
+
+  constructor(ledger: RequestLedger, intervalMs: number) {
+    this.ledger = ledger;
+    this.timer = setInterval(() => void this.report(), intervalMs);
+    this.timer.unref();
+  }
+
+  begin(call: RunningCall): void {
+    this.calls.set(call, 0);
+  }
+
+  end(call: RunningCall): void {
+    this.calls.delete(call);
+  }
+
+  /** Writes what has changed. Best effort: the next beat comes. */
+  async report(): Promise<void> {
+    if (this.reporting) return;
+    const changed: RunningCall[] = [];
+    for (const [call, reported] of this.calls) {
+      if (call.outputBytes === reported) continue;
+      this.calls.set(call, call.outputBytes);
+      changed.push({ ...call });
+    }
+    if (changed.length === 0) return;
+    this.reporting = true;
+    await this.ledger.reportProgress(changed);
+    this.reporting = false;
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+}

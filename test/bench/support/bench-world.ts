@@ -1,0 +1,116 @@
+import type { Script } from '../../support/stand-in/script.ts';
+import { World } from '../../support/world.ts';
+import { type Child, startChild } from './child-process.ts';
+import { type DriverPlan, MODEL, PROMPT } from './plans.ts';
+import { type ServiceProcess, startServiceProcess } from './service-process.ts';
+
+export interface BenchWorldOptions {
+  readonly partitions: number;
+  readonly script: Script;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Of the driver's plan, what a measurement decides. */
+export interface Load {
+  readonly keys: number;
+  readonly outstanding: number;
+  readonly rampMs?: number;
+  readonly backlog?: number;
+  /** `json`: for the usual loop, which knows no Avro. Default the service's Avro. */
+  readonly form?: 'avro' | 'json';
+}
+
+/** Topics, database, stand-in and processes of one measurement; nothing is left behind. */
+export class BenchWorld {
+  readonly world: World;
+  readonly partitions: number;
+  private readonly children: Child[] = [];
+  private readonly services: ServiceProcess[] = [];
+  private drivers = 0;
+
+  private constructor(world: World, partitions: number) {
+    this.world = world;
+    this.partitions = partitions;
+  }
+
+  static async create(options: BenchWorldOptions): Promise<BenchWorld> {
+    const { partitions, script, env } = options;
+    const world = await World.create({
+      partitions,
+      defaultScript: script,
+      env: { DRAIN_TIMEOUT: '5s', ...env },
+    });
+    return new BenchWorld(world, partitions);
+  }
+
+  get standInUrl(): string {
+    return this.world.standIn.url;
+  }
+
+  async startService(
+    env: Readonly<Record<string, string>> = {},
+    nodeOptions: readonly string[] = [],
+  ): Promise<ServiceProcess> {
+    const service = await startServiceProcess({ ...this.world.env, ...env }, nodeOptions);
+    this.services.push(service);
+    return service;
+  }
+
+  async startDriver(load: Load): Promise<Child> {
+    const { keys, outstanding, rampMs = 0, backlog = 0, form = 'avro' } = load;
+    const { config, topics } = this.world;
+    const template = this.template(form);
+    const plan: DriverPlan = {
+      kafka: config.kafka,
+      topics,
+      keys,
+      outstanding,
+      rampMs,
+      backlog,
+      template: template.value.toString('base64'),
+      idAt: template.idAt,
+      decodes: form === 'avro',
+    };
+    return this.started(await startChild('driver', plan));
+  }
+
+  started(child: Child): Child {
+    this.children.push(child);
+    return child;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.services.map((service) => service.kill()));
+    await Promise.all(this.children.map((child) => child.close()));
+    await this.world.close();
+  }
+
+  /** The ids of one driver must not be another's: the service would answer from its ledger. */
+  private template(form: 'avro' | 'json'): { value: Buffer; idAt: number } {
+    this.drivers += 1;
+    const prefix = `bench-${this.drivers}-`;
+    const request = {
+      requestId: `${prefix}00000000`,
+      model: MODEL,
+      messages: [{ role: 'user', content: PROMPT }],
+    };
+    const value =
+      form === 'json'
+        ? Buffer.from(JSON.stringify(request))
+        : this.world.codec.encode('ChatRequest', request);
+    return { value, idAt: value.indexOf(prefix) + prefix.length };
+  }
+}
+
+/** Runs a measurement in a world of its own. */
+export async function inBenchWorld<Result>(
+  options: BenchWorldOptions,
+  measure: (bench: BenchWorld) => Promise<Result>,
+): Promise<Result> {
+  const bench = await BenchWorld.create(options);
+  try {
+    return await measure(bench);
+  } finally {
+    await bench.close();
+  }
+}

@@ -1,0 +1,120 @@
+import type { ChatResponse, CostCalculated, ProviderCall } from '../../../src/contract/records.ts';
+import type { Call } from '../../support/stand-in/call-log.ts';
+import { type Evidence, groupBy } from './evidence.ts';
+
+interface BilledCall {
+  readonly id: string;
+  readonly requestId: string;
+  readonly call: ProviderCall;
+}
+
+/** G2 and G4: every call is billed in exactly one cost event, with what is known of it; no answer is paid twice. */
+export function calls(evidence: Evidence): string[] {
+  const billed = evidence.costs.flatMap(({ value }) =>
+    value.calls.map((call) => ({ id: `${value.requestId}/${call.attempt}`, requestId: value.requestId, call })),
+  );
+  return [
+    ...eachCallInOneBill(evidence.calls, billed),
+    ...eachBillFromACall(evidence.calls, billed, evidence.allowances.lostCalls),
+    ...noCallTwice(evidence.calls),
+    ...oneAccepted(evidence.calls, billed),
+    ...billsOfResponses(
+      evidence.costs.map(({ value }) => value),
+      evidence.responses.map(({ value }) => value),
+    ),
+  ];
+}
+
+/** Whether the provider charges for it: it began to answer. */
+function isCharged({ status, completionTokens, outcome }: Call): boolean {
+  return status === 200 && (completionTokens > 0 || outcome === 'completed');
+}
+
+function eachCallInOneBill(made: readonly Call[], billed: readonly BilledCall[]): string[] {
+  const bills = groupBy(billed, ({ id }) => id);
+  return made
+    .filter(isCharged)
+    .map(({ clientRequestId }) => clientRequestId ?? 'a call without an id')
+    .filter((id) => bills.get(id)?.length !== 1)
+    .map((id) => `call ${id}: in ${bills.get(id)?.length ?? 0} cost events`);
+}
+
+/** A bill names a call that was made, and the figures that the provider told. A lost one may never have got there. */
+function eachBillFromACall(
+  made: readonly Call[],
+  billed: readonly BilledCall[],
+  lostCallsAllowed: boolean,
+): string[] {
+  const seen = new Map(made.map((call) => [call.clientRequestId, call]));
+  return billed.flatMap(({ id, call: { disposition, usage } }) => {
+    const call = seen.get(id);
+    const isLost = disposition === 'ORPHANED' || disposition === 'ABORTED';
+    const problems: string[] = [];
+    if (isLost && !lostCallsAllowed) problems.push(`call ${id}: ${disposition}, although no worker was lost`);
+    if (call === undefined && !isLost) problems.push(`call ${id}: billed as ${disposition} but never made`);
+    if (call?.status != null && call.status >= 400 && !isLost)
+      problems.push(`call ${id}: billed although it was refused with ${call.status}`);
+    const told = usage.confidence === 'PROVIDER' && call !== undefined;
+    if (told && (usage.inputTokens !== call.promptTokens || usage.outputTokens !== call.completionTokens)) {
+      problems.push(
+        `call ${id}: billed ${usage.inputTokens}+${usage.outputTokens} tokens, but it used ${call.promptTokens}+${call.completionTokens}`,
+      );
+    }
+    return problems;
+  });
+}
+
+/** Attempt numbers are never used again. */
+function noCallTwice(made: readonly Call[]): string[] {
+  const ids = groupBy(made, ({ clientRequestId }) => clientRequestId ?? '');
+  return [...ids]
+    .filter(([, own]) => own.length > 1)
+    .map(([id, own]) => `call ${id} was made ${own.length} times`);
+}
+
+/** Besides the accepted answer only calls that are billed as lost or retried were answered at all. */
+function oneAccepted(made: readonly Call[], billed: readonly BilledCall[]): string[] {
+  const lost = new Set(billed.filter(({ call }) => call.disposition !== 'ACCEPTED').map(({ id }) => id));
+  const answered = groupBy(
+    made.filter(({ outcome, clientRequestId }) => outcome === 'completed' && !lost.has(clientRequestId ?? '')),
+    ({ requestId }) => requestId ?? '',
+  );
+  const accepted = groupBy(
+    billed.filter(({ call }) => call.disposition === 'ACCEPTED'),
+    ({ requestId }) => requestId,
+  );
+  return [
+    ...[...answered]
+      .filter(([, own]) => own.length > 1)
+      .map(([id, own]) => `${id} was answered and paid ${own.length} times`),
+    ...[...accepted]
+      .filter(([, own]) => own.length > 1)
+      .map(([id, own]) => `${id}: ${own.length} calls are billed as accepted`),
+  ];
+}
+
+/** At most one charge per request, and each is the one that its original response names. */
+function billsOfResponses(costs: readonly CostCalculated[], responses: readonly ChatResponse[]): string[] {
+  const byRequest = groupBy(costs, ({ requestId }) => requestId);
+  const named = new Map(
+    responses
+      .filter(({ replayed, costEventId }) => !replayed && costEventId !== null)
+      .map((response) => [response.costEventId, response]),
+  );
+  const visible = new Set(costs.map(({ eventId }) => eventId));
+  return [
+    ...[...byRequest]
+      .filter(([, own]) => own.length > 1)
+      .map(([id, own]) => `${id}: ${own.length} cost events`),
+    ...costs.flatMap(({ eventId, requestId, totalCost }) => {
+      const response = named.get(eventId);
+      if (response === undefined) return [`${requestId}: a cost event that no response names`];
+      return response.cost === totalCost
+        ? []
+        : [`${requestId}: the response says ${response.cost}, the bill ${totalCost}`];
+    }),
+    ...[...named.values()]
+      .filter(({ costEventId }) => !visible.has(costEventId ?? ''))
+      .map(({ requestId }) => `${requestId}: its cost event is missing`),
+  ];
+}

@@ -1,0 +1,101 @@
+import type { ChatResponse } from '../../../src/contract/records.ts';
+import { type Evidence, groupBy } from './evidence.ts';
+
+/**
+ * G1 and G6: one response for each record, one of them the original, the others replays of it; one ResponseGenerated for each that is not a replay.
+ */
+export function outcomes(evidence: Evidence): string[] {
+  const records = groupBy(
+    evidence.requests.filter(({ requestId }) => requestId !== null),
+    ({ requestId }) => requestId ?? '',
+  );
+  const vanished = groupBy(evidence.vanished, ({ requestId }) => requestId ?? '');
+  const responses = groupBy(
+    evidence.responses.map(({ value }) => value),
+    ({ requestId }) => requestId,
+  );
+  const generated = groupBy(
+    evidence.generated.map(({ value }) => value),
+    ({ requestId }) => requestId,
+  );
+  const ids = new Set([...records.keys(), ...vanished.keys(), ...responses.keys(), ...generated.keys()]);
+  ids.delete('');
+  return [...ids].flatMap((id) => {
+    const own = responses.get(id) ?? [];
+    const least = records.get(id)?.length ?? 0;
+    const most = least + (vanished.get(id)?.length ?? 0);
+    const bodies = new Set(records.get(id)?.map(({ value }) => Buffer.from(value ?? []).toString('base64')));
+    return [
+      ...count(id, own.length, least, most),
+      ...originals(id, own, most, bodies.size > 1 || vanished.has(id)),
+      ...events(id, own, generated.get(id)?.length ?? 0),
+      ...own.flatMap((response) => ending(id, response, evidence)),
+    ];
+  });
+}
+
+function count(id: string, found: number, least: number, most: number): string[] {
+  if (most === 0) return [`${id}: answered but never published`];
+  if (found < least) return [`${id}: ${found} responses to ${least} records: lost`];
+  if (found > most) return [`${id}: ${found} responses to ${most} records: doubled`];
+  return [];
+}
+
+/** Whether the ledger does not remember it, so that a repetition of the request is handled afresh. */
+function isForgotten({ error, costEventId, attempts }: ChatResponse): boolean {
+  if (error === null || costEventId !== null) return false;
+  return error.retryable || (error.code === 'invalid_request' && attempts === 0);
+}
+
+function originals(
+  id: string,
+  responses: readonly ChatResponse[],
+  records: number,
+  hasOtherBody: boolean,
+): string[] {
+  const remembered = responses.filter((response) => !response.replayed && !isForgotten(response));
+  const replays = responses.filter(({ replayed }) => replayed);
+  const [original] = remembered;
+  const conflicts = responses.filter(({ error }) => error?.param === 'requestId');
+  const differing = original === undefined ? [] : replays.filter((replay) => said(replay) !== said(original));
+  return [
+    ...(remembered.length > 1 ? [`${id}: ${remembered.length} originals`] : []),
+    ...(replays.length > 0 && original === undefined ? [`${id}: a replay without an original`] : []),
+    ...(replays.length >= records && records > 0 ? [`${id}: as many replays as records`] : []),
+    ...differing.map(() => `${id}: the replay says something else than the original`),
+    ...(conflicts.length > 0 && !hasOtherBody
+      ? [`${id}: refused as used for another request, which it was not`]
+      : []),
+  ];
+}
+
+function said({ status, choices, error, costEventId }: ChatResponse): string {
+  return JSON.stringify([status, choices, error, costEventId]);
+}
+
+function events(id: string, responses: readonly ChatResponse[], generated: number): string[] {
+  const wanted = responses.filter(({ replayed }) => !replayed).length;
+  return generated === wanted ? [] : [`${id}: ${generated} ResponseGenerated for ${wanted} responses`];
+}
+
+/** It ended as its script makes it end; poison, internal failures and the like have their reason in the fault. */
+function ending(id: string, response: ChatResponse, { expected, allowances }: Evidence): string[] {
+  const { status, error, replayed } = response;
+  const code = error?.code ?? '';
+  const problems: string[] = [];
+  if (!['COMPLETED', 'FAILED', 'CANCELLED'].includes(status)) problems.push(`${id}: status ${status}`);
+  if ((status === 'COMPLETED') !== (error === null)) problems.push(`${id}: ${status} with error '${code}'`);
+  if (code === 'poison' && allowances.deaths < 3)
+    problems.push(`${id}: poison although only ${allowances.deaths} workers died`);
+  if (code === 'internal' && !allowances.refusedAnswers)
+    problems.push(`${id}: internal failure: ${error?.message}`);
+  const wanted = expected.get(id);
+  const excused =
+    code === 'poison' ||
+    error?.param === 'requestId' ||
+    (code === 'internal' && allowances.refusedAnswers) ||
+    (allowances.providerFails && status === 'FAILED');
+  if (wanted !== undefined && status !== wanted && !excused && !replayed)
+    problems.push(`${id}: ${status} (${code} ${error?.message ?? ''}) instead of ${wanted}`);
+  return problems;
+}

@@ -1,0 +1,135 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { KafkaSettings } from '../../src/adapters/kafka/kafka-client.ts';
+import type { Worker } from '../support/worker.ts';
+import type { World } from '../support/world.ts';
+import type { Laboratory, LaboratoryCluster } from './laboratory.ts';
+import type { Load } from './load.ts';
+import type { Progress } from './progress.ts';
+import type { Random } from './random.ts';
+
+export interface FaultRunParts {
+  readonly random: Random;
+  readonly laboratory: Laboratory;
+  readonly cluster: LaboratoryCluster;
+  readonly world: World;
+  readonly load: Load;
+  readonly progress: Progress;
+  readonly workersMayEnd: boolean;
+}
+
+/** One repetition of a fault as the fault sees it: the service under load, and the means to harm it. */
+export class FaultRun {
+  readonly random: Random;
+  readonly laboratory: Laboratory;
+  readonly cluster: LaboratoryCluster;
+  readonly world: World;
+  readonly load: Load;
+  readonly progress: Progress;
+  /** Where outputs have been written, oldest first; the last one is where the workers are. */
+  readonly places: KafkaSettings[];
+  readonly notes: string[] = [];
+  readonly breaches: string[] = [];
+  /** Workers that died or lost their lease while they had work. */
+  deaths = 0;
+  /** Workers that ended by themselves and were started again. */
+  restarts = 0;
+  private readonly running = new Set<Worker>();
+  private readonly workersMayEnd: boolean;
+  private readonly beganAt = performance.now();
+  private workerEnv: Readonly<Record<string, string>> = {};
+  private over = false;
+
+  constructor({ workersMayEnd, ...parts }: FaultRunParts) {
+    this.random = parts.random;
+    this.laboratory = parts.laboratory;
+    this.cluster = parts.cluster;
+    this.world = parts.world;
+    this.load = parts.load;
+    this.progress = parts.progress;
+    this.places = [parts.world.config.kafka];
+    this.workersMayEnd = workersMayEnd;
+  }
+
+  /** Workers that should be running. */
+  get workers(): Worker[] {
+    return [...this.running];
+  }
+
+  /** Keeps what happened when, for whoever looks at a failure. */
+  note(text: string): void {
+    this.notes.push(`${((performance.now() - this.beganAt) / 1000).toFixed(2)} s  ${text}`);
+  }
+
+  breach(text: string): void {
+    this.note(`BREACH ${text}`);
+    this.breaches.push(text);
+  }
+
+  /** Waits a random time. */
+  async pause(leastMs: number, mostMs: number): Promise<void> {
+    await wait(this.random.between(leastMs, mostMs));
+  }
+
+  /** Begins to start a worker; one that ends by itself is started again, as an orchestrator does. */
+  spawn(): Worker {
+    const worker = this.world.spawnWorker(this.workerEnv);
+    this.running.add(worker);
+    this.note(`worker ${worker.pid} starts`);
+    void worker.exited.then((code) => {
+      if (!this.running.delete(worker) || this.over) return;
+      const text = `worker ${worker.pid} ended by itself with ${code}: ${lastError(worker.log)}`;
+      if (this.workersMayEnd) this.note(text);
+      else this.breach(text);
+      this.restarts += 1;
+      this.deaths += 1;
+      this.spawn();
+    });
+    return worker;
+  }
+
+  /** From now on workers start with this environment too. */
+  startWith(env: Readonly<Record<string, string>>): void {
+    this.workerEnv = { ...this.workerEnv, ...env };
+  }
+
+  async kill(worker: Worker): Promise<void> {
+    this.running.delete(worker);
+    this.deaths += 1;
+    this.note(`worker ${worker.pid} is killed`);
+    await worker.kill();
+  }
+
+  /** SIGTERM: it must end with 0. */
+  async stop(worker: Worker): Promise<void> {
+    this.running.delete(worker);
+    this.note(`worker ${worker.pid} is stopped`);
+    const code = await worker.stop();
+    this.note(`worker ${worker.pid} ended with ${code}`);
+    if (code !== 0) this.breach(`worker ${worker.pid} ended with ${code} after SIGTERM: ${lastError(worker.log)}`);
+  }
+
+  freeze(worker: Worker): void {
+    this.deaths += 1;
+    this.note(`worker ${worker.pid} is frozen`);
+    worker.signal('SIGSTOP');
+  }
+
+  thaw(worker: Worker): void {
+    this.note(`worker ${worker.pid} wakes`);
+    worker.signal('SIGCONT');
+  }
+
+  /** Nothing is started again any more. */
+  end(): void {
+    this.over = true;
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all(this.workers.map((worker) => this.stop(worker)));
+  }
+}
+
+function lastError(log: readonly string[]): string {
+  const line = log.findLast((candidate) => /"level":"?(error|fatal|50|60)|Error/.test(candidate));
+  return (line ?? log.at(-1) ?? 'it logged nothing').slice(0, 400);
+}

@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type KafkaCluster, startKafkaCluster } from '../../scripts/stack/kafka-cluster.ts';
+import { type MongoServer, startMongo } from '../../scripts/stack/mongo-server.ts';
+
+/** `one` and `other` have one broker each, `three` has three with three replicas of everything. */
+export type ClusterName = 'one' | 'three' | 'other';
+
+/** A cluster with the folder that its brokers' command lines name. */
+export interface LaboratoryCluster extends KafkaCluster {
+  readonly directory: string;
+  readonly replication: number;
+}
+
+/** Brokers and database that may be killed: nobody else's, started when first needed and kept over the repetitions. */
+export class Laboratory {
+  private directory: string | null = null;
+  private server: MongoServer | null = null;
+  private readonly clusters = new Map<ClusterName, LaboratoryCluster>();
+
+  async cluster(name: ClusterName): Promise<LaboratoryCluster> {
+    const running = this.clusters.get(name);
+    if (running !== undefined) return running;
+    const directory = join(await this.folder(), name);
+    const cluster = await startKafkaCluster({ brokers: name === 'three' ? 3 : 1, directory });
+    const kept = { ...cluster, directory, replication: name === 'three' ? 3 : 1 };
+    this.clusters.set(name, kept);
+    return kept;
+  }
+
+  async mongo(): Promise<MongoServer> {
+    this.server ??= await startMongo({ directory: join(await this.folder(), 'mongo') });
+    return this.server;
+  }
+
+  /** Ends the clusters that are not among these: idle brokers cost processor time too. */
+  async keepOnly(names: readonly ClusterName[]): Promise<void> {
+    for (const [name, cluster] of this.clusters) {
+      if (names.includes(name)) continue;
+      this.clusters.delete(name);
+      await cluster.close();
+      await rm(cluster.directory, { recursive: true, force: true });
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.keepOnly([]);
+    await this.server?.close();
+    if (this.directory !== null) await rm(this.directory, { recursive: true, force: true });
+  }
+
+  private async folder(): Promise<string> {
+    this.directory ??= await mkdtemp(join(tmpdir(), 'completion-bus-faults-'));
+    return this.directory;
+  }
+}

@@ -1,0 +1,88 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Producer } from 'kafkajs';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { silent, type World } from '../support/world.ts';
+import type { Random } from './random.ts';
+import { Workload, type WorkloadOptions, type WorkloadRecord } from './workload.ts';
+
+const TICK_MS = 50;
+const RUBBISH = Buffer.from([0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+
+/** Publishes a workload evenly, whatever happens to the brokers: what was not acknowledged is published again. */
+export class Load {
+  /** What was acknowledged, in the order of publishing. */
+  readonly published: WorkloadRecord[] = [];
+  readonly expected = new Map<string, 'COMPLETED' | 'FAILED'>();
+  private readonly world: World;
+  private readonly workload: Workload;
+  private readonly producer: Producer;
+  private stopped = false;
+  private paused: PromiseWithResolvers<void> | null = null;
+
+  private constructor(world: World, workload: Workload, producer: Producer) {
+    this.world = world;
+    this.workload = workload;
+    this.producer = producer;
+  }
+
+  static async start(world: World, random: Random, options: WorkloadOptions, prefix?: string): Promise<Load> {
+    const producer = createKafka(world.config.kafka, silent, PATIENT_RETRIES).producer({
+      allowAutoTopicCreation: false,
+      retry: PATIENT_RETRIES,
+      metadataMaxAge: 1_000,
+    });
+    await producer.connect();
+    return new Load(world, new Workload(random, options, prefix), producer);
+  }
+
+  /** Publishes at this rate until it is told to stop, but at least so many records; resolves when all are acknowledged. */
+  async publishUntil(isOver: () => boolean, perSecond: number, least: number): Promise<void> {
+    let due = 0;
+    while (!this.stopped && (!isOver() || this.published.length < least)) {
+      await this.paused?.promise;
+      due += (perSecond * TICK_MS) / 1000;
+      const records = Array.from({ length: Math.floor(due) }, () => this.workload.next());
+      due -= records.length;
+      if (records.length > 0) await this.send(records);
+      await wait(TICK_MS);
+    }
+  }
+
+  /** Publishes these at once. */
+  async send(records: readonly WorkloadRecord[]): Promise<void> {
+    for (const { request, expected } of records) {
+      if (request === null) continue;
+      const known = this.expected.get(request.requestId);
+      if (expected !== null && known === undefined) this.expected.set(request.requestId, expected);
+    }
+    const messages = records.map(({ key, request, headers }) => ({
+      key,
+      value: request === null ? RUBBISH : this.world.codec.encode('ChatRequest', request),
+      headers,
+    }));
+    while (!this.stopped) {
+      try {
+        await this.producer.send({ topic: this.world.topics.requests, messages });
+        this.published.push(...records);
+        return;
+      } catch {
+        await wait(200);
+      }
+    }
+  }
+
+  pause(): void {
+    this.paused ??= Promise.withResolvers();
+  }
+
+  resume(): void {
+    this.paused?.resolve();
+    this.paused = null;
+  }
+
+  async close(): Promise<void> {
+    this.stopped = true;
+    this.resume();
+    await this.producer.disconnect();
+  }
+}

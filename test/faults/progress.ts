@@ -1,0 +1,96 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { readTopics, type TopicReader } from '../../src/adapters/kafka/topic-reader.ts';
+import type { InboundRecord } from '../../src/ports.ts';
+import { silent, type World } from '../support/world.ts';
+
+const POLL_MS = 50;
+
+/** What must be answered: how often by request id, and which unreadable records (`partition/offset`). */
+export interface Wanted {
+  readonly responses: ReadonlyMap<string, number>;
+  readonly dead: ReadonlySet<string>;
+}
+
+/**
+ * Follows responses and dead letters while a fault rages, to know when to go on. It begins again when the brokers are too
+ * far gone for its consumer; nothing is judged by it.
+ */
+export class Progress {
+  private readonly world: World;
+  private readonly seen = new Set<string>();
+  private readonly counts = new Map<string, number>();
+  private readonly deadPlaces = new Set<string>();
+  private reader: TopicReader | null = null;
+  private closed = false;
+
+  constructor(world: World) {
+    this.world = world;
+    void this.follow();
+  }
+
+  /** Responses so far. */
+  get answered(): number {
+    return this.seen.size;
+  }
+
+  has(requestId: string): boolean {
+    return this.counts.has(requestId);
+  }
+
+  /** What is still missing, in words; empty when everything is there. */
+  missing({ responses, dead }: Wanted): string[] {
+    return [
+      ...[...responses].filter(([id, count]) => (this.counts.get(id) ?? 0) < count).map(([id]) => id),
+      ...[...dead].filter((place) => !this.deadPlaces.has(place)).map((place) => `record ${place}`),
+    ];
+  }
+
+  /** @returns whether it came true in time */
+  async until(holds: () => boolean, timeoutMs: number): Promise<boolean> {
+    const giveUpAt = Date.now() + timeoutMs;
+    while (!holds()) {
+      if (Date.now() > giveUpAt || this.closed) return false;
+      await wait(POLL_MS);
+    }
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    await this.reader?.close();
+  }
+
+  private async follow(): Promise<void> {
+    const { config, topics } = this.world;
+    while (!this.closed) {
+      const crashed = Promise.withResolvers<void>();
+      try {
+        this.reader = await readTopics({
+          settings: config.kafka,
+          logger: silent,
+          topics: [topics.responses, topics.dead],
+          from: 'start',
+          onRecord: (record) => this.add(record),
+          onCrash: () => crashed.resolve(),
+        });
+        if (this.closed) await this.reader.close();
+        await crashed.promise;
+        await this.reader.close();
+      } catch {
+        await wait(500);
+      }
+    }
+  }
+
+  private add({ topic, partition, offset, value, headers }: InboundRecord): void {
+    const place = `${topic}/${partition}/${offset}`;
+    if (this.seen.has(place)) return;
+    this.seen.add(place);
+    if (topic === this.world.topics.dead) {
+      this.deadPlaces.add(`${headers['dead-partition']}/${headers['dead-offset']}`);
+      return;
+    }
+    const { requestId } = this.world.codec.decode('ChatResponse', value, headers).record;
+    this.counts.set(requestId, (this.counts.get(requestId) ?? 0) + 1);
+  }
+}

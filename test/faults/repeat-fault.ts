@@ -1,0 +1,197 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { RecordCodec } from '../../src/contract/codec.ts';
+import { UndecodableRecord } from '../../src/contract/undecodable-record.ts';
+import type { InboundRecord } from '../../src/ports.ts';
+import { World } from '../support/world.ts';
+import { checkEvidence } from './checks/check-evidence.ts';
+import { type Evidence, groupBy, type RequestRecord } from './checks/evidence.ts';
+import type { Fault } from './fault.ts';
+import { FaultRun } from './fault-run.ts';
+import type { Laboratory } from './laboratory.ts';
+import { Load } from './load.ts';
+import { Progress, type Wanted } from './progress.ts';
+import { Random } from './random.ts';
+import { readOutputs, readPositions, readRequests } from './read-all.ts';
+
+/** What came of one repetition. */
+export interface Repetition {
+  readonly fault: string;
+  readonly seed: number;
+  /** Of the topics, the group and the workers' log files. */
+  readonly name: string;
+  readonly requests: number;
+  readonly calls: number;
+  readonly restarts: number;
+  readonly seconds: number;
+  readonly breaches: readonly string[];
+  readonly notes: readonly string[];
+}
+
+const RATE_PER_SECOND = 40;
+/** Published in any case, however soon the fault is over. */
+const LEAST_RECORDS = 200;
+const ANSWER_TIMEOUT_MS = 90_000;
+const STOP_TIMEOUT_MS = 60_000;
+const READ_TIMEOUT_MS = 60_000;
+const DISTURB_TIMEOUT_MS = 150_000;
+
+/** Short enough for a repetition to be over in seconds, in the proportions of the defaults. */
+export const WORKER_ENV = {
+  LEASE_MS: '2000',
+  KAFKA_SESSION_TIMEOUT: '6s',
+  KAFKA_TRANSACTION_TIMEOUT: '6s',
+  KAFKA_REQUEST_TIMEOUT: '4s',
+  CATALOG_REFRESH: '5s',
+  AI_OPENAI_TIMEOUT: '1s',
+  AI_OPENAI_FIRST_TOKEN_TIMEOUT: '3s',
+  AI_OPENAI_RETRY_DELAY: '50ms',
+  DRAIN_TIMEOUT: '20s',
+  HTTP_HOST: '127.0.0.1',
+};
+
+/** Lets a fault happen once to a service of its own under load, and judges what came of it. */
+export async function repeatFault(fault: Fault, seed: number, laboratory: Laboratory): Promise<Repetition> {
+  const beganAt = performance.now();
+  const random = new Random(seed);
+  const cluster = await laboratory.cluster(fault.cluster);
+  const mongo = await laboratory.mongo();
+  const world = await World.create({
+    brokers: cluster.brokers,
+    replication: cluster.replication,
+    env: { ...WORKER_ENV, MONGODB_URL: mongo.url, ...fault.env },
+  });
+  const load = await Load.start(world, random.fork(), fault.workload ?? {});
+  const progress = new Progress(world);
+  const run = new FaultRun({
+    random: random.fork(),
+    laboratory,
+    cluster,
+    world,
+    load,
+    progress,
+    workersMayEnd: fault.workersMayEnd ?? false,
+  });
+  let evidence: Evidence | null = null;
+  try {
+    // 1 Workers, then load, then harm.
+    for (let count = 0; count < (fault.workers ?? 2); count += 1) run.spawn();
+    await Promise.all(run.workers.map((worker) => worker.ready));
+    run.note('the workers are ready');
+    let disturbed = false;
+    const disturbing = within(fault.disturb(run), DISTURB_TIMEOUT_MS, `${fault.name} to be over`).finally(() => {
+      disturbed = true;
+      run.note('the harm is done');
+    });
+    const publishing = load.publishUntil(() => disturbed, fault.rate ?? RATE_PER_SECOND, LEAST_RECORDS);
+    await Promise.all([disturbing, publishing]);
+    run.note(`${load.published.length} records were published`);
+
+    // 2 Everything that the log has must be answered.
+    const requests = await readLog(run);
+    const wanted = whatIsWanted(requests);
+    const answered = await progress.until(() => progress.missing(wanted).length === 0, ANSWER_TIMEOUT_MS);
+    const missing = progress.missing(wanted);
+    if (!answered) run.breach(`not answered: ${missing.length}, e.g. ${missing.slice(0, 5).join(', ')}`);
+    run.note('everything is answered');
+
+    // 3 The workers end well, and only then all topics are read.
+    run.end();
+    await within(run.stopAll(), STOP_TIMEOUT_MS, 'the workers to end after SIGTERM');
+    evidence = await within(gather(run, requests, fault), READ_TIMEOUT_MS, 'all outputs to be readable');
+    run.breaches.push(...checkEvidence(evidence));
+  } catch (error) {
+    run.breach(error instanceof Error ? error.message : String(error));
+  } finally {
+    run.end();
+    await load.close().catch(() => undefined);
+    await progress.close().catch(() => undefined);
+    await world.close().catch((error: unknown) => run.note(`not cleaned up: ${error}`));
+  }
+  return {
+    fault: fault.name,
+    seed,
+    name: world.config.kafka.groupId,
+    requests: load.published.length,
+    calls: evidence?.calls.length ?? 0,
+    restarts: run.restarts,
+    seconds: (performance.now() - beganAt) / 1000,
+    breaches: run.breaches,
+    notes: run.notes,
+  };
+}
+
+async function readLog({ world, places }: FaultRun): Promise<RequestRecord[]> {
+  const records = await readRequests(places.at(-1) ?? world.config.kafka, world.topics.requests);
+  return records.map((record) => asRequest(record, world.codec));
+}
+
+/** @throws what is not a matter of the record's bytes */
+function asRequest(record: InboundRecord, codec: RecordCodec): RequestRecord {
+  const { partition, offset, value, headers } = record;
+  const key = Buffer.from(record.key ?? []).toString();
+  try {
+    const { requestId } = codec.decode('ChatRequest', value, headers).record;
+    return { partition, offset, key, requestId, value, headers };
+  } catch (error) {
+    if (!(error instanceof UndecodableRecord)) throw error;
+    return { partition, offset, key, requestId: null, value, headers };
+  }
+}
+
+function whatIsWanted(requests: readonly RequestRecord[]): Wanted {
+  const responses = new Map<string, number>();
+  const dead = new Set<string>();
+  for (const { requestId, partition, offset } of requests) {
+    if (requestId === null) dead.add(`${partition}/${offset}`);
+    else responses.set(requestId, (responses.get(requestId) ?? 0) + 1);
+  }
+  return { responses, dead };
+}
+
+async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: Fault): Promise<Evidence> {
+  const { world, load, places } = run;
+  const { topics, codec } = world;
+  const histories = [];
+  for (const settings of places) histories.push(await readOutputs(settings, topics, codec));
+  return {
+    requests,
+    vanished: vanishedFrom(requests, load),
+    expected: load.expected,
+    responses: histories.flatMap(({ responses }) => responses),
+    generated: histories.flatMap(({ generated }) => generated),
+    costs: histories.flatMap(({ costs }) => costs),
+    chunks: histories.flatMap(({ chunks }) => chunks),
+    dead: histories.flatMap(({ dead }) => dead),
+    calls: await world.standIn.calls(),
+    positions: await readPositions(places.at(-1) ?? world.config.kafka, topics.requests),
+    allowances: {
+      deaths: run.deaths,
+      lostCalls: fault.allows?.lostCalls ?? false,
+      refusedAnswers: fault.allows?.refusedAnswers ?? false,
+      providerFails: fault.allows?.providerFails ?? false,
+    },
+  };
+}
+
+/** What was acknowledged to the publisher more often than the log has it. */
+function vanishedFrom(requests: readonly RequestRecord[], load: Load): Evidence['vanished'] {
+  const left = groupBy(requests, ({ requestId }) => requestId);
+  return load.published.flatMap(({ key, request }) => {
+    const requestId = request?.requestId ?? null;
+    return left.get(requestId)?.pop() === undefined ? [{ key, requestId }] : [];
+  });
+}
+
+/** @throws when it takes longer */
+async function within<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+  const stop = new AbortController();
+  const late = wait(timeoutMs, undefined, { signal: stop.signal }).then(() => {
+    throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    stop.abort();
+  }
+}

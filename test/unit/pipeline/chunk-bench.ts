@@ -1,0 +1,77 @@
+import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
+import type { ChatChunk } from '../../../src/contract/records.ts';
+import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
+import { ChunkPublisher, type ChunkStreamInfo } from '../../../src/pipeline/chunk-publisher.ts';
+import { FakeClock } from '../../support/fakes/fake-clock.ts';
+import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
+import { turn } from '../../support/fakes/turn.ts';
+
+export const TOPIC = 'chat.chunks';
+
+const codec = createAvroCodec({
+  schemas: loadSchemas(),
+  framing: { kind: 'single-object' },
+  maxBytes: 10_000_000,
+});
+
+/** A delta with this text. */
+export function text(content: string, members: Partial<CompletionDelta> = {}): CompletionDelta {
+  return {
+    choiceIndex: 0,
+    role: null,
+    content,
+    refusal: null,
+    toolCalls: [],
+    audio: null,
+    annotationsJson: null,
+    logprobsJson: null,
+    finishReason: null,
+    extraJson: null,
+    ...members,
+  };
+}
+
+export function info(members: Partial<ChunkStreamInfo> = {}): ChunkStreamInfo {
+  return {
+    requestId: 'request-1',
+    tenantId: 'default',
+    attempt: 1,
+    headers: { traceparent: '00-1' },
+    ...members,
+  };
+}
+
+/** A publisher whose sends are acknowledged when the test says so. */
+export class ChunkBench {
+  readonly sink = new FakeRecordSink();
+  readonly published: number[] = [];
+  readonly publisher: ChunkPublisher;
+
+  constructor(maxBufferedBytes = 10_000_000) {
+    this.publisher = new ChunkPublisher({
+      sink: this.sink,
+      codec,
+      topic: TOPIC,
+      clock: new FakeClock(),
+      maxBufferedBytes,
+      onPublished: (chunks) => this.published.push(chunks),
+    });
+  }
+
+  /** Chunks of each send so far, announcements left out. */
+  sends(): ChatChunk[][] {
+    return this.sink.sends.map((records) =>
+      records
+        .filter(({ topic }) => topic === TOPIC)
+        .map(({ value }) => codec.decode('ChatChunk', value).record),
+    );
+  }
+
+  async acknowledgeAll(): Promise<void> {
+    while (this.sink.isBusy) {
+      this.sink.acknowledge();
+      await turn();
+    }
+  }
+}

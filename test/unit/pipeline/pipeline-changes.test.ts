@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { turn } from '../../support/fakes/turn.ts';
+import { codec, PipelineBench, started } from './pipeline-bench.ts';
+
+describe('Pipeline in doubt', () => {
+  it('does not run again what runs', async () => {
+    const bench = await started();
+    bench.publish('slow');
+    bench.publish('quick');
+    bench.answer('quick');
+    bench.failNextCommit('beforeCommit');
+    bench.fetch();
+    await bench.reach(() => {
+      bench.fetch();
+      return bench.answeredIds().includes('quick');
+    });
+    bench.answer('slow');
+    await bench.reach(() => bench.transportOf().committed.offset === 2);
+    expect(bench.claimed).toEqual(['slow', 'quick']);
+    expect(bench.answeredIds()).toEqual(['quick', 'slow']);
+    expect(bench.pipeline.inFlight).toBe(0);
+  });
+
+  it('forgets what was committed although its answer was lost', async () => {
+    const bench = await started();
+    bench.publish('r1');
+    bench.publish('slow');
+    bench.answer('r1');
+    bench.failNextCommit('afterCommit');
+    bench.fetch();
+    await bench.reach(() => bench.transportOf().steps.length === 6 && bench.pipeline.laneStates().open === 2);
+    bench.fetch();
+    expect(bench.pipeline.inFlight).toBe(1);
+    bench.answer('slow');
+    await bench.reach(() => bench.transportOf().committed.offset === 2);
+    expect(bench.answeredIds()).toEqual(['r1', 'slow']);
+    expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
+  });
+
+  it('forgets what was deleted from the log before it could be settled', async () => {
+    const bench = await started();
+    bench.publish('gone');
+    bench.publish('quick');
+    bench.publish('kept');
+    bench.answer('quick');
+    bench.failNextCommit('beforeCommit');
+    bench.fetch();
+    await bench.reach(() => bench.transportOf().steps.length === 6 && bench.pipeline.laneStates().open === 2);
+    bench.log().deleteBelow(1);
+    bench.fetch();
+    bench.answer('kept');
+    await bench.reach(() => bench.transportOf().committed.offset === 3);
+    expect(bench.pipeline.inFlight).toBe(0);
+    bench.answer('gone');
+    await turn();
+    await turn();
+    expect(bench.answeredIds().toSorted()).toEqual(['kept', 'quick']);
+  });
+
+  it('handles a record of a topic that was created again, though an older one lay at its place', async () => {
+    const bench = await started();
+    bench.publish('quick');
+    bench.publish('old');
+    bench.answer('quick');
+    bench.transportOf().beforeCommit = () => {
+      bench.transportOf().beforeCommit = () => undefined;
+      bench.log().recreate();
+      throw new Error('unknown topic or partition');
+    };
+    bench.fetch();
+    await bench.reach(() => bench.transportOf().steps.length === 6 && bench.pipeline.laneStates().open === 2);
+    const others = Buffer.from('no request');
+    bench.log().append({ value: others, timestamp: 9_998 });
+    const value = codec.encode('ChatRequest', {
+      requestId: 'new',
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
+    bench.log().append({ value, timestamp: 9_999 });
+    bench.fetch();
+    bench.answer('new');
+    await bench.reach(() => bench.transportOf().committed.offset === 2);
+    bench.answer('old');
+    await turn();
+    expect(bench.answeredIds()).toEqual(['new']);
+    expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
+  });
+});
+
+describe('Pipeline whose partitions come and go', () => {
+  it('goes on with kept partitions and stops with lost ones', async () => {
+    const bench = await started();
+    bench.publish('kept');
+    bench.publish('lost', 'lost', 1);
+    bench.fetch();
+    await bench.assign(0);
+    bench.answer('kept');
+    bench.answer('lost');
+    await bench.reach(() => bench.transportOf(0).committed.offset === 1 && bench.pipeline.inFlight === 0);
+    expect(bench.transportOf(0).steps).toHaveLength(3);
+    expect(bench.answeredIds(1)).toEqual([]);
+    expect(bench.transportOf(1).openProducers).toBe(0);
+  });
+
+  it('leaves to others what waits in a lost partition, and lets finish what runs', async () => {
+    const bench = await started();
+    bench.publish('running', 'a', 1);
+    bench.publish('waiting', 'a', 1);
+    bench.fetch();
+    await bench.assign(0);
+    expect(bench.pipeline.inFlight).toBe(1);
+    bench.answer('running');
+    await bench.reach(() => bench.pipeline.inFlight === 0);
+    await turn();
+    expect(bench.claimed).toEqual(['running']);
+  });
+
+  it('attaches what still runs when a partition comes back', async () => {
+    const bench = await started();
+    bench.publish('r1', 'r1', 1);
+    bench.fetch();
+    await bench.assign(0);
+    await bench.assign(0, 1);
+    bench.fetch();
+    bench.answer('r1');
+    await bench.reach(() => bench.transportOf(1).committed.offset === 1);
+    expect(bench.claimed).toEqual(['r1']);
+    expect(bench.answeredIds(1)).toEqual(['r1']);
+    expect(bench.pipeline.inFlight).toBe(0);
+  });
+
+  it('opens a lane again that had closed itself', async () => {
+    const bench = new PipelineBench();
+    bench.transportOf(0).holder = null;
+    bench.pipeline.assigned('member-1', [bench.log(0)]);
+    await bench.reach(() => bench.pipeline.laneStates().closed === 1);
+    bench.transportOf(0).holder = 'member-1';
+    await bench.assign(0);
+    bench.publish('r1');
+    bench.answer('r1');
+    bench.fetch();
+    await bench.reach(() => bench.answeredIds().length === 1);
+  });
+
+  it('accepts nothing for a partition that it does not have', async () => {
+    const bench = await started();
+    const batch = { topic: 'elsewhere', partition: 0, fetchedOffset: 0, highWatermark: 1, records: [] };
+    expect(bench.pipeline.fetched(batch)).toBe(false);
+  });
+});
