@@ -258,12 +258,23 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const finishedAt = this.options.handler.clock.monotonic();
     const { offset } = entry.record;
     const refused = () => {
-      entry.finished = { offset, records: recordsIfRefused(), finishedAt, refused: () => undefined };
+      entry.finished = {
+        offset,
+        records: recordsIfRefused(),
+        finishedAt,
+        refused: () => this.giveUpPublishing(entry),
+      };
     };
     entry.finished = { offset, records, finishedAt, refused };
     const lane = this.lanes.get(laneKey(entry.record));
     if (lane === undefined) this.forget(entry);
     else lane.finish(entry.finished);
+  }
+
+  /** Better a request without an answer than a partition that stands still; the outcome is in the ledger. */
+  private giveUpPublishing(entry: RequestEntry): void {
+    this.options.logger.error({ place: entry.id }, 'the broker refuses this outcome in every form');
+    if (entry.finished !== null) entry.finished = { ...entry.finished, records: [] };
   }
 
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void {

@@ -41,8 +41,11 @@ export class ProgressReporter {
     }
     if (changed.length === 0) return;
     this.reporting = true;
-    await this.ledger.reportProgress(changed);
-    this.reporting = false;
+    try {
+      await this.ledger.reportProgress(changed);
+    } finally {
+      this.reporting = false;
+    }
   }
 
   stop(): void {

@@ -2,6 +2,10 @@ import type { ChatRequest, Problem } from '../contract/records.ts';
 
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 const DECIMAL = /^\d{1,26}(\.\d{1,12})?$/;
+/** Names of people and things: enough for any, and far below a record. */
+const NAME_MAX_CHARACTERS = 1_024;
+/** Labels are echoed in every output, which must fit into a record whatever else is cut. */
+const LABELS_MAX_CHARACTERS = 65_536;
 const roles: ReadonlySet<string> = new Set(['developer', 'system', 'user', 'assistant', 'tool', 'function']);
 
 /** Looks at a request before anything is spent on it: every problem at once, each with its place and the way out. */
@@ -11,6 +15,20 @@ export function validateRequest(request: ChatRequest): Problem[] {
 
   if (!REQUEST_ID.test(request.requestId))
     add('requestId', 'requestId must be 1 to 128 visible ASCII characters');
+  for (const name of ['tenantId', 'conversationId', 'userId', 'model'] as const) {
+    if ((request[name]?.length ?? 0) > NAME_MAX_CHARACTERS)
+      add(name, `${name} must have at most ${NAME_MAX_CHARACTERS} characters`);
+  }
+  const labels = Object.entries(request.labels).reduce(
+    (sum, [name, value]) => sum + name.length + value.length,
+    0,
+  );
+  if (labels > LABELS_MAX_CHARACTERS) {
+    add(
+      'labels',
+      `labels have ${labels} characters, at most ${LABELS_MAX_CHARACTERS} are echoed; keep what is large elsewhere and send a reference`,
+    );
+  }
   if (request.messages.length === 0) add('messages', 'messages is empty; send at least one message');
   if (request.history !== 'NONE')
     add('history', 'history must be NONE; send the whole conversation in messages');

@@ -28,6 +28,7 @@ export const running = (attempt: number): AttemptRow => ({
   providerRequestId: null,
   providerResponseId: null,
   usage: null,
+  outputBytes: 0,
 });
 
 export const finished = (attempt: number, disposition: AttemptRow['disposition']): AttemptRow => ({
@@ -102,7 +103,12 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
 
     describe('a claim', () => {
       it('on a fresh request is given, with attempt 1', async () => {
-        expect(await ledgerOf().claim(claimRequest())).toEqual({ kind: 'claimed', attempt: 1, earlier: [] });
+        expect(await ledgerOf().claim(claimRequest())).toEqual({
+          kind: 'claimed',
+          attempt: 1,
+          earlier: [],
+          deaths: 0,
+        });
       });
 
       it('is held against another worker, and against another record of the same worker', async () => {
@@ -118,11 +124,16 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       it('that is repeated with its own token is the same claim, whatever happened to the first answer', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
-        expect(await ledgerOf().claim(first)).toEqual({ kind: 'claimed', attempt: 1, earlier: [] });
+        expect(await ledgerOf().claim(first)).toEqual({
+          kind: 'claimed',
+          attempt: 1,
+          earlier: [],
+          deaths: 0,
+        });
 
         await ledgerOf().release(first.identity, first.token, [finished(1, 'ABORTED')]);
         const second = again(first);
-        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'ABORTED')] };
+        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'ABORTED')], deaths: 0 };
         expect(await ledgerOf().claim(second)).toEqual(answer);
         expect(await ledgerOf().claim(second)).toEqual(answer);
       });
@@ -160,11 +171,26 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
 
       it('without a call to make writes no attempt', async () => {
         const first = claimRequest({ draft: null });
-        expect(await ledgerOf().claim(first)).toEqual({ kind: 'claimed', attempt: 1, earlier: [] });
-        expect(await ledgerOf().claim(first)).toEqual({ kind: 'claimed', attempt: 1, earlier: [] });
+        expect(await ledgerOf().claim(first)).toEqual({
+          kind: 'claimed',
+          attempt: 1,
+          earlier: [],
+          deaths: 0,
+        });
+        expect(await ledgerOf().claim(first)).toEqual({
+          kind: 'claimed',
+          attempt: 1,
+          earlier: [],
+          deaths: 0,
+        });
 
         await ledgerOf().release(first.identity, first.token, []);
-        expect(await ledgerOf().claim(again(first))).toEqual({ kind: 'claimed', attempt: 1, earlier: [] });
+        expect(await ledgerOf().claim(again(first))).toEqual({
+          kind: 'claimed',
+          attempt: 1,
+          earlier: [],
+          deaths: 0,
+        });
       });
 
       it('keeps what publishers and providers wrote, dollar signs included, as it is', async () => {
@@ -192,7 +218,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
 
         const right = again(first, { owner: 'worker-b', deadOwner: 'worker-a' });
         const orphan = { ...running(1), disposition: 'ORPHANED' };
-        const answer = { kind: 'claimed', attempt: 2, earlier: [orphan] };
+        const answer = { kind: 'claimed', attempt: 2, earlier: [orphan], deaths: 1 };
         expect(await ledgerOf().claim(right)).toEqual(answer);
         expect(await ledgerOf().claim(right)).toEqual(answer);
       });
@@ -204,7 +230,12 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
 
         const claim = await ledgerOf().claim(again(first, { owner: 'worker-b', deadOwner: 'worker-a' }));
         const orphan = { ...running(2), disposition: 'ORPHANED' };
-        expect(claim).toEqual({ kind: 'claimed', attempt: 3, earlier: [finished(1, 'RETRIED'), orphan] });
+        expect(claim).toEqual({
+          kind: 'claimed',
+          attempt: 3,
+          earlier: [finished(1, 'RETRIED'), orphan],
+          deaths: 1,
+        });
       });
 
       it('by another record makes that one the original', async () => {
@@ -296,7 +327,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
 
         const second = again(first, { source: record(9), bodyHash: Buffer.from('corrected') });
-        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'FAILED')] };
+        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'FAILED')], deaths: 0 };
         expect(await ledgerOf().claim(second)).toEqual(answer);
         expect(await ledgerOf().claim(second)).toEqual(answer);
         expect(await complete(second, outcome, [finished(2, 'ACCEPTED')])).toBe(true);

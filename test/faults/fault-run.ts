@@ -105,7 +105,8 @@ export class FaultRun {
     this.note(`worker ${worker.pid} is stopped`);
     const code = await worker.stop();
     this.note(`worker ${worker.pid} ended with ${code}`);
-    if (code !== 0) this.breach(`worker ${worker.pid} ended with ${code} after SIGTERM: ${lastError(worker.log)}`);
+    if (code !== 0)
+      this.breach(`worker ${worker.pid} ended with ${code} after SIGTERM: ${lastError(worker.log)}`);
   }
 
   freeze(worker: Worker): void {

@@ -78,10 +78,12 @@ export async function repeatFault(fault: Fault, seed: number, laboratory: Labora
     await Promise.all(run.workers.map((worker) => worker.ready));
     run.note('the workers are ready');
     let disturbed = false;
-    const disturbing = within(fault.disturb(run), DISTURB_TIMEOUT_MS, `${fault.name} to be over`).finally(() => {
-      disturbed = true;
-      run.note('the harm is done');
-    });
+    const disturbing = within(fault.disturb(run), DISTURB_TIMEOUT_MS, `${fault.name} to be over`).finally(
+      () => {
+        disturbed = true;
+        run.note('the harm is done');
+      },
+    );
     const publishing = load.publishUntil(() => disturbed, fault.rate ?? RATE_PER_SECOND, LEAST_RECORDS);
     await Promise.all([disturbing, publishing]);
     run.note(`${load.published.length} records were published`);

@@ -63,17 +63,26 @@ const usualKinds: readonly ScriptKind[] = [
   {
     weight: 7,
     expected: 'COMPLETED',
-    script: (random) => [{ ...answer(random), tokens: 20, cutAfterTokens: random.between(0, 18) }, answer(random)],
+    script: (random) => [
+      { ...answer(random), tokens: 20, cutAfterTokens: random.between(0, 18) },
+      answer(random),
+    ],
   },
   {
     weight: 4,
     expected: 'COMPLETED',
-    script: (random) => [{ ...answer(random), tokens: 20, stallAfterTokens: random.between(0, 18) }, answer(random)],
+    script: (random) => [
+      { ...answer(random), tokens: 20, stallAfterTokens: random.between(0, 18) },
+      answer(random),
+    ],
   },
   {
     weight: 4,
     expected: 'COMPLETED',
-    script: (random) => [{ ...answer(random), tokens: 20, endAfterTokens: random.between(0, 18) }, answer(random)],
+    script: (random) => [
+      { ...answer(random), tokens: 20, endAfterTokens: random.between(0, 18) },
+      answer(random),
+    ],
   },
   {
     weight: 6,

@@ -201,7 +201,7 @@ describe('on a bad network', () => {
     const claims = await Promise.all(requests.map((request) => unlucky.claim(request)));
 
     expect(retried).toHaveLength(1);
-    expect(claims).toEqual(requests.map(() => ({ kind: 'claimed', attempt: 1, earlier: [] })));
+    expect(claims).toEqual(requests.map(() => ({ kind: 'claimed', attempt: 1, earlier: [], deaths: 0 })));
   });
 
   it('takes over once when the answer to a takeover was lost', async () => {

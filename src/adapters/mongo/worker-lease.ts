@@ -88,7 +88,8 @@ class MongoWorkerLease implements RunningWorkerLease {
 
   async held(signal: AbortSignal): Promise<string> {
     for (;;) {
-      if (this.#isHeld && this.#remainingMs() > 0) return this.#workerId;
+      const isHeld = this.#isHeld && !this.#stop.signal.aborted && this.#remainingMs() > 0;
+      if (isHeld) return this.#workerId;
       const taken = this.#taken.promise;
       await untilAborted(taken, AbortSignal.any([signal, this.#stop.signal]));
       // Lost again while we waited: the new lease is another promise.

@@ -7,14 +7,14 @@ export function histogramOf(page: string, name: string): Histogram {
   for (const line of linesOf(page, `${name}_bucket`)) {
     const bound = /le="([^"]+)"/.exec(line)?.[1];
     const upTo = bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound);
-    counts.set(upTo, (counts.get(upTo) ?? 0) + valueOf(line));
+    counts.set(upTo, (counts.get(upTo) ?? 0) + amountOn(line));
   }
   return [...counts].map(([upTo, count]) => ({ upTo, count })).sort((one, other) => one.upTo - other.upTo);
 }
 
 /** A counter, or a histogram's `_sum` or `_count`, all label sets added up; zero when nothing was counted yet. */
 export function sumOf(page: string, name: string): number {
-  return linesOf(page, name).reduce((sum, line) => sum + valueOf(line), 0);
+  return linesOf(page, name).reduce((sum, line) => sum + amountOn(line), 0);
 }
 
 /** What was added between two pages. */
@@ -46,6 +46,6 @@ function linesOf(page: string, name: string): string[] {
 }
 
 /** OpenTelemetry writes no time behind the value. */
-function valueOf(line: string): number {
+function amountOn(line: string): number {
   return Number(line.slice(line.lastIndexOf(' ') + 1));
 }

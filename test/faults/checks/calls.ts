@@ -11,7 +11,11 @@ interface BilledCall {
 /** G2 and G4: every call is billed in exactly one cost event, with what is known of it; no answer is paid twice. */
 export function calls(evidence: Evidence): string[] {
   const billed = evidence.costs.flatMap(({ value }) =>
-    value.calls.map((call) => ({ id: `${value.requestId}/${call.attempt}`, requestId: value.requestId, call })),
+    value.calls.map((call) => ({
+      id: `${value.requestId}/${call.attempt}`,
+      requestId: value.requestId,
+      call,
+    })),
   );
   return [
     ...eachCallInOneBill(evidence.calls, billed),
@@ -76,7 +80,9 @@ function noCallTwice(made: readonly Call[]): string[] {
 function oneAccepted(made: readonly Call[], billed: readonly BilledCall[]): string[] {
   const lost = new Set(billed.filter(({ call }) => call.disposition !== 'ACCEPTED').map(({ id }) => id));
   const answered = groupBy(
-    made.filter(({ outcome, clientRequestId }) => outcome === 'completed' && !lost.has(clientRequestId ?? '')),
+    made.filter(
+      ({ outcome, clientRequestId }) => outcome === 'completed' && !lost.has(clientRequestId ?? ''),
+    ),
     ({ requestId }) => requestId ?? '',
   );
   const accepted = groupBy(

@@ -63,7 +63,8 @@ function asRead(response: ChatResponse, own: readonly ChatChunk[], call: Call | 
     return [`${id}: chunks ${sequences} of ${chunkCount}: there is a gap or one too many`];
   }
   const last = read.filter((chunk) => chunk.last);
-  if (last.length !== 1 || last[0] !== read.at(-1)) problems.push(`${id}: 'last' is not on the last chunk alone`);
+  if (last.length !== 1 || last[0] !== read.at(-1))
+    problems.push(`${id}: 'last' is not on the last chunk alone`);
   for (const { index, content, toolCalls } of choices) {
     const pieces = read.filter(({ choiceIndex }) => choiceIndex === index);
     const text = pieces.map((piece) => piece.content).join('');
@@ -81,7 +82,10 @@ function asRead(response: ChatResponse, own: readonly ChatChunk[], call: Call | 
       problems.push(`${id}: the chunks' tool calls are not the response's (choice ${index})`);
   }
   if (call?.contentHash != null) {
-    const text = read.filter(({ choiceIndex }) => choiceIndex === 0).map(({ content }) => content).join('');
+    const text = read
+      .filter(({ choiceIndex }) => choiceIndex === 0)
+      .map(({ content }) => content)
+      .join('');
     if (createHash('sha256').update(text).digest('hex') !== call.contentHash)
       problems.push(`${id}: the chunks' text is not what the provider wrote`);
   }

@@ -25,7 +25,9 @@ export function deadLetters({ requests, vanished, responses, dead }: Evidence): 
     ...[...poison]
       .filter((id) => !dead.some((letter) => known.get(placeOf(letter))?.requestId === id))
       .map((id) => `${id}: poison without its dead letter`),
-    ...(strangers.length > vanishedCount ? strangers.map((place) => `dead letter of ${place}: no such record`) : []),
+    ...(strangers.length > vanishedCount
+      ? strangers.map((place) => `dead letter of ${place}: no such record`)
+      : []),
   ];
 }
 

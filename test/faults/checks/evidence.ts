@@ -1,4 +1,9 @@
-import type { ChatChunk, ChatResponse, CostCalculated, ResponseGenerated } from '../../../src/contract/records.ts';
+import type {
+  ChatChunk,
+  ChatResponse,
+  CostCalculated,
+  ResponseGenerated,
+} from '../../../src/contract/records.ts';
 import type { RecordHeaders } from '../../../src/ports.ts';
 import type { Call } from '../../support/stand-in/call-log.ts';
 

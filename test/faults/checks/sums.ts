@@ -33,7 +33,10 @@ function wrongTotals(cost: CostCalculated): string[] {
   ];
   const wrong = totals
     .filter(([, amount, own]) => amount !== null && !sum(own).eq(amount))
-    .map(([name, amount, own]) => `${requestId}: ${name} is ${amount}, its lines add up to ${sum(own).toFixed()}`);
+    .map(
+      ([name, amount, own]) =>
+        `${requestId}: ${name} is ${amount}, its lines add up to ${sum(own).toFixed()}`,
+    );
   if (cost.acceptedCost !== (accepted?.amount ?? null))
     wrong.push(`${requestId}: acceptedCost is ${cost.acceptedCost}, the accepted call ${accepted?.amount}`);
   return wrong;

@@ -1,0 +1,146 @@
+import type { Fault } from '../fault.ts';
+import type { FaultRun } from '../fault-run.ts';
+import { readPositions, withAdmin } from '../read-all.ts';
+
+const PARTITIONS = [0, 1, 2, 3, 4, 5];
+
+/** What happens to the log of requests. */
+export const logFaults: readonly Fault[] = [
+  {
+    name: 'records-deleted',
+    what: 'records are deleted under slow requests at the head of their partitions',
+    cluster: 'one',
+    allows: { lostCalls: true },
+    workload: {
+      kinds: [
+        {
+          weight: 6,
+          expected: 'COMPLETED',
+          script: () => ({ tokens: 60, gapMs: 90, promptTokens: 10 }),
+        },
+      ],
+    },
+    disturb: async (run) => {
+      for (let times = 0; times < 3; times += 1) {
+        await run.pause(1_000, 3_000);
+        await deleteRecords(run);
+        // A worker that starts after it finds a map that speaks of what is not there any more.
+        if (!run.random.chance(0.5)) continue;
+        await run.pause(0, 1_000);
+        await run.kill(run.random.pick(run.workers));
+        run.spawn();
+      }
+      await run.pause(500, 1_500);
+    },
+  },
+  {
+    name: 'topic-recreated',
+    what: 'the request topic is deleted and created again: lanes stop and say so, and go on when offsets are reset',
+    cluster: 'one',
+    allows: { lostCalls: true },
+    disturb: recreateTopic,
+  },
+  {
+    name: 'partitions-added',
+    what: 'the mirrored topics get more partitions',
+    cluster: 'one',
+    disturb: async (run) => {
+      await run.pause(500, 2_000);
+      const { requests, responses, responseGenerated, costs, dead } = run.world.topics;
+      const count = PARTITIONS.length + run.random.between(1, 3);
+      await withAdmin(run.world.config.kafka, async (admin) => {
+        // Outputs first, so that no request comes before there is a place for its answer.
+        for (const topic of [responses, responseGenerated, costs, dead, requests]) {
+          await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+        }
+      });
+      run.note(`${count} partitions`);
+      await run.pause(3_000, 6_000);
+    },
+  },
+];
+
+/** Deletes up to somewhere between the watermark and the end, on some partitions. */
+async function deleteRecords(run: FaultRun): Promise<void> {
+  const { config, topics } = run.world;
+  const positions = await readPositions(config.kafka, topics.requests);
+  const chosen = positions.filter(({ logEnd, logStart }) => logEnd > logStart && run.random.chance(0.6));
+  const partitions = chosen.map(({ partition, committed, logStart, logEnd }) => {
+    const watermark = Math.max(committed ?? logStart, logStart);
+    const offset = run.random.chance(0.3) ? logEnd : run.random.between(watermark, logEnd);
+    return { partition, offset: String(offset) };
+  });
+  if (partitions.length === 0) return;
+  await withAdmin(config.kafka, (admin) => admin.deleteTopicRecords({ topic: topics.requests, partitions }));
+  run.note(`deleted below ${partitions.map(({ partition, offset }) => `${partition}:${offset}`).join(' ')}`);
+}
+
+async function recreateTopic(run: FaultRun): Promise<void> {
+  const { config, topics } = run.world;
+  await run.pause(1_500, 4_000);
+  run.load.pause();
+  const before = await readPositions(config.kafka, topics.requests);
+  const settled = before.filter(({ committed }) => (committed ?? 0) > 0);
+  await withAdmin(config.kafka, async (admin) => {
+    await admin.deleteTopics({ topics: [topics.requests] });
+    run.note('the topic is deleted');
+    await run.pause(0, 2_000);
+    await createAgain(() =>
+      admin.createTopics({
+        topics: [
+          {
+            topic: topics.requests,
+            numPartitions: PARTITIONS.length,
+            replicationFactor: 1,
+            configEntries: [{ name: 'retention.ms', value: String(7 * 86_400_000) }],
+          },
+        ],
+        waitForLeaders: true,
+      }),
+    );
+  });
+  run.note(`the topic is there again; ${settled.length} partitions had been settled`);
+
+  // 1 Every lane that had settled something must stop, and readiness must tell.
+  const halted = () =>
+    run.workers.reduce(
+      (sum, worker) =>
+        sum + new Set(worker.log.filter((line) => line.includes('is not handled any more'))).size,
+      0,
+    );
+  if (!(await run.progress.until(() => halted() >= settled.length, 60_000)))
+    run.breach(`${halted()} of ${settled.length} lanes stopped after the topic was recreated`);
+  const ready = await Promise.all(
+    run.workers.map(async ({ httpPort }) => {
+      const response = await fetch(`http://127.0.0.1:${httpPort}/readyz`).catch(() => null);
+      return { ok: response?.ok ?? false, text: (await response?.text()) ?? '' };
+    }),
+  );
+  run.note(`readyz: ${ready.map(({ ok, text }) => `${ok} ${text}`).join(' | ')}`);
+  if (!ready.some(({ ok, text }) => !ok && /[1-9]\d* halted/.test(text)))
+    run.breach('no worker says by /readyz that it stopped');
+
+  // 2 The way out that the message names: reset the offsets, for which the group must be empty.
+  for (const worker of run.workers) await run.stop(worker);
+  await withAdmin(config.kafka, (admin) =>
+    admin.resetOffsets({ groupId: config.kafka.groupId, topic: topics.requests, earliest: true }),
+  );
+  run.note('the offsets are reset');
+  run.load.resume();
+  await run.spawn().ready;
+  await run.spawn().ready;
+  await run.pause(2_000, 3_000);
+}
+
+/** A topic that is being deleted cannot be created for a moment. */
+async function createAgain(create: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await create();
+      return;
+    } catch (error) {
+      if (tries === 50) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

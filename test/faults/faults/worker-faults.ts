@@ -1,0 +1,95 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Fault } from '../fault.ts';
+import type { FaultRun } from '../fault-run.ts';
+import { openTransactions } from '../open-transactions.ts';
+
+/** Past KAFKA_SESSION_TIMEOUT of the workers, so that the group has given the frozen one up. */
+const PAST_SESSION_TIMEOUT_MS = [7_000, 10_000] as const;
+
+/** What happens to workers. */
+export const workerFaults: readonly Fault[] = [
+  {
+    name: 'sigkill',
+    what: 'workers are killed at random moments and replaced',
+    cluster: 'one',
+    allows: { lostCalls: true },
+    disturb: async (run) => {
+      for (let kills = 0; kills < 3; kills += 1) {
+        await run.pause(300, 2_500);
+        await run.kill(run.random.pick(run.workers));
+        run.spawn();
+      }
+      await run.pause(500, 1_500);
+    },
+  },
+  {
+    name: 'sigstop',
+    what: 'a worker is frozen past the session timeout, and wakes',
+    cluster: 'one',
+    allows: { lostCalls: true },
+    disturb: async (run) => {
+      await run.pause(500, 3_000);
+      const frozen = run.random.pick(run.workers);
+      run.freeze(frozen);
+      if (run.random.chance(0.5)) run.spawn();
+      await run.pause(...PAST_SESSION_TIMEOUT_MS);
+      run.thaw(frozen);
+      await run.pause(1_000, 3_000);
+    },
+  },
+  {
+    name: 'sigstop-in-settle',
+    what: 'a worker is frozen with a transaction open, loses its partitions, wakes and tries to open its lanes',
+    cluster: 'one',
+    rate: 80,
+    allows: { lostCalls: true },
+    disturb: async (run) => {
+      await run.pause(500, 2_000);
+      const frozen = run.random.pick(run.workers);
+      await freezeWhileSettling(run, frozen);
+      await run.pause(...PAST_SESSION_TIMEOUT_MS);
+      run.thaw(frozen);
+      // Once more while it opens its lanes or has just learnt that they are gone.
+      await run.pause(0, 400);
+      run.freeze(frozen);
+      await run.pause(100, 2_500);
+      run.thaw(frozen);
+      await run.pause(1_000, 3_000);
+    },
+  },
+  {
+    name: 'rolling-deploy',
+    what: 'three workers are restarted in turn',
+    cluster: 'one',
+    workers: 3,
+    disturb: async (run) => {
+      for (const worker of run.workers) {
+        await run.pause(200, 1_500);
+        const newFirst = run.random.chance(0.5);
+        const started = newFirst ? run.spawn() : null;
+        await started?.ready;
+        await run.stop(worker);
+        await (started ?? run.spawn()).ready;
+      }
+    },
+  },
+];
+
+/** Freezes and wakes it by turns until it stands still with a transaction open whose records are written. */
+async function freezeWhileSettling(run: FaultRun, worker: FaultRun['workers'][number]): Promise<void> {
+  const { world, cluster } = run;
+  for (let tries = 0; tries < 300; tries += 1) {
+    worker.signal('SIGSTOP');
+    // Long enough for what other workers have open to be over, and for the broker to have what was sent.
+    await wait(60);
+    const open = await openTransactions(cluster.brokers[0] ?? '', world.topics.responses, [0, 1, 2, 3, 4, 5]);
+    if (open.length > 0) {
+      run.freeze(worker);
+      run.note(`its transactions on partitions ${open.join(', ')} are open, after ${tries + 1} tries`);
+      return;
+    }
+    worker.signal('SIGCONT');
+    await run.pause(5, 60);
+  }
+  run.breach('the worker could not be frozen with a transaction open: this repetition tried nothing');
+}
