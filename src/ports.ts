@@ -50,6 +50,8 @@ export interface RequestSourceListener {
   assigned(memberId: string, partitions: readonly TopicPartition[]): void;
   /** Records were fetched. The position moves past them if true is returned, else it stays. */
   fetched(batch: FetchedRecords): boolean;
+  /** The source has left the group and comes back by itself: nothing is assigned until `assigned` is called again. */
+  interrupted(error: Error): void;
   /** The source is dead and does not come back by itself. */
   crashed(error: Error): void;
 }

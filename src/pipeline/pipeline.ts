@@ -11,14 +11,14 @@ import type {
   TopicPartition,
 } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { extractContext, recordFailure, startProcessSpan, startPublishSpan, withSpan } from '../telemetry.ts';
+import { recordFailure, startPublishSpan } from '../telemetry.ts';
 import { backoff } from './backoff.ts';
 import type { HandledRequest } from './conclude-request.ts';
 import { asUndecodable, type DecodeOptions, decodeRequest } from './decode-request.ts';
 import { type HandlerOptions, handleRequest } from './handle-request.ts';
 import { IntakeLimits } from './intake-limits.ts';
 import { type FinishedRequest, Lane, type LaneListener, type LaneState } from './lane.ts';
-import { entryId, laneKey, newEntry, type RequestEntry } from './request-entry.ts';
+import { entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
 
 export interface PipelineOptions {
@@ -110,12 +110,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   assigned(memberId: string, partitions: readonly TopicPartition[]): void {
     this.assignedOnce = true;
     const assigned = new Map(partitions.map((partition) => [laneKey(partition), partition]));
-    for (const [key, lane] of this.lanes) {
-      if (assigned.has(key)) continue;
-      lane.close();
-      this.lanes.delete(key);
-      this.dropWaiting(lane.partition);
-    }
+    this.loseLanesOutside(assigned);
     for (const [key, partition] of assigned) {
       const lane = this.lanes.get(key);
       if (lane !== undefined && (lane.state === 'open' || lane.state === 'opening'))
@@ -129,9 +124,23 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     return this.lanes.get(laneKey(batch))?.accept(batch) ?? false;
   }
 
+  interrupted(error: Error): void {
+    this.options.logger.warn({ err: error }, 'the Kafka consumer was interrupted; joining the group again');
+    this.loseLanesOutside(new Map());
+  }
+
   crashed(error: Error): void {
     this.closeLanes();
     this.options.onCrash(error);
+  }
+
+  private loseLanesOutside(assigned: ReadonlyMap<string, TopicPartition>): void {
+    for (const [key, lane] of this.lanes) {
+      if (assigned.has(key)) continue;
+      lane.close();
+      this.lanes.delete(key);
+      this.dropWaiting(lane.partition);
+    }
   }
 
   private openLane(key: string, partition: TopicPartition, memberId: string): void {
@@ -191,17 +200,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       return;
     }
     const { handler, logger, groupId } = this.options;
-    const { request, orderKey } = entry.accepted;
-    const span = startProcessSpan(extractContext(entry.record.headers), {
-      ...entry.record,
-      key: orderKey,
-      groupId,
-      tenantId: request.tenantId,
-      requestId: request.requestId,
-      conversationId: request.conversationId,
-    });
+    const { request } = entry.accepted;
+    const { span, trace } = startTrace(entry.accepted, groupId);
     entry.span = span;
-    const trace = withSpan(extractContext(entry.record.headers), span);
     const job = {
       accepted: entry.accepted,
       acceptedAt: handler.clock.now(),

@@ -1,5 +1,6 @@
-import type { Span } from '@opentelemetry/api';
+import type { Context, Span } from '@opentelemetry/api';
 import type { InboundRecord, TopicPartition } from '../ports.ts';
+import { extractContext, startProcessSpan, withSpan } from '../telemetry.ts';
 import type { HandledRequest } from './conclude-request.ts';
 import type { AcceptedRequest } from './decode-request.ts';
 import type { FinishedRequest } from './lane.ts';
@@ -37,4 +38,19 @@ export function newEntry(record: InboundRecord): RequestEntry {
     span: null,
     publishSpan: null,
   };
+}
+
+/** Begins the span of a request's handling, in the trace that its producer began. */
+export function startTrace(accepted: AcceptedRequest, groupId: string): { span: Span; trace: Context } {
+  const { record, request, orderKey } = accepted;
+  const parent = extractContext(record.headers);
+  const span = startProcessSpan(parent, {
+    ...record,
+    key: orderKey,
+    groupId,
+    tenantId: request.tenantId,
+    requestId: request.requestId,
+    conversationId: request.conversationId,
+  });
+  return { span, trace: withSpan(parent, span) };
 }

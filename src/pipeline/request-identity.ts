@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ChatRequest } from '../contract/records.ts';
 
 /** The namespace of the service's event ids (a UUID of its own, fixed for ever). */
@@ -11,7 +11,7 @@ const NAMESPACE = Buffer.from('5d4a4b0c8e0f5f0e9a6c6f1d2b7e3a94', 'hex');
  */
 export function requestBodyHash(request: ChatRequest): Buffer {
   const { deadline: _deadline, labels: _labels, ...asked } = request;
-  return createHash('sha256').update(canonicalText(asked)).digest();
+  return hash('sha256', canonicalText(asked), 'buffer');
 }
 
 /** JSON with sorted names and without empty members, which is less work than copying objects for `JSON.stringify`. */
@@ -40,9 +40,9 @@ function isEmpty(value: unknown): boolean {
  * @see https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-5
  */
 export function eventId(...parts: readonly (string | number)[]): string {
-  const hash = createHash('sha1').update(NAMESPACE).update(JSON.stringify(parts)).digest();
-  hash.writeUInt8((hash.readUInt8(6) & 0x0f) | 0x50, 6);
-  hash.writeUInt8((hash.readUInt8(8) & 0x3f) | 0x80, 8);
-  const hex = hash.toString('hex', 0, 16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const hex = hash('sha1', Buffer.concat([NAMESPACE, Buffer.from(JSON.stringify(parts))]), 'hex');
+  // Version and variant take the place of the upper bits of two digits.
+  const version = `5${hex.slice(13, 16)}`;
+  const variant = ((Number.parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${version}-${variant}${hex.slice(18, 20)}-${hex.slice(20, 32)}`;
 }

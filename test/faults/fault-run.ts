@@ -7,6 +7,8 @@ import type { Load } from './load.ts';
 import type { Progress } from './progress.ts';
 import type { Random } from './random.ts';
 
+const LEASE_LOST = 'the lease was lost';
+
 export interface FaultRunParts {
   readonly random: Random;
   readonly laboratory: Laboratory;
@@ -31,6 +33,8 @@ export class FaultRun {
   readonly breaches: string[] = [];
   /** Workers that died or lost their lease while they had work. */
   deaths = 0;
+  /** Workers that could not beat in time, frozen or on a machine that was too busy: they give up their calls. */
+  leaseLosses = 0;
   /** Workers that ended by themselves and were started again. */
   restarts = 0;
   private readonly running = new Set<Worker>();
@@ -75,6 +79,11 @@ export class FaultRun {
     const worker = this.world.spawnWorker(this.workerEnv);
     this.running.add(worker);
     this.note(`worker ${worker.pid} starts`);
+    void worker.logged(LEASE_LOST).then(() => {
+      this.note(`worker ${worker.pid} lost its lease`);
+      this.leaseLosses += 1;
+      this.deaths += 1;
+    });
     void worker.exited.then((code) => {
       if (!this.running.delete(worker) || this.over) return;
       const text = `worker ${worker.pid} ended by itself with ${code}: ${lastError(worker.log)}`;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { createKafka, type KafkaSettings, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
 import { silent, type World } from '../support/world.ts';
 import type { Random } from './random.ts';
 import { Workload, type WorkloadOptions, type WorkloadRecord } from './workload.ts';
@@ -15,7 +15,7 @@ export class Load {
   readonly expected = new Map<string, 'COMPLETED' | 'FAILED'>();
   private readonly world: World;
   private readonly workload: Workload;
-  private readonly producer: Producer;
+  private producer: Producer;
   private stopped = false;
   private paused: PromiseWithResolvers<void> | null = null;
 
@@ -26,13 +26,13 @@ export class Load {
   }
 
   static async start(world: World, random: Random, options: WorkloadOptions, prefix?: string): Promise<Load> {
-    const producer = createKafka(world.config.kafka, silent, PATIENT_RETRIES).producer({
-      allowAutoTopicCreation: false,
-      retry: PATIENT_RETRIES,
-      metadataMaxAge: 1_000,
-    });
-    await producer.connect();
-    return new Load(world, new Workload(random, options, prefix), producer);
+    return new Load(world, new Workload(random, options, prefix), await connectProducer(world.config.kafka));
+  }
+
+  /** Publishes to another cluster from now on. */
+  async move(settings: KafkaSettings): Promise<void> {
+    await this.producer.disconnect();
+    this.producer = await connectProducer(settings);
   }
 
   /** Publishes at this rate until it is told to stop, but at least so many records; resolves when all are acknowledged. */
@@ -46,6 +46,11 @@ export class Load {
       if (records.length > 0) await this.send(records);
       await wait(TICK_MS);
     }
+  }
+
+  /** Publishes so many at once. */
+  async burst(count: number): Promise<void> {
+    await this.send(Array.from({ length: count }, () => this.workload.next()));
   }
 
   /** Publishes these at once. */
@@ -85,4 +90,14 @@ export class Load {
     this.resume();
     await this.producer.disconnect();
   }
+}
+
+async function connectProducer(settings: KafkaSettings): Promise<Producer> {
+  const producer = createKafka(settings, silent, PATIENT_RETRIES).producer({
+    allowAutoTopicCreation: false,
+    retry: PATIENT_RETRIES,
+    metadataMaxAge: 1_000,
+  });
+  await producer.connect();
+  return producer;
 }

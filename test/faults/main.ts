@@ -64,11 +64,11 @@ function chosen(only: string | undefined): readonly Fault[] {
 }
 
 async function report(repetition: Repetition, index: number): Promise<void> {
-  const { fault, name, requests, calls, restarts, seconds, breaches, notes } = repetition;
+  const { fault, name, requests, calls, restarts, leaseLosses, seconds, breaches, notes } = repetition;
   const verdict = breaches.length === 0 ? 'ok' : `${breaches.length} BREACHES`;
   say(
     `${fault} ${index + 1}/${times} seed ${repetition.seed} (${name}): ${requests} requests, ${calls} calls, ` +
-      `${restarts > 0 ? `${restarts} restarts, ` : ''}${seconds.toFixed(0)} s: ${verdict}`,
+      `${restarts > 0 ? `${restarts} restarts, ` : ''}${leaseLosses > 0 ? `${leaseLosses} leases lost, ` : ''}${seconds.toFixed(0)} s: ${verdict}`,
   );
   if (breaches.length === 0) return;
   for (const breach of breaches.slice(0, SHOWN_BREACHES)) say(`    ${breach}`);

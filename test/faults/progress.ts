@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { readTopics, type TopicReader } from '../../src/adapters/kafka/topic-reader.ts';
+import type { KafkaSettings } from '../../src/adapters/kafka/kafka-client.ts';
+import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
 import type { InboundRecord } from '../../src/ports.ts';
 import { silent, type World } from '../support/world.ts';
 
@@ -20,12 +21,15 @@ export class Progress {
   private readonly seen = new Set<string>();
   private readonly counts = new Map<string, number>();
   private readonly deadPlaces = new Set<string>();
-  private reader: TopicReader | null = null;
+  private readonly following: Promise<void>;
+  private settings: KafkaSettings;
+  private crashed = Promise.withResolvers<void>();
   private closed = false;
 
   constructor(world: World) {
     this.world = world;
-    void this.follow();
+    this.settings = world.config.kafka;
+    this.following = this.follow();
   }
 
   /** Responses so far. */
@@ -55,35 +59,42 @@ export class Progress {
     return true;
   }
 
+  /** Follows another cluster from now on; what was seen stays seen. */
+  move(settings: KafkaSettings): void {
+    this.settings = settings;
+    this.crashed.resolve();
+  }
+
   async close(): Promise<void> {
     this.closed = true;
-    await this.reader?.close();
+    this.crashed.resolve();
+    await this.following;
   }
 
   private async follow(): Promise<void> {
-    const { config, topics } = this.world;
+    const { topics } = this.world;
     while (!this.closed) {
-      const crashed = Promise.withResolvers<void>();
+      const { settings } = this;
+      this.crashed = Promise.withResolvers<void>();
       try {
-        this.reader = await readTopics({
-          settings: config.kafka,
+        const reader = await readTopics({
+          settings,
           logger: silent,
           topics: [topics.responses, topics.dead],
           from: 'start',
-          onRecord: (record) => this.add(record),
-          onCrash: () => crashed.resolve(),
+          onRecord: (record) => this.add(record, settings),
+          onCrash: () => this.crashed.resolve(),
         });
-        if (this.closed) await this.reader.close();
-        await crashed.promise;
-        await this.reader.close();
+        if (!this.closed) await this.crashed.promise;
+        await reader.close();
       } catch {
         await wait(500);
       }
     }
   }
 
-  private add({ topic, partition, offset, value, headers }: InboundRecord): void {
-    const place = `${topic}/${partition}/${offset}`;
+  private add({ topic, partition, offset, value, headers }: InboundRecord, settings: KafkaSettings): void {
+    const place = `${settings.brokers[0]}/${topic}/${partition}/${offset}`;
     if (this.seen.has(place)) return;
     this.seen.add(place);
     if (topic === this.world.topics.dead) {

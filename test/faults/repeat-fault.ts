@@ -22,6 +22,7 @@ export interface Repetition {
   readonly requests: number;
   readonly calls: number;
   readonly restarts: number;
+  readonly leaseLosses: number;
   readonly seconds: number;
   readonly breaches: readonly string[];
   readonly notes: readonly string[];
@@ -116,6 +117,7 @@ export async function repeatFault(fault: Fault, seed: number, laboratory: Labora
     requests: load.published.length,
     calls: evidence?.calls.length ?? 0,
     restarts: run.restarts,
+    leaseLosses: run.leaseLosses,
     seconds: (performance.now() - beganAt) / 1000,
     breaches: run.breaches,
     notes: run.notes,
@@ -168,7 +170,7 @@ async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: 
     positions: await readPositions(places.at(-1) ?? world.config.kafka, topics.requests),
     allowances: {
       deaths: run.deaths,
-      lostCalls: fault.allows?.lostCalls ?? false,
+      lostCalls: (fault.allows?.lostCalls ?? false) || run.leaseLosses > 0,
       refusedAnswers: fault.allows?.refusedAnswers ?? false,
       providerFails: fault.allows?.providerFails ?? false,
     },

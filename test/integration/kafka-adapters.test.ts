@@ -92,7 +92,13 @@ async function sourceOf(topic: string, listener: Partial<RequestSourceListener>)
   const source = new KafkaRequestSource({ ...settings, groupId: `${name}-${randomUUID()}` }, [topic], silent);
   closers.push(() => source.stop());
   const start = () =>
-    source.start({ assigned: () => undefined, fetched: () => true, crashed: () => undefined, ...listener });
+    source.start({
+      assigned: () => undefined,
+      fetched: () => true,
+      interrupted: () => undefined,
+      crashed: () => undefined,
+      ...listener,
+    });
   return { source, start };
 }
 

@@ -208,6 +208,7 @@ describe('who holds a partition', () => {
     await source.start({
       assigned: (memberId) => assigned.resolve(memberId),
       fetched: () => true,
+      interrupted: assigned.reject,
       crashed: assigned.reject,
     });
     return assigned.promise;

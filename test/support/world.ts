@@ -147,6 +147,14 @@ export class World {
     return this.mongo.db(this.config.mongo.database).collection<{ _id: string }>('requests');
   }
 
+  /** What an operator does whose cluster was replaced: the database may be bound to another one. */
+  async forgetOwner(): Promise<void> {
+    await this.mongo
+      .db(this.config.mongo.database)
+      .collection<{ _id: string }>('meta')
+      .deleteOne({ _id: 'owner' });
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.kill()));
     await Promise.all(this.histories.map((history) => history.close()));

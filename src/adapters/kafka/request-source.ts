@@ -35,7 +35,8 @@ export class KafkaRequestSource implements RequestSource {
       maxBytes: FETCH_MAX_BYTES,
       maxBytesPerPartition: FETCH_MAX_BYTES_PER_PARTITION,
       maxWaitTimeInMs: FETCH_MAX_WAIT_MS,
-      retry: { ...PATIENT_RETRIES, restartOnFailure: async () => false },
+      // A failure that may pass is waited out; what is paused and sought is set again when the group is joined again.
+      retry: { ...PATIENT_RETRIES, restartOnFailure: async () => true },
       // Members with other versions of the service have the second one in common with it.
       partitionAssigners: [stickyAssigner(this.membership), kafkajs.PartitionAssigners.roundRobin],
       readUncommitted: false,
@@ -54,7 +55,9 @@ export class KafkaRequestSource implements RequestSource {
       listener.assigned(payload.memberId, partitions);
     });
     consumer.on(CRASH, ({ payload }: ConsumerCrashEvent) => {
-      if (!payload.restart) listener.crashed(payload.error);
+      this.membership.owned = new Set();
+      if (payload.restart) listener.interrupted(payload.error);
+      else listener.crashed(payload.error);
     });
     consumer.on(FETCH, () => {
       this.lastFetchAt = performance.now();
@@ -81,15 +84,15 @@ export class KafkaRequestSource implements RequestSource {
   }
 
   pause({ topic, partition }: TopicPartition): void {
-    this.consumer.pause([{ topic, partitions: [partition] }]);
+    this.whileInGroup(() => this.consumer.pause([{ topic, partitions: [partition] }]));
   }
 
   resume({ topic, partition }: TopicPartition): void {
-    this.consumer.resume([{ topic, partitions: [partition] }]);
+    this.whileInGroup(() => this.consumer.resume([{ topic, partitions: [partition] }]));
   }
 
   seek({ topic, partition }: TopicPartition, offset: number): void {
-    this.consumer.seek({ topic, partition, offset: String(offset) });
+    this.whileInGroup(() => this.consumer.seek({ topic, partition, offset: String(offset) }));
   }
 
   advertiseDraining(): void {
@@ -98,6 +101,15 @@ export class KafkaRequestSource implements RequestSource {
 
   async stop(): Promise<void> {
     await this.consumer.disconnect();
+  }
+
+  /** Outside the group kafkajs refuses these; joining it again sets every pause and position anyway. */
+  private whileInGroup(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof kafkajs.KafkaJSNonRetriableError)) throw error;
+    }
   }
 
   lastFetchAgeMs(): number | null {

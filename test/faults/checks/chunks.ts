@@ -50,6 +50,8 @@ function contradictions(id: string, own: readonly ChatChunk[]): string[] {
 
 function asRead(response: ChatResponse, own: readonly ChatChunk[], call: Call | undefined): string[] {
   const { requestId: id, acceptedAttempt, chunkCount, choices, omitted } = response;
+  // Not streamed: there must be none.
+  if (chunkCount === 0 && own.length === 0) return [];
   const attempt = Math.max(0, ...own.map((chunk) => chunk.attempt));
   if (attempt !== acceptedAttempt)
     return [`${id}: the highest attempt with chunks is ${attempt}, the accepted one is ${acceptedAttempt}`];

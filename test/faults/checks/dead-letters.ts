@@ -2,33 +2,50 @@ import { type DeadLetter, type Evidence, groupBy, type RequestRecord } from './e
 
 /** G1 and G9: one dead letter, with bytes, key and headers as they were, for each unreadable record and each poison request; no others. */
 export function deadLetters({ requests, vanished, responses, dead }: Evidence): string[] {
-  const letters = groupBy(dead, placeOf);
+  const known = new Map(requests.map((record) => [`${record.partition}/${record.offset}`, record]));
   const poison = new Set(
     responses
       .filter(({ value }) => value.error?.code === 'poison' && !value.replayed)
       .map(({ value }) => value.requestId),
   );
-  const known = new Map(requests.map((record) => [`${record.partition}/${record.offset}`, record]));
-  const vanishedCount = vanished.filter(({ requestId }) => requestId === null).length;
-  const strangers = [...letters.keys()].filter((place) => !known.has(place));
+  const mayHaveLetter = (record: RequestRecord) => record.requestId === null || poison.has(record.requestId);
+  const fits = (letter: DeadLetter) => {
+    const record = known.get(placeOf(letter));
+    return record !== undefined && mayHaveLetter(record);
+  };
+  // Places of a recreated topic have had other records before: such letters are told apart by their headers.
+  const wasReused = vanished.length > 0;
+  const letters = groupBy(dead.filter(fits), placeOf);
+  const strays = dead.filter((letter) => !fits(letter));
+  const allowed = vanished.length;
   return [
-    ...requests
-      .filter(({ requestId }) => requestId === null)
-      .flatMap((record) => one(record, letters.get(`${record.partition}/${record.offset}`) ?? [])),
-    ...[...letters].flatMap(([place, own]) => {
-      const record = known.get(place);
-      if (record?.requestId == null) return [];
-      return poison.has(record.requestId)
-        ? one(record, own)
-        : [`${record.requestId}: a dead letter for a record that can be read`];
+    ...requests.filter(({ requestId }) => requestId === null).flatMap((record) => {
+      const own = letters.get(`${record.partition}/${record.offset}`) ?? [];
+      return one(record, wasReused ? own.filter((letter) => lostHeaders(record, letter).length === 0) : own);
     }),
+    ...requests
+      .filter(({ requestId }) => requestId !== null && poison.has(requestId))
+      .flatMap((record) => {
+        const own = letters.get(`${record.partition}/${record.offset}`) ?? [];
+        return own.length === 0 ? [] : one(record, own);
+      }),
     ...[...poison]
       .filter((id) => !dead.some((letter) => known.get(placeOf(letter))?.requestId === id))
       .map((id) => `${id}: poison without its dead letter`),
-    ...(strangers.length > vanishedCount
-      ? strangers.map((place) => `dead letter of ${place}: no such record`)
-      : []),
+    ...(strays.length > allowed ? strays.map((letter) => stray(letter, known.get(placeOf(letter)))) : []),
   ];
+}
+
+function stray(letter: DeadLetter, record: RequestRecord | undefined): string {
+  return record === undefined
+    ? `dead letter of ${placeOf(letter)}: no such record`
+    : `${record.requestId}: a dead letter for a record that can be read`;
+}
+
+function lostHeaders(record: RequestRecord, letter: DeadLetter): string[] {
+  return Object.entries(record.headers)
+    .filter(([header, value]) => String(letter.headers[header]) !== String(value))
+    .map(([header]) => header);
 }
 
 function placeOf({ headers }: DeadLetter): string {
@@ -45,10 +62,7 @@ function one(record: RequestRecord, letters: readonly DeadLetter[]): string[] {
     problems.push(`${name}: its dead letter has other bytes`);
   if (Buffer.from(letter.key ?? []).toString() !== record.key)
     problems.push(`${name}: its dead letter has another key`);
-  const lost = Object.entries(record.headers).filter(
-    ([header, value]) => String(letter.headers[header]) !== String(value),
-  );
-  if (lost.length > 0) problems.push(`${name}: its dead letter lost headers`);
+  if (lostHeaders(record, letter).length > 0) problems.push(`${name}: its dead letter lost headers`);
   if (!letter.headers['dead-code']) problems.push(`${name}: its dead letter has no reason`);
   return problems;
 }

@@ -2,12 +2,16 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { signalBroker } from '../broker-process.ts';
 import type { Fault } from '../fault.ts';
 
+/** Three brokers leave little processor time on a small machine: a lease must outlive a pause of a second or two. */
+const env = { LEASE_MS: '6000' };
+
 /** What happens to brokers; three of them, three replicas, two in sync needed. */
 export const brokerFaults: readonly Fault[] = [
   {
     name: 'broker-kill',
     what: 'one of three brokers is killed, and comes back',
     cluster: 'three',
+    env,
     disturb: async (run) => {
       await run.pause(500, 3_000);
       const node = run.random.pick(run.cluster.nodes);
@@ -27,6 +31,7 @@ export const brokerFaults: readonly Fault[] = [
     name: 'brokers-rolling',
     what: 'three brokers are restarted in turn by SIGTERM',
     cluster: 'three',
+    env,
     rate: 25,
     disturb: async (run) => {
       for (const node of run.cluster.nodes) {
@@ -42,6 +47,7 @@ export const brokerFaults: readonly Fault[] = [
     name: 'commit-hangs',
     what: 'brokers stand still for seconds in the middle of commits, one or all of them',
     cluster: 'three',
+    env,
     disturb: async (run) => {
       for (let times = 0; times < 2; times += 1) {
         await run.pause(500, 2_500);

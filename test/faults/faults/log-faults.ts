@@ -71,7 +71,11 @@ async function deleteRecords(run: FaultRun): Promise<void> {
     return { partition, offset: String(offset) };
   });
   if (partitions.length === 0) return;
-  await withAdmin(config.kafka, (admin) => admin.deleteTopicRecords({ topic: topics.requests, partitions }));
+  await withAdmin(config.kafka, async (admin) => {
+    // kafkajs finds the leaders only of topics that it has been asked about before.
+    await admin.fetchTopicOffsets(topics.requests);
+    await admin.deleteTopicRecords({ topic: topics.requests, partitions });
+  });
   run.note(`deleted below ${partitions.map(({ partition, offset }) => `${partition}:${offset}`).join(' ')}`);
 }
 
@@ -101,23 +105,18 @@ async function recreateTopic(run: FaultRun): Promise<void> {
   });
   run.note(`the topic is there again; ${settled.length} partitions had been settled`);
 
-  // 1 Every lane that had settled something must stop, and readiness must tell.
-  const halted = () =>
-    run.workers.reduce(
-      (sum, worker) =>
-        sum + new Set(worker.log.filter((line) => line.includes('is not handled any more'))).size,
-      0,
-    );
-  if (!(await run.progress.until(() => halted() >= settled.length, 60_000)))
-    run.breach(`${halted()} of ${settled.length} lanes stopped after the topic was recreated`);
-  const ready = await Promise.all(
-    run.workers.map(async ({ httpPort }) => {
-      const response = await fetch(`http://127.0.0.1:${httpPort}/readyz`).catch(() => null);
-      return { ok: response?.ok ?? false, text: (await response?.text()) ?? '' };
-    }),
-  );
-  run.note(`readyz: ${ready.map(({ ok, text }) => `${ok} ${text}`).join(' | ')}`);
-  if (!ready.some(({ ok, text }) => !ok && /[1-9]\d* halted/.test(text)))
+  // 1 New records come, few or many at once: every lane that had settled something must stop, and readiness must tell.
+  if (run.random.chance(0.5)) await run.load.burst(run.random.between(60, 300));
+  run.load.resume();
+  const halted = () => new Set(run.workers.flatMap(({ log }) => log.flatMap(haltedPartition)));
+  const missing = () => settled.filter(({ partition }) => !halted().has(partition));
+  if (!(await run.progress.until(() => missing().length === 0, 20_000))) {
+    const numbers = missing().map(({ partition }) => partition);
+    run.breach(`lanes of partitions ${numbers.join(', ')} did not stop after the topic was recreated`);
+  }
+  const ready = await Promise.all(run.workers.map(({ httpPort }) => readiness(httpPort)));
+  run.note(`readyz: ${ready.join(' | ')}`);
+  if (!ready.some((text) => text.startsWith('503') && /[1-9]\d* halted/.test(text)))
     run.breach('no worker says by /readyz that it stopped');
 
   // 2 The way out that the message names: reset the offsets, for which the group must be empty.
@@ -126,10 +125,20 @@ async function recreateTopic(run: FaultRun): Promise<void> {
     admin.resetOffsets({ groupId: config.kafka.groupId, topic: topics.requests, earliest: true }),
   );
   run.note('the offsets are reset');
-  run.load.resume();
   await run.spawn().ready;
   await run.spawn().ready;
   await run.pause(2_000, 3_000);
+}
+
+function haltedPartition(line: string): number[] {
+  if (!line.includes('is not handled any more')) return [];
+  return [(JSON.parse(line) as { partition: number }).partition];
+}
+
+/** Status and body of /readyz. */
+async function readiness(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`);
+  return `${response.status} ${(await response.text()).trim()}`;
 }
 
 /** A topic that is being deleted cannot be created for a moment. */
