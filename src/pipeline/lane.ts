@@ -19,7 +19,7 @@ import {
 } from '../ports.ts';
 import { backoff } from './backoff.ts';
 import { takeBatch } from './settle-batch.ts';
-import { logWasCut, startingSnapshot } from './starting-snapshot.ts';
+import { logBeganAnew, logWasCut, startingSnapshot } from './starting-snapshot.ts';
 
 /*
  * A lane settles the outcomes of one assigned input partition (docs/architecture.md).
@@ -180,6 +180,11 @@ export class Lane {
     if (this.laneState !== 'open' || tracker === null) return false;
     if (batch.highWatermark < tracker.watermark) {
       this.halt(logWasCut(batch.highWatermark, tracker.watermark));
+      return false;
+    }
+    // Nothing below the watermark is ever asked for: a client begins there only when its position was out of range.
+    if (batch.fetchedOffset < tracker.watermark) {
+      this.halt(logBeganAnew(batch.fetchedOffset, tracker.watermark));
       return false;
     }
     for (const record of batch.records) {

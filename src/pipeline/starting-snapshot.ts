@@ -15,5 +15,12 @@ export function startingSnapshot(position: CommittedPosition, clusterId: string)
 
 /** What to say when the log ends before what was settled. */
 export function logWasCut(logEnd: number, settledBelow: number): string {
-  return `its log ends at offset ${logEnd}, but everything below ${settledBelow} was settled: the topic was cut or recreated; reset the group's offsets to go on`;
+  return `its log ends at offset ${logEnd}, but everything below ${settledBelow} was settled: ${CUT}`;
 }
+
+/** What to say when the client was sent back to the log's start. */
+export function logBeganAnew(fetchedOffset: number, settledBelow: number): string {
+  return `its log is read from offset ${fetchedOffset} again, but everything below ${settledBelow} was settled: ${CUT}`;
+}
+
+const CUT = "the topic was cut or recreated; reset the group's offsets to go on";

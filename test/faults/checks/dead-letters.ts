@@ -19,10 +19,15 @@ export function deadLetters({ requests, vanished, responses, dead }: Evidence): 
   const strays = dead.filter((letter) => !fits(letter));
   const allowed = vanished.length;
   return [
-    ...requests.filter(({ requestId }) => requestId === null).flatMap((record) => {
-      const own = letters.get(`${record.partition}/${record.offset}`) ?? [];
-      return one(record, wasReused ? own.filter((letter) => lostHeaders(record, letter).length === 0) : own);
-    }),
+    ...requests
+      .filter(({ requestId }) => requestId === null)
+      .flatMap((record) => {
+        const own = letters.get(`${record.partition}/${record.offset}`) ?? [];
+        return one(
+          record,
+          wasReused ? own.filter((letter) => lostHeaders(record, letter).length === 0) : own,
+        );
+      }),
     ...requests
       .filter(({ requestId }) => requestId !== null && poison.has(requestId))
       .flatMap((record) => {

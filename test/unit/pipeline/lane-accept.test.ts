@@ -97,6 +97,20 @@ describe('A lane that accepts records', () => {
     expect(bench.transport.openProducers).toBe(0);
   });
 
+  it('halts when the topic was created again with as many records, before it passes over any', async () => {
+    const bench = await openBench(6);
+    bench.fetch();
+    for (let offset = 0; offset < 6; offset += 1) bench.finish(offset);
+    await bench.reach(() => bench.settledOffsets.length === 6);
+    bench.log.recreate();
+    bench.log.appendMany(9);
+    bench.source.seek(bench.log, 0);
+    bench.fetch();
+    expect(bench.lane.state).toBe('halted');
+    expect(bench.haltReasons[0]).toMatch(/read from offset 0 again, but everything below 6 was settled/);
+    expect(bench.acceptedOffsets).toHaveLength(6);
+  });
+
   it('pauses when its map is full, loses no record by that, and goes on when something was settled', async () => {
     const bench = await openBench(3_500);
     bench.fetch();
