@@ -1,28 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { ConfigurationError, type Environment, loadConfig } from '../config.ts';
+import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
-import type { Telemetry } from '../telemetry/start.ts';
 import { importModelFile, importPriceFile, listModels, listPrices } from './catalog.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
 import { serve } from './serve.ts';
+import type { CommandLine } from './tool.ts';
 import { createTopicsCommand } from './topics.ts';
-
-/** What the commands need of the process that they run in. */
-export interface CommandLine {
-  /** Without the program's own path. */
-  readonly args: readonly string[];
-  readonly env: Environment;
-  readonly version: string;
-  readonly telemetry: Telemetry;
-  readonly stdout: NodeJS.WritableStream;
-  readonly stderr: NodeJS.WritableStream;
-  readonly readFile: (path: string) => string;
-  onSignal(listener: (signal: string) => void): void;
-  onUncaught(listener: (error: unknown) => void): void;
-  /** Ends the process without waiting for anything. */
-  exitNow(code: number): void;
-}
 
 /** A day: a timer that is set for longer than some weeks fires at once. */
 const LONGEST_WAIT_SECONDS = 86_400;

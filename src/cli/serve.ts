@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import { startService } from '../service.ts';
-import type { CommandLine } from './command-line.ts';
+import type { CommandLine } from './tool.ts';
 
 /**
  * Runs the service until it is told to stop or cannot go on.

@@ -1,5 +1,6 @@
-import type { Config } from '../config.ts';
+import type { Config, Environment } from '../config.ts';
 import type { Logger } from '../logger.ts';
+import type { Telemetry } from '../telemetry/start.ts';
 
 /** What a command beside the service works with. */
 export interface Tool {
@@ -7,4 +8,20 @@ export interface Tool {
   readonly logger: Logger;
   print(text: string): void;
   readFile(path: string): string;
+}
+
+/** What the commands need of the process that they run in. */
+export interface CommandLine {
+  /** Without the program's own path. */
+  readonly args: readonly string[];
+  readonly env: Environment;
+  readonly version: string;
+  readonly telemetry: Telemetry;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  readonly readFile: (path: string) => string;
+  onSignal(listener: (signal: string) => void): void;
+  onUncaught(listener: (error: unknown) => void): void;
+  /** Ends the process without waiting for anything. */
+  exitNow(code: number): void;
 }

@@ -22,6 +22,8 @@ export interface Fault {
   readonly allows?: Partial<Omit<Allowances, 'deaths'>>;
   /** Whether workers may end by themselves (they are started again). Default: no. */
   readonly workersMayEnd?: boolean;
+  /** How long the harm may take in all. Default: 150 s. */
+  readonly timeoutMs?: number;
   /** Does the harm, while the load goes on, and mends what nobody else would mend. */
   disturb(run: FaultRun): Promise<void>;
 }

@@ -65,6 +65,11 @@ export class Progress {
     this.crashed.resolve();
   }
 
+  /** Looks at the topics anew: a reader sees the partitions that there were when it began. */
+  startAgain(): void {
+    this.crashed.resolve();
+  }
+
   async close(): Promise<void> {
     this.closed = true;
     this.crashed.resolve();

@@ -33,7 +33,8 @@ const RATE_PER_SECOND = 40;
 const LEAST_RECORDS = 200;
 const ANSWER_TIMEOUT_MS = 90_000;
 const STOP_TIMEOUT_MS = 60_000;
-const READ_TIMEOUT_MS = 60_000;
+const READ_TIMEOUT_MS = 120_000;
+const START_TIMEOUT_MS = 60_000;
 const DISTURB_TIMEOUT_MS = 150_000;
 
 /** Short enough for a repetition to be over in seconds, in the proportions of the defaults. */
@@ -53,6 +54,50 @@ export const WORKER_ENV = {
 /** Lets a fault happen once to a service of its own under load, and judges what came of it. */
 export async function repeatFault(fault: Fault, seed: number, laboratory: Laboratory): Promise<Repetition> {
   const beganAt = performance.now();
+  const run = await prepare(fault, seed, laboratory);
+  let calls = 0;
+  try {
+    // 1 Workers, then load, then harm.
+    for (let count = 0; count < (fault.workers ?? 2); count += 1) run.spawn();
+    await within(
+      Promise.all(run.workers.map((worker) => worker.ready)),
+      START_TIMEOUT_MS,
+      'the workers to start',
+    );
+    run.note('the workers are ready');
+    let disturbed = false;
+    const timeoutMs = fault.timeoutMs ?? DISTURB_TIMEOUT_MS;
+    const disturbing = within(fault.disturb(run), timeoutMs, `${fault.name} to be over`).finally(() => {
+      disturbed = true;
+      run.note('the harm is done');
+    });
+    const publishing = run.load.publishUntil(() => disturbed, fault.rate ?? RATE_PER_SECOND, LEAST_RECORDS);
+    await Promise.all([disturbing, publishing]);
+    run.note(`${run.load.published.length} records were published`);
+
+    // 2 Everything is answered, the workers end well, and only then all topics are read.
+    calls = await judge(run, fault);
+  } catch (error) {
+    run.breach(error instanceof Error ? error.message : String(error));
+  } finally {
+    await cleanUp(run);
+  }
+  return {
+    fault: fault.name,
+    seed,
+    name: run.world.config.kafka.groupId,
+    requests: run.load.published.length,
+    calls,
+    restarts: run.restarts,
+    leaseLosses: run.leaseLosses,
+    seconds: (performance.now() - beganAt) / 1000,
+    breaches: run.breaches,
+    notes: run.notes,
+  };
+}
+
+/** Topics, database, provider and publisher of one repetition; no workers yet. */
+async function prepare(fault: Fault, seed: number, laboratory: Laboratory): Promise<FaultRun> {
   const random = new Random(seed);
   const cluster = await laboratory.cluster(fault.cluster);
   const mongo = await laboratory.mongo();
@@ -61,67 +106,38 @@ export async function repeatFault(fault: Fault, seed: number, laboratory: Labora
     replication: cluster.replication,
     env: { ...WORKER_ENV, MONGODB_URL: mongo.url, ...fault.env },
   });
-  const load = await Load.start(world, random.fork(), fault.workload ?? {});
-  const progress = new Progress(world);
-  const run = new FaultRun({
+  return new FaultRun({
     random: random.fork(),
     laboratory,
     cluster,
     world,
-    load,
-    progress,
+    load: await Load.start(world, random.fork(), fault.workload ?? {}),
+    progress: new Progress(world),
     workersMayEnd: fault.workersMayEnd ?? false,
   });
-  let evidence: Evidence | null = null;
-  try {
-    // 1 Workers, then load, then harm.
-    for (let count = 0; count < (fault.workers ?? 2); count += 1) run.spawn();
-    await Promise.all(run.workers.map((worker) => worker.ready));
-    run.note('the workers are ready');
-    let disturbed = false;
-    const disturbing = within(fault.disturb(run), DISTURB_TIMEOUT_MS, `${fault.name} to be over`).finally(
-      () => {
-        disturbed = true;
-        run.note('the harm is done');
-      },
-    );
-    const publishing = load.publishUntil(() => disturbed, fault.rate ?? RATE_PER_SECOND, LEAST_RECORDS);
-    await Promise.all([disturbing, publishing]);
-    run.note(`${load.published.length} records were published`);
+}
 
-    // 2 Everything that the log has must be answered.
-    const requests = await readLog(run);
-    const wanted = whatIsWanted(requests);
-    const answered = await progress.until(() => progress.missing(wanted).length === 0, ANSWER_TIMEOUT_MS);
-    const missing = progress.missing(wanted);
-    if (!answered) run.breach(`not answered: ${missing.length}, e.g. ${missing.slice(0, 5).join(', ')}`);
-    run.note('everything is answered');
+/** @returns the number of provider calls; the breaches are the run's */
+async function judge(run: FaultRun, fault: Fault): Promise<number> {
+  const { progress } = run;
+  const requests = await within(readLog(run), READ_TIMEOUT_MS, 'all requests to be readable');
+  const wanted = whatIsWanted(requests);
+  const answered = await progress.until(() => progress.missing(wanted).length === 0, ANSWER_TIMEOUT_MS);
+  const missing = progress.missing(wanted);
+  if (!answered) run.breach(`not answered: ${missing.length}, e.g. ${missing.slice(0, 5).join(', ')}`);
+  run.note('everything is answered');
+  run.end();
+  await within(run.stopAll(), STOP_TIMEOUT_MS, 'the workers to end after SIGTERM');
+  const evidence = await within(gather(run, requests, fault), READ_TIMEOUT_MS, 'all outputs to be readable');
+  run.breaches.push(...checkEvidence(evidence));
+  return evidence.calls.length;
+}
 
-    // 3 The workers end well, and only then all topics are read.
-    run.end();
-    await within(run.stopAll(), STOP_TIMEOUT_MS, 'the workers to end after SIGTERM');
-    evidence = await within(gather(run, requests, fault), READ_TIMEOUT_MS, 'all outputs to be readable');
-    run.breaches.push(...checkEvidence(evidence));
-  } catch (error) {
-    run.breach(error instanceof Error ? error.message : String(error));
-  } finally {
-    run.end();
-    await load.close().catch(() => undefined);
-    await progress.close().catch(() => undefined);
-    await world.close().catch((error: unknown) => run.note(`not cleaned up: ${error}`));
+async function cleanUp(run: FaultRun): Promise<void> {
+  run.end();
+  for (const part of [run.load, run.progress, run.world]) {
+    await part.close().catch((error: unknown) => run.note(`not cleaned up: ${error}`));
   }
-  return {
-    fault: fault.name,
-    seed,
-    name: world.config.kafka.groupId,
-    requests: load.published.length,
-    calls: evidence?.calls.length ?? 0,
-    restarts: run.restarts,
-    leaseLosses: run.leaseLosses,
-    seconds: (performance.now() - beganAt) / 1000,
-    breaches: run.breaches,
-    notes: run.notes,
-  };
 }
 
 async function readLog({ world, places }: FaultRun): Promise<RequestRecord[]> {

@@ -4,7 +4,8 @@ import { metrics } from '@opentelemetry/api';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { type CommandLine, runCommandLine } from '../../src/cli/command-line.ts';
+import { runCommandLine } from '../../src/cli/command-line.ts';
+import type { CommandLine } from '../../src/cli/tool.ts';
 import type { Script } from '../support/stand-in/script.ts';
 import { silent, World } from '../support/world.ts';
 

@@ -71,7 +71,7 @@ function onRecord(record: InboundRecord): void {
   const at = preciseNow();
   const key = Buffer.from(record.key ?? []).toString();
   const since = publishedAt.get(key)?.shift();
-  // From an earlier measurement on the same topics.
+  // Another driver's.
   if (since === undefined) return;
   responses += 1;
   if (window !== null) {
@@ -107,7 +107,7 @@ async function sendAll(): Promise<void> {
 
 function startLoop(): void {
   for (let index = 0; index < plan.outstanding; index += 1) {
-    const key = `key-${index % plan.keys}`;
+    const key = `${plan.keyPrefix}${index % plan.keys}`;
     if (plan.rampMs === 0) publish(key);
     else setTimeout(publish, (index * plan.rampMs) / plan.outstanding, key);
   }
@@ -117,7 +117,7 @@ async function publishBacklog(): Promise<void> {
   for (let sent = 0; sent < plan.backlog; sent += BACKLOG_BATCH) {
     const count = Math.min(BACKLOG_BATCH, plan.backlog - sent);
     const messages = Array.from({ length: count }, (_, index) =>
-      newRequest(`key-${(sent + index) % plan.keys}`),
+      newRequest(`${plan.keyPrefix}${(sent + index) % plan.keys}`),
     );
     await producer.send({ topic: plan.topics.requests, messages });
   }

@@ -59,11 +59,13 @@ export class BenchWorld {
   async startDriver(load: Load): Promise<Child> {
     const { keys, outstanding, rampMs = 0, backlog = 0, form = 'avro' } = load;
     const { config, topics } = this.world;
+    this.drivers += 1;
     const template = this.template(form);
     const plan: DriverPlan = {
       kafka: config.kafka,
       topics,
       keys,
+      keyPrefix: `key-${this.drivers}-`,
       outstanding,
       rampMs,
       backlog,
@@ -87,7 +89,6 @@ export class BenchWorld {
 
   /** The ids of one driver must not be another's: the service would answer from its ledger. */
   private template(form: 'avro' | 'json'): { value: Buffer; idAt: number } {
-    this.drivers += 1;
     const prefix = `bench-${this.drivers}-`;
     const request = {
       requestId: `${prefix}00000000`,

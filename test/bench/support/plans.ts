@@ -16,6 +16,8 @@ export interface DriverPlan {
   readonly kafka: KafkaSettings;
   readonly topics: TopicNames;
   readonly keys: number;
+  /** Another one than any other driver's of the same topics: keys keep their order, so they would wait for each other. */
+  readonly keyPrefix: string;
   /** Closed loop: so many requests are always unanswered; each answer lets the next one of its key go. */
   readonly outstanding: number;
   /** Over how long the first ones are spread, so that their tokens do not come in step. */

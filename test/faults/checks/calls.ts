@@ -18,7 +18,7 @@ export function calls(evidence: Evidence): string[] {
     })),
   );
   return [
-    ...eachCallInOneBill(evidence.calls, billed),
+    ...eachCallInOneBill(evidence.calls.filter(canBeBilled(evidence)), billed),
     ...eachBillFromACall(evidence.calls, billed, evidence.allowances.lostCalls),
     ...noCallTwice(evidence.calls),
     ...oneAccepted(evidence.calls, billed),
@@ -27,6 +27,19 @@ export function calls(evidence: Evidence): string[] {
       evidence.responses.map(({ value }) => value),
     ),
   ];
+}
+
+/**
+ * A bill is published with its request's outcome. A request whose record was deleted while its worker died is delivered to
+ * nobody any more: its calls stay in the ledger alone.
+ */
+function canBeBilled({ vanished, responses, allowances }: Evidence): (call: Call) => boolean {
+  if (allowances.deaths === 0) return () => true;
+  const answered = new Set(responses.map(({ value }) => value.requestId));
+  const orphaned = new Set(
+    vanished.map(({ requestId }) => requestId).filter((id) => !answered.has(id ?? '')),
+  );
+  return ({ requestId }) => !orphaned.has(requestId);
 }
 
 /** Whether the provider charges for it: it began to answer. */

@@ -55,6 +55,7 @@ export const logFaults: readonly Fault[] = [
         }
       });
       run.note(`${count} partitions`);
+      run.progress.startAgain();
       await run.pause(3_000, 6_000);
     },
   },

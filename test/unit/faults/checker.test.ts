@@ -224,6 +224,17 @@ test('records that vanished from the log may be answered or not, but not twice',
   expect(forge(2)).toEqual(['v: 2 responses to 1 records: doubled']);
 });
 
+test('a call whose record vanished with its worker cannot be billed; while no worker dies it must be', () => {
+  const forge = (deaths: number) =>
+    check((evidence) => {
+      evidence.vanished.push({ key: 'k', requestId: 'v' });
+      evidence.calls.push(call('v', 1));
+      evidence.allowances.deaths = deaths;
+    });
+  expect(forge(1)).toEqual([]);
+  expect(forge(0)).toEqual(['call v/1: in 0 cost events']);
+});
+
 describe('outcomes (G1, G6, G9)', () => {
   const cases: [string, (evidence: Forged) => void, string][] = [
     ['a lost response', (e) => e.responses.splice(0, 1), 'a: 0 responses to 1 records: lost'],

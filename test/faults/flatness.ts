@@ -1,0 +1,69 @@
+import type { Sample } from './sampler.ts';
+
+type Measure = Exclude<keyof Sample, 'at'>;
+
+/** How one measure went over the time after the warm-up. */
+export interface Trend {
+  readonly measure: Measure;
+  /** Medians of the first and the last third. */
+  readonly early: number;
+  readonly late: number;
+  readonly most: number;
+  /** Theil-Sen slope per hour: the median of the slopes between all pairs. */
+  readonly perHour: number;
+  readonly isFlat: boolean;
+}
+
+interface Tolerance {
+  /** Growth between the thirds that is noise. */
+  readonly share: number;
+  readonly absolute: number;
+}
+
+const MEBIBYTE = 1_048_576;
+
+/** Growth that is taken for noise: the larger of the two. What is leaked per request exceeds it within minutes. */
+export const TOLERANCES: Readonly<Record<Measure, Tolerance>> = {
+  rss: { share: 0.15, absolute: 30 * MEBIBYTE },
+  heapUsed: { share: 0.1, absolute: 8 * MEBIBYTE },
+  external: { share: 0.25, absolute: 10 * MEBIBYTE },
+  descriptors: { share: 0.1, absolute: 6 },
+  sockets: { share: 0.1, absolute: 6 },
+  timers: { share: 0.25, absolute: 30 },
+};
+
+/** @param samples of one process, in time order; those before `warmUpMs` after the first are left out */
+export function trends(samples: readonly Sample[], warmUpMs: number): Trend[] {
+  const from = (samples[0]?.at ?? 0) + warmUpMs;
+  const judged = samples.filter(({ at }) => at >= from);
+  if (judged.length < 9) throw new Error(`${judged.length} samples after the warm-up are too few to judge`);
+  const third = Math.floor(judged.length / 3);
+  return (Object.keys(TOLERANCES) as Measure[]).map((measure) => {
+    const early = median(judged.slice(0, third).map((sample) => sample[measure]));
+    const late = median(judged.slice(-third).map((sample) => sample[measure]));
+    const { share, absolute } = TOLERANCES[measure];
+    return {
+      measure,
+      early,
+      late,
+      most: Math.max(...judged.map((sample) => sample[measure])),
+      perHour: slope(judged, measure) * 3_600_000,
+      isFlat: late - early <= Math.max(share * early, absolute),
+    };
+  });
+}
+
+function slope(samples: readonly Sample[], measure: Measure): number {
+  const slopes: number[] = [];
+  for (const [index, one] of samples.entries()) {
+    for (const other of samples.slice(index + 1)) {
+      slopes.push((other[measure] - one[measure]) / (other.at - one.at));
+    }
+  }
+  return median(slopes);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
