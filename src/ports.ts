@@ -238,7 +238,10 @@ export interface RequestLedger {
   ): Promise<boolean>;
   /** Gives the claim back without an outcome (a drain that ran out of time). */
   release(identity: RequestIdentity, token: string, attempts: readonly AttemptRow[]): Promise<void>;
-  /** Writes how far running attempts have come, as far as the claims are still the caller's. Best effort, never rejects. */
+  /**
+   * Writes how far running attempts have come, as far as the claims are still the caller's; an attempt never goes back.
+   * Not waited for: rejects when the ledger is away.
+   */
   reportProgress(running: readonly AttemptProgress[]): Promise<void>;
   /** Marks outcomes as visible for their records. Best effort. */
   markSettled(

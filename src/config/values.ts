@@ -38,10 +38,10 @@ export const requestTopics = parsed(
 
 /** A whole number of at least 1 for each of some tenants. */
 export const tenantWeights = parsed(
-  'tenant=weight, several separated by commas, e.g. acme=3,search=2',
+  'tenant=weight with weights from 1 to 9999, several separated by commas, each tenant once, e.g. acme=3,search=2',
   (given) => {
-    const weights = listOf(given, tenantWeight);
-    return weights && new Map(weights);
+    const weights = new Map(listOf(given, tenantWeight));
+    return weights.size === given.split(',').length ? weights : undefined;
   },
 );
 

@@ -56,6 +56,8 @@ export interface LaneListener {
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void;
   /** The log has no records from `from` to `to` any more: transaction markers, or deleted before they were handled. */
   gap(partition: TopicPartition, from: number, to: number): void;
+  /** Records of an offset range whose work goes on from before a doubt, in order: they are settled although the log has lost them. */
+  known(partition: TopicPartition, from: number, to: number): readonly InboundRecord[];
   /** The lane goes on from what is committed: what `isSettled` has its outcome visible, whoever settled it. */
   opened(partition: TopicPartition, isSettled: (offset: number) => boolean): void;
   /** Nothing more will be settled until a person has looked. */
@@ -287,6 +289,10 @@ export class Lane {
       this.soughtBackTo = from;
       this.options.source.seek(this.partition, from);
       return false;
+    }
+    for (const record of this.options.listener.known(this.partition, from, offset - 1)) {
+      tracker.accept(record.offset);
+      this.options.listener.accepted(record);
     }
     if (batch.fetchedOffset > from) this.options.listener.gap(this.partition, from, offset - 1);
     tracker.skipTo(offset);

@@ -299,15 +299,18 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   opened(partition: TopicPartition, isSettled: (offset: number) => boolean): void {
     // Committed although it looked otherwise, or settled by another worker: it never comes here again.
-    this.forgetWhere(partition, ({ record }) => isSettled(record.offset));
+    for (const entry of this.entriesOf(partition)) if (isSettled(entry.record.offset)) this.forget(entry);
   }
 
   gap(partition: TopicPartition, from: number, to: number): void {
-    this.forgetWhere(partition, ({ record }) => record.offset >= from && record.offset <= to);
-    this.options.logger.warn(
-      { ...partition, from, to },
-      'the log has no records at these offsets: markers, or deleted',
-    );
+    this.options.logger.warn({ ...partition, from, to }, 'the log has no records here: markers, or deleted');
+  }
+
+  known(partition: TopicPartition, from: number, to: number): InboundRecord[] {
+    const records = this.entriesOf(partition).map(({ record }) => record);
+    return records
+      .filter(({ offset }) => offset >= from && offset <= to)
+      .sort((one, other) => one.offset - other.offset);
   }
 
   halted(partition: TopicPartition, reason: string): void {
@@ -316,10 +319,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   inDoubt(partition: TopicPartition, error: unknown): void {
     this.options.metrics.settleInDoubt();
-    this.options.logger.warn(
-      { ...partition, err: error },
-      'the last transaction is in doubt; opening the lane again',
-    );
+    this.options.logger.warn({ ...partition, err: error }, 'in doubt; opening the lane again');
   }
 
   /* ---------- Limits, drain, start over ---------- */
@@ -344,10 +344,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     for (const lane of this.lanes.values()) lane.drain();
     await this.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
-      this.options.logger.warn(
-        { requests: this.entries.size },
-        'the drain timeout has passed; ending what still runs',
-      );
+      this.options.logger.warn({ requests: this.entries.size }, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
       await this.untilEmpty(Math.min(timeoutMs, 5_000));
     }
@@ -368,13 +365,14 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /** Requests of a lost partition that have not begun are somebody else's; those that run finish into the ledger. */
   private dropWaiting(partition: TopicPartition): void {
-    this.forgetWhere(partition, (entry) => entry.span === null || entry.finished !== null);
+    for (const entry of this.entriesOf(partition)) {
+      if (entry.span === null || entry.finished !== null) this.forget(entry);
+    }
   }
 
-  private forgetWhere(partition: TopicPartition, applies: (entry: RequestEntry) => boolean): void {
-    for (const entry of [...this.entries.values()]) {
-      if (laneKey(entry.record) === laneKey(partition) && applies(entry)) this.forget(entry);
-    }
+  private entriesOf(partition: TopicPartition): RequestEntry[] {
+    const key = laneKey(partition);
+    return [...this.entries.values()].filter(({ record }) => laneKey(record) === key);
   }
 
   private forget(entry: RequestEntry): void {

@@ -30,19 +30,21 @@ export class ProgressReporter {
     this.calls.delete(call);
   }
 
-  /** Writes what has changed. Best effort: the next beat comes. */
+  /** Writes what has changed since it was last written. What could not be written is said again by the next beat. */
   async report(): Promise<void> {
     if (this.reporting) return;
-    const changed: RunningCall[] = [];
-    for (const [call, reported] of this.calls) {
-      if (call.outputBytes === reported) continue;
-      this.calls.set(call, call.outputBytes);
-      changed.push({ ...call });
-    }
+    const changed = [...this.calls].flatMap(([call, written]) =>
+      call.outputBytes === written ? [] : [{ call, progress: { ...call } }],
+    );
     if (changed.length === 0) return;
     this.reporting = true;
     try {
-      await this.ledger.reportProgress(changed);
+      await this.ledger.reportProgress(changed.map(({ progress }) => progress));
+      for (const { call, progress } of changed) {
+        if (this.calls.has(call)) this.calls.set(call, progress.outputBytes);
+      }
+    } catch {
+      // The ledger has told whoever watches it.
     } finally {
       this.reporting = false;
     }

@@ -282,6 +282,70 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       });
     });
 
+    describe('progress', () => {
+      const report = ({ identity, token }: ClaimRequest, attempt: number, outputBytes: number) =>
+        ledgerOf().reportProgress([{ identity, token, attempt, outputBytes }]);
+      const orphans = async (first: ClaimRequest, deadOwner = 'worker-a') => {
+        const claim = await ledgerOf().claim(again(first, { owner: 'worker-b', deadOwner }));
+        return claim.kind === 'claimed' ? claim.earlier : [];
+      };
+
+      it('is what is known of an orphan: what was reported last, for each call', async () => {
+        const [first, other] = [claimRequest(), claimRequest()];
+        await Promise.all([ledgerOf().claim(first), ledgerOf().claim(other)]);
+        await report(first, 1, 100);
+        await ledgerOf().reportProgress([
+          { identity: first.identity, token: first.token, attempt: 1, outputBytes: 250 },
+          { identity: other.identity, token: other.token, attempt: 1, outputBytes: 7 },
+        ]);
+        expect(await orphans(first)).toEqual([{ ...running(1), disposition: 'ORPHANED', outputBytes: 250 }]);
+        expect(await orphans(other)).toEqual([{ ...running(1), disposition: 'ORPHANED', outputBytes: 7 }]);
+      });
+
+      it('of a retry is its own', async () => {
+        const first = claimRequest();
+        await ledgerOf().claim(first);
+        const retried = { ...finished(1, 'RETRIED'), outputBytes: 40 };
+        await ledgerOf().beginAttempt(first.identity, first.token, running(2), [retried]);
+        await report(first, 2, 90);
+        expect(await orphans(first)).toEqual([
+          retried,
+          { ...running(2), disposition: 'ORPHANED', outputBytes: 90 },
+        ]);
+      });
+
+      it('never goes back, however late a report comes', async () => {
+        const first = claimRequest();
+        await ledgerOf().claim(first);
+        const retried = { ...finished(1, 'RETRIED'), outputBytes: 40 };
+        await ledgerOf().beginAttempt(first.identity, first.token, running(2), [retried]);
+        await report(first, 1, 30);
+        expect((await orphans(first))[0]).toEqual(retried);
+      });
+
+      it('of a claim that was lost is not written any more', async () => {
+        const first = claimRequest();
+        await ledgerOf().claim(first);
+        await report(first, 1, 100);
+        const taker = again(first, { owner: 'worker-b', deadOwner: 'worker-a' });
+        await ledgerOf().claim(taker);
+        await report(first, 1, 999);
+        expect((await orphans(taker, 'worker-b')).map(({ outputBytes }) => outputBytes)).toEqual([100, 0]);
+      });
+
+      it('of nothing, and of a request that nobody knows, changes nothing', async () => {
+        const stranger = claimRequest();
+        await ledgerOf().reportProgress([]);
+        await report(stranger, 1, 100);
+        expect(await ledgerOf().claim(stranger)).toEqual({
+          kind: 'claimed',
+          attempt: 1,
+          earlier: [],
+          deaths: 0,
+        });
+      });
+    });
+
     describe('an outcome', () => {
       it('is given to its own record as the original, to others as a replay', async () => {
         const first = claimRequest();

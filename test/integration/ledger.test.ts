@@ -254,6 +254,16 @@ describe('on a bad network', () => {
     await expect(stopping.claim(claimRequest())).rejects.toThrow('draining');
   });
 
+  it('tells when progress cannot be written, instead of waiting with it', async () => {
+    const told: unknown[] = [];
+    const away = unluckyLedger({ onRetry: (error) => told.push(error) });
+    const { identity, token } = claimRequest();
+    proxy.cut();
+    const report = away.reportProgress([{ identity, token, attempt: 1, outputBytes: 1 }]);
+    await expect(report).rejects.toThrow();
+    expect(told).toHaveLength(1);
+  });
+
   it('gives up marking outcomes as settled rather than fail, and counts it', async () => {
     const best = unluckyLedger();
     proxy.cut();

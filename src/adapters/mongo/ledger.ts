@@ -93,14 +93,21 @@ export function createRequestLedger({ db, ttlMs, stopSignal, onRetry }: LedgerOp
     },
 
     async reportProgress(running) {
+      if (running.length === 0) return;
       const updates = running.map(({ identity, token, attempt, outputBytes }) => ({
         updateOne: {
           filter: { _id: rowId(identity), 'claim.token': token },
-          update: { $set: { [`attempts.${attempt - 1}.outputBytes`]: outputBytes } },
+          // A report that comes late must not undo what a finished attempt says.
+          update: { $max: { [`attempts.${attempt - 1}.outputBytes`]: outputBytes } },
         },
       }));
-      // Only what an orphan would be estimated by: the next beat says more.
-      await requests.bulkWrite(updates, { ordered: false, writeConcern: { w: 1 } }).catch(onRetry);
+      // Only what an orphan would be estimated by, so one member may know it alone, and the next beat tries again.
+      await requests
+        .bulkWrite(updates, { ordered: false, writeConcern: { w: 1 } })
+        .catch((error: unknown) => {
+          onRetry(error);
+          throw error;
+        });
     },
 
     async markSettled(settled) {

@@ -1,6 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
-import { createKafka, PATIENT_RETRIES } from '../../../src/adapters/kafka/kafka-client.ts';
+import {
+  createKafka,
+  type KafkaSettings,
+  PATIENT_RETRIES,
+} from '../../../src/adapters/kafka/kafka-client.ts';
 import { createTopics } from '../../../src/adapters/kafka/topics.ts';
 import type { Script } from '../../support/stand-in/script.ts';
 import { silent, type World } from '../../support/world.ts';
@@ -156,7 +160,7 @@ async function limitResponses(world: World, bytes: number): Promise<void> {
  * gets the same records at the same offsets, and the group's offsets with a map that means nothing there.
  */
 async function moveToOtherCluster(run: FaultRun): Promise<void> {
-  const { world, random } = run;
+  const { world } = run;
   const { kafka } = world.config;
   const topic = world.topics.requests;
   await run.pause(2_000, 5_000);
@@ -187,18 +191,8 @@ async function moveToOtherCluster(run: FaultRun): Promise<void> {
     };
     await producer.send({ topic, messages: [message] });
   }
-  // Through a transaction, because only that lets kafkajs write metadata.
-  const copier = createKafka(settings, silent, PATIENT_RETRIES).producer({
-    transactionalId: `copy-${random.between(0, 1_000_000)}`,
-    maxInFlightRequests: 1,
-    idempotent: true,
-  });
-  await copier.connect();
-  const transaction = await copier.transaction();
   const partitions = (offsets[0]?.partitions ?? []).filter(({ offset }) => Number(offset) >= 0);
-  await transaction.sendOffsets({ consumerGroupId: kafka.groupId, topics: [{ topic, partitions }] });
-  await transaction.commit();
-  await copier.disconnect();
+  await copyOffsets(settings, topic, partitions);
   await producer.disconnect();
   run.note(
     `moved ${records.length} records, ${partitions.map((one) => `${one.partition}:${one.offset}`).join(' ')}`,
@@ -215,6 +209,33 @@ async function moveToOtherCluster(run: FaultRun): Promise<void> {
   run.spawn();
   await Promise.all(run.workers.map((worker) => worker.ready));
   await run.pause(1_000, 2_000);
+}
+
+/** Through a transaction, because only that lets kafkajs write metadata; the group's coordinator may still have to be made. */
+async function copyOffsets(
+  settings: KafkaSettings,
+  topic: string,
+  partitions: { partition: number; offset: string; metadata: string | null }[],
+): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    const copier = createKafka(settings, silent, PATIENT_RETRIES).producer({
+      transactionalId: `copy-${settings.groupId}-${tries}`,
+      maxInFlightRequests: 1,
+      idempotent: true,
+    });
+    try {
+      await copier.connect();
+      const transaction = await copier.transaction();
+      await transaction.sendOffsets({ consumerGroupId: settings.groupId, topics: [{ topic, partitions }] });
+      await transaction.commit();
+      return;
+    } catch (error) {
+      if (tries === 20) throw error;
+      await wait(200);
+    } finally {
+      await copier.disconnect();
+    }
+  }
 }
 
 /** Until every outcome that is visible is marked as such in the ledger; those of slow requests are still to come. */

@@ -81,7 +81,7 @@ export class FakeLedger implements RequestLedger {
     for (const { identity, token, attempt, outputBytes } of running) {
       const row = this.rowUnder(identity, token);
       const known = row?.attempts[attempt - 1];
-      if (row && known) keep(row, [{ ...known, outputBytes }]);
+      if (row && known) keep(row, [{ ...known, outputBytes: Math.max(known.outputBytes, outputBytes) }]);
     }
   }
 

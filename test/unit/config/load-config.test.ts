@@ -72,6 +72,15 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('reads the weights of tenants; nobody has one unless it is given', () => {
+    const weights = load({ TENANT_WEIGHTS: 'acme=3, search = 2' }).limits.tenantWeights;
+    expect([...weights]).toEqual([
+      ['acme', 3],
+      ['search', 2],
+    ]);
+    expect(load({}).limits.tenantWeights.size).toBe(0);
+  });
+
   it('names the default request topic after the prefix', () => {
     expect(load({ CHAT_TOPIC_PREFIX: 'test-7' }).topics.requests).toEqual([
       { topic: 'test-7.requests', tenantId: null },
@@ -161,6 +170,14 @@ describe('loadConfig', () => {
     ['CHAT_REQUEST_TOPICS', '=b'],
     ['MAX_IN_FLIGHT', '0'],
     ['MAX_IN_FLIGHT', '1.5'],
+    ['TENANT_WEIGHTS', 'acme'],
+    ['TENANT_WEIGHTS', 'acme=0'],
+    ['TENANT_WEIGHTS', 'acme=1.5'],
+    ['TENANT_WEIGHTS', 'acme=10000'],
+    ['TENANT_WEIGHTS', 'acme=2=3'],
+    ['TENANT_WEIGHTS', '=2'],
+    ['TENANT_WEIGHTS', 'acme=2,'],
+    ['TENANT_WEIGHTS', 'acme=2,acme=3'],
     ['AI_DEFAULT_TEMPERATURE', '2.1'],
     ['AI_DEFAULT_TEMPERATURE', 'hot'],
     ['SCHEMA_REGISTRY_URL', 'registry:8081'],

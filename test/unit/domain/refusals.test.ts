@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
+  budgetExceeded,
   deadlineExceeded,
+  foreignCurrency,
   internalFailure,
   invalidRequest,
   poisoned,
@@ -31,6 +33,27 @@ describe('refusals', () => {
       /request-1 .*different request.*new id/,
     ],
     [unknownProvider('x', ['openai', 'local']), 'invalid_request', false, 'provider', /"x".*openai, local/],
+    [
+      budgetExceeded('0.25', '0.3 USD'),
+      'budget_exceeded',
+      false,
+      'maxCost',
+      /up to 0\.3 USD, more than its maxCost of 0\.25; .*maxOutputTokens/,
+    ],
+    [
+      budgetExceeded('0.25', null),
+      'budget_exceeded',
+      false,
+      'maxCost',
+      /maxCost is 0\.25.*cannot be told.*maxOutputTokens/,
+    ],
+    [
+      foreignCurrency('EUR', 'USD'),
+      'invalid_request',
+      false,
+      'maxCostCurrency',
+      /EUR.*priced in USD.*give maxCost in USD/,
+    ],
     [deadlineExceeded(true), 'deadline_exceeded', false, 'deadline', /before the answer was complete/],
     [deadlineExceeded(false), 'deadline_exceeded', false, 'deadline', /before a call was made/],
     [tookTooLong(600), 'timeout', false, null, /600 ms .*CHAT_REQUEST_TIMEOUT/],

@@ -59,6 +59,13 @@ export class LaneBench implements LaneListener {
     this.batches.push(offsets);
   }
 
+  /** What goes on from before a doubt. */
+  knownRecords: InboundRecord[] = [];
+
+  known(_partition: unknown, from: number, to: number): InboundRecord[] {
+    return this.knownRecords.filter(({ offset }) => offset >= from && offset <= to);
+  }
+
   gap(_partition: unknown, from: number, to: number): void {
     this.gaps.push([from, to]);
   }

@@ -37,7 +37,7 @@ describe('Pipeline in doubt', () => {
     expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
   });
 
-  it('forgets what was deleted from the log before it could be settled', async () => {
+  it('settles what goes on although its record was deleted from the log', async () => {
     const bench = await started();
     bench.publish('gone');
     bench.publish('quick');
@@ -49,12 +49,10 @@ describe('Pipeline in doubt', () => {
     bench.log().deleteBelow(1);
     bench.fetch();
     bench.answer('kept');
+    bench.answer('gone');
     await bench.reach(() => bench.transportOf().committed.offset === 3);
     expect(bench.pipeline.inFlight).toBe(0);
-    bench.answer('gone');
-    await turn();
-    await turn();
-    expect(bench.answeredIds().toSorted()).toEqual(['kept', 'quick']);
+    expect(bench.answeredIds().toSorted()).toEqual(['gone', 'kept', 'quick']);
   });
 
   it('handles a record of a topic that was created again, though an older one lay at its place', async () => {
@@ -145,5 +143,48 @@ describe('Pipeline whose partitions come and go', () => {
     const bench = await started();
     const batch = { topic: 'elsewhere', partition: 0, fetchedOffset: 0, highWatermark: 1, records: [] };
     expect(bench.pipeline.fetched(batch)).toBe(false);
+  });
+});
+
+describe('Pipeline whose source is interrupted', () => {
+  const interruption = new Error('the group coordinator is not available');
+
+  it('closes its lanes, leaves to others what waits, and lets finish what runs, into the ledger', async () => {
+    const bench = await started();
+    bench.publish('running', 'a');
+    bench.publish('waiting', 'a');
+    bench.fetch();
+    bench.pipeline.interrupted(interruption);
+    expect(bench.pipeline.laneStates()).toEqual({ opening: 0, open: 0, closed: 0, halted: 0 });
+    expect(bench.transports.map(({ openProducers }) => openProducers)).toEqual([0, 0]);
+    expect(bench.pipeline.inFlight).toBe(1);
+
+    bench.publish('later', 'b');
+    bench.fetch();
+    bench.answer('running', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    await bench.reach(() => bench.pipeline.inFlight === 0);
+    await turn();
+    expect(bench.completed).toEqual(['running']);
+    expect(bench.claimed).toEqual(['running']);
+    expect(bench.answeredIds()).toEqual([]);
+    expect(bench.crashes).toEqual([]);
+  });
+
+  it('attaches what still runs when it is assigned again, and handles after it what had waited', async () => {
+    const bench = await started();
+    bench.publish('running', 'a');
+    bench.publish('waiting', 'a');
+    bench.fetch();
+    bench.pipeline.interrupted(interruption);
+    await bench.assign(0, 1);
+    bench.fetch();
+    expect(bench.pipeline.inFlight).toBe(2);
+    bench.answer('waiting');
+    bench.answer('running', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    await bench.reach(() => bench.transportOf().committed.offset === 2);
+    expect(bench.claimed).toEqual(['running', 'waiting']);
+    expect(bench.called).toEqual(['running']);
+    expect(bench.answeredIds()).toEqual(['running', 'waiting']);
+    expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
   });
 });

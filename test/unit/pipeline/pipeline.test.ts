@@ -83,6 +83,24 @@ describe('Pipeline', () => {
     expect(bench.responses()).toMatchObject([{ status: 'FAILED', error: { code: 'internal' } }]);
   });
 
+  it('goes on behind an outcome that the broker refuses in every form', async () => {
+    const bench = await started();
+    const transport = bench.transportOf();
+    transport.beforeCommit = ({ records }) => {
+      if (records.some(({ key }) => String(key) === 'hopeless')) throw new RecordRefused('too large');
+    };
+    bench.publish('hopeless');
+    bench.publish('r2');
+    bench.answer('hopeless');
+    bench.answer('r2');
+    await bench.reach(() => {
+      bench.fetch();
+      return transport.committed.offset === 2;
+    });
+    expect(bench.answeredIds()).toEqual(['r2']);
+    expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
+  });
+
   it('tells the ledger which of its outcomes are visible, and does not mind when that fails', async () => {
     const bench = await started();
     const outcome = {

@@ -18,6 +18,11 @@ describe('validateRequest', () => {
     ['a tool’s result', { messages: [user, { role: 'tool', toolCallId: 'call_1', content: '{}' }] }],
     ['an id of 128 characters', { requestId: '~'.repeat(128) }],
     ['a limit of the cost', { maxCost: '0.123456789012' }],
+    ['a limit of nothing', { maxCost: '0' }],
+    ['a limit of 26 digits', { maxCost: '9'.repeat(26) }],
+    ['a tenant’s name of 1,024 characters', { tenantId: 'x'.repeat(1_024) }],
+    ['a model’s name of 1,024 characters', { model: 'x'.repeat(1_024) }],
+    ['labels of 65,536 characters', { labels: { a: 'x'.repeat(65_530), four: 'b' } }],
     ['numbers of any sign', { temperature: 0, topP: 1, presencePenalty: -2, frequencyPenalty: 2 }],
   ])('accepts %s', (_what, request) => {
     expect(problemsOf(request)).toEqual([]);
@@ -35,6 +40,13 @@ describe('validateRequest', () => {
     ['a cost that is no number', 'maxCost', { maxCost: 'much' }],
     ['a cost below nothing', 'maxCost', { maxCost: '-1' }],
     ['a cost with 13 decimals', 'maxCost', { maxCost: '0.1234567890123' }],
+    ['a tenant’s name that is too long', 'tenantId', { tenantId: 'x'.repeat(1_025) }],
+    ['a conversation’s name that is too long', 'conversationId', { conversationId: 'x'.repeat(1_025) }],
+    ['a user’s name that is too long', 'userId', { userId: 'x'.repeat(1_025) }],
+    ['a model’s name that is too long', 'model', { model: 'x'.repeat(1_025) }],
+    ['labels of 65,537 characters', 'labels', { labels: { a: 'x'.repeat(65_531), four: 'b' } }],
+    ['a cost of 27 digits', 'maxCost', { maxCost: '9'.repeat(27) }],
+    ['a cost without a digit before the point', 'maxCost', { maxCost: '.5' }],
     ['a cost in powers of ten', 'maxCost', { maxCost: '1e3' }],
     ['an unknown role', 'messages[1].role', { messages: [user, { role: 'robot', content: 'Hello' }] }],
     [

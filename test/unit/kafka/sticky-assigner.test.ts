@@ -1,0 +1,116 @@
+import kafkajs, { type Cluster } from 'kafkajs';
+import { describe, expect, it } from 'vitest';
+import { type Membership, stickyAssigner } from '../../../src/adapters/kafka/sticky-assigner.ts';
+
+const { MemberAssignment, MemberMetadata } = kafkajs.AssignerProtocol;
+
+/** What the leader's client knows of the cluster: topics only once it was told of them. */
+class FakeCluster {
+  readonly targets = new Set<string>();
+  private readonly partitions: Readonly<Record<string, number>>;
+
+  constructor(partitions: Readonly<Record<string, number>>) {
+    this.partitions = partitions;
+  }
+
+  async addMultipleTargetTopics(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) this.targets.add(topic);
+  }
+
+  findTopicPartitionMetadata(topic: string): { partitionId: number }[] {
+    const count = this.targets.has(topic) ? (this.partitions[topic] ?? 0) : 0;
+    return Array.from({ length: count }, (_, partitionId) => ({ partitionId }));
+  }
+}
+
+function assignerOf(membership: Membership, partitions: Readonly<Record<string, number>> = { t: 6 }) {
+  const cluster = new FakeCluster(partitions) as unknown as Cluster;
+  const options = { cluster, groupId: 'group-1', logger: undefined as never };
+  return stickyAssigner(membership)(options);
+}
+
+const newcomer: Membership = { owned: new Set(), draining: false };
+const owning = (...partitions: number[]): Membership => ({
+  owned: new Set(partitions.map((partition) => `t/${partition}`)),
+  draining: false,
+});
+
+/** A member as the coordinator passes it on to the leader. */
+function joined(memberId: string, membership: Membership, topics = ['t']) {
+  const { metadata } = assignerOf(membership).protocol({ topics });
+  return { memberId, memberMetadata: metadata };
+}
+
+function joinedWith(memberId: string, userData: Buffer) {
+  return { memberId, memberMetadata: MemberMetadata.encode({ version: 1, topics: ['t'], userData }) };
+}
+
+async function divide(
+  members: { memberId: string; memberMetadata: Buffer }[],
+  partitions?: Readonly<Record<string, number>>,
+): Promise<Record<string, Record<string, number[]>>> {
+  const assignment = await assignerOf(newcomer, partitions).assign({ members, topics: ['t'] });
+  return Object.fromEntries(
+    assignment.map(({ memberId, memberAssignment }) => [
+      memberId,
+      MemberAssignment.decode(memberAssignment)?.assignment ?? {},
+    ]),
+  );
+}
+
+describe('stickyAssigner', () => {
+  it('tells the group in each join what the member has then', () => {
+    const membership = { owned: new Set(['t/1']), draining: false };
+    const assigner = assignerOf(membership);
+    const told = () => {
+      const { name, metadata } = assigner.protocol({ topics: ['t'] });
+      expect(name).toBe(assigner.name);
+      const decoded = MemberMetadata.decode(metadata);
+      expect(decoded?.topics).toEqual(['t']);
+      return JSON.parse(String(decoded?.userData)) as unknown;
+    };
+    expect(told()).toEqual({ owned: ['t/1'], draining: false });
+    membership.owned = new Set(['t/1', 't/4']);
+    membership.draining = true;
+    expect(told()).toEqual({ owned: ['t/1', 't/4'], draining: true });
+  });
+
+  it('leaves with each member what it has, and moves to a new one only its share', async () => {
+    const division = await divide([
+      joined('a', owning(0, 2, 4)),
+      joined('b', owning(1, 3, 5)),
+      joined('c', newcomer),
+    ]);
+    expect(division['a']?.['t']).toEqual([0, 2]);
+    expect(division['b']?.['t']).toEqual([1, 3]);
+    expect(division['c']?.['t']?.toSorted()).toEqual([4, 5]);
+  });
+
+  it('gives a draining member nothing', async () => {
+    const division = await divide([
+      joined('a', { ...owning(0, 1, 2), draining: true }),
+      joined('b', owning(3, 4, 5)),
+    ]);
+    expect(division['a']).toEqual({});
+    expect(division['b']?.['t']?.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it.each([
+    ['nothing', Buffer.alloc(0)],
+    ['no JSON', Buffer.from([0xff, 0x00])],
+    ['no object', Buffer.from('null')],
+    ['an object of another version', Buffer.from('{"generation":7}')],
+  ])('counts a member that tells %s of itself as a new one that stays', async (_what, userData) => {
+    const division = await divide([joined('a', owning(0, 1, 2, 3)), joinedWith('b', userData)]);
+    expect(division['a']?.['t']).toEqual([0, 1, 2]);
+    expect(division['b']?.['t']?.toSorted()).toEqual([3, 4, 5]);
+  });
+
+  it('gives a member only what it subscribes to, also topics that the leader does not read itself', async () => {
+    const division = await divide([joined('a', newcomer, ['t']), joined('b', newcomer, ['u'])], {
+      t: 2,
+      u: 3,
+    });
+    expect(division).toEqual({ a: { t: [0, 1] }, b: { u: [0, 1, 2] } });
+  });
+});

@@ -1,0 +1,75 @@
+import { propagation, trace } from '@opentelemetry/api';
+import { W3CTraceContextPropagator } from '@opentelemetry/core';
+import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeRequest } from '../../../src/pipeline/decode-request.ts';
+import { entryId, laneKey, newEntry, startTrace } from '../../../src/pipeline/request-entry.ts';
+import { codec, Handling } from '../../support/fakes/handling.ts';
+
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const exporter = new InMemorySpanExporter();
+
+beforeAll(() => {
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  trace.setGlobalTracerProvider(
+    new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] }),
+  );
+});
+afterAll(() => {
+  propagation.disable();
+  trace.disable();
+});
+
+describe('a request entry', () => {
+  it('is known by its place: topic, partition and offset', () => {
+    const [first] = [new Handling().record()];
+    expect(laneKey(first)).toBe('chat.requests/3');
+    const ids = [
+      first,
+      { ...first, offset: 8 },
+      { ...first, partition: 1 },
+      { ...first, topic: 'chat.requests.acme' },
+    ].map(entryId);
+    expect(new Set(ids).size).toBe(4);
+  });
+
+  it('weighs what its record holds in memory, and nothing where key or value are missing', () => {
+    const record = new Handling().record({}, { key: Buffer.from('four'), value: Buffer.alloc(100) });
+    expect(newEntry(record)).toMatchObject({ id: entryId(record), bytes: 104 });
+    expect(newEntry({ ...record, key: null }).bytes).toBe(100);
+    expect(newEntry({ ...record, value: null }).bytes).toBe(4);
+  });
+
+  it('begins with nothing done and not stopped', () => {
+    expect(newEntry(new Handling().record())).toMatchObject({
+      accepted: null,
+      handled: null,
+      finished: null,
+      span: null,
+      publishSpan: null,
+      stopping: { signal: { aborted: false } },
+    });
+  });
+});
+
+describe('startTrace', () => {
+  it('goes on with the producer’s trace, in a span that names the request and its place', () => {
+    const record = new Handling().record(
+      { tenantId: 'acme', conversationId: 'conversation-9' },
+      { headers: { traceparent: TRACEPARENT } },
+    );
+    const accepted = decodeRequest(record, { codec, tenantOfTopic: new Map() });
+    const started = startTrace(accepted, 'group-1');
+    started.span.end();
+
+    const [span] = exporter.getFinishedSpans();
+    expect(span?.name).toBe('process chat.requests');
+    expect(span?.spanContext().traceId).toBe('0af7651916cd43dd8448eb211c80319c');
+    expect(span?.parentSpanContext?.spanId).toBe('b7ad6b7169203331');
+    expect(Object.values(span?.attributes ?? {})).toEqual(
+      expect.arrayContaining(['acme', 'request-1', 'conversation-9', 'conversation-1', 'group-1', '3', 7]),
+    );
+    // What is made inside hangs below it.
+    expect(trace.getSpan(started.trace)).toBe(started.span);
+  });
+});
