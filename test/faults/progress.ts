@@ -59,6 +59,15 @@ export class Progress {
     return true;
   }
 
+  /** Until nothing new was answered for so long, or until it has waited long enough. */
+  async untilQuiet(quietMs: number, timeoutMs: number): Promise<void> {
+    const giveUpAt = Date.now() + timeoutMs;
+    for (let before = -1; before !== this.answered && Date.now() < giveUpAt; ) {
+      before = this.answered;
+      await wait(quietMs);
+    }
+  }
+
   /** Follows another cluster from now on; what was seen stays seen. */
   move(settings: KafkaSettings): void {
     this.settings = settings;

@@ -5,6 +5,7 @@ import type { InboundRecord } from '../../src/ports.ts';
 import { World } from '../support/world.ts';
 import { checkEvidence } from './checks/check-evidence.ts';
 import { type Evidence, groupBy, type RequestRecord } from './checks/evidence.ts';
+import { describeRequests } from './describe-requests.ts';
 import type { Fault } from './fault.ts';
 import { FaultRun } from './fault-run.ts';
 import type { Laboratory } from './laboratory.ts';
@@ -129,7 +130,9 @@ async function judge(run: FaultRun, fault: Fault): Promise<number> {
   run.end();
   await within(run.stopAll(), STOP_TIMEOUT_MS, 'the workers to end after SIGTERM');
   const evidence = await within(gather(run, requests, fault), READ_TIMEOUT_MS, 'all outputs to be readable');
-  run.breaches.push(...checkEvidence(evidence));
+  const breaches = checkEvidence(evidence);
+  run.breaches.push(...breaches);
+  for (const line of describeRequests(evidence, breaches)) run.note(line);
   return evidence.calls.length;
 }
 
@@ -187,6 +190,7 @@ async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: 
     allowances: {
       deaths: run.deaths,
       lostCalls: (fault.allows?.lostCalls ?? false) || run.leaseLosses > 0,
+      lostRecords: fault.allows?.lostRecords ?? false,
       refusedAnswers: fault.allows?.refusedAnswers ?? false,
       providerFails: fault.allows?.providerFails ?? false,
     },

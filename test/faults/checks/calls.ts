@@ -17,11 +17,12 @@ export function calls(evidence: Evidence): string[] {
       call,
     })),
   );
+  const billable = evidence.calls.filter(canBeBilled(evidence));
   return [
-    ...eachCallInOneBill(evidence.calls.filter(canBeBilled(evidence)), billed),
+    ...eachCallInOneBill(billable, billed),
     ...eachBillFromACall(evidence.calls, billed, evidence.allowances.lostCalls),
     ...noCallTwice(evidence.calls),
-    ...oneAccepted(evidence.calls, billed),
+    ...oneAccepted(billable, billed),
     ...billsOfResponses(
       evidence.costs.map(({ value }) => value),
       evidence.responses.map(({ value }) => value),
@@ -30,12 +31,13 @@ export function calls(evidence: Evidence): string[] {
 }
 
 /**
- * A bill is published with its request's outcome. A request whose record was deleted while its worker died is delivered to
- * nobody any more: its calls stay in the ledger alone.
+ * A bill is published with its request's outcome. A request whose record was deleted before that is delivered to nobody any
+ * more: its calls stay in the ledger alone. While its worker lives it still has its outcome.
  */
 function canBeBilled({ vanished, responses, allowances }: Evidence): (call: Call) => boolean {
-  if (allowances.deaths === 0) return () => true;
-  const answered = new Set(responses.map(({ value }) => value.requestId));
+  if (allowances.deaths === 0 && !allowances.lostRecords) return () => true;
+  const originals = responses.filter(({ value }) => !value.replayed);
+  const answered = new Set(originals.map(({ value }) => value.requestId));
   const orphaned = new Set(
     vanished.map(({ requestId }) => requestId).filter((id) => !answered.has(id ?? '')),
   );

@@ -45,6 +45,8 @@ export interface Allowances {
   readonly deaths: number;
   /** Whether calls may be ended or lost by the service: their request is answered by another call, both are billed. */
   readonly lostCalls: boolean;
+  /** Whether records are lost to the service before it can publish their outcome, however alive it is. */
+  readonly lostRecords: boolean;
   /** Whether an answer may be too large to be published. */
   readonly refusedAnswers: boolean;
   /** Whether requests that should be answered may fail, because the provider does more than their scripts say. */

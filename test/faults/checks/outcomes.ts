@@ -27,7 +27,7 @@ export function outcomes(evidence: Evidence): string[] {
     const bodies = new Set(records.get(id)?.map(({ value }) => Buffer.from(value ?? []).toString('base64')));
     return [
       ...count(id, own.length, least, most),
-      ...originals(id, own, most, bodies.size > 1 || vanished.has(id)),
+      ...originals(id, own, most, bodies.size > 1, vanished.has(id)),
       ...events(id, own, generated.get(id)?.length ?? 0),
       ...own.flatMap((response) => ending(id, response, evidence)),
     ];
@@ -52,6 +52,7 @@ function originals(
   responses: readonly ChatResponse[],
   records: number,
   hasOtherBody: boolean,
+  hasVanished: boolean,
 ): string[] {
   const remembered = responses.filter((response) => !response.replayed && !isForgotten(response));
   const replays = responses.filter(({ replayed }) => replayed);
@@ -60,10 +61,12 @@ function originals(
   const differing = original === undefined ? [] : replays.filter((replay) => said(replay) !== said(original));
   return [
     ...(remembered.length > 1 ? [`${id}: ${remembered.length} originals`] : []),
-    ...(replays.length > 0 && original === undefined ? [`${id}: a replay without an original`] : []),
+    ...(replays.length > 0 && original === undefined && !hasVanished
+      ? [`${id}: a replay without an original`]
+      : []),
     ...(replays.length >= records && records > 0 ? [`${id}: as many replays as records`] : []),
     ...differing.map(() => `${id}: the replay says something else than the original`),
-    ...(conflicts.length > 0 && !hasOtherBody
+    ...(conflicts.length > 0 && !hasOtherBody && !hasVanished
       ? [`${id}: refused as used for another request, which it was not`]
       : []),
   ];

@@ -37,7 +37,7 @@ export const logFaults: readonly Fault[] = [
     name: 'topic-recreated',
     what: 'the request topic is deleted and created again: lanes stop and say so, and go on when offsets are reset',
     cluster: 'one',
-    allows: { lostCalls: true },
+    allows: { lostCalls: true, lostRecords: true },
     disturb: recreateTopic,
   },
   {
@@ -121,11 +121,13 @@ async function recreateTopic(run: FaultRun): Promise<void> {
     run.breach('no worker says by /readyz that it stopped');
 
   // 2 The way out that the message names: reset the offsets, for which the group must be empty.
+  run.load.pause();
   for (const worker of run.workers) await run.stop(worker);
   await withAdmin(config.kafka, (admin) =>
     admin.resetOffsets({ groupId: config.kafka.groupId, topic: topics.requests, earliest: true }),
   );
   run.note('the offsets are reset');
+  run.load.resume();
   await run.spawn().ready;
   await run.spawn().ready;
   await run.pause(2_000, 3_000);

@@ -166,9 +166,8 @@ async function moveToOtherCluster(run: FaultRun): Promise<void> {
   await run.pause(2_000, 5_000);
   run.load.pause();
 
-  // What the ledger has not been told to be visible would be published again there: that is the price of a lost cluster,
-  // so the loss waits for the ledger, not for the requests.
-  await run.progress.until(() => false, 500);
+  // What the ledger has not been told to be visible is published again there: marks are best effort, so they are waited for.
+  await run.progress.untilQuiet(1_500, 15_000);
   await untilMarked(run);
   for (const worker of run.workers) await run.kill(worker);
 

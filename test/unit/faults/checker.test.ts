@@ -92,7 +92,13 @@ function good(): Forged {
       call('c', 1),
     ],
     positions: [{ partition: 0, committed: 5, logStart: 0, logEnd: 5 }],
-    allowances: { deaths: 0, lostCalls: false, refusedAnswers: false, providerFails: false },
+    allowances: {
+      deaths: 0,
+      lostCalls: false,
+      lostRecords: false,
+      refusedAnswers: false,
+      providerFails: false,
+    },
   };
 }
 
@@ -224,14 +230,16 @@ test('records that vanished from the log may be answered or not, but not twice',
   expect(forge(2)).toEqual(['v: 2 responses to 1 records: doubled']);
 });
 
-test('a call whose record vanished with its worker cannot be billed; while no worker dies it must be', () => {
-  const forge = (deaths: number) =>
+test('a call whose record vanished cannot be billed where its worker died or all records are lost, else it must be', () => {
+  const forge = (deaths: number, lostRecords = false) =>
     check((evidence) => {
       evidence.vanished.push({ key: 'k', requestId: 'v' });
       evidence.calls.push(call('v', 1));
       evidence.allowances.deaths = deaths;
+      evidence.allowances.lostRecords = lostRecords;
     });
   expect(forge(1)).toEqual([]);
+  expect(forge(0, true)).toEqual([]);
   expect(forge(0)).toEqual(['call v/1: in 0 cost events']);
 });
 
