@@ -106,7 +106,7 @@ export const environment = z.object({
   }),
   MAX_IN_FLIGHT: set('2000', wholeNumber(1, 100_000), {
     description:
-      'Requests that a worker handles at once. It accepts up to half as many more, then pauses partitions.',
+      'Requests that a worker handles at once. It accepts half as many more, at least 100, then pauses partitions.',
   }),
   MAX_IN_FLIGHT_BYTES: set('268435456', wholeNumber(1_000_000, Number.MAX_SAFE_INTEGER), {
     description: 'Size of those requests together; at the limit it pauses partitions.',

@@ -268,7 +268,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     };
     entry.finished = { offset, records, finishedAt, refused };
     const lane = this.lanes.get(laneKey(entry.record));
-    if (lane === undefined) this.forget(entry);
+    if (lane === undefined || lane.state === 'halted') this.forget(entry);
     else lane.finish(entry.finished);
   }
 
@@ -315,6 +315,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   halted(partition: TopicPartition, reason: string): void {
     this.options.logger.error({ ...partition, reason }, 'the partition is not handled any more');
+    this.dropWaiting(partition);
   }
 
   inDoubt(partition: TopicPartition, error: unknown): void {

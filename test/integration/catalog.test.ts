@@ -108,7 +108,7 @@ describe('the catalog', () => {
   it('goes on answering while the database is away, and tells how old its answers are', async () => {
     await importPrices(prices, priceFile({}));
     const proxy: MongoProxy = await startMongoProxy(mongodbUrl);
-    const distant = await new MongoClient(proxy.url, { serverSelectionTimeoutMS: 20 }).connect();
+    const distant = await new MongoClient(proxy.url, { serverSelectionTimeoutMS: 500 }).connect();
     const failed = Promise.withResolvers<void>();
     const catalog = await catalogOf({ refreshMs: 20, through: distant, onRefreshFailed: failed.resolve });
 

@@ -84,6 +84,29 @@ describe('topics, models and prices', () => {
     expect(lines(stdout)).toContainEqual(expect.stringMatching(/^openai\/gpt-4\tcontext 8192\toutput \d+\t/));
   });
 
+  it('models import takes a file, and list says what is not known of a model', async () => {
+    const model = {
+      provider: 'openai',
+      id: 'gpt-new',
+      contextWindow: null,
+      maxOutputTokens: null,
+      maxTokensParameter: 'max_tokens',
+      refusedParameters: [],
+      capabilities: ['chat'],
+    };
+    const readFile = () => JSON.stringify([model]);
+    const imported = await run(['models', 'import', 'more.json'], { readFile });
+    expect(imported).toMatchObject({ code: 0, stdout: '1 added, 0 changed, 0 unchanged, 0 refused\n' });
+    const { stdout } = await run(['models', 'list']);
+    expect(lines(stdout)).toContain('openai/gpt-new\tcontext unknown\toutput unknown\tchat');
+  });
+
+  it('prices import without a file takes what ships with the service', async () => {
+    const { code, stdout } = await run(['prices', 'import']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^0 added, 0 changed, \d+ unchanged, 0 refused\n$/);
+  });
+
   it('prices import takes a file, says beforehand what would change, and list shows every version', async () => {
     const text = priceFile({ input: '1.5', output: '2.25' });
     const readFile = (path: string) => (path === 'next.json' ? text : readFileSync(path, 'utf8'));

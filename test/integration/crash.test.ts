@@ -88,14 +88,18 @@ test('SIGTERM finishes what runs, settles it and exits 0; what was not begun is 
 test('SIGTERM with a drain timeout too short ends calls without an outcome; they are answered again and billed as aborted', async () => {
   const first = await world.startWorker({ DRAIN_TIMEOUT: '100ms' });
   const history = await world.readHistory();
-  await world.publish(streams);
+  // Long enough that most still run when a slow reader has seen the first chunks.
+  const slowStreams = streams.map(({ key, request: { requestId } }) =>
+    request(requestId, { key, conversationId: key, script: { tokens: 20, gapMs: 200, promptTokens: 10 } }),
+  );
+  await world.publish(slowStreams);
   await history.until(({ chunks }) => chunks.length >= 400);
   expect(await first.stop()).toBe(0);
 
   await world.startWorker();
   await history.until(({ originals }) => originals.length >= 200);
 
-  expect(breaches(streams, history, await world.standIn.calls())).toEqual([]);
+  expect(breaches(slowStreams, history, await world.standIn.calls())).toEqual([]);
   const dispositions = history.costs.flatMap(({ value }) =>
     value.calls.map(({ disposition }) => disposition),
   );

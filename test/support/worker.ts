@@ -88,17 +88,6 @@ export function spawnWorker(env: Readonly<Record<string, string>>): Worker {
   };
 }
 
-/**
- * Starts a worker and waits until it says by /readyz that it takes requests.
- *
- * @throws with its log when it ends before
- */
-export async function startWorker(env: Readonly<Record<string, string>>): Promise<Worker> {
-  const worker = spawnWorker(env);
-  await worker.ready;
-  return worker;
-}
-
 async function end(child: ChildProcess, signal: NodeJS.Signals, exited: Promise<number | null>) {
   if (child.exitCode === null && child.signalCode === null) child.kill(signal);
   return exited;
