@@ -5,7 +5,7 @@ type Measure = Exclude<keyof Sample, 'at'>;
 /** How one measure went over the time after the warm-up. */
 export interface Trend {
   readonly measure: Measure;
-  /** Medians of the first and the last third. */
+  /** Of the first and the last third: the median of memory, the lower quartile of what comes and goes with the load. */
   readonly early: number;
   readonly late: number;
   readonly most: number;
@@ -18,18 +18,20 @@ interface Tolerance {
   /** Growth between the thirds that is noise. */
   readonly share: number;
   readonly absolute: number;
+  /** Which part of a third's samples lies below what is compared: a leak lifts the floor, load only the ceiling. */
+  readonly quantile: number;
 }
 
 const MEBIBYTE = 1_048_576;
 
 /** Growth that is taken for noise: the larger of the two. What is leaked per request exceeds it within minutes. */
 export const TOLERANCES: Readonly<Record<Measure, Tolerance>> = {
-  rss: { share: 0.15, absolute: 30 * MEBIBYTE },
-  heapUsed: { share: 0.1, absolute: 8 * MEBIBYTE },
-  external: { share: 0.25, absolute: 10 * MEBIBYTE },
-  descriptors: { share: 0.1, absolute: 6 },
-  sockets: { share: 0.1, absolute: 6 },
-  timers: { share: 0.25, absolute: 30 },
+  rss: { share: 0.15, absolute: 30 * MEBIBYTE, quantile: 0.5 },
+  heapUsed: { share: 0.1, absolute: 8 * MEBIBYTE, quantile: 0.5 },
+  external: { share: 0.25, absolute: 10 * MEBIBYTE, quantile: 0.5 },
+  descriptors: { share: 0.1, absolute: 10, quantile: 0.25 },
+  sockets: { share: 0.1, absolute: 10, quantile: 0.25 },
+  timers: { share: 0.25, absolute: 30, quantile: 0.25 },
 };
 
 /** @param samples of one process, in time order; those before `warmUpMs` after the first are left out */
@@ -39,9 +41,15 @@ export function trends(samples: readonly Sample[], warmUpMs: number): Trend[] {
   if (judged.length < 9) throw new Error(`${judged.length} samples after the warm-up are too few to judge`);
   const third = Math.floor(judged.length / 3);
   return (Object.keys(TOLERANCES) as Measure[]).map((measure) => {
-    const early = median(judged.slice(0, third).map((sample) => sample[measure]));
-    const late = median(judged.slice(-third).map((sample) => sample[measure]));
-    const { share, absolute } = TOLERANCES[measure];
+    const { share, absolute, quantile } = TOLERANCES[measure];
+    const early = atQuantile(
+      judged.slice(0, third).map((sample) => sample[measure]),
+      quantile,
+    );
+    const late = atQuantile(
+      judged.slice(-third).map((sample) => sample[measure]),
+      quantile,
+    );
     return {
       measure,
       early,
@@ -60,10 +68,10 @@ function slope(samples: readonly Sample[], measure: Measure): number {
       slopes.push((other[measure] - one[measure]) / (other.at - one.at));
     }
   }
-  return median(slopes);
+  return atQuantile(slopes, 0.5);
 }
 
-function median(values: readonly number[]): number {
+function atQuantile(values: readonly number[], quantile: number): number {
   const sorted = values.toSorted((one, other) => one - other);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  return sorted[Math.floor(sorted.length * quantile)] ?? Number.NaN;
 }

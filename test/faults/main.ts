@@ -32,6 +32,8 @@ if (!Number.isInteger(times) || times < 1)
   throw new Error(`--times: ${values.times} is no number of repetitions`);
 if (!Number.isInteger(seed)) throw new Error(`--seed: ${values.seed} is no whole number`);
 
+// Ends brokers, database and workers too: they are ended when this process exits.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 const laboratory = new Laboratory();
 const results: Repetition[] = [];
 try {

@@ -40,7 +40,7 @@ const DISTURB_TIMEOUT_MS = 150_000;
 
 /** Short enough for a repetition to be over in seconds, in the proportions of the defaults. */
 export const WORKER_ENV = {
-  LEASE_MS: '2000',
+  LEASE_MS: '4000',
   KAFKA_SESSION_TIMEOUT: '6s',
   KAFKA_TRANSACTION_TIMEOUT: '6s',
   KAFKA_REQUEST_TIMEOUT: '4s',

@@ -126,6 +126,8 @@ const faults: readonly (readonly [string, (run: FaultRun) => Promise<void>])[] =
   ],
 ];
 
+// Ends brokers, database and workers too: they are ended when this process exits.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 const laboratory = new Laboratory();
 let repetition: Repetition;
 try {
@@ -167,9 +169,9 @@ function report(result: Repetition, all: readonly Sample[], judgement: readonly 
       ? 'Guarantees G1 to G9: no breach.'
       : `Breaches:\n\n${breaches.map((breach) => `- ${breach}`).join('\n')}`,
     '',
-    `What the worker that lived through all of it held, after a garbage collection, the first ${WARM_UP_SHARE * 100} % left out:`,
+    `What the worker that lived through all of it held, after a garbage collection, the first ${WARM_UP_SHARE * 100} % left out (memory: medians; the rest: lower quartiles, because load comes and goes):`,
     '',
-    '| measure | median of first third | of last third | most | slope per hour | verdict |',
+    '| measure | first third | last third | most | slope per hour | verdict |',
     '| --- | ---: | ---: | ---: | ---: | --- |',
     ...judgement.map(({ measure, early, late, most, perHour, isFlat }) => {
       const cells = [early, late, most, perHour].map((value) => shown(measure, value));

@@ -90,7 +90,7 @@ test('SIGTERM with a drain timeout too short ends calls without an outcome; they
   const history = await world.readHistory();
   // Long enough that most still run when a slow reader has seen the first chunks.
   const slowStreams = streams.map(({ key, request: { requestId } }) =>
-    request(requestId, { key, conversationId: key, script: { tokens: 20, gapMs: 200, promptTokens: 10 } }),
+    request(requestId, { key, conversationId: key, script: { tokens: 20, gapMs: 100, promptTokens: 10 } }),
   );
   await world.publish(slowStreams);
   await history.until(({ chunks }) => chunks.length >= 400);
