@@ -28,7 +28,13 @@ const args = [
 ];
 const child = spawn(process.execPath, args, {
   stdio: 'inherit',
-  env: { ...process.env, KAFKA_BROKERS: kafkaBrokers.join(','), MONGODB_URL: mongodbUrl },
+  env: {
+    ...process.env,
+    KAFKA_BROKERS: kafkaBrokers.join(','),
+    MONGODB_URL: mongodbUrl,
+    // kafkajs computes waits that are over already, which changes nothing and is said at every start.
+    NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --disable-warning=TimeoutNegativeWarning`,
+  },
 });
 const code = await new Promise<number>((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
 
