@@ -27,7 +27,7 @@ test('a worker killed in the middle of 200 streams and started again: one outcom
   await first.kill();
 
   await world.startWorker();
-  await history.until(({ originals }) => originals.length >= 200);
+  await history.untilAnswered(200);
 
   const calls = await world.standIn.calls();
   expect(calls.filter(({ outcome }) => outcome === 'client_closed').length).toBeGreaterThan(0);
@@ -51,14 +51,14 @@ test('a worker frozen until it has lost its partitions publishes no outcome, eve
 
   // The second one gets all partitions when the group has given the frozen one up.
   const second = await world.startWorker();
-  await history.until(({ originals }) => originals.length >= 200);
+  await history.untilAnswered(200);
   frozen.signal('SIGCONT');
   await frozen.logged('the lease was lost');
 
   // The woken one works again, under a new claim: this proves that whatever it had to publish was published or refused.
   const more = Array.from({ length: 60 }, (_, index) => request(`later-${index}`, { script: { tokens: 3 } }));
   await world.publish(more);
-  await history.until(({ originals }) => originals.length >= 260);
+  await history.untilAnswered(260);
   expect(await frozen.stop()).toBe(0);
   expect(await second.stop()).toBe(0);
 
@@ -77,7 +77,7 @@ test('SIGTERM finishes what runs, settles it and exits 0; what was not begun is 
   const answeredByFirst = history.originals.length;
 
   await world.startWorker();
-  await history.until(({ originals }) => originals.length >= 200);
+  await history.untilAnswered(200);
 
   const calls = await world.standIn.calls();
   expect(answeredByFirst).toBeGreaterThan(0);
@@ -97,7 +97,7 @@ test('SIGTERM with a drain timeout too short ends calls without an outcome; they
   expect(await first.stop()).toBe(0);
 
   await world.startWorker();
-  await history.until(({ originals }) => originals.length >= 200);
+  await history.untilAnswered(200);
 
   expect(breaches(slowStreams, history, await world.standIn.calls())).toEqual([]);
   const dispositions = history.costs.flatMap(({ value }) =>

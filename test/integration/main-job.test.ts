@@ -25,7 +25,7 @@ test('1,000 requests over 50 keys get 1,000 responses and 1,000 exact bills, in 
     }),
   );
   await world.publish(published);
-  await history.until(({ responses, costs }) => responses.length >= 1_000 && costs.length >= 1_000);
+  await history.untilAnswered(1_000);
 
   const calls = (await world.standIn.calls()).filter(({ requestId }) => requestId?.startsWith('bulk-'));
   expect(breaches(published, history, calls)).toEqual([]);
@@ -45,7 +45,7 @@ test('1,000 requests over 50 keys get 1,000 responses and 1,000 exact bills, in 
 test('the chunks of a request are its answer, complete by the marks they carry', async () => {
   const text = 'Chunks leave one by one, äöü and 🚀 included, and add up to the answer.';
   await world.publish([request('pieces', { script: { text, gapMs: 2 } })]);
-  await history.until(({ originals }) => originals.some(({ requestId }) => requestId === 'pieces'));
+  await history.untilAnswerTo('pieces');
 
   const response = history.originals.find(({ requestId }) => requestId === 'pieces');
   const chunks = history.chunks.map(({ value }) => value).filter(({ requestId }) => requestId === 'pieces');
@@ -58,7 +58,7 @@ test('the chunks of a request are its answer, complete by the marks they carry',
 
 test('100 input and 50 output tokens of gpt-4 at 30 and 60 dollars a million cost exactly 0.006', async () => {
   await world.publish([request('gpt-4-case', { model: 'gpt-4', script: { tokens: 50, promptTokens: 100 } })]);
-  await history.until(({ costs }) => costs.some(({ value }) => value.requestId === 'gpt-4-case'));
+  await history.untilAnswerTo('gpt-4-case');
 
   const cost = history.costs.find(({ value }) => value.requestId === 'gpt-4-case')?.value;
   expect(cost).toMatchObject({
@@ -104,6 +104,7 @@ test('a request id published twice is answered twice from one call, and billed o
   await history.until(
     ({ responses }) => responses.filter(({ value }) => value.requestId === 'twice').length === 2,
   );
+  await history.untilAnswerTo('twice');
 
   const responses = history.responses
     .map(({ value }) => value)
@@ -140,7 +141,7 @@ test('a failed call is tried again, and every attempt that used tokens is billed
       ],
     }),
   ]);
-  await history.until(({ costs }) => costs.some(({ value }) => value.requestId === 'broken'));
+  await history.untilAnswerTo('broken');
 
   const response = history.originals.find(({ requestId }) => requestId === 'broken');
   const cost = history.costs.find(({ value }) => value.requestId === 'broken')?.value;

@@ -41,7 +41,7 @@ test('while the database is away work waits: after its crash and restart every r
   await mongo.kill();
   await worker.logged('the database did not answer as it should');
   await mongo.start();
-  await history.until(({ originals, costs }) => originals.length >= 200 && costs.length >= 200);
+  await history.untilAnswered(200);
 
   expect(breaches(published, history, await world.standIn.calls())).toEqual([]);
   expect(await worker.stop()).toBe(0);
@@ -60,7 +60,7 @@ test('a broker that crashes and comes back: chunks and outcomes are there once i
   await cluster.nodes[0]?.kill();
   await worker.logged('could not be written');
   await cluster.nodes[0]?.start();
-  await history.until(({ originals, costs }) => originals.length >= 200 && costs.length >= 200);
+  await history.untilAnswered(200);
 
   expect(breaches(published, history, await world.standIn.calls())).toEqual([]);
   for (const { value } of history.responses) {

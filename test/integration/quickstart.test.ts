@@ -26,11 +26,7 @@ beforeAll(async () => {
     maxBytes: config.limits.recordMaxBytes,
   });
   history = await History.read(config.kafka, topicNames('quickstart'), codec);
-  await history.until(
-    ({ originals, costs }) =>
-      originals.filter(({ requestId }) => requestIds.includes(requestId)).length === requestIds.length &&
-      costs.filter(({ value }) => requestIds.includes(value.requestId)).length === requestIds.length,
-  );
+  for (const requestId of requestIds) await history.untilAnswerTo(requestId);
 });
 
 afterAll(() => history?.close());

@@ -31,6 +31,8 @@ export class History {
   readonly dead: InboundRecord[] = [];
   /** The partitions (`topic/partition`) in which each end mark was seen. */
   readonly endMarks = new Map<string, Set<string>>();
+  /** Sequences seen of each attempt. */
+  private readonly chunkCounts = new Map<string, Set<number>>();
   private reader: TopicReader | null = null;
   private readonly waiting = new Set<{
     holds: () => boolean;
@@ -58,6 +60,37 @@ export class History {
   until(holds: (history: History) => boolean): Promise<void> {
     if (holds(this)) return Promise.resolve();
     return new Promise((resolve, reject) => this.waiting.add({ holds: () => holds(this), resolve, reject }));
+  }
+
+  /**
+   * Resolves when so many requests have been answered and everything that belongs to their answers was read: topics are
+   * read side by side, so that a response may be seen before its bill or its last chunk.
+   */
+  untilAnswered(count: number): Promise<void> {
+    return this.until(
+      ({ originals, generated, costs }) =>
+        originals.length >= count &&
+        generated.length >= count &&
+        costs.length >= originals.filter(({ costEventId }) => costEventId !== null).length &&
+        originals.every((response) => this.chunksOf(response) >= response.chunkCount),
+    );
+  }
+
+  /** The same for the original answer to one request. */
+  async untilAnswerTo(requestId: string): Promise<ChatResponse> {
+    const answer = () => this.originals.find((response) => response.requestId === requestId);
+    const isIn = (events: readonly Read<{ requestId: string }>[]) =>
+      events.some(({ value }) => value.requestId === requestId);
+    await this.until(({ generated, costs }) => {
+      const response = answer();
+      if (response === undefined || !isIn(generated)) return false;
+      return (response.costEventId === null || isIn(costs)) && this.chunksOf(response) >= response.chunkCount;
+    });
+    return answer() as ChatResponse;
+  }
+
+  private chunksOf({ requestId, acceptedAttempt }: ChatResponse): number {
+    return this.chunkCounts.get(`${requestId}/${acceptedAttempt}`)?.size ?? 0;
   }
 
   /** The final answers, without those to publishers' repetitions. */
@@ -95,7 +128,10 @@ export class History {
     } else if (topic === topics.costs) {
       this.costs.push({ source, value: codec.decode('CostCalculated', value, headers).record });
     } else if (topic === topics.chunks) {
-      this.chunks.push({ source, value: codec.decode('ChatChunk', value, headers).record });
+      const chunk = codec.decode('ChatChunk', value, headers).record;
+      this.chunks.push({ source, value: chunk });
+      const attempt = `${chunk.requestId}/${chunk.attempt}`;
+      this.chunkCounts.set(attempt, (this.chunkCounts.get(attempt) ?? new Set()).add(chunk.sequence));
     } else if (topic === topics.messageSent) {
       this.sent.push({ source, value: codec.decode('MessageSent', value, headers).record });
     } else {
