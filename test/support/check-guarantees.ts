@@ -11,7 +11,7 @@ import type { Published } from './world.ts';
  * Holds what became visible against what was published and against the calls that the provider saw: outcomes, order, bills and
  * sums. Workers may have died, so calls may be lost. Chunks, dead letters and offsets are up to the test.
  *
- * @param published in log order per key, each request id once
+ * @param published each request id once; the request topic may have some twice, since publishers repeat themselves after errors
  * @returns every breach of G1 to G4, in words; empty when all hold
  */
 export function breaches(
@@ -20,8 +20,9 @@ export function breaches(
   calls: readonly Call[],
 ): string[] {
   const evidence: Evidence = {
-    requests: published.map(({ key, request: { requestId } }, offset) => {
-      return { partition: 0, offset, key, requestId, value: null, headers: {} };
+    requests: history.requests.map(({ requestId, source }) => {
+      const { partition, offset } = source;
+      return { partition, offset, key: String(source.key), requestId, value: null, headers: {} };
     }),
     vanished: [],
     expected: new Map(),
@@ -40,5 +41,13 @@ export function breaches(
       providerFails: false,
     },
   };
-  return [...outcomes(evidence), ...orderPerKey(evidence), ...checkCalls(evidence), ...exactSums(evidence)];
+  const inLog = new Set(history.requests.map(({ requestId }) => requestId));
+  const lost = published.filter(({ request }) => !inLog.has(request.requestId));
+  return [
+    ...lost.map(({ request }) => `${request.requestId}: never reached the request topic`),
+    ...outcomes(evidence),
+    ...orderPerKey(evidence),
+    ...checkCalls(evidence),
+    ...exactSums(evidence),
+  ];
 }

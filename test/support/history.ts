@@ -29,6 +29,8 @@ export class History {
   readonly chunks: Read<ChatChunk>[] = [];
   readonly sent: Read<MessageSent>[] = [];
   readonly dead: InboundRecord[] = [];
+  /** The request topic as it is: a publisher that repeats itself after an error has written some requests twice. */
+  readonly requests: { readonly requestId: string; readonly source: InboundRecord }[] = [];
   /** The partitions (`topic/partition`) in which each end mark was seen. */
   readonly endMarks = new Map<string, Set<string>>();
   /** Sequences seen of each attempt. */
@@ -42,11 +44,11 @@ export class History {
 
   static async read(settings: KafkaSettings, topics: TopicNames, codec: RecordCodec): Promise<History> {
     const history = new History();
-    const { responses, responseGenerated, costs, chunks, messageSent, dead } = topics;
+    const { requests, responses, responseGenerated, costs, chunks, messageSent, dead } = topics;
     history.reader = await readTopics({
       settings,
       logger: createLogger({ level: 'silent' }),
-      topics: [responses, responseGenerated, costs, chunks, messageSent, dead],
+      topics: [requests, responses, responseGenerated, costs, chunks, messageSent, dead],
       from: 'start',
       onRecord: (source) => history.add(source, topics, codec),
       onCrash: (error) => {
@@ -68,8 +70,9 @@ export class History {
    */
   untilAnswered(count: number): Promise<void> {
     return this.until(
-      ({ originals, generated, costs }) =>
+      ({ requests, responses, originals, generated, costs }) =>
         originals.length >= count &&
+        responses.length >= requests.length &&
         generated.length >= count &&
         costs.length >= originals.filter(({ costEventId }) => costEventId !== null).length &&
         originals.every((response) => this.chunksOf(response) >= response.chunkCount),
@@ -121,6 +124,9 @@ export class History {
     if (mark !== undefined) {
       const seen = this.endMarks.get(String(mark)) ?? new Set();
       this.endMarks.set(String(mark), seen.add(`${topic}/${source.partition}`));
+    } else if (topic === topics.requests) {
+      const requestId = requestIdOf(source, codec);
+      if (requestId !== null) this.requests.push({ requestId, source });
     } else if (topic === topics.responses) {
       this.responses.push({ source, value: codec.decode('ChatResponse', value, headers).record });
     } else if (topic === topics.responseGenerated) {
@@ -142,5 +148,14 @@ export class History {
       this.waiting.delete(entry);
       entry.resolve();
     }
+  }
+}
+
+/** Null for a record that is no request. */
+function requestIdOf({ value, headers }: InboundRecord, codec: RecordCodec): string | null {
+  try {
+    return codec.decode('ChatRequest', value, headers).record.requestId;
+  } catch {
+    return null;
   }
 }

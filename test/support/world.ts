@@ -3,6 +3,7 @@ import { MongoClient } from 'mongodb';
 import { createAvroCodec } from '../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../src/adapters/avro/load-schemas.ts';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { KafkaRecordSink } from '../../src/adapters/kafka/record-sink.ts';
 import { createTopics } from '../../src/adapters/kafka/topics.ts';
 import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog-store.ts';
 import { importModels } from '../../src/catalog/import-models.ts';
@@ -13,6 +14,7 @@ import type { RecordCodec } from '../../src/contract/codec.ts';
 import type { ChatRequestInput } from '../../src/contract/records.ts';
 import { type TopicNames, topicNames } from '../../src/contract/topics.ts';
 import { createLogger } from '../../src/logger.ts';
+import type { OutboundRecord } from '../../src/ports.ts';
 import { History } from './history.ts';
 import type { Script } from './stand-in/script.ts';
 import { type StandIn, startStandIn } from './stand-in/start-stand-in.ts';
@@ -48,7 +50,7 @@ export class World {
   private readonly workers: Worker[] = [];
   private readonly histories: History[] = [];
   private readonly kafka;
-  private readonly producer;
+  private sink: KafkaRecordSink | null = null;
 
   private constructor(
     config: Config,
@@ -67,7 +69,6 @@ export class World {
       maxBytes: config.limits.recordMaxBytes,
     });
     this.kafka = createKafka(config.kafka, silent, PATIENT_RETRIES);
-    this.producer = this.kafka.producer({ allowAutoTopicCreation: false, retry: PATIENT_RETRIES });
   }
 
   static async create(options: WorldOptions = {}): Promise<World> {
@@ -94,7 +95,7 @@ export class World {
     const config = loadConfig(env, { readFile: () => '' });
     const mongo = await MongoClient.connect(config.mongo.url);
     const world = new World(config, env, standIn, mongo);
-    await world.producer.connect();
+    world.sink = await KafkaRecordSink.connect(config.kafka, silent);
     const admin = world.kafka.admin();
     await admin.connect();
     await createTopics(admin, config.topics);
@@ -127,11 +128,18 @@ export class World {
   }
 
   async publish(requests: readonly Published[]): Promise<void> {
-    const messages = requests.map(({ key, request }) => ({
-      key,
-      value: this.codec.encode('ChatRequest', request),
-    }));
-    await this.producer.send({ topic: this.topics.requests, messages });
+    await this.send(
+      requests.map(({ key, request }) => ({
+        key,
+        value: this.codec.encode('ChatRequest', request),
+        headers: {},
+      })),
+    );
+  }
+
+  /** Repeats all of it after an error: kafkajs's own repetition loses records when one of several brokers fails. */
+  private async send(records: readonly Omit<OutboundRecord, 'topic'>[]): Promise<void> {
+    await this.sink?.send(records.map((record) => ({ topic: this.topics.requests, ...record })));
   }
 
   async publishRaw(
@@ -140,7 +148,7 @@ export class World {
   ): Promise<void> {
     const { key = null, headers = {}, partition } = options;
     const message = { key, value, headers, ...(partition !== undefined && { partition }) };
-    await this.producer.send({ topic: this.topics.requests, messages: [message] });
+    await this.send([message]);
   }
 
   ledgerRows() {
@@ -158,7 +166,7 @@ export class World {
   async close(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.kill()));
     await Promise.all(this.histories.map((history) => history.close()));
-    await this.producer.disconnect();
+    await this.sink?.close();
     const admin = this.kafka.admin();
     await admin.connect();
     await admin.deleteTopics({ topics: Object.values(this.topics) }).catch(() => undefined);
