@@ -88,9 +88,9 @@ export class Lane {
   private tracker: OffsetTracker | null = null;
   private producer: LaneProducer | null = null;
   private memberId: string;
-  /** Counts assignments, so that what the coordinator said before the last one does not count. */
+  /** Counts assignments: what the coordinator said before the last one does not count. */
   private assignment = 0;
-  /** Counts openings, so that what was begun before a doubt or a close does nothing after it. */
+  /** Counts openings: what was begun before a doubt or a close does nothing after it. */
   private epoch = 0;
   private settling = false;
   /** Transactions in a row that failed: only the first is repeated at once. */
@@ -99,6 +99,8 @@ export class Lane {
   private moved = false;
   private batchMaxRequests = Number.POSITIVE_INFINITY;
   private soughtBackTo = -1;
+  /** The last record that was accepted since the lane opened: what the log has at its offset must stay the same. */
+  private lastAccepted: Pick<InboundRecord, 'offset' | 'timestamp'> | null = null;
   /** The offset after the last one that was ever accepted, also before a doubt. */
   private reached = 0;
   /** Draining: what lies at or above this offset is left to others. */
@@ -184,8 +186,7 @@ export class Lane {
       this.halt(logWasCut(batch.highWatermark, tracker.watermark));
       return false;
     }
-    // Nothing below the watermark is ever asked for: a client begins there only when its position was out of range.
-    if (batch.fetchedOffset < tracker.watermark) {
+    if (!this.isSameLog(batch, tracker)) {
       this.halt(logBeganAnew(batch.fetchedOffset, tracker.watermark));
       return false;
     }
@@ -204,10 +205,23 @@ export class Lane {
         break;
       }
       tracker.accept(record.offset);
+      this.lastAccepted = { offset: record.offset, timestamp: record.timestamp };
       this.options.listener.accepted(record);
     }
     this.settleSoon();
     return true;
+  }
+
+  /**
+   * Nothing that was accepted is ever asked for again: a client begins there when its position was out of range, and the
+   * log is another one then, or when its position fell back to what was committed. The last accepted record tells which.
+   */
+  private isSameLog({ fetchedOffset, records }: FetchedRecords, tracker: OffsetTracker): boolean {
+    const last = this.lastAccepted;
+    if (last === null) return fetchedOffset >= tracker.watermark;
+    if (fetchedOffset > last.offset) return true;
+    const found = records.find(({ offset }) => offset >= last.offset) ?? last;
+    return found.offset === last.offset && found.timestamp === last.timestamp;
   }
 
   private obstacleTo(record: InboundRecord, tracker: OffsetTracker): PauseReason | null {
@@ -271,6 +285,7 @@ export class Lane {
     this.queue.clear();
     this.moved = false;
     this.soughtBackTo = -1;
+    this.lastAccepted = null;
     this.laneState = 'open';
     this.resume('map full');
     // What is known from before a doubt comes again now, and needs no room.
@@ -301,9 +316,8 @@ export class Lane {
   }
 
   private settleSoon(): void {
-    if (this.settling || this.laneState !== 'open') return;
-    if (this.queue.length === 0 && !this.moved) return;
-    void this.settleAll();
+    const hasWork = this.queue.length > 0 || this.moved;
+    if (hasWork && !this.settling && this.laneState === 'open') void this.settleAll();
   }
 
   /** Step 5 of the protocol: while there is something finished, everything finished goes into the next transaction. */

@@ -9,6 +9,8 @@ export class FakeLog implements TopicPartition {
   /** The offset after the newest record. */
   end = 0;
   private kept: InboundRecord[] = [];
+  /** When the log was created: another one has other times. */
+  private createdAt = 1_000;
 
   constructor(topic = 'chat.requests', partition = 0) {
     this.topic = topic;
@@ -26,7 +28,7 @@ export class FakeLog implements TopicPartition {
       topic: this.topic,
       partition: this.partition,
       offset: this.end,
-      timestamp: 1_000 + this.end,
+      timestamp: this.createdAt + this.end,
       key: null,
       value: null,
       headers: {},
@@ -57,5 +59,6 @@ export class FakeLog implements TopicPartition {
     this.start = 0;
     this.end = 0;
     this.kept = [];
+    this.createdAt += 1_000_000;
   }
 }

@@ -111,6 +111,32 @@ describe('A lane that accepts records', () => {
     expect(bench.acceptedOffsets).toHaveLength(6);
   });
 
+  it('goes on when the client’s position fell back to an older one, and accepts nothing twice', async () => {
+    const bench = await openBench(6);
+    bench.fetch();
+    for (let offset = 0; offset < 4; offset += 1) bench.finish(offset);
+    await bench.reach(() => bench.settledOffsets.length === 4);
+    bench.log.appendMany(2);
+    bench.source.rejoin(bench.log, 2);
+    bench.fetchOnce(2);
+    bench.fetch();
+    expect(bench.lane.state).toBe('open');
+    expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  it('halts on another log also when it is read in small pieces', async () => {
+    const bench = await openBench(6);
+    bench.fetch();
+    for (let offset = 0; offset < 3; offset += 1) bench.finish(offset);
+    await bench.reach(() => bench.settledOffsets.length === 3);
+    bench.log.recreate();
+    bench.log.appendMany(9);
+    bench.source.seek(bench.log, 0);
+    for (let fetches = 0; fetches < 9; fetches += 1) bench.fetchOnce(1);
+    expect(bench.lane.state).toBe('halted');
+    expect(bench.acceptedOffsets).toHaveLength(6);
+  });
+
   it('pauses when its map is full, loses no record by that, and goes on when something was settled', async () => {
     const bench = await openBench(3_500);
     bench.fetch();
