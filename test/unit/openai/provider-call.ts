@@ -1,18 +1,10 @@
 import type { ChatRequest, ContentPart, Message, ToolCall } from '../../../src/contract/records.ts';
 import type { ModelInfo, ProviderCall } from '../../../src/ports.ts';
+import { sampleMessage, sampleRequest } from '../../support/fakes/sample-request.ts';
 
+/** A message without content, unless the test gives it some. */
 export function aMessage(members: Partial<Message> = {}): Message {
-  return {
-    role: 'user',
-    content: null,
-    parts: [],
-    name: null,
-    refusal: null,
-    toolCalls: [],
-    toolCallId: null,
-    audioId: null,
-    ...members,
-  };
+  return sampleMessage({ content: null, ...members });
 }
 
 export function aPart(type: string, members: Partial<ContentPart> = {}): ContentPart {
@@ -44,57 +36,15 @@ export function aToolCall(members: Partial<ToolCall> = {}): ToolCall {
 }
 
 function aRequest(members: Partial<ChatRequest> = {}): ChatRequest {
-  return {
+  return sampleRequest({
     requestId: 'req-1',
     tenantId: 'acme',
     conversationId: 'conversation-1',
     userId: 'user-1',
-    provider: null,
     model: 'gpt-4o',
-    fallbackModels: [],
-    messages: [aMessage({ content: 'Hello' })],
-    history: 'NONE',
-    tools: [],
-    toolChoice: null,
-    parallelToolCalls: null,
-    legacyFunctions: false,
-    responseFormat: null,
-    temperature: null,
-    topP: null,
-    maxOutputTokens: null,
-    stop: [],
-    seed: null,
-    presencePenalty: null,
-    frequencyPenalty: null,
-    logitBias: {},
-    logprobs: null,
-    topLogprobs: null,
-    n: null,
-    reasoningEffort: null,
-    verbosity: null,
-    serviceTier: null,
-    modalities: [],
-    audio: null,
-    prediction: [],
-    promptCacheKey: null,
-    promptCacheMode: null,
-    promptCacheTtl: null,
-    promptCacheRetention: null,
-    safetyIdentifier: null,
-    providerUser: null,
-    store: null,
-    providerMetadata: {},
-    moderation: null,
-    webSearch: null,
-    stream: true,
-    restartOnBreak: null,
-    deadline: null,
-    maxCost: null,
-    maxCostCurrency: null,
     labels: { team: 'blue' },
-    extraJson: null,
     ...members,
-  };
+  });
 }
 
 const model: ModelInfo = {
