@@ -2,10 +2,9 @@ import { createAvroCodec } from './adapters/avro/avro-codec.ts';
 import { loadSchemas } from './adapters/avro/load-schemas.ts';
 import { type Check, startHealthServer } from './adapters/http/health-server.ts';
 import { createKafka, PATIENT_RETRIES } from './adapters/kafka/kafka-client.ts';
-import { KafkaLaneTransport } from './adapters/kafka/lane-transport.ts';
-import { KafkaRecordSink } from './adapters/kafka/record-sink.ts';
 import { KafkaRequestSource } from './adapters/kafka/request-source.ts';
 import { checkTopics } from './adapters/kafka/topics.ts';
+import { KafkaWriter } from './adapters/kafka/writer/kafka-writer.ts';
 import { createCatalog } from './adapters/mongo/catalog-cache.ts';
 import { bindDatabase, connectDatabase, ensureIndexes } from './adapters/mongo/database.ts';
 import { createRequestLedger } from './adapters/mongo/ledger.ts';
@@ -39,6 +38,8 @@ export interface Service {
 
 /** Chunks that may wait for the broker before provider streams are read more slowly. */
 const CHUNK_BUFFER_BYTES = 64 * 1024 * 1024;
+/** What a busy lane's outcomes wait at most to share a transaction. */
+const SETTLE_SPACING_MS = 100;
 /** A worker whose last answer from a broker is older does not count as ready. */
 const FETCH_MAX_AGE_MS = 30_000;
 
@@ -76,8 +77,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     // 2 The database, and the cluster that its rows belong to.
     const database = await connectDatabase({ ...config.mongo, applicationName: config.kafka.clientId });
     started(database, () => database.close());
-    const transport = await KafkaLaneTransport.connect(config.kafka, logger);
-    started(transport, () => transport.close());
+    const writer = await KafkaWriter.connect(config.kafka, logger, onFatal);
+    started(writer, () => writer.close());
+    const { transport, sink } = writer;
     await withAdmin(config, logger, (admin) =>
       checkTopics(admin, config.topics, {
         ledgerTtlMs: config.ledger.ttlMs,
@@ -122,7 +124,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     started(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
     const progress = new ProgressReporter(ledger, Math.floor(config.ledger.leaseMs / 3));
     started(progress, () => progress.stop());
-    const sink = await KafkaRecordSink.connect(config.kafka, logger);
     started(sink, () => sink.close());
     const provider = createOpenAiProvider({
       apiKey: config.openai.apiKey ?? '',
@@ -195,6 +196,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       maxInFlightBytes: config.limits.maxInFlightBytes,
       tenantWeight: (tenantId) => config.limits.tenantWeights.get(tenantId) ?? 1,
       batchMaxBytes: config.limits.recordMaxBytes,
+      settleSpacingMs: SETTLE_SPACING_MS,
       onCrash: onFatal,
     });
     pipeline = running;

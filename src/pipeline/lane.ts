@@ -12,13 +12,14 @@ import {
   type InboundRecord,
   type LaneProducer,
   type LaneTransport,
-  type OutboundRecord,
   RecordRefused,
   type RequestSource,
   type TopicPartition,
 } from '../ports.ts';
 import { backoff } from './backoff.ts';
+import type { FinishedRequest, LaneListener } from './lane-listener.ts';
 import { takeBatch } from './settle-batch.ts';
+import { SettlePace } from './settle-pace.ts';
 import { logBeganAnew, logWasCut, startingSnapshot } from './starting-snapshot.ts';
 
 /*
@@ -37,35 +38,6 @@ import { logBeganAnew, logWasCut, startingSnapshot } from './starting-snapshot.t
  */
 export type LaneState = 'opening' | 'open' | 'closed' | 'halted';
 
-/** One finished request as it waits to be settled. */
-export interface FinishedRequest {
-  readonly offset: number;
-  readonly records: readonly OutboundRecord[];
-  /** When it was finished, by the monotonic clock. */
-  readonly finishedAt: number;
-  /** The broker refuses these records for good: offer others in their place when this offset is asked for again. */
-  refused(): void;
-}
-
-export interface LaneListener {
-  /** Whether there is room for this record, or it is known from before a doubt. */
-  mayAccept(record: InboundRecord): boolean;
-  /** A record was accepted and waits for `finish`. Not called for offsets that the map knows as settled. */
-  accepted(record: InboundRecord): void;
-  /** Outcomes became visible. */
-  settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void;
-  /** The log has no records from `from` to `to` any more: transaction markers, or deleted before they were handled. */
-  gap(partition: TopicPartition, from: number, to: number): void;
-  /** Records of an offset range whose work goes on from before a doubt, in order: they are settled although the log has lost them. */
-  known(partition: TopicPartition, from: number, to: number): readonly InboundRecord[];
-  /** The lane goes on from what is committed: what `isSettled` has its outcome visible, whoever settled it. */
-  opened(partition: TopicPartition, isSettled: (offset: number) => boolean): void;
-  /** Nothing more will be settled until a person has looked. */
-  halted(partition: TopicPartition, reason: string): void;
-  /** A transaction's outcome is unknown, or opening failed; the lane is about to try again. */
-  inDoubt(partition: TopicPartition, error: unknown): void;
-}
-
 export interface LaneOptions {
   readonly partition: TopicPartition;
   readonly source: RequestSource;
@@ -74,6 +46,8 @@ export interface LaneOptions {
   readonly clock: Clock;
   /** Bytes of one transaction's records per output topic: below the topics' max.message.bytes. */
   readonly batchMaxBytes: number;
+  /** From one transaction's beginning to the next one's while outcomes come quickly (`SettlePace`). */
+  readonly settleSpacingMs: number;
 }
 
 type PauseReason = 'opening' | 'saturated' | 'map full' | 'draining';
@@ -84,6 +58,7 @@ export class Lane {
   private readonly pauseReasons = new Set<PauseReason>();
   private readonly queue = new Deque<FinishedRequest>();
   private readonly stopping = new AbortController();
+  private readonly pace: SettlePace;
   private laneState: LaneState = 'opening';
   private tracker: OffsetTracker | null = null;
   private producer: LaneProducer | null = null;
@@ -110,6 +85,7 @@ export class Lane {
     this.options = options;
     this.partition = options.partition;
     this.memberId = memberId;
+    this.pace = new SettlePace(options.settleSpacingMs);
   }
 
   get state(): LaneState {
@@ -332,6 +308,7 @@ export class Lane {
     await Promise.resolve();
     try {
       while (epoch === this.epoch && (this.queue.length > 0 || this.moved)) {
+        if (await this.pace.gather(clock.monotonic(), this.stopping.signal)) continue;
         batch = takeBatch(this.queue, {
           maxRequests: this.batchMaxRequests,
           maxBytes: this.options.batchMaxBytes,
@@ -339,6 +316,7 @@ export class Lane {
         this.moved = false;
         const snapshot = tracker.snapshotAfter(new Set(batch.map((request) => request.offset)));
         const began = clock.monotonic();
+        this.pace.began(began, batch.length, this.queue.length);
         await producer.settle({
           offset: snapshot.watermark,
           metadata: encodeOffsetMap(transport.clusterId, snapshot),

@@ -17,7 +17,8 @@ import type { HandledRequest } from './conclude-request.ts';
 import { asUndecodable, type DecodeOptions, decodeRequest } from './decode-request.ts';
 import { type HandlerOptions, handleRequest } from './handle-request.ts';
 import { IntakeLimits } from './intake-limits.ts';
-import { type FinishedRequest, Lane, type LaneListener, type LaneState } from './lane.ts';
+import { Lane, type LaneState } from './lane.ts';
+import type { FinishedRequest, LaneListener } from './lane-listener.ts';
 import { entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -37,6 +38,8 @@ export interface PipelineOptions {
   readonly maxInFlightBytes: number;
   /** Bytes of one transaction's records per output topic. */
   readonly batchMaxBytes: number;
+  /** Milliseconds between the beginnings of a busy lane's transactions. */
+  readonly settleSpacingMs: number;
   /** The consumer is dead: the process must end. */
   onCrash(error: Error): void;
 }
@@ -144,9 +147,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private openLane(key: string, partition: TopicPartition, memberId: string): void {
-    const { source, transport, handler, batchMaxBytes } = this.options;
+    const { source, transport, handler, batchMaxBytes, settleSpacingMs } = this.options;
     const { clock } = handler;
-    const lane = new Lane({ partition, source, transport, listener: this, clock, batchMaxBytes }, memberId);
+    const lane = new Lane(
+      { partition, source, transport, listener: this, clock, batchMaxBytes, settleSpacingMs },
+      memberId,
+    );
     this.lanes.set(key, lane);
     if (this.draining) lane.drain();
     lane.start();

@@ -3,7 +3,7 @@ import type { InboundRecord, TopicPartition } from '../ports.ts';
 import { extractContext, startProcessSpan, withSpan } from '../telemetry.ts';
 import type { HandledRequest } from './conclude-request.ts';
 import type { AcceptedRequest } from './decode-request.ts';
-import type { FinishedRequest } from './lane.ts';
+import type { FinishedRequest } from './lane-listener.ts';
 
 /** A record from its acceptance until its outcome is visible. */
 export interface RequestEntry {

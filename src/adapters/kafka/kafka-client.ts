@@ -2,6 +2,7 @@ import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from 'kafkaj
 import type { Config } from '../../config.ts';
 import { kafkaLogCreator, type Logger } from '../../logger.ts';
 import { registerCompressionCodecs } from './compression.ts';
+import { installRecordEncoding } from './record-encoding.ts';
 
 export type KafkaSettings = Config['kafka'];
 
@@ -23,6 +24,7 @@ export const PATIENT_RETRIES: RetryOptions = {
 /** A new kafkajs client: its own connections, its own retry rule. */
 export function createKafka(settings: KafkaSettings, logger: Logger, retry: RetryOptions): Kafka {
   registerCompressionCodecs();
+  installRecordEncoding();
   const config: KafkaConfig = {
     clientId: settings.clientId,
     brokers: [...settings.brokers],

@@ -30,6 +30,7 @@ export async function settling(context: BenchContext): Promise<Section> {
       'p99 ms',
       'decided-read p50',
       'p99 ms',
+      'chunks/request',
       'cores',
     ],
     rows: results.map(({ inFlight, run: { window, cores, settled } }) => {
@@ -43,6 +44,7 @@ export async function settling(context: BenchContext): Promise<Section> {
         settled.visibleP99Ms.toFixed(0),
         window.decidedToReadMs?.p50.toFixed(0) ?? '',
         window.decidedToReadMs?.p99.toFixed(0) ?? '',
+        settled.chunksPerRequest.toFixed(1),
         coresText(cores),
       ];
     }),

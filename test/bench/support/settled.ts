@@ -11,6 +11,8 @@ export interface Settled {
   readonly visibleP99Ms: number;
   /** Transactions whose outcome was unknown. */
   readonly doubts: number;
+  /** Records on the chunk topic per finished request: how far tokens merged. */
+  readonly chunksPerRequest: number;
 }
 
 const PREFIX = 'completionbus_settle';
@@ -28,5 +30,7 @@ export function settledBetween(before: string, after: string): Settled {
     visibleP50Ms: milliseconds(`${PREFIX}_delay`, 0.5),
     visibleP99Ms: milliseconds(`${PREFIX}_delay`, 0.99),
     doubts: sum(`${PREFIX}_doubts_total`),
+    chunksPerRequest:
+      sum('completionbus_chunks_published_total') / sum('completionbus_requests_finished_total'),
   };
 }

@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
-import { type FinishedRequest, Lane, type LaneListener } from '../../../src/pipeline/lane.ts';
+import { Lane } from '../../../src/pipeline/lane.ts';
+import type { FinishedRequest, LaneListener } from '../../../src/pipeline/lane-listener.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
@@ -39,6 +40,7 @@ export class LaneBench implements LaneListener {
         listener: this,
         clock: new FakeClock(),
         batchMaxBytes,
+        settleSpacingMs: 0,
       },
       'member-1',
     );

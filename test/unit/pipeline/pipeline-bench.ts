@@ -109,6 +109,7 @@ export class PipelineBench {
       tenantWeight: () => 1,
       maxInFlightBytes: limits.maxInFlightBytes ?? 1_000_000,
       batchMaxBytes: 900_000,
+      settleSpacingMs: 0,
       onCrash: (error) => this.crashes.push(error),
     });
     this.source.listener = this.pipeline;

@@ -1,0 +1,23 @@
+/** The thread that writes to Kafka: started by `kafka-writer.ts`, never imported. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createLogger } from '../../../logger.ts';
+import { KafkaLaneTransport } from '../lane-transport.ts';
+import { KafkaRecordSink } from '../record-sink.ts';
+import { plainError, serveWriter } from './serve-writer.ts';
+import type { WriterMessage, WriterRequest, WriterSettings } from './writer-protocol.ts';
+
+const { kafka, logLevel } = workerData as WriterSettings;
+const post = (message: WriterMessage) => parentPort?.postMessage(message);
+const logger = createLogger({
+  level: logLevel as 'info',
+  destination: { write: (line) => post({ kind: 'log', line }) },
+});
+try {
+  const transport = await KafkaLaneTransport.connect(kafka, logger);
+  const sink = await KafkaRecordSink.connect(kafka, logger);
+  const serve = serveWriter({ transport, sink }, post);
+  parentPort?.on('message', (request: WriterRequest) => serve(request));
+  post({ kind: 'ready', clusterId: transport.clusterId });
+} catch (error) {
+  post({ kind: 'failed', error: plainError(error) });
+}

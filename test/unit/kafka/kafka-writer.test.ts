@@ -1,0 +1,178 @@
+import { EventEmitter } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import type { KafkaSettings } from '../../../src/adapters/kafka/kafka-client.ts';
+import { KafkaWriter, type WriterThread } from '../../../src/adapters/kafka/writer/kafka-writer.ts';
+import {
+  plainError,
+  serveWriter,
+  type WriterParts,
+} from '../../../src/adapters/kafka/writer/serve-writer.ts';
+import type { WriterMessage, WriterRequest } from '../../../src/adapters/kafka/writer/writer-protocol.ts';
+import { createLogger } from '../../../src/logger.ts';
+import { type OutboundRecord, RecordRefused } from '../../../src/ports.ts';
+
+const settings = {} as KafkaSettings;
+const partition = { topic: 'chat.requests', partition: 3 };
+const record: OutboundRecord = {
+  topic: 'chat.responses',
+  partition: 3,
+  key: Buffer.from('key'),
+  value: Buffer.from('value'),
+  headers: { ce_id: Buffer.from('id') },
+};
+
+/** A thread that is none: requests and answers are copied as threads copy them. */
+class SameThread extends EventEmitter implements WriterThread {
+  terminated = false;
+  private serve: ((request: WriterRequest) => void) | null = null;
+
+  run(parts: WriterParts): void {
+    this.serve = serveWriter(parts, (message) => this.say(message));
+    this.say({ kind: 'ready', clusterId: parts.transport.clusterId });
+  }
+
+  say(message: WriterMessage): void {
+    this.emit('message', structuredClone(message));
+  }
+
+  postMessage(request: WriterRequest, transfer: ArrayBuffer[]): void {
+    this.serve?.(structuredClone(request, { transfer }));
+  }
+
+  async terminate(): Promise<void> {
+    this.terminated = true;
+    this.emit('exit', 1);
+  }
+}
+
+function parts(members: Partial<WriterParts['transport']> = {}) {
+  const done: unknown[] = [];
+  const told = async (what: unknown) => {
+    done.push(what);
+  };
+  const transport = {
+    clusterId: 'cluster',
+    holds: async () => true,
+    fence: async () => ({ settle: told, close: () => told('producer closed') }),
+    committedPosition: async () => ({ offset: 7, metadata: 'map', logStart: 0, logEnd: 9 }),
+    close: () => told('transport closed'),
+    ...members,
+  };
+  return { done, transport, sink: { send: told, close: () => told('sink closed') } };
+}
+
+async function connected(given = parts()) {
+  const thread = new SameThread();
+  const lines: string[] = [];
+  const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
+  const crashes: Error[] = [];
+  const connecting = KafkaWriter.connect(
+    settings,
+    logger,
+    (error) => crashes.push(error),
+    () => thread,
+  );
+  thread.run(given);
+  return { writer: await connecting, thread, lines, crashes, done: given.done };
+}
+
+describe('the thread that writes to Kafka', () => {
+  it('answers what a lane asks of the cluster', async () => {
+    const { writer } = await connected();
+    expect(writer.transport.clusterId).toBe('cluster');
+    expect(await writer.transport.holds('member', partition)).toBe(true);
+    expect(await writer.transport.committedPosition(partition)).toMatchObject({ offset: 7, metadata: 'map' });
+  });
+
+  it('settles through the producer that was fenced, and not after it is closed', async () => {
+    const { writer, done } = await connected();
+    const producer = await writer.transport.fence(partition);
+    await producer.settle({ offset: 42, metadata: 'map', records: [record] });
+    expect(done).toEqual([{ offset: 42, metadata: 'map', records: [record] }]);
+    await producer.close();
+    expect(done).toContain('producer closed');
+    await expect(producer.settle({ offset: 43, metadata: '', records: [] })).rejects.toThrow('closed');
+  });
+
+  it('sends records outside transactions', async () => {
+    const { writer, done } = await connected();
+    await writer.sink.send([record, record]);
+    await writer.sink.close();
+    expect(done).toEqual([[record, record], 'sink closed']);
+  });
+
+  it('tells a refused record from any other error, with the causes in words', async () => {
+    const errors = [
+      new RecordRefused('a broker refused a record', { cause: new Error('MESSAGE_TOO_LARGE') }),
+      new TypeError('no coordinator'),
+    ];
+    const { writer } = await connected(
+      parts({
+        fence: async () => ({ settle: () => Promise.reject(errors.shift()), close: async () => undefined }),
+      }),
+    );
+    const producer = await writer.transport.fence(partition);
+    const settling = () => producer.settle({ offset: 1, metadata: '', records: [] }).catch((error) => error);
+    const refusal = await settling();
+    expect(refusal).toBeInstanceOf(RecordRefused);
+    expect(refusal.message).toBe('a broker refused a record: MESSAGE_TOO_LARGE');
+    expect(await settling()).toMatchObject({ name: 'TypeError', message: 'no coordinator' });
+  });
+
+  it('closes its connections, ends, and does not call that a crash', async () => {
+    const { writer, thread, crashes, done } = await connected();
+    await writer.close();
+    expect(done).toEqual(['transport closed']);
+    expect(thread.terminated).toBe(true);
+    expect(crashes).toEqual([]);
+  });
+
+  it('rejects every call when it dies, and says so once', async () => {
+    const { writer, thread, crashes } = await connected(
+      parts({ holds: () => new Promise<boolean>(() => undefined) }),
+    );
+    const asked = writer.transport.holds('member', partition);
+    thread.emit('error', new Error('out of memory'));
+    thread.emit('exit', 1);
+    await expect(asked).rejects.toThrow('out of memory');
+    await expect(writer.sink.send([record])).rejects.toThrow('out of memory');
+    expect(crashes.map(({ message }) => message)).toEqual(['out of memory']);
+    await writer.close();
+  });
+
+  it('does not start when it cannot connect', async () => {
+    const thread = new SameThread();
+    const logger = createLogger({ level: 'silent' });
+    const connecting = KafkaWriter.connect(
+      settings,
+      logger,
+      () => undefined,
+      () => thread,
+    );
+    thread.say({ kind: 'failed', error: plainError('no broker') });
+    await expect(connecting).rejects.toThrow('no broker');
+    expect(thread.terminated).toBe(true);
+  });
+
+  it('does not start when it ends before', async () => {
+    const thread = new SameThread();
+    const logger = createLogger({ level: 'silent' });
+    const connecting = KafkaWriter.connect(
+      settings,
+      logger,
+      () => undefined,
+      () => thread,
+    );
+    thread.emit('exit', 9);
+    await expect(connecting).rejects.toThrow('ended with 9');
+  });
+
+  it('logs through the service, with level and fields', async () => {
+    const { thread, lines } = await connected();
+    const line = JSON.stringify({ level: 'warn', time: 'then', component: 'kafkajs', msg: 'slow broker' });
+    thread.say({ kind: 'log', line });
+    expect(lines.map((text) => JSON.parse(text))).toMatchObject([
+      { level: 'warn', component: 'kafkajs', msg: 'slow broker' },
+    ]);
+  });
+});

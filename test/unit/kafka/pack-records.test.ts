@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { packRecords, unpackRecords } from '../../../src/adapters/kafka/writer/pack-records.ts';
+import type { HeaderValue, OutboundRecord } from '../../../src/ports.ts';
+
+const bytes = fc.uint8Array({ maxLength: 100 }).map((array) => Buffer.from(array));
+const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+const value = fc.oneof(text, bytes);
+const record: fc.Arbitrary<OutboundRecord> = fc
+  .record({
+    topic: fc.constantFrom('chat.responses', 'chat.costs', 'chat.chunks'),
+    partition: fc.option(fc.nat({ max: 10_000 }), { nil: undefined }),
+    key: fc.option(value),
+    value: fc.option(bytes),
+    headers: fc.dictionary(text, fc.oneof(value, fc.array(value, { minLength: 2, maxLength: 3 })), {
+      noNullPrototype: true,
+    }),
+  })
+  .map(({ partition, ...rest }) => ({ ...rest, ...(partition !== undefined && { partition }) }));
+
+describe('packed records', () => {
+  it('come out as they went in, with text as its bytes', () => {
+    fc.assert(
+      fc.property(fc.array(record, { maxLength: 20 }), (records) => {
+        expect(unpackRecords(packRecords(records))).toEqual(records.map(asBytes));
+      }),
+    );
+  });
+
+  it('name each topic and header once', () => {
+    const headers = { ce_id: 'one', 'content-type': 'application/avro' };
+    const one: OutboundRecord = { topic: 'chat.costs', key: 'k', value: null, headers };
+    const { topics, headerNames } = packRecords([one, one, one]);
+    expect(topics).toEqual(['chat.costs']);
+    expect(headerNames).toEqual(['ce_id', 'content-type']);
+  });
+
+  it('leave out headers that have no value', () => {
+    const one: OutboundRecord = { topic: 'chat.costs', key: null, value: null, headers: { a: undefined } };
+    expect(unpackRecords(packRecords([one]))).toEqual([{ ...one, headers: {} }]);
+  });
+});
+
+function asBytes(one: OutboundRecord): OutboundRecord {
+  const headers = Object.fromEntries(
+    Object.entries(one.headers).map(([name, header]) => [name, headerBytes(header)]),
+  );
+  return { ...one, key: one.key === null ? null : Buffer.from(one.key), headers };
+}
+
+function headerBytes(header: HeaderValue): HeaderValue {
+  if (Array.isArray(header)) return header.map((one) => Buffer.from(one));
+  return header === undefined ? undefined : Buffer.from(header);
+}
