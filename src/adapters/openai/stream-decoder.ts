@@ -7,6 +7,7 @@ import { type ErrorContext, mapErrorBody } from './map-error.ts';
 import { mapUsage } from './map-usage.ts';
 import { plainCause } from './plain-cause.ts';
 import { SseReader } from './sse-reader.ts';
+import { TextChunkTemplate } from './text-chunk-template.ts';
 import { isObject, textOrNull, type WireObject } from './wire.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -26,6 +27,7 @@ export class StreamDecoder {
   failure: ChatFailure | null = null;
   readonly #context: ErrorContext;
   readonly #reader = new SseReader();
+  readonly #template = new TextChunkTemplate();
   readonly #seen = new Set<number>();
   readonly #finished = new Set<number>();
   /** Where an error came with; null in a stream, whose status and headers say nothing about it. */
@@ -89,13 +91,20 @@ export class StreamDecoder {
         break;
       }
       if (payload === '') continue;
+      const text = this.#template.read(payload);
+      if (text !== null) {
+        deltas.push(text);
+        continue;
+      }
       const chunk = parse(payload);
       if (chunk === null) this.failure = mayBeCut ? this.interrupted() : this.#malformed();
       else if (chunk['error'] !== undefined && chunk['error'] !== null)
         this.failure = this.#told(chunk['error']);
       if (chunk === null || this.failure !== null) break;
       this.#note(chunk);
+      const before = deltas.length;
       mapChunk(chunk, deltas);
+      this.#template.learn(payload, before === 0 ? deltas : deltas.slice(before));
       rawUsage = chunk['usage'] ?? rawUsage;
     }
     this.#track(deltas);
