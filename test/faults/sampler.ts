@@ -1,10 +1,12 @@
 /**
  * Preloaded into workers by the soak (`--import`): writes every few seconds, as a line of JSON to SOAK_SAMPLES/<pid>.jsonl,
- * what the process holds after a garbage collection.
+ * what the process holds after a garbage collection. Memory and descriptors are the whole process's; heap, sockets and timers those of
+ * its main thread.
  */
 import { appendFileSync, readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { isMainThread } from 'node:worker_threads';
 
 /** One look at a process. */
 export interface Sample {
@@ -22,7 +24,7 @@ export interface Sample {
 const EVERY_MS = 5_000;
 const directory = process.env['SOAK_SAMPLES'];
 
-if (directory !== undefined) {
+if (directory !== undefined && isMainThread) {
   setFlagsFromString('--expose-gc');
   const collectGarbage = runInNewContext('gc') as () => void;
   setInterval(() => {
