@@ -29,7 +29,7 @@ export async function serve(line: CommandLine, config: Config): Promise<number> 
     logger,
     telemetry: line.telemetry,
     clock: { now: () => Date.now(), monotonic: () => performance.now() },
-    onFatal: (error) => fail(error, 'the Kafka consumer has crashed and does not come back; ending'),
+    onFatal: (error) => fail(error, 'the connection to Kafka is gone and does not come back; ending'),
   });
   let signals = 0;
   line.onSignal((signal) => {
