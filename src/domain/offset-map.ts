@@ -2,8 +2,9 @@
  * The offset map: which accepted offsets above the committed one are not settled yet, as text beside the committed
  * offset in the group's coordinator.
  *
- * Form: `v1:<cluster id>:<watermark>:<deltas>`, where the deltas are base64url of unsigned varints: from the watermark to
- * each further unsettled offset in ascending order, and last to `next`. With nothing unsettled the deltas are empty.
+ * Form: `v1:<cluster id>:<watermark>:<deltas>[:<offset>.<timestamp>]`, where the deltas are base64url of unsigned varints: from
+ * the watermark to each further unsettled offset in ascending order, and last to `next`. With nothing unsettled the deltas are
+ * empty. The last part is the newest record that was accepted: the log that the offset speaks of has it.
  */
 
 /** The broker's `offset.metadata.max.bytes`, by default. */
@@ -18,6 +19,13 @@ export interface OffsetSnapshot {
   readonly unsettled: readonly number[];
   /** The offset after the last accepted record. */
   readonly next: number;
+}
+
+/** A record by which a log is known again. */
+export interface KnownRecord {
+  readonly offset: number;
+  /** Epoch ms. */
+  readonly timestamp: number;
 }
 
 /** A map that a newer version of the service wrote, or that is damaged: going on could lose or repeat outcomes. */
@@ -35,13 +43,18 @@ export function deltaBytes(delta: number): number {
 /** Bytes of the largest delta there can be. */
 export const LONGEST_DELTA_BYTES = deltaBytes(Number.MAX_SAFE_INTEGER);
 
-/** How many bytes of deltas fit beside the head of a map. */
+/** How many bytes of deltas fit beside the other parts of a map. */
 export function deltaCapacity(clusterId: string): number {
-  const head = `${VERSION}:${clusterId}:${Number.MAX_SAFE_INTEGER}:`.length;
-  return Math.floor(((MAP_MAX_CHARACTERS - head) * 3) / 4);
+  const longest = Number.MAX_SAFE_INTEGER;
+  const rest = `${VERSION}:${clusterId}:${longest}::${longest}.${longest}`.length;
+  return Math.floor(((MAP_MAX_CHARACTERS - rest) * 3) / 4);
 }
 
-export function encodeOffsetMap(clusterId: string, snapshot: OffsetSnapshot): string {
+export function encodeOffsetMap(
+  clusterId: string,
+  snapshot: OffsetSnapshot,
+  newest: KnownRecord | null = null,
+): string {
   const bytes: number[] = [];
   if (snapshot.unsettled.length > 0) {
     let previous = snapshot.watermark;
@@ -52,7 +65,8 @@ export function encodeOffsetMap(clusterId: string, snapshot: OffsetSnapshot): st
     }
     pushVarint(bytes, snapshot.next - previous);
   }
-  return `${VERSION}:${clusterId}:${snapshot.watermark}:${toBase64Url(bytes)}`;
+  const known = newest === null ? '' : `:${newest.offset}.${newest.timestamp}`;
+  return `${VERSION}:${clusterId}:${snapshot.watermark}:${toBase64Url(bytes)}${known}`;
 }
 
 /**
@@ -67,9 +81,9 @@ export function decodeOffsetMap(
   text: string,
   clusterId: string,
   committedOffset: number,
-): OffsetSnapshot | null {
+): (OffsetSnapshot & { readonly newest: KnownRecord | null }) | null {
   if (text === '') return null;
-  const [version, cluster, watermarkText, deltas, ...rest] = text.split(':');
+  const [version, cluster, watermarkText, deltas, newestText, ...rest] = text.split(':');
   if (version !== VERSION) {
     throw new UnreadableOffsetMap(
       `the offset map has version "${(version ?? '').slice(0, 16)}", this service reads ${VERSION}: a newer version wrote it; run that one`,
@@ -77,7 +91,7 @@ export function decodeOffsetMap(
   }
   const watermark = Number(watermarkText);
   if (deltas === undefined || rest.length > 0 || !Number.isSafeInteger(watermark) || watermark < 0) {
-    throw new UnreadableOffsetMap('the offset map is damaged: it does not have the four parts of its form');
+    throw new UnreadableOffsetMap('the offset map is damaged: it does not have the parts of its form');
   }
   if (cluster !== clusterId || watermark !== committedOffset) return null;
   const unsettled: number[] = [];
@@ -86,7 +100,15 @@ export function decodeOffsetMap(
     unsettled.push(position);
     position += delta;
   }
-  return { watermark, unsettled, next: position };
+  return { watermark, unsettled, next: position, newest: readKnown(newestText) };
+}
+
+function readKnown(text: string | undefined): KnownRecord | null {
+  if (text === undefined) return null;
+  const known = /^(\d+)\.(-?\d+)$/.exec(text);
+  if (known === null)
+    throw new UnreadableOffsetMap('the offset map is damaged: its newest record has no offset and timestamp');
+  return { offset: Number(known[1]), timestamp: Number(known[2]) };
 }
 
 function pushVarint(bytes: number[], value: number): void {

@@ -2,7 +2,7 @@ import { Deque } from '../domain/deque.ts';
 import {
   deltaCapacity,
   encodeOffsetMap,
-  type OffsetSnapshot,
+  type KnownRecord,
   UnreadableOffsetMap,
 } from '../domain/offset-map.ts';
 import { OffsetTracker } from '../domain/offset-tracker.ts';
@@ -20,7 +20,7 @@ import { backoff } from './backoff.ts';
 import type { FinishedRequest, LaneListener } from './lane-listener.ts';
 import { takeBatch } from './settle-batch.ts';
 import { SettlePace } from './settle-pace.ts';
-import { logBeganAnew, logWasCut, startingSnapshot } from './starting-snapshot.ts';
+import { logBeganAnew, logWasCut, type StartingSnapshot, startingSnapshot } from './starting-snapshot.ts';
 
 /*
  * A lane settles the outcomes of one assigned input partition (docs/architecture.md).
@@ -74,8 +74,8 @@ export class Lane {
   private moved = false;
   private batchMaxRequests = Number.POSITIVE_INFINITY;
   private soughtBackTo = -1;
-  /** The last record that was accepted since the lane opened: what the log has at its offset must stay the same. */
-  private lastAccepted: Pick<InboundRecord, 'offset' | 'timestamp'> | null = null;
+  /** The newest record that was ever accepted: what the log has at its offset must stay the same, also over restarts. */
+  private newest: KnownRecord | null = null;
   /** The offset after the last one that was ever accepted, also before a doubt. */
   private reached = 0;
   /** Draining: what lies at or above this offset is left to others. */
@@ -163,7 +163,7 @@ export class Lane {
       return false;
     }
     if (!this.isSameLog(batch, tracker)) {
-      this.halt(logBeganAnew(batch.fetchedOffset, tracker.watermark));
+      this.halt(logBeganAnew(batch.fetchedOffset, (this.newest?.offset ?? tracker.watermark - 1) + 1));
       return false;
     }
     for (const record of batch.records) {
@@ -181,7 +181,8 @@ export class Lane {
         break;
       }
       tracker.accept(record.offset);
-      this.lastAccepted = { offset: record.offset, timestamp: record.timestamp };
+      if (this.newest === null || record.offset > this.newest.offset)
+        this.newest = { offset: record.offset, timestamp: record.timestamp };
       this.options.listener.accepted(record);
     }
     this.settleSoon();
@@ -190,10 +191,10 @@ export class Lane {
 
   /**
    * Nothing that was accepted is ever asked for again: a client begins there when its position was out of range, and the
-   * log is another one then, or when its position fell back to what was committed. The last accepted record tells which.
+   * log is another one then, or when its position fell back to what was committed. The newest accepted record tells which.
    */
   private isSameLog({ fetchedOffset, records }: FetchedRecords, tracker: OffsetTracker): boolean {
-    const last = this.lastAccepted;
+    const last = this.newest;
     if (last === null) return fetchedOffset >= tracker.watermark;
     if (fetchedOffset > last.offset) return true;
     const found = records.find(({ offset }) => offset >= last.offset) ?? last;
@@ -237,7 +238,8 @@ export class Lane {
         if (epoch !== this.epoch) break;
         this.begin(start, producer);
         producer = null;
-        source.seek(this.partition, start.watermark);
+        // The newest record is read once more, so that it is seen whether this is still its log.
+        source.seek(this.partition, Math.min(start.watermark, start.newest?.offset ?? start.watermark));
         this.resume('opening');
         return;
       } catch (error) {
@@ -254,14 +256,14 @@ export class Lane {
     }
   }
 
-  private begin(start: OffsetSnapshot, producer: LaneProducer): void {
+  private begin(start: StartingSnapshot, producer: LaneProducer): void {
     const tracker = new OffsetTracker(start, deltaCapacity(this.options.transport.clusterId));
     this.tracker = tracker;
     this.producer = producer;
     this.queue.clear();
     this.moved = false;
     this.soughtBackTo = -1;
-    this.lastAccepted = null;
+    this.newest = start.newest;
     this.laneState = 'open';
     this.resume('map full');
     // What is known from before a doubt comes again now, and needs no room.
@@ -319,7 +321,7 @@ export class Lane {
         this.pace.began(began, batch.length, this.queue.length);
         await producer.settle({
           offset: snapshot.watermark,
-          metadata: encodeOffsetMap(transport.clusterId, snapshot),
+          metadata: encodeOffsetMap(transport.clusterId, snapshot, this.newest),
           records: batch.flatMap((request) => request.records),
         });
         tracker.settled(batch.map((request) => request.offset));

@@ -90,7 +90,7 @@ async function recreateTopic(run: FaultRun): Promise<void> {
     await admin.deleteTopics({ topics: [topics.requests] });
     run.note('the topic is deleted');
     await run.pause(0, 2_000);
-    await createAgain(() =>
+    await untilItWorks(() =>
       admin.createTopics({
         topics: [
           {
@@ -111,9 +111,10 @@ async function recreateTopic(run: FaultRun): Promise<void> {
   if (run.random.chance(0.5)) await run.load.burst(run.random.between(60, 300));
   run.load.resume();
   const halted = () => new Set(run.workers.flatMap(({ log }) => log.flatMap(haltedPartition)));
+  // A leader is not known everywhere at once.
   const begun = async () =>
     new Set(
-      (await readPositions(config.kafka, topics.requests))
+      (await untilItWorks(() => readPositions(config.kafka, topics.requests)))
         .filter(({ committed }) => committed !== null)
         .map(({ partition }) => partition),
     );
@@ -131,20 +132,29 @@ async function recreateTopic(run: FaultRun): Promise<void> {
   if (stopped.length > 0 && !ready.some((text) => text.startsWith('503') && /[1-9]\d* halted/.test(text)))
     run.breach('no worker says by /readyz that it stopped');
 
-  // 2 The way out that the message names: reset the offsets, for which the group must be empty.
+  // 2 The way out that the message names: reset the offsets, for which the group must be empty. A lane that did not fetch again before
+  // the workers were stopped finds out when the next ones open it.
   run.load.pause();
-  for (const worker of run.workers) await run.stop(worker);
-  if (stopped.length > 0) {
-    const partitions = stopped.map((partition) => ({ partition, offset: '0' }));
-    await withAdmin(config.kafka, (admin) =>
-      admin.setOffsets({ groupId: config.kafka.groupId, topic: topics.requests, partitions }),
-    );
-    run.note('their offsets are reset');
+  for (let stoppedNow = stopped, round = 1; round === 1 || stoppedNow.length > 0; round += 1) {
+    for (const worker of run.workers) await run.stop(worker);
+    if (stoppedNow.length > 0) await resetOffsets(run, stoppedNow);
+    run.load.resume();
+    await run.spawn().ready;
+    await run.spawn().ready;
+    await run.pause(2_000, 3_000);
+    stoppedNow = [...halted()];
   }
-  run.load.resume();
-  await run.spawn().ready;
-  await run.spawn().ready;
-  await run.pause(2_000, 3_000);
+}
+
+async function resetOffsets(run: FaultRun, numbers: readonly number[]): Promise<void> {
+  const { config, topics } = run.world;
+  const partitions = numbers.map((partition) => ({ partition, offset: '0' }));
+  await untilItWorks(() =>
+    withAdmin(config.kafka, (admin) =>
+      admin.setOffsets({ groupId: config.kafka.groupId, topic: topics.requests, partitions }),
+    ),
+  );
+  run.note(`the offsets of partitions ${numbers.join(', ')} are reset`);
 }
 
 function haltedPartition(line: string): number[] {
@@ -158,12 +168,11 @@ async function readiness(port: number): Promise<string> {
   return `${response.status} ${(await response.text()).trim()}`;
 }
 
-/** A topic that is being deleted cannot be created for a moment. */
-async function createAgain(create: () => Promise<unknown>): Promise<void> {
+/** A topic that is being deleted cannot be created for a moment, and one that was just created is not known everywhere. */
+async function untilItWorks<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
-      await create();
-      return;
+      return await attempt();
     } catch (error) {
       if (tries === 50) throw error;
       await new Promise((resolve) => setTimeout(resolve, 100));

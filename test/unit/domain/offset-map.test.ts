@@ -31,12 +31,14 @@ const snapshots: fc.Arbitrary<OffsetSnapshot> = fc
     return { watermark, unsettled, next: offset + last };
   });
 
+const newestRecords = fc.record({ offset: fc.maxSafeNat(), timestamp: fc.maxSafeInteger() });
+
 describe('encodeOffsetMap and decodeOffsetMap', () => {
   it('give back every snapshot', () => {
     fc.assert(
-      fc.property(snapshots, (snapshot) => {
-        const text = encodeOffsetMap(CLUSTER, snapshot);
-        expect(decodeOffsetMap(text, CLUSTER, snapshot.watermark)).toEqual(snapshot);
+      fc.property(snapshots, fc.option(newestRecords), (snapshot, newest) => {
+        const text = encodeOffsetMap(CLUSTER, snapshot, newest);
+        expect(decodeOffsetMap(text, CLUSTER, snapshot.watermark)).toEqual({ ...snapshot, newest });
       }),
     );
   });
@@ -45,17 +47,20 @@ describe('encodeOffsetMap and decodeOffsetMap', () => {
     const snapshot = { watermark: 42, unsettled: [], next: 42 };
     const text = encodeOffsetMap(CLUSTER, snapshot);
     expect(text).toBe(`v1:${CLUSTER}:42:`);
-    expect(decodeOffsetMap(text, CLUSTER, 42)).toEqual(snapshot);
+    expect(decodeOffsetMap(text, CLUSTER, 42)).toEqual({ ...snapshot, newest: null });
   });
 
   it('keep the released form', () => {
     const snapshot = { watermark: 10, unsettled: [10, 11, 211], next: 1_000 };
     expect(encodeOffsetMap('c', snapshot)).toBe('v1:c:10:AcgBlQY');
+    expect(encodeOffsetMap('c', snapshot, { offset: 999, timestamp: 1_760_000_000_000 })).toBe(
+      'v1:c:10:AcgBlQY:999.1760000000000',
+    );
   });
 
   it('reach to the largest offset', () => {
     const snapshot = { watermark: 0, unsettled: [0], next: Number.MAX_SAFE_INTEGER };
-    expect(decodeOffsetMap(encodeOffsetMap('c', snapshot), 'c', 0)).toEqual(snapshot);
+    expect(decodeOffsetMap(encodeOffsetMap('c', snapshot), 'c', 0)).toMatchObject(snapshot);
   });
 });
 
@@ -83,7 +88,9 @@ describe('decodeOffsetMap', () => {
 
   it.each([
     ['no deltas', 'v1:c:5'],
-    ['a part too many', 'v1:c:5:AQ:x'],
+    ['a part too many', 'v1:c:5:AQ:5.7:x'],
+    ['a newest record without its time', 'v1:c:5:AQ:5'],
+    ['a newest record that is no number', 'v1:c:5:AQ:x.y'],
     ['a watermark that is no number', 'v1:c:five:AQ'],
     ['a negative watermark', 'v1:c:-5:AQ'],
     ['a watermark beyond all offsets', 'v1:c:9007199254740993:AQ'],
@@ -137,7 +144,8 @@ describe('deltaCapacity', () => {
     const capacity = deltaCapacity(CLUSTER);
     const watermark = Number.MAX_SAFE_INTEGER - capacity;
     const unsettled = Array.from({ length: capacity }, (_, index) => watermark + index);
-    const text = encodeOffsetMap(CLUSTER, { watermark, unsettled, next: watermark + capacity });
+    const newest = { offset: Number.MAX_SAFE_INTEGER, timestamp: Number.MAX_SAFE_INTEGER };
+    const text = encodeOffsetMap(CLUSTER, { watermark, unsettled, next: watermark + capacity }, newest);
     expect(text.length).toBeLessThanOrEqual(MAP_MAX_CHARACTERS);
     expect(text.length).toBeGreaterThan(MAP_MAX_CHARACTERS - 4);
   });

@@ -56,6 +56,61 @@ describe('A lane that opens', () => {
     expect(bench.acceptedOffsets).toEqual([2, 3, 4, 5, 6, 7]);
   });
 
+  it('looks at the newest record that was read before, and goes on behind it when it is the same', async () => {
+    const bench = new LaneBench();
+    bench.log.appendMany(8);
+    const everything = { watermark: 6, unsettled: [], next: 6 };
+    const metadata = encodeOffsetMap('cluster-a', everything, { offset: 5, timestamp: 1_005 });
+    bench.transport.committed = { offset: 6, metadata };
+    await bench.open();
+    expect(bench.source.position(bench.log)).toBe(5);
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([6, 7]);
+  });
+
+  it('halts when the topic was recreated while nobody ran, be it longer than before', async () => {
+    const bench = new LaneBench();
+    bench.log.appendMany(8);
+    const unsettled = { watermark: 2, unsettled: [2], next: 6 };
+    const metadata = encodeOffsetMap('cluster-a', unsettled, { offset: 5, timestamp: 1_005 });
+    bench.transport.committed = { offset: 2, metadata };
+    bench.log.recreate();
+    bench.log.appendMany(20);
+    await bench.open();
+    bench.fetch();
+    expect(bench.lane.state).toBe('halted');
+    expect(bench.acceptedOffsets).toEqual([]);
+    expect(bench.haltReasons[0]).toContain("reset the group's offsets");
+  });
+
+  it('halts when the log ends before the newest record that was read', async () => {
+    const bench = new LaneBench();
+    bench.log.appendMany(4);
+    const metadata = encodeOffsetMap(
+      'cluster-a',
+      { watermark: 2, unsettled: [2], next: 6 },
+      { offset: 5, timestamp: 1_005 },
+    );
+    bench.transport.committed = { offset: 2, metadata };
+    bench.lane.start();
+    await bench.reach(() => bench.lane.state === 'halted');
+    expect(bench.haltReasons[0]).toContain('ends at offset 4, but everything below 6');
+  });
+
+  it('goes on when the newest record that was read is deleted with all before it', async () => {
+    const bench = new LaneBench();
+    bench.log.appendMany(8);
+    bench.log.deleteBelow(7);
+    const everything = { watermark: 6, unsettled: [], next: 6 };
+    const metadata = encodeOffsetMap('cluster-a', everything, { offset: 5, timestamp: 1_005 });
+    bench.transport.committed = { offset: 6, metadata };
+    await bench.open();
+    expect(bench.source.position(bench.log)).toBe(6);
+    bench.fetch();
+    bench.fetch();
+    expect(bench.acceptedOffsets).toEqual([7]);
+  });
+
   it('closes without fencing anybody when the partition is not its own', async () => {
     const bench = new LaneBench();
     bench.transport.holder = 'member-2';
@@ -174,7 +229,7 @@ describe('A lane that opens', () => {
     bench.transport.committed = { offset: 5, metadata: '' };
     bench.lane.start();
     await bench.reach(() => bench.lane.state === 'halted');
-    expect(bench.haltReasons[0]).toMatch(/ends at offset 3, but everything below 5 was settled.*reset/);
+    expect(bench.haltReasons[0]).toMatch(/ends at offset 3, but everything below 5 was read before.*reset/);
   });
 
   it('can be closed after it halted, once', async () => {

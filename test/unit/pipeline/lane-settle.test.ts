@@ -44,7 +44,12 @@ describe('A lane that settles', () => {
     await bench.reach(() => bench.settledOffsets.length === 1);
     const { offset, metadata } = bench.transport.committed;
     expect(offset).toBe(0);
-    expect(decodeOffsetMap(metadata, 'cluster-a', 0)).toEqual({ watermark: 0, unsettled: [0, 2], next: 3 });
+    expect(decodeOffsetMap(metadata, 'cluster-a', 0)).toEqual({
+      watermark: 0,
+      unsettled: [0, 2],
+      next: 3,
+      newest: { offset: 2, timestamp: 1_002 },
+    });
     expect(bench.visibleOffsets).toEqual([1]);
     expect(bench.lane.unsettledCount).toBe(2);
   });
