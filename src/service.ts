@@ -1,6 +1,7 @@
 import { createAvroCodec } from './adapters/avro/avro-codec.ts';
 import { loadSchemas } from './adapters/avro/load-schemas.ts';
 import { type Check, startHealthServer } from './adapters/http/health-server.ts';
+import { createSchemaCompiler } from './adapters/json-schema/schema-compiler.ts';
 import { createKafka, PATIENT_RETRIES } from './adapters/kafka/kafka-client.ts';
 import { KafkaRequestSource } from './adapters/kafka/request-source.ts';
 import { checkTopics } from './adapters/kafka/topics.ts';
@@ -169,6 +170,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         chunks,
         progress,
         metrics,
+        schemas: createSchemaCompiler(),
         outputs: new OutputRecords(topics, config.kafka.groupId),
         providers: new Map([[provider.name, provider]]),
         ledgerCodec: codec,

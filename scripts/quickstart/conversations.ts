@@ -1,5 +1,6 @@
 import type { ChatChunk, ChatRequestInput, ChatResponse, MessageInput } from '../../src/contract/records.ts';
 import type { Answered, Exchange } from './exchange.ts';
+import { getWeather, weatherNow } from './weather-tool.ts';
 
 /** One of the conversations, as it is shown while it goes on. */
 export interface Speaker {
@@ -22,17 +23,6 @@ export interface Conversation {
 
 /** Asks with all the messages so far; the last of them are new. */
 type Talk = (messages: MessageInput[], options?: Partial<ChatRequestInput>) => Promise<ChatResponse>;
-
-const getWeather = {
-  name: 'get_weather',
-  description: 'The weather in a city right now.',
-  parametersJson: JSON.stringify({
-    type: 'object',
-    properties: { city: { type: 'string' } },
-    required: ['city'],
-    additionalProperties: false,
-  }),
-};
 
 /** A question, and another one that needs the first answer: requests carry the whole conversation. */
 const story: Conversation = {
@@ -67,7 +57,7 @@ const weather: Conversation = {
     const results = choice.toolCalls.map(({ id }) => ({
       role: 'tool',
       toolCallId: id,
-      content: JSON.stringify({ temperatureCelsius: 21, sky: 'a few clouds', wind: 'light, from the west' }),
+      content: JSON.stringify(weatherNow()),
     }));
     const call = { role: 'assistant', content: choice.content, toolCalls: choice.toolCalls };
     await talk([question, call, ...results], { tools });

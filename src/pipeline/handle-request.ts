@@ -2,6 +2,8 @@ import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, invalidRequest, poisoned, usedForAnother } from '../domain/refusals.ts';
 import type { AttemptRow, ChatProvider } from '../ports.ts';
 import { type CallerOptions, callProvider, newAttempt } from './call-provider.ts';
+import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
+import { checkDefinitions } from './check-definitions.ts';
 import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
 import {
   type Answered,
@@ -19,7 +21,7 @@ import { limitTime } from './time-limit.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
 
-export interface HandlerOptions extends CallerOptions, ClaimingOptions, ConcludeOptions {
+export interface HandlerOptions extends CallerOptions, ClaimingOptions, ConcludeOptions, AnswerCheckOptions {
   readonly providers: ReadonlyMap<string, ChatProvider>;
   readonly defaults: CallDefaults;
   /** How long a call and its retries may take in all. */
@@ -45,7 +47,8 @@ export async function handleRequest(
   const { request, problems } = job.accepted;
 
   // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
-  const wrong = [...problems, ...validateRequest(request)];
+  const definitions = await checkDefinitions(request, options.schemas);
+  const wrong = [...problems, ...validateRequest(request), ...definitions];
   if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
 
   for (;;) {
@@ -75,7 +78,7 @@ export async function handleRequest(
       if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE)
         release = await alone(options, signal);
 
-      // 4 Call the provider; chunks leave while it answers.
+      // 4 Call the provider; chunks leave while it answers. What it defined is held against the answer.
       const answered = await answer(job, claim, plan, attempts, options, signal);
 
       // 5 Fold, price, and write the outcome to the ledger.
@@ -181,9 +184,10 @@ async function answer(
       options,
       limit.signal,
     );
+    const choices = last.failure === null ? await checkAnswer(request, last.choices, options) : last.choices;
     // The broker may be away for long: a stop must not wait for it.
     await untilAborted(last.chunksAcknowledged, signal);
-    return { answer: last, failure: last.failure };
+    return { answer: { ...last, choices }, failure: last.failure };
   } finally {
     limit.clear();
   }

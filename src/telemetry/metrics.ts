@@ -82,6 +82,12 @@ export function createMetrics(meter: Meter) {
     '{currency}',
   );
   const chunksPublished = counter(metricName.chunksPublished, 'Chunks acknowledged by the broker', '{chunk}');
+  const toolCalls = counter(metricName.toolCalls, 'Tool calls by their first problem', '{call}');
+  const structuredOutputs = counter(
+    metricName.structuredOutputs,
+    'Structured outputs by their first problem',
+    '{choice}',
+  );
   const settleDuration = seconds(
     metricName.settleDuration,
     'Duration of settle transactions',
@@ -159,6 +165,16 @@ export function createMetrics(meter: Meter) {
     /** Once per send, not per chunk. */
     chunksPublished(count: number): void {
       chunksPublished.add(count);
+    },
+
+    /** @param problemCode of the first problem; null when the call fits its tool */
+    toolCallChecked(problemCode: string | null): void {
+      toolCalls.add(1, present({ [attribute.problemCode]: problemCode }));
+    },
+
+    /** @param problemCode of the first problem; null when the text fits its schema */
+    structuredOutputChecked(problemCode: string | null): void {
+      structuredOutputs.add(1, present({ [attribute.problemCode]: problemCode }));
     },
 
     /** A settle transaction was committed. */

@@ -49,6 +49,7 @@ export const attribute = {
   currency: 'completionbus.currency',
   laneState: 'completionbus.lane.state',
   ledgerOperation: 'completionbus.ledger.operation',
+  problemCode: 'completionbus.problem.code',
 } as const;
 
 /** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
@@ -66,6 +67,8 @@ export const metricName = {
   cost: 'completionbus.cost',
   chunksPublished: 'completionbus.chunks.published',
   chunkBufferSize: 'completionbus.chunks.buffer.size',
+  toolCalls: 'completionbus.tool_calls',
+  structuredOutputs: 'completionbus.structured_outputs',
   settleDuration: 'completionbus.settle.duration',
   settleRequests: 'completionbus.settle.requests',
   settleDelay: 'completionbus.settle.delay',

@@ -1,6 +1,7 @@
 import { metrics as openTelemetryMetrics, ROOT_CONTEXT } from '@opentelemetry/api';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
+import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
 import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
@@ -72,6 +73,7 @@ export class Handling {
       chunks,
       progress: this.progress,
       metrics,
+      schemas: createSchemaCompiler(),
       outputs: new OutputRecords(topics, 'group a'),
       providers: new Map([[provider.name, provider]]),
       ledgerCodec: codec,

@@ -85,7 +85,7 @@ function planChunks(request: ChatRequest, script: Script, chunks: Record<string,
 function withContent(request: ChatRequest, script: Script): Script {
   if ((script.text ?? script.tokens ?? script.toolCalls) !== undefined) return script;
   const reply = smallTalk(request);
-  return 'text' in reply ? { ...script, text: reply.text } : { ...script, toolCalls: [reply.toolCall] };
+  return { ...script, ...reply };
 }
 
 function countsOf(

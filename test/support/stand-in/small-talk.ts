@@ -8,7 +8,7 @@ import {
 import { makeUpArguments } from './tool-arguments.ts';
 
 /** What to say to a request that brought no script. */
-export type Reply = { text: string } | { toolCall: { name: string; arguments: string } };
+export type Reply = { text: string } | { toolCalls: { name: string; arguments: string }[] };
 
 const answers = [
   'Happy to help! I am a local stand-in, so there is no great mind behind these words, but every one of them travels the same way as a real answer: token by token, through Kafka, to you.',
@@ -23,12 +23,11 @@ export function smallTalk(request: ChatRequest): Reply {
   const text = messageText(lastUserMessage(request));
   const results = toolResults(request.messages);
   if (results.length > 0) return { text: answerFrom(results, request.messages) };
-  const tool = neededTool(request, text);
-  if (tool !== undefined) {
-    return {
-      toolCall: { name: tool.name, arguments: JSON.stringify(makeUpArguments(tool.parameters, text)) },
-    };
-  }
+  const toolCalls = neededTools(request, text).map(({ name, parameters }) => ({
+    name,
+    arguments: JSON.stringify(makeUpArguments(parameters, text)),
+  }));
+  if (toolCalls.length > 0) return { toolCalls };
   const format = request.response_format;
   if (format?.type === 'json_schema') {
     const { schema } = (format['json_schema'] ?? {}) as { schema?: unknown };
@@ -59,7 +58,7 @@ function subjectOf(messages: readonly ChatMessage[]): string {
     const args = parseJson(((call['function'] ?? {}) as { arguments?: string }).arguments ?? '');
     return typeof args === 'object' && args !== null ? Object.values(args) : [];
   });
-  return texts.filter((value) => typeof value === 'string').join(', ');
+  return [...new Set(texts.filter((value) => typeof value === 'string'))].join(', ');
 }
 
 function describe(content: string): string {
@@ -73,23 +72,22 @@ function describe(content: string): string {
     .join(', ');
 }
 
-function neededTool(request: ChatRequest, text: string): ChatTool['function'] {
+function neededTools(request: ChatRequest, text: string): NonNullable<ChatTool['function']>[] {
   const choice = request.tool_choice;
   const functions = (request.tools ?? []).flatMap((tool) => tool.function ?? []);
-  if (choice === 'none') return undefined;
-  if (choice === 'required') return functions[0];
+  if (choice === 'none') return [];
+  if (choice === 'required') return functions.slice(0, 1);
   if (typeof choice === 'object' && choice !== null) {
     const { name } = ((choice as Record<string, unknown>)['function'] ?? {}) as { name?: string };
-    return functions.find((candidate) => candidate.name === name);
+    return functions.filter((candidate) => candidate.name === name);
   }
   const spoken = new Set(words(text));
-  const named = functions.find((candidate) =>
+  const named = functions.filter((candidate) =>
     words(candidate.name).some((word) => word.length > 3 && spoken.has(word)),
   );
-  if (named !== undefined) return named;
-  return ['weather', 'temperature', 'time', 'price', 'cost'].some((word) => spoken.has(word))
-    ? functions[0]
-    : undefined;
+  if (named.length > 0) return named;
+  const seemsNeeded = ['weather', 'temperature', 'time', 'price', 'cost'].some((word) => spoken.has(word));
+  return seemsNeeded ? functions.slice(0, 1) : [];
 }
 
 function words(text: string): string[] {

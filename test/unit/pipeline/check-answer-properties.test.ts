@@ -1,0 +1,120 @@
+import { metrics as openTelemetryMetrics } from '@opentelemetry/api';
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import type { ToolCall } from '../../../src/contract/records.ts';
+import { CompletionFold } from '../../../src/domain/fold-completion.ts';
+import { checkAnswer } from '../../../src/pipeline/check-answer.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { FakeClock } from '../../support/fakes/fake-clock.ts';
+import { delta } from '../../support/fakes/fake-provider.ts';
+import { chatRequest } from '../../support/fakes/handling.ts';
+
+/** A schema with a value that fits it. */
+interface Pair {
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly value: unknown;
+}
+
+const names = fc
+  .string({ minLength: 1, maxLength: 12, unit: 'grapheme' })
+  .filter((name) => name !== '__proto__');
+
+const { pair, objectPair } = fc.letrec<{ pair: Pair; objectPair: Pair; listPair: Pair }>((tie) => ({
+  pair: fc.oneof(
+    { maxDepth: 3, withCrossShrink: true },
+    fc.string().map((value) => ({ schema: { type: 'string', maxLength: 40 }, value })),
+    fc.integer().map((value) => ({ schema: { type: 'integer', minimum: value }, value })),
+    fc
+      .double({ noNaN: true, noDefaultInfinity: true })
+      .map((value) => ({ schema: { type: 'number' }, value })),
+    fc.boolean().map((value) => ({ schema: { anyOf: [{ type: 'null' }, { type: 'boolean' }] }, value })),
+    fc.constant({ schema: { type: ['null', 'string'] }, value: null }),
+    fc
+      .uniqueArray(fc.string(), { minLength: 1 })
+      .map((values) => ({ schema: { enum: values }, value: values[0] })),
+    tie('objectPair'),
+    tie('listPair'),
+  ),
+  objectPair: fc.dictionary(names, tie('pair'), { maxKeys: 4, noNullPrototype: true }).map((members) => {
+    const entries = Object.entries(members);
+    const properties = Object.fromEntries(entries.map(([name, { schema }]) => [name, schema]));
+    const value = Object.fromEntries(entries.map(([name, member]) => [name, member.value]));
+    return {
+      schema: { type: 'object', properties, required: Object.keys(properties), additionalProperties: false },
+      value,
+    };
+  }),
+  listPair: fc.tuple(tie('pair'), fc.integer({ min: 0, max: 3 })).map(([{ schema, value }, length]) => ({
+    schema: { type: 'array', items: schema },
+    value: Array.from({ length }, () => value),
+  })),
+}));
+
+const schemas = createSchemaCompiler();
+const metrics = createMetrics(openTelemetryMetrics.getMeter('test'));
+
+/** Folds a call whose arguments come in pieces, and checks it. */
+async function callOf({ schema }: Pair, pieces: readonly string[], finishReason: string): Promise<ToolCall> {
+  const fold = new CompletionFold();
+  pieces.forEach((piece, index) => {
+    const head =
+      index === 0 ? { id: 'call_1', type: 'function', name: 'tool' } : { id: null, type: null, name: null };
+    fold.add(delta({ toolCalls: [{ index: 0, ...head, arguments: piece }] }));
+  });
+  fold.add(delta({ finishReason }));
+  const request = chatRequest({ tools: [{ name: 'tool', parametersJson: JSON.stringify(schema) }] });
+  const [choice] = await checkAnswer(request, fold.result(), { schemas, clock: new FakeClock(), metrics });
+  return choice?.toolCalls[0] as ToolCall;
+}
+
+it('a call that is generated from its schema is valid, wherever it is split', async () => {
+  await fc.assert(
+    fc.asyncProperty(objectPair, fc.nat(), async (tool, at) => {
+      const text = JSON.stringify(tool.value);
+      const cut = at % text.length;
+      const call = await callOf(tool, [text.slice(0, cut), text.slice(cut)], 'tool_calls');
+      expect(call).toMatchObject({ valid: true, problems: [], arguments: text });
+    }),
+    { numRuns: 150 },
+  );
+});
+
+it('a call that ends anywhere before its end cannot be parsed, or was truncated', async () => {
+  await fc.assert(
+    fc.asyncProperty(objectPair, fc.nat(), fc.boolean(), async (tool, at, atLimit) => {
+      const text = JSON.stringify(tool.value);
+      const call = await callOf(tool, [text.slice(0, at % text.length)], atLimit ? 'length' : 'tool_calls');
+      const code = atLimit ? 'truncated' : 'unparsable_json';
+      expect(call).toMatchObject({ valid: false, problems: [{ path: 'arguments', code }] });
+    }),
+    { numRuns: 150 },
+  );
+});
+
+it('a call without one of its members misses exactly that', async () => {
+  await fc.assert(
+    fc.asyncProperty(objectPair, fc.nat(), async (tool, at) => {
+      const present = Object.keys(tool.value as object);
+      const missing = present[at % Math.max(1, present.length)];
+      fc.pre(missing !== undefined);
+      const rest = Object.fromEntries(
+        Object.entries(tool.value as object).filter(([name]) => name !== missing),
+      );
+      const call = await callOf(tool, [JSON.stringify(rest)], 'tool_calls');
+      expect(call.problems.map(({ code }) => code)).toEqual(['missing_required']);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+it('whatever arguments come, the check ends with an answer', async () => {
+  await fc.assert(
+    fc.asyncProperty(pair, fc.jsonValue(), async (tool, value) => {
+      const call = await callOf(tool, [JSON.stringify(value)], 'tool_calls');
+      expect(call.valid).toBe(call.problems.length === 0);
+      for (const problem of call.problems) expect(problem.path).toMatch(/^arguments/);
+    }),
+    { numRuns: 150 },
+  );
+});

@@ -1,0 +1,261 @@
+import { metrics as openTelemetryMetrics } from '@opentelemetry/api';
+import { describe, expect, it } from 'vitest';
+import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import type { ChatRequestInput, Choice, ToolCall } from '../../../src/contract/records.ts';
+import { type AnswerCheckOptions, checkAnswer } from '../../../src/pipeline/check-answer.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { FakeClock } from '../../support/fakes/fake-clock.ts';
+import { chatRequest } from '../../support/fakes/handling.ts';
+
+const weather = {
+  name: 'get_weather',
+  parametersJson: JSON.stringify({
+    type: 'object',
+    properties: {
+      location: { type: 'object', properties: { city: { type: 'string' } }, required: ['city'] },
+      days: { type: 'integer' },
+    },
+    required: ['location'],
+    additionalProperties: false,
+  }),
+};
+const now = { name: 'now' };
+const query = { type: 'custom', name: 'query', grammarSyntax: 'lark', grammarDefinition: 'start: "x"' };
+const tools = [weather, now, query];
+const person = {
+  type: 'json_schema',
+  name: 'person',
+  strict: true,
+  schemaJson: '{"type":"object","properties":{"age":{"type":"integer"}},"required":["age"]}',
+};
+
+function choice(members: Partial<Choice> = {}): Choice {
+  return {
+    index: 0,
+    content: null,
+    refusal: null,
+    toolCalls: [],
+    audio: null,
+    annotations: [],
+    finishReason: 'stop',
+    logprobsJson: null,
+    problems: [],
+    extraJson: null,
+    ...members,
+  };
+}
+
+function call(name: string, text: string, members: Partial<ToolCall> = {}): ToolCall {
+  return { id: 'call_1', type: 'function', name, arguments: text, valid: null, problems: [], ...members };
+}
+
+/** The checks with what they counted. */
+function checking(overrides: Partial<AnswerCheckOptions> = {}) {
+  const counted: string[] = [];
+  const metrics = {
+    ...createMetrics(openTelemetryMetrics.getMeter('test')),
+    toolCallChecked: (code: string | null) => void counted.push(`call ${code}`),
+    structuredOutputChecked: (code: string | null) => void counted.push(`output ${code}`),
+  };
+  const options = { schemas: createSchemaCompiler(), clock: new FakeClock(), metrics, ...overrides };
+  const check = (request: Partial<ChatRequestInput>, ...choices: Choice[]) =>
+    checkAnswer(chatRequest(request), choices, options);
+  return { check, counted };
+}
+
+async function checkedCall(made: ToolCall, finishReason = 'tool_calls'): Promise<ToolCall> {
+  const [checked] = await checking().check({ tools }, choice({ toolCalls: [made], finishReason }));
+  if (checked?.toolCalls[0] === undefined) throw new Error('the call is gone');
+  return checked.toolCalls[0];
+}
+
+describe('a tool call', () => {
+  it('that fits its tool is valid, and otherwise as it was', async () => {
+    const made = call('get_weather', '{"location":{"city":"Lisbon"},"days":2}');
+    expect(await checkedCall(made)).toEqual({ ...made, valid: true });
+  });
+
+  it.each<[string, ToolCall, string, string]>([
+    ['of an unknown tool', call('get_time', '{}'), 'unknown_tool', 'name'],
+    ['of a function as a custom tool', call('now', '', { type: 'custom' }), 'unknown_tool', 'name'],
+    ['of a custom tool as a function', call('query', '{}'), 'unknown_tool', 'name'],
+    ['whose arguments are no JSON', call('get_weather', 'Lisbon'), 'unparsable_json', 'arguments'],
+    ['without arguments', call('get_weather', ''), 'unparsable_json', 'arguments'],
+    [
+      'without a required member',
+      call('get_weather', '{"location":{}}'),
+      'missing_required',
+      'arguments.location.city',
+    ],
+    [
+      'with a wrong type',
+      call('get_weather', '{"location":{"city":"x"},"days":"two"}'),
+      'wrong_type',
+      'arguments.days',
+    ],
+    [
+      'with a member too many',
+      call('get_weather', '{"location":{"city":"x"},"mood":1}'),
+      'unexpected_property',
+      'arguments.mood',
+    ],
+    ['without parameters, with a list', call('now', '[]'), 'wrong_type', 'arguments'],
+    [
+      'in the older form',
+      call('get_weather', '{}', { type: 'function_call', id: null }),
+      'missing_required',
+      'arguments.location',
+    ],
+  ])('%s is invalid: %#', async (_what, made, code, path) => {
+    const checked = await checkedCall(made);
+    expect(checked).toMatchObject({ valid: false, problems: [{ code, path }], arguments: made.arguments });
+  });
+
+  it.each([
+    ['a function without parameters', call('now', '{}')],
+    ['a function without parameters or arguments', call('now', '')],
+    ['a custom tool, whatever its text', call('query', 'not { JSON', { type: 'custom' })],
+  ])('of %s is valid', async (_what, made) => {
+    expect(await checkedCall(made)).toMatchObject({ valid: true, problems: [] });
+  });
+
+  it('tells which kind of tool the name belongs to', async () => {
+    const asFunction = await checkedCall(call('query', '{}'));
+    expect(asFunction.problems[0]?.message).toContain('a custom tool of this name, not a function');
+  });
+
+  it('that was cut says so, when it is the one that was cut', async () => {
+    const cut = call('get_weather', '{"location":{"ci');
+    expect((await checkedCall(cut, 'length')).problems).toMatchObject([
+      { code: 'truncated', message: expect.stringContaining('token limit') },
+    ]);
+    expect((await checkedCall(cut, 'content_filter')).problems).toMatchObject([
+      { code: 'truncated', message: expect.stringContaining('content filter') },
+    ]);
+    const toolCalls = [cut, cut];
+    const [checked] = await checking().check({ tools }, choice({ toolCalls, finishReason: 'length' }));
+    expect(checked?.toolCalls.map(({ problems }) => problems[0]?.code)).toEqual([
+      'unparsable_json',
+      'truncated',
+    ]);
+  });
+
+  it('among others keeps its place and id', async () => {
+    const { check, counted } = checking();
+    const fits = '{"location":{"city":"x"}}';
+    const toolCalls = [
+      call('get_weather', fits, { id: 'a' }),
+      call('get_weather', '{}', { id: 'b' }),
+      call('now', '{}', { id: 'c' }),
+    ];
+    const other = choice({ index: 1, toolCalls: [call('nobody', '{}', { id: 'd' })] });
+    const [first, second] = await check({ tools }, choice({ toolCalls, finishReason: 'tool_calls' }), other);
+    expect(first?.toolCalls.map(({ id, valid }) => [id, valid])).toEqual([
+      ['a', true],
+      ['b', false],
+      ['c', true],
+    ]);
+    expect(first?.finishReason).toBe('tool_calls');
+    expect(second?.toolCalls).toMatchObject([{ id: 'd', valid: false }]);
+    expect(counted).toEqual(['call null', 'call missing_required', 'call null', 'call unknown_tool']);
+  });
+
+  it('that could not be checked in time is neither valid nor invalid', async () => {
+    const slow = { compile: async () => ({ misfits: () => null }) };
+    const gone = { compile: async () => ({ reason: 'it cannot be used' }) };
+    for (const schemas of [slow, gone]) {
+      const { check, counted } = checking({ schemas });
+      const [checked] = await check({ tools }, choice({ toolCalls: [call('get_weather', '{}')] }));
+      expect(checked?.toolCalls).toMatchObject([{ valid: null, problems: [{ code: 'not_checked' }] }]);
+      expect(counted).toEqual(['call not_checked']);
+    }
+  });
+
+  it('has only the time that the calls before it have left', async () => {
+    const clock = new FakeClock();
+    const limits: number[] = [];
+    const misfits = (_json: unknown, _root: string, limitMs: number) => {
+      limits.push(limitMs);
+      clock.advance(100);
+      return [];
+    };
+    const { check } = checking({ clock, schemas: { compile: async () => ({ misfits }) } });
+    await check({ tools }, choice({ toolCalls: [1, 2, 3, 4].map(() => call('get_weather', '{}')) }));
+    expect(limits).toEqual([250, 150, 50, -50]);
+  });
+
+  it('with many problems leaves room for those of the others', async () => {
+    const required = Array.from({ length: 50 }, (_, index) => `n${index}`);
+    const greedy = { name: 'greedy', parametersJson: JSON.stringify({ required }) };
+    const toolCalls = Array.from({ length: 20 }, () => call('greedy', '{}'));
+    const [checked] = await checking().check({ tools: [greedy] }, choice({ toolCalls }));
+    const counts = checked?.toolCalls.map(({ problems }) => problems.length) ?? [];
+    expect(counts).toEqual([...Array(8).fill(8), ...Array(12).fill(1)]);
+  });
+});
+
+describe('a structured output', () => {
+  async function problemsOf(
+    members: Partial<Choice>,
+    responseFormat: ChatRequestInput['responseFormat'] = person,
+  ) {
+    const [checked] = await checking().check({ tools, responseFormat }, choice(members));
+    return checked?.problems;
+  }
+
+  it('that fits its schema has no problems', async () => {
+    expect(await problemsOf({ content: '{"age":7}' })).toEqual([]);
+  });
+
+  it.each<[string, Partial<Choice>, string, string]>([
+    ['that is no JSON', { content: 'Sure!' }, 'unparsable_json', 'content'],
+    ['that is not there', { content: null }, 'unparsable_json', 'content'],
+    ['without a member', { content: '{}' }, 'missing_required', 'content.age'],
+    ['with a wrong type', { content: '{"age":"7"}' }, 'wrong_type', 'content.age'],
+    ['that was cut', { content: '{"age":', finishReason: 'length' }, 'truncated', 'content'],
+  ])('%s is told', async (_what, members, code, path) => {
+    expect(await problemsOf(members)).toMatchObject([{ code, path }]);
+  });
+
+  it('that reached its limit but is whole is no problem', async () => {
+    expect(await problemsOf({ content: '{"age":7}', finishReason: 'length' })).toEqual([]);
+  });
+
+  it.each<[string, Partial<Choice>]>([
+    ['a refusal', { refusal: 'I will not say that.' }],
+    ['a filtered answer', { content: '{"ag', finishReason: 'content_filter' }],
+    [
+      'a call of a tool',
+      { content: 'Let me look.', toolCalls: [call('now', '{}')], finishReason: 'tool_calls' },
+    ],
+  ])('is not expected of %s', async (_what, members) => {
+    expect(await problemsOf(members)).toEqual([]);
+  });
+
+  it('without a schema has to be an object', async () => {
+    const format = { type: 'json_object' };
+    expect(await problemsOf({ content: '{"any":1}' }, format)).toEqual([]);
+    expect(await problemsOf({ content: '7' }, format)).toMatchObject([
+      { code: 'wrong_type', path: 'content' },
+    ]);
+    expect(await problemsOf({ content: '7' }, { type: 'json_schema', name: 'free' })).toEqual([]);
+  });
+
+  it('is counted, choice by choice, and not where there is none', async () => {
+    const { check, counted } = checking();
+    const answers = ['{"age":1}', '{}', 'x'].map((content, index) => choice({ index, content }));
+    await check({ responseFormat: person }, ...answers);
+    expect(counted).toEqual(['output null', 'output missing_required', 'output unparsable_json']);
+    const plain = choice({ content: 'x' });
+    for (const responseFormat of [null, { type: 'text' }]) {
+      expect(await check({ tools, responseFormat }, plain)).toEqual([plain]);
+    }
+    expect(counted).toHaveLength(3);
+  });
+
+  it('that could not be checked in time says so', async () => {
+    const { check } = checking({ schemas: { compile: async () => ({ misfits: () => null }) } });
+    const [checked] = await check({ responseFormat: person }, choice({ content: '{}' }));
+    expect(checked?.problems).toMatchObject([{ code: 'not_checked', path: 'content' }]);
+  });
+});

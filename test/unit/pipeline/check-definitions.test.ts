@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import { checkDefinitions } from '../../../src/pipeline/check-definitions.ts';
+import { chatRequest, Handling, outcomeOf } from '../../support/fakes/handling.ts';
+
+const schemas = createSchemaCompiler();
+const fine = { name: 'fine', parametersJson: '{"type":"object"}' };
+const wrong = { name: 'wrong', parametersJson: '{"type":"thing"}' };
+
+describe('the definitions of a request', () => {
+  it('are looked at all at once, each with its path and the reason', async () => {
+    const request = chatRequest({
+      tools: [fine, wrong, { name: 'broken', parametersJson: '{' }],
+      responseFormat: { type: 'json_schema', name: 'answer', schemaJson: '[]' },
+    });
+    const problems = await checkDefinitions(request, schemas);
+    expect(problems.map(({ path, code }) => [path, code])).toEqual([
+      ['tools[1].parametersJson', 'invalid_schema'],
+      ['tools[2].parametersJson', 'invalid_schema'],
+      ['responseFormat.schemaJson', 'invalid_schema'],
+    ]);
+    expect(problems[0]?.message).toMatch(
+      /^tools\[1\]\.parametersJson cannot be used as a JSON Schema: type must be one of .*; correct it/,
+    );
+    expect(problems[1]?.message).toContain('not valid JSON');
+    expect(problems[2]?.message).toContain('not a JSON object');
+  });
+
+  it('may have no schema: functions without parameters, custom tools, text and plain JSON', async () => {
+    const tools = [{ name: 'now' }, { type: 'custom', name: 'free', parametersJson: 'none of ours' }];
+    for (const type of ['text', 'json_object', 'json_schema']) {
+      expect(await checkDefinitions(chatRequest({ tools, responseFormat: { type } }), schemas)).toEqual([]);
+    }
+  });
+
+  it('that are wrong end the request before any claim or call', async () => {
+    const handling = new Handling();
+    const { records } = await handling.handle(handling.record({ tools: [fine, wrong] }));
+    const { response, cost } = outcomeOf(records);
+    expect(response).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'invalid_request', param: 'tools[1].parametersJson', retryable: false },
+    });
+    expect(cost).toBeUndefined();
+    expect(handling.ledger.writes).toEqual([]);
+    expect(handling.provider.calls).toEqual([]);
+  });
+});
