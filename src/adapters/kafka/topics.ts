@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import type { Config } from '../../config.ts';
 import { topicNames, topicSettings } from '../../contract/topics.ts';
@@ -8,6 +9,10 @@ type TopicPlan = Config['topics'];
 export class TopicsNotReady extends Error {
   override readonly name = 'TopicsNotReady';
 }
+
+const CREATION_TIMEOUT_MS = 30_000;
+const LEADER_DELAY_MS = 100;
+const LEADER_TRIES = CREATION_TIMEOUT_MS / LEADER_DELAY_MS;
 
 /** A dead letter is its original with some headers more: its topic takes a little more than a record's limit. */
 const DEAD_LETTER_MAX_BYTES = 1_048_588 + 65_536;
@@ -20,9 +25,24 @@ const DEAD_LETTER_MAX_BYTES = 1_048_588 + 65_536;
 export async function createTopics(admin: Admin, plan: TopicPlan): Promise<string[]> {
   const existing = new Set(await admin.listTopics());
   const missing = plannedTopics(plan).filter(({ topic }) => !existing.has(topic));
-  if (missing.length > 0)
-    await admin.createTopics({ topics: missing, waitForLeaders: true, timeout: 30_000 });
-  return missing.map(({ topic }) => topic);
+  const names = missing.map(({ topic }) => topic);
+  if (names.length === 0) return names;
+  await admin.createTopics({ topics: missing, waitForLeaders: false, timeout: CREATION_TIMEOUT_MS });
+  await untilLed(admin, names);
+  return names;
+}
+
+/** kafkajs's own waiting gives up where one of several brokers has not heard of a topic yet. */
+async function untilLed(admin: Admin, names: string[]): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: names });
+      if (topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
+    } catch (error) {
+      if (tries >= LEADER_TRIES || !(error as { retriable?: boolean }).retriable) throw error;
+    }
+    await wait(LEADER_DELAY_MS);
+  }
 }
 
 export interface TopicExpectations {

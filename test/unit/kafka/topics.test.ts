@@ -19,6 +19,8 @@ const expected = { ledgerTtlMs: 14 * DAY_MS, recordMaxBytes: 900_000 };
 class Cluster {
   readonly topics = new Map<string, { partitions: number; settings: Map<string, string> }>();
   creations = 0;
+  /** What the next questions for metadata are answered with instead. */
+  readonly hiccups: (Error | 'no leader')[] = [];
 
   get admin(): Admin {
     const listTopics = async () => [...this.topics.keys()];
@@ -33,12 +35,17 @@ class Cluster {
         }
         return true;
       },
-      fetchTopicMetadata: async ({ topics }: { topics: string[] }) => ({
-        topics: topics.map((name) => ({
-          name,
-          partitions: Array.from({ length: this.topics.get(name)?.partitions ?? 0 }),
-        })),
-      }),
+      fetchTopicMetadata: async ({ topics }: { topics: string[] }) => {
+        const hiccup = this.hiccups.shift();
+        if (hiccup instanceof Error) throw hiccup;
+        const partition = { leader: hiccup === undefined ? 1 : -1 };
+        return {
+          topics: topics.map((name) => ({
+            name,
+            partitions: Array.from({ length: this.topics.get(name)?.partitions ?? 0 }, () => partition),
+          })),
+        };
+      },
       describeConfigs: async ({ resources }: { resources: { name: string; configNames: string[] }[] }) => ({
         resources: resources.map(({ name, configNames }) => ({
           resourceName: name,
@@ -101,6 +108,22 @@ describe('createTopics', () => {
     expect(await createTopics(cluster.admin, plan)).toEqual(['chat.chunks']);
     expect(await createTopics(cluster.admin, plan)).toEqual([]);
     expect(cluster.creations).toBe(2);
+  });
+});
+
+describe('createTopics on several brokers', () => {
+  it('waits until all of them know every partition and its leader', async () => {
+    const cluster = new Cluster();
+    const unknown = Object.assign(new Error('does not host this topic-partition'), { retriable: true });
+    cluster.hiccups.push(unknown, 'no leader');
+    await createTopics(cluster.admin, plan);
+    expect(cluster.hiccups).toEqual([]);
+  });
+
+  it('does not wait for what cannot pass', async () => {
+    const cluster = new Cluster();
+    cluster.hiccups.push(Object.assign(new Error('not authorized'), { retriable: false }));
+    await expect(createTopics(cluster.admin, plan)).rejects.toThrow('not authorized');
   });
 });
 
