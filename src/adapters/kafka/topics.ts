@@ -34,15 +34,18 @@ export async function createTopics(admin: Admin, plan: TopicPlan): Promise<strin
 
 /** kafkajs's own waiting gives up where one of several brokers has not heard of a topic yet. */
 async function untilLed(admin: Admin, names: string[]): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
+  for (let tries = 1; tries <= LEADER_TRIES; tries += 1) {
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: names });
       if (topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
     } catch (error) {
-      if (tries >= LEADER_TRIES || !(error as { retriable?: boolean }).retriable) throw error;
+      if (!(error as { retriable?: boolean }).retriable) throw error;
     }
     await wait(LEADER_DELAY_MS);
   }
+  throw new TopicsNotReady(
+    `${names.join(', ')} were created, but have no leaders after ${CREATION_TIMEOUT_MS / 1000} s: look at the brokers`,
+  );
 }
 
 export interface TopicExpectations {
