@@ -139,8 +139,8 @@ async function recreateTopic(run: FaultRun): Promise<void> {
     for (const worker of run.workers) await run.stop(worker);
     if (stoppedNow.length > 0) await resetOffsets(run, stoppedNow);
     run.load.resume();
-    await run.spawn().ready;
-    await run.spawn().ready;
+    for (const worker of [run.spawn(), run.spawn()])
+      await Promise.race([worker.ready, worker.logged(HALTED)]);
     await run.pause(2_000, 3_000);
     stoppedNow = [...halted()];
   }
@@ -157,8 +157,11 @@ async function resetOffsets(run: FaultRun, numbers: readonly number[]): Promise<
   run.note(`the offsets of partitions ${numbers.join(', ')} are reset`);
 }
 
+/** What a worker logs of a lane that stops for good, and is not ready after. */
+const HALTED = 'is not handled any more';
+
 function haltedPartition(line: string): number[] {
-  if (!line.includes('is not handled any more')) return [];
+  if (!line.includes(HALTED)) return [];
   return [(JSON.parse(line) as { partition: number }).partition];
 }
 
