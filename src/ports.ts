@@ -1,6 +1,7 @@
 import type { ChatRequest, Usage } from './contract/records.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
 import type { Price } from './domain/price.ts';
+import type { ModelParameters } from './domain/refused-parameters.ts';
 
 /* ---------- Kafka: records in, records out ---------- */
 
@@ -264,15 +265,14 @@ export interface WorkerLease {
   isDead(owner: string, signal: AbortSignal): Promise<boolean>;
 }
 
-export interface ModelInfo {
+export interface ModelInfo extends ModelParameters {
   readonly provider: string;
-  readonly id: string;
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
   /** `max_completion_tokens` or `max_tokens`. */
   readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens';
-  /** Request parameters that the model refuses (names as the provider's). */
-  readonly refusedParameters: readonly string[];
+  /** Whether it can be asked to answer piece by piece; else the answer comes in one piece. */
+  readonly streams: boolean;
 }
 
 /** Models and prices, from memory: answers at once and goes on answering while the database is away. */

@@ -47,7 +47,7 @@ export function decodeRequest(record: InboundRecord, options: DecodeOptions): Ac
   const problems: Problem[] = unknownFields.map((path) => ({
     path,
     code: 'unknown_field',
-    message: `${path} was set by a newer writer and is not known here; upgrade the service first, or leave it out`,
+    message: `it was set by a newer writer and is not known here; upgrade the service first, or leave it out`,
   }));
   const bound = options.tenantOfTopic.get(record.topic) ?? null;
   if (bound !== null) {
