@@ -1,4 +1,4 @@
-import type { ChatRequest, Usage } from './contract/records.ts';
+import type { ChatRequest, Problem, Usage } from './contract/records.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
 import type { Price } from './domain/price.ts';
 import type { ModelParameters } from './domain/refused-parameters.ts';
@@ -333,6 +333,35 @@ export interface ChatProvider {
    */
   stream(call: ProviderCall, signal: AbortSignal): Promise<ProviderStream>;
 }
+
+/* ---------- Requests as a provider's own JSON ---------- */
+
+/** What no provider's request body has: it comes in the record's headers. */
+export type HeaderField =
+  | 'requestId'
+  | 'tenantId'
+  | 'conversationId'
+  | 'userId'
+  | 'provider'
+  | 'fallbackModels'
+  | 'history'
+  | 'restartOnBreak'
+  | 'deadline'
+  | 'maxCost'
+  | 'maxCostCurrency'
+  | 'labels';
+
+export type BodyFields = Omit<ChatRequest, HeaderField>;
+
+export interface ReadBody {
+  /** What could be read; a field is as good as absent where there is a problem. */
+  readonly fields: BodyFields;
+  /** By the paths of the body. `wrong_type`: a member is there and could not be read. */
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the JSON object that a provider's API takes as a request. Pure; does not throw, whatever is in it. */
+export type BodyReader = (body: Readonly<Record<string, unknown>>) => ReadBody;
 
 /* ---------- Time ---------- */
 

@@ -45,7 +45,7 @@ export async function handleRequest(
   const { request, problems } = job.accepted;
 
   // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
-  const wrong = [...problems, ...validateRequest(request)];
+  const wrong = [...problems, ...validateRequest(request, problems)];
   if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
 
   for (;;) {

@@ -10,8 +10,10 @@ import { ProblemList } from '../domain/validate/problem-list.ts';
 /**
  * Looks at a request before anything is spent on it: every problem at once, each with its place and the way out. What
  * passes can be put into the provider's words.
+ *
+ * @param known what was found when the request was read; what only follows from it is not told
  */
-export function validateRequest(request: ChatRequest): Problem[] {
+export function validateRequest(request: ChatRequest, known: readonly Problem[] = []): Problem[] {
   const list = new ProblemList();
   checkEnvelope(request, list);
   checkMessages(request, list);
@@ -19,5 +21,15 @@ export function validateRequest(request: ChatRequest): Problem[] {
   checkSampling(request, list);
   checkOutput(request, list);
   checkProviderFields(request, list);
-  return list.problems;
+  const misread = known.filter(({ code }) => code === 'wrong_type').map(({ path }) => path);
+  return list.problems.filter(({ path }) => !misread.some((place) => covers(place, path)));
 }
+
+/** Whether what is missing at `path` may be missing because a member at `place` could not be read. */
+function covers(place: string, path: string): boolean {
+  return place === '' || place === nameOf(path) || entryOf(place) === entryOf(path);
+}
+
+const nameOf = (path: string) => /^[^.[]*/.exec(path)?.[0];
+/** `messages[2]` of `messages[2].parts[0].url` */
+const entryOf = (path: string) => /^[^.[]*(\[\d+\])?/.exec(path)?.[0];

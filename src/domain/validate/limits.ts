@@ -13,4 +13,6 @@ export const LIMITS = {
   /** Of one JSON text (a tool's schema, the response's schema, extra parameters). */
   jsonCharacters: 262_144,
   jsonDepth: 64,
+  /** Of a JSON request, in which such texts are objects some levels down. */
+  bodyDepth: 72,
 } as const;

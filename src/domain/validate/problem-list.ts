@@ -25,6 +25,10 @@ export type ProblemCode =
   | 'unanswered_call'
   /** A parameter that the model does not take. */
   | 'refused_parameter'
+  /** A member of a JSON request that is of another type. */
+  | 'wrong_type'
+  /** A member of a JSON request that cannot be carried. */
+  | 'unknown_member'
   /** Part of the contract, and not of this version of the service. */
   | 'not_supported';
 
