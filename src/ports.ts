@@ -1,6 +1,7 @@
 import type { ChatRequest, Problem, Usage } from './contract/records.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
 import type { Price } from './domain/price.ts';
+import type { ModelParameters } from './domain/refused-parameters.ts';
 
 /* ---------- Kafka: records in, records out ---------- */
 
@@ -264,15 +265,14 @@ export interface WorkerLease {
   isDead(owner: string, signal: AbortSignal): Promise<boolean>;
 }
 
-export interface ModelInfo {
+export interface ModelInfo extends ModelParameters {
   readonly provider: string;
-  readonly id: string;
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
   /** `max_completion_tokens` or `max_tokens`. */
   readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens';
-  /** Request parameters that the model refuses (names as the provider's). */
-  readonly refusedParameters: readonly string[];
+  /** Whether it can be asked to answer piece by piece; else the answer comes in one piece. */
+  readonly streams: boolean;
 }
 
 /** Models and prices, from memory: answers at once and goes on answering while the database is away. */
@@ -366,6 +366,35 @@ export interface SchemaCompiler {
   /** The same text is compiled once. Never rejects because of a schema. */
   compile(schemaJson: string): Promise<ValueSchema | UnusableSchema>;
 }
+
+/* ---------- Requests as a provider's own JSON ---------- */
+
+/** What no provider's request body has: it comes in the record's headers. */
+export type HeaderField =
+  | 'requestId'
+  | 'tenantId'
+  | 'conversationId'
+  | 'userId'
+  | 'provider'
+  | 'fallbackModels'
+  | 'history'
+  | 'restartOnBreak'
+  | 'deadline'
+  | 'maxCost'
+  | 'maxCostCurrency'
+  | 'labels';
+
+export type BodyFields = Omit<ChatRequest, HeaderField>;
+
+export interface ReadBody {
+  /** What could be read; a field is as good as absent where there is a problem. */
+  readonly fields: BodyFields;
+  /** By the paths of the body. `wrong_type`: a member is there and could not be read. */
+  readonly problems: readonly Problem[];
+}
+
+/** Reads the JSON object that a provider's API takes as a request. Pure; does not throw, whatever is in it. */
+export type BodyReader = (body: Readonly<Record<string, unknown>>) => ReadBody;
 
 /* ---------- Time ---------- */
 

@@ -11,6 +11,7 @@ import { bindDatabase, connectDatabase, ensureIndexes } from './adapters/mongo/d
 import { createRequestLedger } from './adapters/mongo/ledger.ts';
 import { startWorkerLease } from './adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from './adapters/openai/openai-provider.ts';
+import { readBody } from './adapters/openai/read-body.ts';
 import type { Config } from './config.ts';
 import { topicNames } from './contract/topics.ts';
 import type { Logger } from './logger.ts';
@@ -160,6 +161,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       transport,
       decode: {
         codec,
+        readBody,
+        jsonMaxBytes: config.limits.recordMaxBytes,
         tenantOfTopic: new Map(config.topics.requests.map(({ topic, tenantId }) => [topic, tenantId])),
       },
       handler: {

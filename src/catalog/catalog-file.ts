@@ -86,6 +86,7 @@ const model = z.strictObject({
   maxOutputTokens: tokenCount,
   maxTokensParameter: z.enum(['max_completion_tokens', 'max_tokens']),
   refusedParameters: z.array(name),
+  refusedWhileReasoning: z.array(name).default([]),
   capabilities: z.array(z.enum(capabilities)),
 });
 

@@ -17,7 +17,7 @@ export const capabilities = [
 export type Capability = (typeof capabilities)[number];
 
 /** A model as the catalog keeps it. */
-export interface CatalogModel extends ModelInfo {
+export interface CatalogModel extends Omit<ModelInfo, 'streams'> {
   readonly capabilities: readonly Capability[];
   /** Where this is from: the name of the file it was imported from. */
   readonly source: string;

@@ -64,7 +64,7 @@ export function parseFrame(value: Uint8Array | null, headers?: RecordHeaders): F
   }
   throw new UndecodableRecord(
     'wrong_framing',
-    `The value (${value.byteLength} bytes, the first is ${hexByte(value[0])}) has neither frame: Avro single-object encoding begins with 0xC3 0x01, Confluent framing with 0x00. Plain Avro, Avro files and text are not read here.`,
+    `The value (${value.byteLength} bytes, the first is ${hexByte(value[0])}) has neither frame: Avro single-object encoding begins with 0xC3 0x01, Confluent framing with 0x00. Plain Avro, Avro files and text are not read here; on request topics a JSON object, which begins with {, is.`,
   );
 }
 

@@ -6,6 +6,8 @@ export type UndecodableCode =
   | 'empty_record'
   /** Neither of the two framings. */
   | 'wrong_framing'
+  /** Begins as a JSON object does and is none. */
+  | 'invalid_json'
   /** AWS Glue's header. */
   | 'glue_framing'
   /** The schema id is in a record header. */

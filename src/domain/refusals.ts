@@ -3,8 +3,16 @@ import { ChatFailure } from './chat-failure.ts';
 
 /** The failures that the service itself decides on, without a provider's word. */
 
+/** More than this nobody reads; whoever sends so many finds the rest the next time. */
+const MAX_PROBLEMS_TOLD = 100;
+
+/** Tells every problem, each as `path: message`. */
 export function invalidRequest(problems: readonly Problem[]): ChatFailure {
-  const message = problems.map((problem) => problem.message).join('; ');
+  const told = problems
+    .slice(0, MAX_PROBLEMS_TOLD)
+    .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  if (problems.length > told.length) told.push(`and ${problems.length - told.length} more`);
+  const message = told.join('; ');
   return new ChatFailure('invalid_request', message, false, { param: problems[0]?.path ?? null });
 }
 

@@ -4,6 +4,12 @@ import type { ChatRequest, Problem } from '../contract/records.ts';
 import { UndecodableRecord } from '../contract/undecodable-record.ts';
 import type { ChatFailure } from '../domain/chat-failure.ts';
 import type { InboundRecord } from '../ports.ts';
+import {
+  type DecodedRequest,
+  decodeJsonRequest,
+  isJsonObject,
+  type JsonOptions,
+} from './decode-json-request.ts';
 
 /** A request as it was accepted. */
 export interface AcceptedRequest {
@@ -26,7 +32,7 @@ export interface RequestToHandle {
   readonly givenUp: ChatFailure | null;
 }
 
-export interface DecodeOptions {
+export interface DecodeOptions extends JsonOptions {
   readonly codec: RecordCodec;
   /** The tenant that each request topic is bound to; null where any may be named. */
   readonly tenantOfTopic: ReadonlyMap<string, string | null>;
@@ -39,16 +45,9 @@ export interface DecodeOptions {
  */
 export function decodeRequest(record: InboundRecord, options: DecodeOptions): AcceptedRequest {
   const key = decodeKey(record.key, record.headers);
-  const { record: request, unknownFields } = options.codec.decode(
-    'ChatRequest',
-    record.value,
-    record.headers,
-  );
-  const problems: Problem[] = unknownFields.map((path) => ({
-    path,
-    code: 'unknown_field',
-    message: `${path} was set by a newer writer and is not known here; upgrade the service first, or leave it out`,
-  }));
+  const { request, problems } = isJsonObject(record.value)
+    ? decodeJsonRequest(record, record.value, options)
+    : decodeAvroRequest(record, options.codec);
   const bound = options.tenantOfTopic.get(record.topic) ?? null;
   if (bound !== null) {
     if (request.tenantId !== bound && request.tenantId !== 'default') {
@@ -66,6 +65,16 @@ export function decodeRequest(record: InboundRecord, options: DecodeOptions): Ac
     orderKey: key ?? request.conversationId ?? request.requestId,
     problems,
   };
+}
+
+function decodeAvroRequest({ value, headers }: InboundRecord, codec: RecordCodec): DecodedRequest {
+  const { record, unknownFields } = codec.decode('ChatRequest', value, headers);
+  const problems: Problem[] = unknownFields.map((path) => ({
+    path,
+    code: 'unknown_field',
+    message: 'it was set by a newer writer and is not known here; upgrade the service first, or leave it out',
+  }));
+  return { request: record, problems };
 }
 
 /** Whatever reading a record can throw, as an error that says why. */

@@ -47,8 +47,8 @@ export async function handleRequest(
   const { request, problems } = job.accepted;
 
   // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
-  const definitions = await checkDefinitions(request, options.schemas);
-  const wrong = [...problems, ...validateRequest(request), ...definitions];
+  const wrong = [...problems, ...validateRequest(request, problems)];
+  wrong.push(...(await checkDefinitions(request, options.schemas, wrong)));
   if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
 
   for (;;) {

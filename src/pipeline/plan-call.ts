@@ -3,7 +3,8 @@ import type { ChatRequest, Problem } from '../contract/records.ts';
 import { calculateCost } from '../domain/calculate-cost.ts';
 import { estimateInputTokens } from '../domain/estimate-tokens.ts';
 import type { Price } from '../domain/price.ts';
-import { budgetExceeded, foreignCurrency, unknownProvider } from '../domain/refusals.ts';
+import { budgetExceeded, foreignCurrency, invalidRequest, unknownProvider } from '../domain/refusals.ts';
+import { refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
 import { plainUsage } from '../domain/usage.ts';
 import type { Catalog, ChatProvider, ModelInfo } from '../ports.ts';
 
@@ -34,7 +35,8 @@ export interface CallPlan {
  * limit only as large as the model and the prompt leave.
  *
  * @param now epoch ms: decides the price of the estimate
- * @throws ChatFailure when the request names a provider that is not configured, or may cost more than it allows
+ * @throws ChatFailure when the request names a provider that is not configured, sets what the model refuses, or may cost
+ *   more than it allows
  */
 export function planCall(
   request: ChatRequest,
@@ -48,14 +50,14 @@ export function planCall(
   if (provider === undefined) throw unknownProvider(providerName, [...providers.keys()]);
   const requestedModel = request.model ?? defaults.model;
   const model = catalog.model(providerName, requestedModel) ?? unlistedModel(providerName, requestedModel);
+  const refused = refusedParameters(request, model);
+  if (refused.length > 0) throw invalidRequest(refused);
   const estimatedInputTokens = estimateInputTokens(request);
-  const takesTemperature = !model.refusedParameters.includes('temperature');
-  const maxOutputTokens = outputLimit(
-    request.maxOutputTokens,
-    defaults.maxOutputTokens,
-    model,
-    estimatedInputTokens,
-  );
+  const takes = (parameter: string) => takesParameter(model, parameter, request.reasoningEffort);
+  const maxOutputTokens =
+    request.maxOutputTokens === null && !takes(model.maxTokensParameter)
+      ? null
+      : outputLimit(request.maxOutputTokens, defaults.maxOutputTokens, model, estimatedInputTokens);
   const price = catalog.price(providerName, model.id, now);
   // Every choice may be as long as the limit lets it.
   const outputTokens = maxOutputTokens === null ? null : maxOutputTokens * Math.max(1, request.n ?? 1);
@@ -65,7 +67,7 @@ export function planCall(
     provider,
     requestedModel,
     model,
-    temperature: request.temperature ?? (takesTemperature ? defaults.temperature : null),
+    temperature: request.temperature ?? (takes('temperature') ? defaults.temperature : null),
     maxOutputTokens,
     estimatedInputTokens,
     estimatedCost,
@@ -82,6 +84,8 @@ function unlistedModel(provider: string, id: string): ModelInfo {
     maxOutputTokens: null,
     maxTokensParameter: 'max_completion_tokens',
     refusedParameters: [],
+    refusedWhileReasoning: [],
+    streams: true,
   };
 }
 

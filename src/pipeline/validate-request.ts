@@ -1,65 +1,35 @@
 import type { ChatRequest, Problem } from '../contract/records.ts';
+import { checkEnvelope } from '../domain/validate/check-envelope.ts';
+import { checkMessages } from '../domain/validate/check-messages.ts';
+import { checkOutput } from '../domain/validate/check-output.ts';
+import { checkProviderFields } from '../domain/validate/check-provider-fields.ts';
+import { checkSampling } from '../domain/validate/check-sampling.ts';
+import { checkTools } from '../domain/validate/check-tools.ts';
+import { ProblemList } from '../domain/validate/problem-list.ts';
 
-const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
-const DECIMAL = /^\d{1,26}(\.\d{1,12})?$/;
-/** Names of people and things: enough for any, and far below a record. */
-const NAME_MAX_CHARACTERS = 1_024;
-/** Labels are echoed in every output, which must fit into a record whatever else is cut. */
-const LABELS_MAX_CHARACTERS = 65_536;
-const roles: ReadonlySet<string> = new Set(['developer', 'system', 'user', 'assistant', 'tool', 'function']);
-
-/** Looks at a request before anything is spent on it: every problem at once, each with its place and the way out. */
-export function validateRequest(request: ChatRequest): Problem[] {
-  const problems: Problem[] = [];
-  const add = (path: string, message: string) => problems.push({ path, code: 'invalid_value', message });
-
-  if (!REQUEST_ID.test(request.requestId))
-    add('requestId', 'requestId must be 1 to 128 visible ASCII characters');
-  for (const name of ['tenantId', 'conversationId', 'userId', 'model'] as const) {
-    if ((request[name]?.length ?? 0) > NAME_MAX_CHARACTERS)
-      add(name, `${name} must have at most ${NAME_MAX_CHARACTERS} characters`);
-  }
-  const labels = Object.entries(request.labels).reduce(
-    (sum, [name, value]) => sum + name.length + value.length,
-    0,
-  );
-  if (labels > LABELS_MAX_CHARACTERS) {
-    add(
-      'labels',
-      `labels have ${labels} characters, at most ${LABELS_MAX_CHARACTERS} are echoed; keep what is large elsewhere and send a reference`,
-    );
-  }
-  if (request.messages.length === 0) add('messages', 'messages is empty; send at least one message');
-  if (request.history !== 'NONE')
-    add('history', 'history must be NONE; send the whole conversation in messages');
-  if (request.fallbackModels.length > 0) {
-    add(
-      'fallbackModels',
-      'fallbackModels is not supported yet; leave it out, and publish again with another model on a failure',
-    );
-  }
-  if (request.maxCost !== null && !DECIMAL.test(request.maxCost)) {
-    add('maxCost', 'maxCost must be a decimal number of at least 0 with up to 12 decimals, such as 0.25');
-  }
-  request.messages.forEach((message, index) => {
-    const path = `messages[${index}]`;
-    if (!roles.has(message.role)) add(`${path}.role`, `${path}.role must be one of ${[...roles].join(', ')}`);
-    if (message.content !== null && message.parts.length > 0) {
-      add(path, `${path} has both content and parts; send one of them`);
-    }
-    const mayBeEmpty =
-      message.role === 'assistant' &&
-      (message.toolCalls.length > 0 || message.refusal !== null || message.audioId !== null);
-    if (message.content === null && message.parts.length === 0 && !mayBeEmpty) {
-      add(path, `${path} has neither content nor parts; send one of them`);
-    }
-    if (message.role === 'tool' && message.toolCallId === null) {
-      add(`${path}.toolCallId`, `${path}.toolCallId is missing; a tool's result names the call it answers`);
-    }
-  });
-  for (const name of ['temperature', 'topP', 'presencePenalty', 'frequencyPenalty'] as const) {
-    const value = request[name];
-    if (value !== null && !Number.isFinite(value)) add(name, `${name} must be a finite number`);
-  }
-  return problems;
+/**
+ * Looks at a request before anything is spent on it: every problem at once, each with its place and the way out. What
+ * passes can be put into the provider's words.
+ *
+ * @param known what was found when the request was read; what only follows from it is not told
+ */
+export function validateRequest(request: ChatRequest, known: readonly Problem[] = []): Problem[] {
+  const list = new ProblemList();
+  checkEnvelope(request, list);
+  checkMessages(request, list);
+  checkTools(request, list);
+  checkSampling(request, list);
+  checkOutput(request, list);
+  checkProviderFields(request, list);
+  const misread = known.filter(({ code }) => code === 'wrong_type').map(({ path }) => path);
+  return list.problems.filter(({ path }) => !misread.some((place) => covers(place, path)));
 }
+
+/** Whether what is missing at `path` may be missing because a member at `place` could not be read. */
+function covers(place: string, path: string): boolean {
+  return place === '' || place === nameOf(path) || entryOf(place) === entryOf(path);
+}
+
+const nameOf = (path: string) => /^[^.[]*/.exec(path)?.[0];
+/** `messages[2]` of `messages[2].parts[0].url` */
+const entryOf = (path: string) => /^[^.[]*(\[\d+\])?/.exec(path)?.[0];

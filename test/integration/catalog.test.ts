@@ -86,6 +86,18 @@ describe('the catalog', () => {
     expect(catalog.price('azure', 'gpt-4', at)).toBeNull();
   });
 
+  it('tells whether a model streams by its capabilities, and knows models from before a field was there', async () => {
+    await importModels(models, shippedModels);
+    const rows = db.collection<{ _id: string }>('models');
+    await rows.updateOne({ _id: 'openai/gpt-4' }, { $set: { capabilities: ['chat'] } });
+    await rows.updateOne({ _id: 'openai/o3' }, { $unset: { refusedWhileReasoning: '' } });
+    const catalog = await catalogOf();
+
+    expect(catalog.model('openai', 'gpt-4')?.streams).toBe(false);
+    expect(catalog.model('openai', 'o3')).toMatchObject({ streams: true, refusedWhileReasoning: [] });
+    expect(catalog.model('openai', 'gpt-5.1')?.refusedWhileReasoning).toContain('temperature');
+  });
+
   it('gives a dated snapshot its base model’s price, under the base model’s name', async () => {
     await importPrices(prices, priceFile({ model: 'gpt-4o' }));
     const catalog = await catalogOf();

@@ -83,7 +83,9 @@ function makeResolver(name: RecordName, reader: Type, writer: Type): Resolver {
 
 /** Refuses a body that does not end where the value does. */
 function scanWhole(name: RecordName, scan: Scan, bytes: Buffer): void {
-  const cursor = new Cursor(name, bytes);
+  // Who asks for a number that cannot be carried gets an answer that says so, not a dead letter: the request is read, and
+  // the check of its content refuses every number that is not exact.
+  const cursor = new Cursor(name, bytes, name === 'ChatRequest');
   scan(cursor);
   const left = bytes.length - cursor.position;
   if (left > 0) {

@@ -13,6 +13,7 @@ export type Scan = (cursor: Cursor) => void;
 
 const INT: Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 const LONG: Range = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
+const ANY_LONG: Range = { min: -(2 ** 63), max: 2 ** 63 };
 const VARINT_MAX_BYTES = 10;
 /** Not a key that an object can have, so avsc would lose its value without a word. */
 const IMPOSSIBLE_MAP_KEY = Buffer.from('__proto__');
@@ -29,10 +30,13 @@ export class Cursor {
   position = 0;
   /** Field names and array indices down to here. Map keys are content and left out. */
   readonly path: (string | number)[] = [];
+  readonly longs: Range;
 
-  constructor(recordName: string, bytes: Buffer) {
+  /** @param mayBeInexact whether longs beyond what a number carries exactly are let through */
+  constructor(recordName: string, bytes: Buffer, mayBeInexact: boolean) {
     this.recordName = recordName;
     this.bytes = bytes;
+    this.longs = mayBeInexact ? ANY_LONG : LONG;
   }
 
   fail(code: 'truncated' | 'wrong_value', problem: string, options?: ErrorOptions): never {
@@ -121,8 +125,8 @@ const primitiveScans: Record<string, Scan> = {
     if ((cursor.bytes[cursor.skip(1)] ?? 0) > 1) cursor.fail('wrong_value', 'is neither true nor false.');
   },
   int: (cursor) => void cursor.varint(INT),
-  long: (cursor) => void cursor.varint(LONG),
-  'abstract:long': (cursor) => void cursor.varint(LONG),
+  long: (cursor) => void cursor.varint(cursor.longs),
+  'abstract:long': (cursor) => void cursor.varint(cursor.longs),
   float: (cursor) => void cursor.skip(4),
   double: (cursor) => void cursor.skip(8),
   bytes: (cursor) => void cursor.run(),

@@ -53,6 +53,8 @@ export async function compileSchema(schema: Schema): Promise<Compiled> {
   try {
     return withTimeLimit(work, COMPILE_LIMIT_MS);
   } catch (error) {
+    // What was interrupted may be left half-done in what all schemas share.
+    if (isTimeout(error)) engines = null;
     return { reason: reasonOf(error) };
   }
 }
@@ -66,6 +68,8 @@ async function loadEngines() {
   ]);
   return [Ajv2020, Ajv].map((Engine) => {
     const meta = new Engine(lenient);
+    // Ajv compiles the draft's own schema when it first needs it, which must not happen, and be cut short, under a time limit.
+    meta.validateSchema({});
 
     /** What the draft's own schema has against it; null when nothing. */
     const objections = (schema: Schema): string | null => {

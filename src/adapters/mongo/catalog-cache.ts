@@ -1,4 +1,5 @@
 import type { Db } from 'mongodb';
+import type { CatalogModel } from '../../catalog/stores.ts';
 import type { Catalog, Clock, ModelInfo } from '../../ports.ts';
 import { createModelStore } from './catalog-store.ts';
 import { boundedRead } from './durable-write.ts';
@@ -72,8 +73,14 @@ async function readSnapshot(db: Db, clock: Clock): Promise<Snapshot> {
     db.collection<PriceRow>('prices').find({}, boundedRead).toArray(),
   ]);
   return {
-    models: new Map(models.map((model) => [`${model.provider}/${model.id}`, model])),
+    models: new Map(models.map((model) => [`${model.provider}/${model.id}`, modelInfo(model)])),
     prices: priceTimelines(prices.map(priceVersion)),
     readAt,
   };
+}
+
+/** Models that were imported before a field was there have its empty value. */
+function modelInfo(model: CatalogModel): ModelInfo {
+  const { capabilities, refusedWhileReasoning = [] } = model as Partial<CatalogModel>;
+  return { ...model, refusedWhileReasoning, streams: capabilities?.includes('streaming') ?? true };
 }

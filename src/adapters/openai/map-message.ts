@@ -42,7 +42,10 @@ function payload(part: ContentPart): WireMessage {
         file: {
           ...optional('file_id', part.fileId),
           ...optional('filename', part.fileName),
-          ...optional('file_data', part.data === null ? null : dataUrl(part)),
+          ...optional(
+            'file_data',
+            part.data && (part.mediaType === null ? base64(part.data) : dataUrl(part)),
+          ),
         },
       };
     case 'refusal':
@@ -98,7 +101,7 @@ function cacheBreakpoint(part: ContentPart): WireMessage {
 }
 
 function dataUrl(part: ContentPart): string {
-  return `data:${part.mediaType ?? 'application/octet-stream'};base64,${base64(part.data)}`;
+  return `data:${part.mediaType};base64,${base64(part.data)}`;
 }
 
 function base64(data: Uint8Array | null): string {

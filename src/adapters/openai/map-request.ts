@@ -1,4 +1,5 @@
 import type { AudioOutput, ChatRequest, Moderation, WebSearch } from '../../contract/records.ts';
+import { isOwnParameter } from '../../domain/provider-parameters.ts';
 import type { ProviderCall } from '../../ports.ts';
 import { invalidRequest, parseJsonObject } from './invalid-request.ts';
 import { mapMessages, mapPart, optional } from './map-message.ts';
@@ -11,31 +12,6 @@ export interface MapRequestOptions {
   readonly includeObfuscationOption: boolean;
 }
 
-/** The provider's parameters that the contract has a field for, or that are ours alone to set. */
-const OWN_PARAMETERS: ReadonlySet<string> = new Set([
-  ...['model', 'messages', 'stream', 'stream_options', 'n', 'temperature', 'top_p', 'max_tokens'],
-  ...[
-    'max_completion_tokens',
-    'stop',
-    'seed',
-    'presence_penalty',
-    'frequency_penalty',
-    'logit_bias',
-    'logprobs',
-  ],
-  ...['top_logprobs', 'response_format', 'tools', 'tool_choice', 'parallel_tool_calls', 'functions'],
-  ...['function_call', 'reasoning_effort', 'verbosity', 'service_tier', 'modalities', 'audio', 'prediction'],
-  ...[
-    'prompt_cache_key',
-    'prompt_cache_options',
-    'prompt_cache_retention',
-    'safety_identifier',
-    'user',
-    'store',
-  ],
-  ...['metadata', 'moderation', 'web_search_options'],
-]);
-
 /**
  * Translates a call into the body of a Chat Completions request. Null is not sent, so that the provider's defaults
  * hold; nothing that is only ours (ids, tenant, user, labels, limits) leaves the house.
@@ -47,17 +23,27 @@ export function mapRequest(call: ProviderCall, options: MapRequestOptions): Wire
   return {
     model: call.model.id,
     messages: mapMessages(request.messages, request.legacyFunctions),
-    stream: true,
-    stream_options: {
-      include_usage: true,
-      ...(options.includeObfuscationOption ? { include_obfuscation: false } : {}),
-    },
+    ...mapStreaming(call, options),
     ...mapSampling(call),
     ...mapTools(request),
     ...mapOutput(request),
     ...mapCaching(request),
     ...mapAccount(request),
     ...mapExtra(request.extraJson),
+  };
+}
+
+/** Wherever it can be, an answer is streamed, whether or not the caller wants chunks: a stall is seen then. */
+function mapStreaming({ model, request }: ProviderCall, options: MapRequestOptions): WireBody {
+  // Other formats have a header that tells the length.
+  const isStreamable = request.audio === null || request.audio.format === 'pcm16';
+  if (!model.streams || !isStreamable) return { stream: false };
+  return {
+    stream: true,
+    stream_options: {
+      include_usage: true,
+      ...(options.includeObfuscationOption ? { include_obfuscation: false } : {}),
+    },
   };
 }
 
@@ -116,7 +102,7 @@ function mapAccount(request: ChatRequest): WireBody {
 function mapExtra(extraJson: string | null): WireBody {
   const extra = parseJsonObject(extraJson, 'extraJson') ?? {};
   for (const name of Object.keys(extra)) {
-    if (OWN_PARAMETERS.has(name)) {
+    if (isOwnParameter(name)) {
       throw invalidRequest(
         `extraJson.${name}`,
         'the request has a field of its own for it (or the service sets it)',

@@ -31,6 +31,8 @@ export function modelInfo(id: string, members: Partial<ModelInfo> = {}): ModelIn
     maxOutputTokens: null,
     maxTokensParameter: 'max_tokens',
     refusedParameters: [],
+    refusedWhileReasoning: [],
+    streams: true,
     ...members,
   };
 }

@@ -2,6 +2,7 @@ import { metrics as openTelemetryMetrics, ROOT_CONTEXT } from '@opentelemetry/ap
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
 import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
@@ -112,7 +113,7 @@ export class Handling {
 
   job(record: InboundRecord, members: Partial<RequestToHandle> = {}): RequestToHandle {
     return {
-      accepted: decodeRequest(record, { codec, tenantOfTopic: new Map() }),
+      accepted: decodeRequest(record, { codec, tenantOfTopic: new Map(), readBody, jsonMaxBytes: 100_000 }),
       acceptedAt: this.clock.now(),
       acceptedMonotonic: this.clock.monotonic(),
       trace: ROOT_CONTEXT,

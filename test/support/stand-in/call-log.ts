@@ -22,6 +22,8 @@ export interface Call {
   completionId: string | null;
   model: string | null;
   stream: boolean;
+  /** The names of the body's members. */
+  parameters: string[];
   startedAt: number;
   endedAt: number | null;
   /** null when no status was sent. */
@@ -66,6 +68,7 @@ export class CallLog {
       completionId: null,
       model: null,
       stream: false,
+      parameters: [],
       startedAt: performance.timeOrigin + performance.now(),
       endedAt: null,
       status: null,

@@ -48,7 +48,11 @@ export async function handleChat(
     if (keyError !== undefined) return sendError(exchange, parts.log, 401, keyError);
     const body = await text(request);
     const chat = parseChatRequest(body);
-    Object.assign(exchange.call, { model: chat.model, stream: chat.stream === true });
+    Object.assign(exchange.call, {
+      model: chat.model,
+      stream: chat.stream === true,
+      parameters: Object.keys(chat),
+    });
     const admission = parts.limiter.admit(chat);
     Object.assign(exchange.headers, admission.headers);
     if (admission.refusal !== undefined) return sendError(exchange, parts.log, 429, admission.refusal);

@@ -121,6 +121,21 @@ describe('a record', () => {
       expect(singleObject.decode('ChatRequest', value).record.seed).toBe(seed);
     }
   });
+
+  test('passes on a request’s longs beyond that as near as numbers go, for validation to refuse', () => {
+    const whole = singleObject.encode('ChatRequest', { ...sampleRequest, seed: 9_007_199_254_740_990 });
+    const seedAt = whole.indexOf(Buffer.from('fcffffffffffff1f', 'hex'));
+    const withSeed = (hex: string) =>
+      Buffer.concat([whole.subarray(0, seedAt), Buffer.from(hex, 'hex'), whole.subarray(seedAt + 8)]);
+    for (const [hex, seed] of [
+      ['ffffffffffffff1f', -(2 ** 53)],
+      ['8280808080808020', 2 ** 53],
+      ['feffffffffffffffff01', 2 ** 63],
+      ['ffffffffffffffffff01', -(2 ** 63)],
+    ] as const) {
+      expect(singleObject.decode('ChatRequest', withSeed(hex)).record.seed).toBe(seed);
+    }
+  });
 });
 
 describe('a record that does not fit its schema', () => {
@@ -273,14 +288,12 @@ describe('a value is refused when', () => {
   });
 
   test('a number is outside of what can be carried exactly', () => {
-    const request = { ...sampleRequest, seed: 9_007_199_254_740_990 };
-    const whole = singleObject.encode('ChatRequest', request);
-    const seedAt = whole.indexOf(Buffer.from('fcffffffffffff1f', 'hex'));
-    whole.write('ffffffffffffff1f', seedAt, 'hex');
-    const error = refusal(() => singleObject.decode('ChatRequest', whole));
+    const whole = singleObject.encode('CostCalculated', { ...sampleCost, usageAt: 9_007_199_254_740_990 });
+    whole.write('ffffffffffffff1f', whole.indexOf(Buffer.from('fcffffffffffff1f', 'hex')), 'hex');
+    const error = refusal(() => singleObject.decode('CostCalculated', whole));
     expect(error).toMatchObject({
       code: 'wrong_value',
-      message: expect.stringContaining('ChatRequest.seed'),
+      message: expect.stringContaining('CostCalculated.usageAt'),
     });
   });
 

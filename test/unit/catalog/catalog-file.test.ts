@@ -129,10 +129,18 @@ describe('what ships with the service', () => {
     const reasoning = models.filter(({ id }) => /^(o\d|gpt-5)/.test(id));
     expect(reasoning.length).toBeGreaterThan(0);
     for (const model of reasoning) {
-      expect(model).toMatchObject({
-        maxTokensParameter: 'max_completion_tokens',
-        refusedParameters: expect.arrayContaining(['temperature', 'top_p', 'logprobs']),
-      });
+      const { maxTokensParameter, refusedParameters, refusedWhileReasoning } = model;
+      expect(maxTokensParameter).toBe('max_completion_tokens');
+      expect([...refusedParameters, ...refusedWhileReasoning]).toEqual(
+        expect.arrayContaining(['temperature', 'top_p', 'logprobs', 'presence_penalty']),
+      );
     }
+  });
+
+  it('has models whose sampling can be set when they do not reason, from gpt-5.1 on', () => {
+    const withChoice = models.filter(({ refusedWhileReasoning }) => refusedWhileReasoning.length > 0);
+    expect(withChoice.map(({ id }) => id)).toEqual(
+      models.map(({ id }) => id).filter((id) => /^gpt-5\.\d/.test(id)),
+    );
   });
 });

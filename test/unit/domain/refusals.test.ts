@@ -16,12 +16,25 @@ import {
 describe('refusals', () => {
   it('tell every problem of a request at once, and the first one’s place', () => {
     const failure = invalidRequest([
-      { path: 'messages', code: 'invalid_value', message: 'messages is empty' },
-      { path: 'requestId', code: 'invalid_value', message: 'requestId is too long' },
+      { path: 'messages', code: 'invalid_value', message: 'it is empty' },
+      { path: 'requestId', code: 'too_large', message: 'it is too long' },
+      { path: '', code: 'too_large', message: 'the body is nested too deep' },
     ]);
     expect(failure).toMatchObject({ code: 'invalid_request', retryable: false, param: 'messages' });
-    expect(failure.message).toBe('messages is empty; requestId is too long');
+    expect(failure.message).toBe(
+      'messages: it is empty; requestId: it is too long; the body is nested too deep',
+    );
     expect(invalidRequest([]).param).toBeNull();
+  });
+
+  it('stop telling problems at a hundred', () => {
+    const problems = Array.from({ length: 102 }, (_, index) => ({
+      path: `tools[${index}]`,
+      code: 'missing',
+      message: 'no name',
+    }));
+    const { message } = invalidRequest(problems);
+    expect(message).toMatch(/^tools\[0\]: no name; .*; tools\[99\]: no name; and 2 more$/);
   });
 
   it.each([

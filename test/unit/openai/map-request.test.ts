@@ -36,6 +36,18 @@ describe('mapRequest', () => {
     expect(sent['stream_options']).toEqual({ include_usage: true, include_obfuscation: false });
   });
 
+  it('asks for a whole answer where the model or the audio format cannot be streamed', () => {
+    const options = { includeObfuscationOption: true };
+    const call = aCall();
+    const whole = mapRequest({ ...call, model: { ...call.model, streams: false } }, options);
+    expect(whole['stream']).toBe(false);
+    expect(whole).not.toHaveProperty('stream_options');
+    const audio = (format: string) => ({ audio: { format, voice: 'alloy', voiceId: null } });
+    expect(body(audio('wav'))['stream']).toBe(false);
+    expect(body(audio('pcm16'))['stream']).toBe(true);
+    expect(body({ stream: false })['stream']).toBe(true);
+  });
+
   it("takes the limit's name from the model, and limit and temperature from the call", () => {
     const call = aCall({ temperature: 2, maxOutputTokens: 9 }, { temperature: 0, maxOutputTokens: 100 });
     const older = { ...call, model: { ...call.model, maxTokensParameter: 'max_tokens' as const } };
@@ -60,7 +72,7 @@ describe('mapRequest', () => {
       verbosity: 'high',
       serviceTier: 'flex',
       modalities: ['text', 'audio'],
-      audio: { format: 'wav', voice: 'alloy', voiceId: null },
+      audio: { format: 'pcm16', voice: 'alloy', voiceId: null },
       prediction: [aPart('text', { text: 'guess' })],
       promptCacheKey: 'key',
       promptCacheMode: 'explicit',
@@ -90,7 +102,7 @@ describe('mapRequest', () => {
       verbosity: 'high',
       service_tier: 'flex',
       modalities: ['text', 'audio'],
-      audio: { format: 'wav', voice: 'alloy' },
+      audio: { format: 'pcm16', voice: 'alloy' },
       prediction: { type: 'content', content: [{ type: 'text', text: 'guess' }] },
       prompt_cache_key: 'key',
       prompt_cache_options: { mode: 'explicit', ttl: '30m' },
@@ -211,7 +223,7 @@ describe('messages', () => {
           },
           { type: 'input_audio', input_audio: { data: 'AAEC', format: 'wav' } },
           { type: 'file', file: { filename: 'a.pdf', file_data: 'data:application/pdf;base64,AAEC' } },
-          { type: 'file', file: { file_data: 'data:application/octet-stream;base64,AAEC' } },
+          { type: 'file', file: { file_data: 'AAEC' } },
           { type: 'file', file: { file_id: 'file_1' } },
           { type: 'refusal', refusal: 'No.' },
           { type: 'input_audio', input_audio: { data: '', format: 'mp3' } },

@@ -54,6 +54,8 @@ const model: ModelInfo = {
   maxOutputTokens: 16_384,
   maxTokensParameter: 'max_completion_tokens',
   refusedParameters: [],
+  refusedWhileReasoning: [],
+  streams: true,
 };
 
 export function aCall(request: Partial<ChatRequest> = {}, members: Partial<ProviderCall> = {}): ProviderCall {

@@ -13,23 +13,31 @@ describe('the definitions of a request', () => {
       tools: [fine, wrong, { name: 'broken', parametersJson: '{' }],
       responseFormat: { type: 'json_schema', name: 'answer', schemaJson: '[]' },
     });
-    const problems = await checkDefinitions(request, schemas);
+    const problems = await checkDefinitions(request, schemas, []);
     expect(problems.map(({ path, code }) => [path, code])).toEqual([
       ['tools[1].parametersJson', 'invalid_schema'],
       ['tools[2].parametersJson', 'invalid_schema'],
       ['responseFormat.schemaJson', 'invalid_schema'],
     ]);
     expect(problems[0]?.message).toMatch(
-      /^tools\[1\]\.parametersJson cannot be used as a JSON Schema: type must be one of .*; correct it/,
+      /^cannot be used as a JSON Schema: type must be one of .*; correct it/,
     );
     expect(problems[1]?.message).toContain('not valid JSON');
     expect(problems[2]?.message).toContain('not a JSON object');
   });
 
+  it('are left alone where something else is told of them already', async () => {
+    const known = { path: 'tools[1].parametersJson', code: 'invalid_value', message: 'is nested too deeply' };
+    const request = chatRequest({ tools: [fine, wrong] });
+    expect(await checkDefinitions(request, schemas, [known])).toEqual([]);
+  });
+
   it('may have no schema: functions without parameters, custom tools, text and plain JSON', async () => {
     const tools = [{ name: 'now' }, { type: 'custom', name: 'free', parametersJson: 'none of ours' }];
     for (const type of ['text', 'json_object', 'json_schema']) {
-      expect(await checkDefinitions(chatRequest({ tools, responseFormat: { type } }), schemas)).toEqual([]);
+      expect(await checkDefinitions(chatRequest({ tools, responseFormat: { type } }), schemas, [])).toEqual(
+        [],
+      );
     }
   });
 

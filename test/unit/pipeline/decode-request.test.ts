@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
+import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { RecordCodec } from '../../../src/contract/codec.ts';
 import type { ChatRequestInput } from '../../../src/contract/records.ts';
 import { UndecodableRecord } from '../../../src/contract/undecodable-record.ts';
@@ -36,7 +37,7 @@ function record(request: Partial<ChatRequestInput>, members: Partial<InboundReco
 }
 
 const decode = (inbound: InboundRecord, by: RecordCodec = codec) =>
-  decodeRequest(inbound, { codec: by, tenantOfTopic });
+  decodeRequest(inbound, { codec: by, tenantOfTopic, readBody, jsonMaxBytes: 1_000 });
 
 describe('decodeRequest', () => {
   it('reads a request with the record it came in', () => {
@@ -79,6 +80,22 @@ describe('decodeRequest', () => {
     expect(decode(record({ tenantId: 'other' }, { topic: 'elsewhere' })).request.tenantId).toBe('other');
   });
 
+  it('reads a JSON object as a provider’s own request, in the tenant of its topic and the order of its key', () => {
+    const value = Buffer.from(' {"model":"gpt-4","messages":[{"role":"user","content":"Hi"}],"brand_new":1}');
+    const headers = { 'request-id': 'r-1', 'conversation-id': 'c' };
+    const accepted = decode(record({}, { value, headers, topic: 'chat.requests.acme' }));
+    expect(accepted).toMatchObject({ orderKey: 'c', problems: [] });
+    expect(accepted.request).toMatchObject({
+      requestId: 'r-1',
+      tenantId: 'acme',
+      extraJson: '{"brand_new":1}',
+    });
+    const stranger = decode(
+      record({}, { value, headers: { 'tenant-id': 'other' }, topic: 'chat.requests.acme' }),
+    );
+    expect(stranger.problems).toMatchObject([{ path: 'tenantId', code: 'wrong_tenant' }]);
+  });
+
   it('tells of every field that a newer writer set', () => {
     const newer: RecordCodec = {
       encode: codec.encode,
@@ -88,7 +105,7 @@ describe('decodeRequest', () => {
       }),
     };
     expect(decode(record({}), newer).problems).toEqual([
-      { path: 'mood', code: 'unknown_field', message: expect.stringMatching(/^mood .*upgrade/) },
+      { path: 'mood', code: 'unknown_field', message: expect.stringMatching(/newer writer.*upgrade/) },
       { path: 'messages[0].tone', code: 'unknown_field', message: expect.any(String) },
     ]);
   });
@@ -96,6 +113,7 @@ describe('decodeRequest', () => {
   it.each([
     ['a tombstone', { value: null }, 'tombstone'],
     ['what is no request', { value: Buffer.from('hello') }, 'wrong_framing'],
+    ['what is no JSON', { value: Buffer.from('{hello') }, 'invalid_json'],
     ['a key that is no text', { key: Buffer.from([0xff, 0xfe]) }, 'invalid_key'],
     ['a key with a schema', { key: Buffer.from('k'), headers: { __key_schema_id: 'x' } }, 'header_schema_id'],
   ])('does not read %s', (_what, members, code) => {

@@ -151,7 +151,7 @@ describe('what cannot be right', () => {
     const { response, cost } = outcomeOf(handled.records);
     expect(response).toMatchObject({ status: 'FAILED', attempts: 0, costStatus: 'NONE', usage: null });
     expect(response?.error).toMatchObject({ code: 'invalid_request', param: 'requestId', retryable: false });
-    expect(response?.error?.message).toContain('messages is empty');
+    expect(response?.error?.message).toContain('messages: it is empty');
     expect(cost).toBeUndefined();
     expect(handled).toMatchObject({ inLedger: false, code: 'invalid_request' });
     expect(handling.ledger.writes).toEqual([]);

@@ -3,6 +3,7 @@ import { vi } from 'vitest';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
 import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { ChatRequestInput, ChatResponse } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
@@ -73,7 +74,7 @@ export class PipelineBench {
     this.pipeline = new Pipeline({
       source: this.source,
       transport: this.transport(),
-      decode: { codec, tenantOfTopic: new Map() },
+      decode: { codec, tenantOfTopic: new Map(), readBody, jsonMaxBytes: 100_000 },
       handler: {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),

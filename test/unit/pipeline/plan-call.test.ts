@@ -52,10 +52,24 @@ describe('planCall', () => {
     );
   });
 
-  it('leaves the default temperature out for a model that refuses it, but not the caller’s', () => {
-    const refusing = { refusedParameters: ['temperature'] };
-    expect(planOf({}, refusing).temperature).toBeNull();
-    expect(planOf({ temperature: 1 }, refusing).temperature).toBe(1);
+  it('leaves a default out for a model that refuses it, and refuses the caller’s own', () => {
+    const refusing = { refusedParameters: ['temperature', 'max_tokens'] };
+    expect(planOf({}, refusing)).toMatchObject({ temperature: null, maxOutputTokens: null });
+    expect(() => planOf({ temperature: 0.5, maxOutputTokens: 5 }, refusing)).toThrow(
+      expect.objectContaining({
+        code: 'invalid_request',
+        param: 'temperature',
+        message: expect.stringMatching(/^temperature: model gpt-4 .*; maxOutputTokens: model gpt-4 /),
+      }),
+    );
+  });
+
+  it('sends the default temperature without reasoning to a model that takes it only then', () => {
+    const newer = { refusedWhileReasoning: ['temperature'] };
+    expect(planOf({}, newer).temperature).toBeNull();
+    expect(planOf({ reasoningEffort: 'low' }, newer).temperature).toBeNull();
+    expect(planOf({ reasoningEffort: 'none' }, newer).temperature).toBe(0.7);
+    expect(planOf({ reasoningEffort: 'none', temperature: 0 }, newer).temperature).toBe(0);
   });
 
   it.each([

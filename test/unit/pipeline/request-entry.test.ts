@@ -2,6 +2,7 @@ import { propagation, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import { decodeRequest } from '../../../src/pipeline/decode-request.ts';
 import { entryId, laneKey, newEntry, startTrace } from '../../../src/pipeline/request-entry.ts';
 import { codec, Handling } from '../../support/fakes/handling.ts';
@@ -58,7 +59,12 @@ describe('startTrace', () => {
       { tenantId: 'acme', conversationId: 'conversation-9' },
       { headers: { traceparent: TRACEPARENT } },
     );
-    const accepted = decodeRequest(record, { codec, tenantOfTopic: new Map() });
+    const accepted = decodeRequest(record, {
+      codec,
+      tenantOfTopic: new Map(),
+      readBody,
+      jsonMaxBytes: 100_000,
+    });
     const started = startTrace(accepted, 'group-1');
     started.span.end();
 

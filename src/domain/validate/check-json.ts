@@ -1,0 +1,61 @@
+import { LIMITS } from './limits.ts';
+import type { ProblemList } from './problem-list.ts';
+
+/**
+ * Looks at JSON text that has to be an object.
+ *
+ * @returns the object; null when there is a problem
+ */
+export function checkJsonObject(
+  text: string,
+  path: string,
+  list: ProblemList,
+): Readonly<Record<string, unknown>> | null {
+  if (text.length > LIMITS.jsonCharacters) {
+    list.add(
+      path,
+      'too_large',
+      `it has ${text.length} characters, at most ${LIMITS.jsonCharacters} are taken`,
+    );
+    return null;
+  }
+  // Before it is parsed and written again, which takes a piece of the stack for each level.
+  if (jsonDepth(text) > LIMITS.jsonDepth) {
+    list.add(path, 'too_large', `it is nested deeper than ${LIMITS.jsonDepth} levels; flatten it`);
+    return null;
+  }
+  const value = parse(text);
+  if (value === undefined) list.add(path, 'unparsable_json', 'it is not valid JSON');
+  else if (typeof value !== 'object' || value === null || Array.isArray(value))
+    list.add(path, 'invalid_value', 'it has to be a JSON object');
+  else return value as Readonly<Record<string, unknown>>;
+  return null;
+}
+
+/** How deep the objects and arrays of a JSON text are nested, be it valid or not. */
+export function jsonDepth(text: string): number {
+  let depth = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const character = text.charAt(index);
+    if (inString) {
+      if (character === '\\') index += 1;
+      else if (character === '"') inString = false;
+    } else if (character === '"') inString = true;
+    else if (character === '{' || character === '[') {
+      depth += 1;
+      if (depth > deepest) deepest = depth;
+    } else if (character === '}' || character === ']') depth -= 1;
+  }
+  return deepest;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // The parser's error quotes the text.
+    return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+import type { ChatRequest, Message, ToolCall } from '../../contract/records.ts';
+import { LIMITS } from './limits.ts';
+import { oneOf, type ProblemList } from './problem-list.ts';
+
+const types: readonly string[] = ['function', 'custom', 'function_call'];
+
+/**
+ * Calls and their results, as the provider demands them: every result names a call of the assistant's message before
+ * it, and every call has its result before anybody else speaks.
+ */
+export function checkToolCalls({ messages, legacyFunctions }: ChatRequest, list: ProblemList): void {
+  /** Where each id was called; an id that comes again counts where it came last. */
+  const called = new Map<string, string>();
+  let waiting = new Map<string, string>();
+  const nobodyAnswers = () => {
+    // Functions have no ids in the older form, so that the provider cannot miss a result.
+    if (!legacyFunctions) {
+      for (const path of waiting.values()) {
+        list.add(
+          path,
+          'unanswered_call',
+          'the call has no result; send a message of role tool with its toolCallId right after it',
+        );
+      }
+    }
+    waiting = new Map();
+  };
+
+  messages.forEach((message, index) => {
+    const path = `messages[${index}]`;
+    if (message.role === 'tool') {
+      checkResult(message, path, legacyFunctions, called, waiting, list);
+      return;
+    }
+    nobodyAnswers();
+    if (message.role !== 'assistant') return;
+    checkCalls(message, path, legacyFunctions, list);
+    message.toolCalls.forEach(({ id, type }, position) => {
+      if (id === null || type === 'function_call') return;
+      called.set(id, `${path}.toolCalls[${position}]`);
+      waiting.set(id, `${path}.toolCalls[${position}]`);
+    });
+  });
+  nobodyAnswers();
+}
+
+function checkResult(
+  { toolCallId, name }: Message,
+  path: string,
+  legacyFunctions: boolean,
+  called: ReadonlyMap<string, string>,
+  waiting: Map<string, string>,
+  list: ProblemList,
+): void {
+  // The older form has names instead of ids.
+  if (legacyFunctions && name) return;
+  const place = `${path}.toolCallId`;
+  if (!toolCallId) {
+    list.add(place, 'missing', "it is missing; a tool's result names the call it answers");
+  } else if (!waiting.delete(toolCallId) && !legacyFunctions) {
+    const call = called.get(toolCallId);
+    if (call === undefined)
+      list.add(
+        place,
+        'unknown_call',
+        'no earlier message of the assistant made this call; send that message too',
+      );
+    else
+      list.add(
+        place,
+        'unknown_call',
+        `the call ${call} has its result already, or other messages came between; send each result once, right after the calls`,
+      );
+  } else if (!called.has(toolCallId)) {
+    list.add(
+      place,
+      'unknown_call',
+      'no earlier message of the assistant made this call; send it too, or set name',
+    );
+  }
+}
+
+function checkCalls(message: Message, path: string, legacyFunctions: boolean, list: ProblemList): void {
+  const { toolCalls } = message;
+  const place = `${path}.toolCalls`;
+  if (toolCalls.length > LIMITS.toolCalls) {
+    list.add(
+      place,
+      'too_large',
+      `there are ${toolCalls.length} calls, at most ${LIMITS.toolCalls} are taken`,
+    );
+    return;
+  }
+  const older = (call: ToolCall) => legacyFunctions || call.type === 'function_call';
+  if (toolCalls.filter(older).length > 1)
+    list.add(place, 'conflict', 'a message has at most one call in the older functions form');
+  const ids = new Set<string>();
+  toolCalls.forEach((call, index) => {
+    const at = `${place}[${index}]`;
+    if (!types.includes(call.type)) list.add(`${at}.type`, 'unknown_value', `it must be ${oneOf(types)}`);
+    if (call.name === '') list.add(`${at}.name`, 'missing', 'a call names its tool');
+    if (legacyFunctions && call.type === 'custom')
+      list.add(
+        `${at}.type`,
+        'not_applicable',
+        'custom tools have no older form; set legacyFunctions to false',
+      );
+    if (!older(call) && !call.id) list.add(`${at}.id`, 'missing', 'a call has an id, which its result names');
+    if (call.id === null) return;
+    if (ids.has(call.id)) list.add(`${at}.id`, 'duplicate', 'another call of this message has the same id');
+    ids.add(call.id);
+  });
+}

@@ -1,0 +1,18 @@
+/** Far above what is useful, and low enough that looking at a request, whatever is in it, costs next to nothing. */
+export const LIMITS = {
+  messages: 4_096,
+  /** Of one message. */
+  parts: 1_024,
+  /** Of one message. */
+  toolCalls: 128,
+  /** What the provider takes. */
+  tools: 128,
+  /** What the provider takes. */
+  choices: 128,
+  logitBiases: 1_024,
+  /** Of one JSON text (a tool's schema, the response's schema, extra parameters). */
+  jsonCharacters: 262_144,
+  jsonDepth: 64,
+  /** Of a JSON request, in which such texts are objects some levels down. */
+  bodyDepth: 72,
+} as const;

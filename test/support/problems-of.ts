@@ -1,0 +1,8 @@
+import type { ChatRequestInput } from '../../src/contract/records.ts';
+import { validateRequest } from '../../src/pipeline/validate-request.ts';
+import { chatRequest } from './fakes/handling.ts';
+
+/** Where a request has problems, in the order in which they are told. */
+export function pathsOf(request: Partial<ChatRequestInput>): string[] {
+  return validateRequest(chatRequest(request)).map(({ path }) => path);
+}

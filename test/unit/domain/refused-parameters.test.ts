@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { refusedParameters, takesParameter } from '../../../src/domain/refused-parameters.ts';
+import { modelInfo } from '../../support/fakes/fake-catalog.ts';
+import { chatRequest } from '../../support/fakes/handling.ts';
+
+const reasoning = modelInfo('o3', { refusedParameters: ['temperature', 'stop', 'logit_bias', 'brand_new'] });
+const newer = modelInfo('gpt-5.1', {
+  refusedParameters: ['presence_penalty'],
+  refusedWhileReasoning: ['temperature', 'top_p', 'logprobs'],
+});
+
+describe('refusedParameters', () => {
+  it('names what the caller set, in the order of the model’s list, with the way out', () => {
+    const request = chatRequest({ temperature: 0.5, stop: ['x'], logitBias: { '1': 1 } });
+    expect(refusedParameters(request, reasoning)).toEqual([
+      {
+        path: 'temperature',
+        code: 'refused_parameter',
+        message: 'model o3 does not take temperature; leave it out, or choose another model',
+      },
+      { path: 'stop', code: 'refused_parameter', message: expect.stringContaining('does not take stop') },
+      { path: 'logitBias', code: 'refused_parameter', message: expect.stringContaining('logit_bias') },
+    ]);
+  });
+
+  it('finds nothing where the caller set nothing, or the one value that there is', () => {
+    expect(refusedParameters(chatRequest(), reasoning)).toEqual([]);
+    expect(refusedParameters(chatRequest({ temperature: 1 }), reasoning)).toEqual([]);
+    expect(refusedParameters(chatRequest({ presencePenalty: 0, topP: 1 }), newer)).toEqual([]);
+  });
+
+  it('takes some parameters only without reasoning', () => {
+    const asked = { temperature: 0.2, presencePenalty: 1 };
+    expect(refusedParameters(chatRequest(asked), newer).map(({ path }) => path)).toEqual([
+      'presencePenalty',
+      'temperature',
+    ]);
+    expect(refusedParameters(chatRequest({ temperature: 0.2, reasoningEffort: 'low' }), newer)).toMatchObject(
+      [{ path: 'temperature', message: expect.stringContaining('set reasoningEffort to none') }],
+    );
+    const without = chatRequest({ temperature: 0.2, logprobs: true, reasoningEffort: 'none' });
+    expect(refusedParameters(without, newer)).toEqual([]);
+  });
+
+  it('looks only at the name that a parameter is sent by', () => {
+    const limited = chatRequest({ maxOutputTokens: 5 });
+    const model = (maxTokensParameter: 'max_tokens' | 'max_completion_tokens') =>
+      modelInfo('m', { maxTokensParameter, refusedParameters: ['max_tokens', 'functions', 'tools'] });
+    expect(refusedParameters(limited, model('max_completion_tokens'))).toEqual([]);
+    expect(refusedParameters(limited, model('max_tokens'))).toMatchObject([{ path: 'maxOutputTokens' }]);
+    const tools = { tools: [{ name: 'f' }] };
+    const older = chatRequest({ ...tools, legacyFunctions: true });
+    expect(refusedParameters(older, model('max_tokens'))[0]?.message).toContain('functions');
+    expect(refusedParameters(chatRequest(tools), model('max_tokens'))).toMatchObject([
+      { path: 'tools', message: expect.stringContaining('take tools') },
+    ]);
+  });
+});
+
+describe('takesParameter', () => {
+  it.each([
+    ['stop', null, true],
+    ['presence_penalty', 'none', false],
+    ['temperature', null, false],
+    ['temperature', 'high', false],
+    ['temperature', 'none', true],
+  ])('%s with effort %s: %s', (parameter, effort, expected) => {
+    expect(takesParameter(newer, parameter, effort)).toBe(expected);
+  });
+});
