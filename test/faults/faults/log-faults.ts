@@ -89,7 +89,8 @@ async function recreateTopic(run: FaultRun): Promise<void> {
   await withAdmin(config.kafka, async (admin) => {
     await admin.deleteTopics({ topics: [topics.requests] });
     run.note('the topic is deleted');
-    await run.pause(0, 2_000);
+    // Long enough for every consumer to fetch once: what is recreated and longer than before within one fetch cannot be told apart.
+    await run.pause(2_500, 4_500);
     await untilItWorks(() =>
       admin.createTopics({
         topics: [

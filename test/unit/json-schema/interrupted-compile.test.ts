@@ -12,9 +12,7 @@ vi.mock('../../../src/adapters/json-schema/time-limit.ts', async (original) => {
 const { compileSchema } = await import('../../../src/adapters/json-schema/compile-schema.ts');
 
 it('a compilation that is cut short, the very first one too, harms none that comes after it', async () => {
-  const properties = Object.fromEntries(
-    Array.from({ length: 2_000 }, (_, n) => [`p${n}`, { type: 'string' }]),
-  );
+  const properties = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`p${n}`, { type: 'string' }]));
   const large = { type: 'object', properties, required: Object.keys(properties) };
   expect(await compileSchema(large)).toEqual({ reason: expect.stringContaining('too long to compile') });
   limit.ms = 0;
