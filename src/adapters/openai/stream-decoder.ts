@@ -7,6 +7,7 @@ import { type ErrorContext, mapErrorBody } from './map-error.ts';
 import { mapUsage } from './map-usage.ts';
 import { plainCause } from './plain-cause.ts';
 import { SseReader } from './sse-reader.ts';
+import { WholeCharacters } from './whole-characters.ts';
 import { isObject, textOrNull, type WireObject } from './wire.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -26,6 +27,7 @@ export class StreamDecoder {
   failure: ChatFailure | null = null;
   readonly #context: ErrorContext;
   readonly #reader = new SseReader();
+  readonly #characters = new WholeCharacters();
   readonly #seen = new Set<number>();
   readonly #finished = new Set<number>();
   /** Where an error came with; null in a stream, whose status and headers say nothing about it. */
@@ -51,7 +53,7 @@ export class StreamDecoder {
   /** The body ended cleanly: takes what no blank line ended, then judges whether the answer is complete. */
   end(): ProviderEvents | null {
     const payload = this.#reader.end();
-    const events = payload === null ? null : this.#decode([payload], true);
+    const events = this.#decode(payload === null ? [] : [payload], { ends: true, mayBeCut: true });
     this.#judge();
     return events;
   }
@@ -59,7 +61,7 @@ export class StreamDecoder {
   /** Takes a whole, not streamed answer: a JSON body of a status 2xx. */
   whole(body: string, response: Response): ProviderEvents | null {
     this.#response = response;
-    const events = this.#decode([body]);
+    const events = this.#decode([body], { ends: true, mayBeCut: false });
     this.#judge();
     return events;
   }
@@ -79,9 +81,15 @@ export class StreamDecoder {
     if (!complete) this.failure ??= this.interrupted();
   }
 
-  /** @param mayBeCut the payload's end was not seen, so that broken JSON is a broken connection */
-  #decode(payloads: readonly string[], mayBeCut = false): ProviderEvents | null {
-    const deltas: CompletionDelta[] = [];
+  /**
+   * @param ends nothing follows
+   * @param mayBeCut the payload's end was not seen, so that broken JSON is a broken connection
+   */
+  #decode(
+    payloads: readonly string[],
+    { ends, mayBeCut } = { ends: false, mayBeCut: false },
+  ): ProviderEvents | null {
+    const pieces: CompletionDelta[] = [];
     let rawUsage: unknown = null;
     for (const payload of payloads) {
       if (payload === END_OF_STREAM) {
@@ -95,11 +103,12 @@ export class StreamDecoder {
         this.failure = this.#told(chunk['error']);
       if (chunk === null || this.failure !== null) break;
       this.#note(chunk);
-      mapChunk(chunk, deltas);
+      mapChunk(chunk, pieces);
       rawUsage = chunk['usage'] ?? rawUsage;
     }
-    this.#track(deltas);
+    this.#track(pieces);
     if (this.done) this.#judge();
+    const deltas = this.#wholeCharacters(pieces, ends || this.done);
     const usage: Usage | null = rawUsage === null ? null : mapUsage(rawUsage);
     return deltas.length === 0 && usage === null ? null : { deltas, usage };
   }
@@ -117,6 +126,16 @@ export class StreamDecoder {
       this.#seen.add(delta.choiceIndex);
       if (delta.finishReason !== null) this.#finished.add(delta.choiceIndex);
     }
+  }
+
+  #wholeCharacters(pieces: readonly CompletionDelta[], ends: boolean): CompletionDelta[] {
+    const deltas: CompletionDelta[] = [];
+    for (const piece of pieces) {
+      const delta = this.#characters.take(piece);
+      if (delta !== null) deltas.push(delta);
+    }
+    if (ends) deltas.push(...this.#characters.end());
+    return deltas;
   }
 
   #told(error: unknown): ChatFailure {
