@@ -15,6 +15,7 @@ import type { Config } from './config.ts';
 import { topicNames } from './contract/topics.ts';
 import type { Logger } from './logger.ts';
 import { ChunkPublisher } from './pipeline/chunk-publisher.ts';
+import { FailureLog } from './pipeline/failure-log.ts';
 import { OutputRecords } from './pipeline/output-records.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { ProgressReporter } from './pipeline/progress-reporter.ts';
@@ -122,6 +123,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     started(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
     const progress = new ProgressReporter(ledger, Math.floor(config.ledger.leaseMs / 3));
     started(progress, () => progress.stop());
+    const failures = new FailureLog(logger);
+    started(failures, () => failures.close());
     const sink = await KafkaRecordSink.connect(config.kafka, logger);
     started(sink, () => sink.close());
     const provider = createOpenAiProvider({
@@ -167,6 +170,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         catalog,
         chunks,
         progress,
+        failures,
         metrics,
         outputs: new OutputRecords(topics, config.kafka.groupId),
         providers: new Map([[provider.name, provider]]),
@@ -185,7 +189,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
           retryDelayMs: config.openai.retryDelayMs,
           firstTokenTimeoutMs: config.openai.firstTokenTimeoutMs,
           idleTimeoutMs: config.openai.idleTimeoutMs,
-          restartOnBreak: true,
+          restartOnBreak: config.openai.restartOnBreak,
         },
       },
       metrics,

@@ -176,6 +176,7 @@ async function answer(
         plan,
         firstAttempt: claim.attempt,
         startedAt: claim.startedAt,
+        endsAt: limit.endsAt,
         attempts,
       },
       options,

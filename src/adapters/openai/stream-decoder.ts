@@ -1,6 +1,7 @@
 import type { Usage } from '../../contract/records.ts';
-import { ChatFailure } from '../../domain/chat-failure.ts';
+import type { ChatFailure } from '../../domain/chat-failure.ts';
 import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
 import type { ProviderEvents, ServedBy } from '../../ports.ts';
 import { mapChunk } from './map-chunk.ts';
 import { type ErrorContext, mapErrorBody } from './map-error.ts';
@@ -68,8 +69,7 @@ export class StreamDecoder {
 
   /** For a body that broke off, whatever had come. */
   interrupted(cause?: unknown): ChatFailure {
-    return new ChatFailure(
-      'stream_interrupted',
+    return new StreamInterrupted(
       `The answer of ${this.#context.provider} broke off before it was complete. The fault is the provider's or the network's; the request can be tried again.`,
       true,
       { providerRequestId: this.served.providerRequestId, cause: plainCause(cause, this.#context.apiKey) },
@@ -149,8 +149,7 @@ export class StreamDecoder {
 
   /** Without the parser's error: it quotes the answer. */
   #malformed(): ChatFailure {
-    return new ChatFailure(
-      'provider_error',
+    return new ProviderError(
       `${this.#context.provider} sent something that is no chunk of an answer (malformed JSON). The fault is the provider's or of something between; the request can be tried again. If it lasts, check that AI_OPENAI_BASE_URL speaks the Chat Completions API.`,
       true,
       { providerRequestId: this.served.providerRequestId },

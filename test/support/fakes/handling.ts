@@ -3,9 +3,11 @@ import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
 import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import type { HandledRequest } from '../../../src/pipeline/conclude-request.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
+import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
@@ -71,6 +73,7 @@ export class Handling {
       catalog: this.catalog,
       chunks,
       progress: this.progress,
+      failures: new FailureLog(createLogger({ level: 'silent' })),
       metrics,
       outputs: new OutputRecords(topics, 'group a'),
       providers: new Map([[provider.name, provider]]),
