@@ -170,6 +170,7 @@ function nest(values: Values) {
       firstTokenTimeoutMs: values.AI_OPENAI_FIRST_TOKEN_TIMEOUT,
       retryAttempts: values.AI_OPENAI_RETRY_ATTEMPTS,
       retryDelayMs: values.AI_OPENAI_RETRY_DELAY,
+      restartOnBreak: values.AI_OPENAI_RESTART_ON_BREAK,
     },
     defaults: {
       model: values.AI_DEFAULT_MODEL,

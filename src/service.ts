@@ -16,6 +16,7 @@ import type { Config } from './config.ts';
 import { topicNames } from './contract/topics.ts';
 import type { Logger } from './logger.ts';
 import { ChunkPublisher } from './pipeline/chunk-publisher.ts';
+import { FailureLog } from './pipeline/failure-log.ts';
 import { OutputRecords } from './pipeline/output-records.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { ProgressReporter } from './pipeline/progress-reporter.ts';
@@ -126,6 +127,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     started(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
     const progress = new ProgressReporter(ledger, Math.floor(config.ledger.leaseMs / 3));
     started(progress, () => progress.stop());
+    const failures = new FailureLog(logger);
+    started(failures, () => failures.close());
     started(sink, () => sink.close());
     const provider = createOpenAiProvider({
       apiKey: config.openai.apiKey ?? '',
@@ -172,6 +175,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         catalog,
         chunks,
         progress,
+        failures,
         metrics,
         schemas: createSchemaCompiler(),
         outputs: new OutputRecords(topics, config.kafka.groupId),
@@ -191,7 +195,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
           retryDelayMs: config.openai.retryDelayMs,
           firstTokenTimeoutMs: config.openai.firstTokenTimeoutMs,
           idleTimeoutMs: config.openai.idleTimeoutMs,
-          restartOnBreak: true,
+          restartOnBreak: config.openai.restartOnBreak,
         },
       },
       metrics,

@@ -169,8 +169,12 @@ export const environment = z.object({
   }),
   AI_OPENAI_RETRY_DELAY: set('1000', duration('ms', '0ms', '10m'), {
     description:
-      'Wait before the first retry; it doubles with each further one, and a longer wish of the provider counts.',
+      'Longest wait before the first retry, doubled with each further one; what the provider asks for comes on top, up to a minute.',
     unit: 'ms',
+  }),
+  AI_OPENAI_RESTART_ON_BREAK: set('true', flag, {
+    description:
+      'Whether an answer that broke after chunks were published is begun again, for requests that do not say.',
   }),
   AI_DEFAULT_MODEL: set('gpt-3.5-turbo', text, { description: 'Model of requests that name none.' }),
   AI_DEFAULT_MAX_TOKENS: set('4000', wholeNumber(1, 10_000_000), {

@@ -29,15 +29,16 @@ export interface FailureDetails {
   readonly providerRequestId?: string | null;
   readonly httpStatus?: number | null;
   readonly retryAfterMs?: number | null;
+  /** Nothing of the call got as far as the provider, so that it cannot have used anything. */
+  readonly neverSent?: boolean;
   readonly cause?: unknown;
 }
 
 /**
- * A failure with a code of the closed set. Policy reads `code` and `retryable`, never the message, and the
- * message never contains a prompt, an answer or a secret.
+ * A failure with a code of the closed set; failure-classes.ts has a class for each code. Policy reads `code` and `retryable`,
+ * never the message, and the message never contains a prompt, an answer or a secret.
  */
 export class ChatFailure extends Error {
-  override readonly name: string = 'ChatFailure';
   readonly code: ErrorCode;
   /** Whether the same call can succeed when it is tried again. */
   readonly retryable: boolean;
@@ -48,9 +49,11 @@ export class ChatFailure extends Error {
   readonly httpStatus: number | null;
   /** The provider's wish, in milliseconds. */
   readonly retryAfterMs: number | null;
+  readonly neverSent: boolean;
 
   constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
+    this.name = new.target.name;
     this.code = code;
     this.retryable = retryable;
     this.param = details.param ?? null;
@@ -59,5 +62,6 @@ export class ChatFailure extends Error {
     this.providerRequestId = details.providerRequestId ?? null;
     this.httpStatus = details.httpStatus ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
+    this.neverSent = details.neverSent ?? false;
   }
 }

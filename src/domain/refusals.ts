@@ -1,5 +1,6 @@
 import type { Problem } from '../contract/records.ts';
-import { ChatFailure } from './chat-failure.ts';
+import type { ChatFailure } from './chat-failure.ts';
+import { failureOf } from './failure-classes.ts';
 
 /** The failures that the service itself decides on, without a provider's word. */
 
@@ -13,11 +14,11 @@ export function invalidRequest(problems: readonly Problem[]): ChatFailure {
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
   if (problems.length > told.length) told.push(`and ${problems.length - told.length} more`);
   const message = told.join('; ');
-  return new ChatFailure('invalid_request', message, false, { param: problems[0]?.path ?? null });
+  return failureOf('invalid_request', message, false, { param: problems[0]?.path ?? null });
 }
 
 export function usedForAnother(requestId: string): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'invalid_request',
     `requestId ${requestId} was used before for a different request; send a retry unchanged, or a new request under a new id`,
     false,
@@ -26,7 +27,7 @@ export function usedForAnother(requestId: string): ChatFailure {
 }
 
 export function unknownProvider(name: string, configured: readonly string[]): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'invalid_request',
     `provider "${name}" is not configured here; use one of ${configured.join(', ')}, or leave it out`,
     false,
@@ -43,11 +44,11 @@ export function budgetExceeded(maxCost: string, estimate: string | null): ChatFa
     estimate === null
       ? `maxCost is ${maxCost}, but the highest cost cannot be told: the model has no known price, or the answer has no token limit; set maxOutputTokens, or leave maxCost out`
       : `the request may cost up to ${estimate}, more than its maxCost of ${maxCost}; lower maxOutputTokens, or raise maxCost`;
-  return new ChatFailure('budget_exceeded', message, false, { param: 'maxCost' });
+  return failureOf('budget_exceeded', message, false, { param: 'maxCost' });
 }
 
 export function foreignCurrency(asked: string, priced: string): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'invalid_request',
     `maxCostCurrency is ${asked}, but the model is priced in ${priced}; amounts are not converted, give maxCost in ${priced}`,
     false,
@@ -60,7 +61,7 @@ export function deadlineExceeded(sent: boolean): ChatFailure {
   const what = sent
     ? 'the deadline passed before the answer was complete'
     : 'the deadline had passed before a call was made';
-  return new ChatFailure(
+  return failureOf(
     'deadline_exceeded',
     `${what}; allow more time, or look at the lag of the request topic`,
     false,
@@ -69,7 +70,7 @@ export function deadlineExceeded(sent: boolean): ChatFailure {
 }
 
 export function tookTooLong(limitMs: number): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'timeout',
     `the request was not finished within ${limitMs} ms (CHAT_REQUEST_TIMEOUT); ask for a shorter answer, or raise the limit`,
     false,
@@ -77,7 +78,7 @@ export function tookTooLong(limitMs: number): ChatFailure {
 }
 
 export function poisoned(deaths: number): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'poison',
     `${deaths} workers died while they handled this request, so it is not tried again; it is in the dead-letter topic for a look`,
     false,
@@ -85,7 +86,7 @@ export function poisoned(deaths: number): ChatFailure {
 }
 
 export function tooLargeToPublish(maxBytes: number): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'internal',
     `the answer does not fit into a record of ${maxBytes} bytes; ask for fewer choices or tool calls, or raise RECORD_MAX_BYTES`,
     false,
@@ -93,7 +94,7 @@ export function tooLargeToPublish(maxBytes: number): ChatFailure {
 }
 
 export function refusedByBroker(): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'internal',
     "the broker refused the answer's record; compare RECORD_MAX_BYTES with the topics' max.message.bytes",
     false,
@@ -102,7 +103,7 @@ export function refusedByBroker(): ChatFailure {
 
 /** A bug of the service: the request is not lost, and its operator finds the cause in the log. */
 export function internalFailure(): ChatFailure {
-  return new ChatFailure(
+  return failureOf(
     'internal',
     "the service failed to handle this request; its log tells why under the request's id",
     true,

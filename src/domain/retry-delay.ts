@@ -1,13 +1,15 @@
-/** No single wait is longer, whatever a provider asks for: a longer one is decided by the deadline, not by sleeping. */
+/** No wait is longer. A provider that asks for more means that the request has to come again later, not that it sleeps here. */
 const LONGEST_DELAY_MS = 60_000;
 
 /**
- * How long to wait before the next call: exponential backoff with full jitter, never less than the provider asked for.
+ * How long to wait before the next call: exponential backoff with full jitter, on top of what the provider asked for, so that
+ * those who were told the same time do not come back together.
  *
  * @param failed how many calls have failed so far, at least 1
  * @param baseMs the first wait's upper bound
  * @param retryAfterMs the provider's wish; null when it has none
  * @param random 0 inclusive to 1 exclusive
+ * @returns whole milliseconds; null when the provider asks for more than a minute
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export function retryDelayMs(
@@ -15,8 +17,9 @@ export function retryDelayMs(
   baseMs: number,
   retryAfterMs: number | null,
   random: number,
-): number {
+): number | null {
+  const wish = retryAfterMs ?? 0;
+  if (wish > LONGEST_DELAY_MS) return null;
   const ceiling = Math.min(LONGEST_DELAY_MS, baseMs * 2 ** (failed - 1));
-  const jittered = Math.floor(random * ceiling);
-  return retryAfterMs === null ? jittered : Math.min(LONGEST_DELAY_MS, Math.max(retryAfterMs, jittered));
+  return Math.min(LONGEST_DELAY_MS, Math.ceil(wish) + Math.floor(random * ceiling));
 }

@@ -4,7 +4,6 @@ import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { CompletionFold } from '../domain/fold-completion.ts';
-import { retryDelayMs } from '../domain/retry-delay.ts';
 import { plainUsage } from '../domain/usage.ts';
 import type {
   AttemptDisposition,
@@ -17,29 +16,27 @@ import type {
   ServedBy,
 } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { endChatSpan, injectContext, startChatSpan } from '../telemetry.ts';
+import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
 import type { ChunkPublisher, ChunkStream } from './chunk-publisher.ts';
 import { ClaimLost } from './claim-request.ts';
+import type { FailureLog } from './failure-log.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
 import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
 import { eventId } from './request-identity.ts';
+import { type RetryPolicy, waitBeforeRetry } from './retry-policy.ts';
 import { untilAborted } from './until-aborted.ts';
 
-export interface CallPolicy {
-  /** Calls after the first one. */
-  readonly retryAttempts: number;
-  readonly retryDelayMs: number;
+export interface CallPolicy extends RetryPolicy {
   readonly firstTokenTimeoutMs: number;
   readonly idleTimeoutMs: number;
-  /** Whether a stream that broke after chunks were published is tried again. */
-  readonly restartOnBreak: boolean;
 }
 
 export interface CallerOptions {
   readonly ledger: RequestLedger;
   readonly chunks: ChunkPublisher;
   readonly progress: ProgressReporter;
+  readonly failures: FailureLog;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly policy: CallPolicy;
@@ -56,6 +53,8 @@ export interface CallToMake {
   /** The number of the first attempt, whose row is in the ledger already. */
   readonly firstAttempt: number;
   readonly startedAt: number;
+  /** Epoch ms at which the request's time is up: no call is begun that late. */
+  readonly endsAt: number;
   /** The calls of this claim; filled here as they end, so that whoever aborts knows what was used. */
   readonly attempts: AttemptRow[];
   readonly origin: OutputOrigin;
@@ -91,10 +90,11 @@ export async function callProvider(
   const { plan, attempts } = call;
   let answer = await makeOneCall(call, call.firstAttempt, call.startedAt, options, signal);
   for (let failed = 1; answer.failure !== null; failed += 1) {
-    const mayRestart = answer.chunkCount === 0 || (call.request.restartOnBreak ?? policy.restartOnBreak);
-    if (!answer.failure.retryable || failed > policy.retryAttempts || !mayRestart) return answer;
-    const delay = retryDelayMs(failed, policy.retryDelayMs, answer.failure.retryAfterMs, Math.random());
-    if (call.request.deadline !== null && clock.now() + delay >= call.request.deadline) return answer;
+    const { failure, chunkCount } = answer;
+    const { restartOnBreak } = call.request;
+    const failedCall = { failure, failed, chunkCount, restartOnBreak, endsAt: call.endsAt };
+    const delay = waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
+    if (delay === null) return answer;
     try {
       await untilAborted(answer.chunksAcknowledged, signal);
       await wait(delay, undefined, { signal });
@@ -209,7 +209,7 @@ async function makeOneCall(
   const failure = thrown === null ? null : asFailure(thrown);
   const disposition = dispositionOf(thrown, signal);
   const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
-  const usage = told ?? estimateUsage(thrown, stream, fold, plan);
+  const usage = toldSoFar(told, thrown) ?? estimateUsage(thrown, stream, fold, plan);
   attempts.push({
     ...newAttempt(plan, attempt, startedAt),
     disposition,
@@ -241,6 +241,7 @@ async function makeOneCall(
     errorCode: failure?.code ?? null,
   });
   if (firstChunkMs !== null) metrics.firstChunk(labels, firstChunkMs);
+  if (failure !== null) tellFailure(failure, call, attempt, options.failures);
   // An attempt without any chunk needs no last one, unless it is the answer.
   const published = chunks !== null && (thrown === null || chunks.count > 0) ? chunks.finish() : null;
   if (failure === null && thrown !== null) throw thrown;
@@ -254,6 +255,12 @@ async function makeOneCall(
     firstChunkMs,
     failure,
   };
+}
+
+function tellFailure(failure: ChatFailure, call: CallToMake, attempt: number, log: FailureLog): void {
+  const { identity, plan, origin } = call;
+  const facts = { ...identity, provider: plan.provider.name, model: plan.model.id, attempt };
+  runInContext(origin.trace, () => log.note(failure, facts));
 }
 
 function messageSent(
@@ -301,6 +308,11 @@ function dispositionOf(thrown: unknown, signal: AbortSignal): AttemptDisposition
   return signal.aborted && thrown === signal.reason ? 'ABORTED' : 'FAILED';
 }
 
+/** Servers that tell usage with every piece have told too little when the answer broke. */
+function toldSoFar(told: Usage | null, thrown: unknown): Usage | null {
+  return told === null || thrown === null ? told : { ...told, confidence: 'PARTIAL' };
+}
+
 /**
  * What a call used when the provider did not tell: nothing when it was refused, else what was sent and what arrived,
  * by their length.
@@ -319,5 +331,5 @@ function estimateUsage(
 
 /** A call without any answer may still have been run by the provider, unless it was refused or never got there. */
 function mayHaveRun(failure: ChatFailure): boolean {
-  return failure.httpStatus === null && failure.code !== 'provider_unavailable';
+  return failure.httpStatus === null && !failure.neverSent;
 }

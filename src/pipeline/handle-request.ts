@@ -179,6 +179,7 @@ async function answer(
         plan,
         firstAttempt: claim.attempt,
         startedAt: claim.startedAt,
+        endsAt: limit.endsAt,
         attempts,
       },
       options,

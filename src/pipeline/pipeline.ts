@@ -252,7 +252,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     metrics.requestFinished({ status, code, model, durationMs });
     if (replayed) metrics.responseReplayed();
     const requestId = entry.accepted?.request.requestId;
-    logger.debug({ requestId, status, code, durationMs: Math.round(durationMs) }, 'request finished');
+    // Failed calls are told by the failure log; of a poisonous request nothing else tells.
+    const level = code === 'poison' && !replayed ? 'error' : 'debug';
+    logger[level]({ requestId, status, code, durationMs: Math.round(durationMs) }, 'request finished');
   }
 
   /* ---------- 7 Settle: outcomes become visible (lane.ts) ---------- */

@@ -3,6 +3,8 @@ import { deadlineExceeded, tookTooLong } from '../domain/refusals.ts';
 export interface TimeLimit {
   /** Fires with the outer signal's reason, or with a `ChatFailure` when the time is up. */
   readonly signal: AbortSignal;
+  /** Epoch ms at which it fires. */
+  readonly endsAt: number;
   clear(): void;
 }
 
@@ -25,13 +27,15 @@ export function limitTime(
   const controller = new AbortController();
   const untilDeadline = deadline === null ? Number.POSITIVE_INFINITY : deadline - now;
   const reason = untilDeadline <= totalMs ? () => deadlineExceeded(true) : () => tookTooLong(totalMs);
-  const waitMs = Math.min(LONGEST_TIMER_MS, Math.max(0, Math.min(untilDeadline, totalMs)));
+  const limitMs = Math.max(0, Math.min(untilDeadline, totalMs));
+  const waitMs = Math.min(LONGEST_TIMER_MS, limitMs);
   const timer = setTimeout(() => controller.abort(reason()), waitMs);
   const stop = () => controller.abort(outer.reason);
   if (outer.aborted) stop();
   else outer.addEventListener('abort', stop, { once: true });
   return {
     signal: controller.signal,
+    endsAt: now + limitMs,
     clear: () => {
       clearTimeout(timer);
       outer.removeEventListener('abort', stop);

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
 import type { Usage } from '../../src/contract/records.ts';
-import type { ChatFailure } from '../../src/domain/chat-failure.ts';
+import type { ChatFailure, ErrorCode } from '../../src/domain/chat-failure.ts';
+import { failureClasses } from '../../src/domain/failure-classes.ts';
 import { CompletionFold, type FoldedChoice } from '../../src/domain/fold-completion.ts';
 import type { ProviderCall } from '../../src/ports.ts';
 import type { Script } from '../support/stand-in/script.ts';
@@ -81,7 +82,7 @@ describe('against the stand-in', () => {
     });
   });
 
-  it.each<[Script, string, boolean]>([
+  it.each<[Script, ErrorCode, boolean]>([
     [{ status: 401 }, 'invalid_credentials', false],
     [{ status: 403 }, 'permission_denied', false],
     [{ status: 404 }, 'model_not_found', false],
@@ -107,7 +108,8 @@ describe('against the stand-in', () => {
     ],
   ])('%j is %s, and one call', async (script, code, retryable) => {
     const { failure } = await ask(scripted(script));
-    expect(failure).toMatchObject({ name: 'ChatFailure', code, retryable });
+    expect(failure).toBeInstanceOf(failureClasses[code]);
+    expect(failure).toMatchObject({ code, retryable });
     expect((await standIn.summary()).calls).toBe(1);
   });
 

@@ -1,4 +1,5 @@
-import { ChatFailure } from '../../domain/chat-failure.ts';
+import type { ChatFailure } from '../../domain/chat-failure.ts';
+import { Timeout } from '../../domain/failure-classes.ts';
 
 export interface CallLimits {
   readonly firstTokenTimeoutMs: number;
@@ -89,6 +90,6 @@ export class CallGuard {
   }
 
   #failure(message: string): ChatFailure {
-    return new ChatFailure('timeout', message, true, { providerRequestId: this.providerRequestId });
+    return new Timeout(message, true, { providerRequestId: this.providerRequestId });
   }
 }

@@ -11,7 +11,7 @@ export interface ProviderError {
   readonly message: string;
 }
 
-/** Codes and types that decide whatever the status. Source: https://platform.openai.com/docs/guides/error-codes */
+/** Codes and types that decide whatever the status. Source: https://developers.openai.com/api/docs/guides/error-codes */
 const BY_NAME: Readonly<Record<string, ErrorCode>> = {
   insufficient_quota: 'quota_exceeded',
   credit_balance_exhausted: 'quota_exceeded',
@@ -22,8 +22,10 @@ const BY_NAME: Readonly<Record<string, ErrorCode>> = {
   billing_not_active: 'quota_exceeded',
   rate_limit_exceeded: 'rate_limited',
   slow_down: 'rate_limited',
+  rate_limit_error: 'rate_limited',
   invalid_api_key: 'invalid_credentials',
   authentication_error: 'invalid_credentials',
+  permission_error: 'permission_denied',
   unsupported_country_region_territory: 'permission_denied',
   model_not_found: 'model_not_found',
   context_length_exceeded: 'context_length_exceeded',

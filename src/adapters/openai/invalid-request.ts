@@ -1,12 +1,12 @@
-import { ChatFailure } from '../../domain/chat-failure.ts';
+import type { ChatFailure } from '../../domain/chat-failure.ts';
+import { InvalidRequest } from '../../domain/failure-classes.ts';
 
 /** The caller's request cannot be put into the provider's words. Nothing was sent. */
 export function invalidRequest(path: string, problem: string): ChatFailure {
-  return new ChatFailure(
-    'invalid_request',
+  return new InvalidRequest(
     `${path}: ${problem}. Correct it and publish the request with a new request id.`,
     false,
-    { param: path },
+    { param: path, neverSent: true },
   );
 }
 

@@ -1,5 +1,6 @@
 import { APIConnectionError, APIError } from 'openai';
 import { ChatFailure, type ErrorCode } from '../../domain/chat-failure.ts';
+import { failureOf, Internal, ProviderUnavailable } from '../../domain/failure-classes.ts';
 import { classifyError, isQuotable, isRetryable, type ProviderError } from './classify-error.ts';
 import { maskSecrets } from './mask-secrets.ts';
 import { plainCause } from './plain-cause.ts';
@@ -40,7 +41,8 @@ const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
   model_not_found:
     'Either the account has no access to this model, or the model or AI_OPENAI_BASE_URL is misspelt.',
   provider_unavailable: "The fault is the provider's or the network's; it can be tried again.",
-  provider_error: "The fault is the provider's.",
+  provider_error:
+    "The fault is the provider's; if it lasts, give it the request id, or check that AI_OPENAI_BASE_URL speaks the Chat Completions API.",
   timeout: "The fault is the provider's; it can be tried again.",
 };
 
@@ -60,8 +62,7 @@ export function mapError(error: unknown, context: ErrorContext, now: number): Ch
     return mapErrorBody(error.error, envelope, context, now);
   }
   if (error instanceof APIConnectionError) return mapConnectionError(error, context);
-  return new ChatFailure(
-    'internal',
+  return new Internal(
     `The call of ${context.provider} failed inside the service (${error instanceof Error ? error.name : typeof error}). This is a defect of the service, not of the request; report it with the cause in the log.`,
     false,
     { cause: plainCause(error, context.apiKey) },
@@ -86,7 +87,7 @@ export function mapErrorBody(
     Boolean,
   );
   const detail = [status, ...named].join(', ');
-  return new ChatFailure(
+  return failureOf(
     code,
     `${context.provider} refused or failed the call of ${context.model} (${detail}). ${ADVICE[code] ?? ''}${quote(error, code, context)}`,
     isRetryable(code, httpStatus, headers?.get('x-should-retry') ?? null),
@@ -123,12 +124,17 @@ function quote(error: ProviderError, code: ErrorCode, context: ErrorContext): st
   return words === '' ? '' : ` ${context.provider} says: "${words}"`;
 }
 
+/** What sockets say when an open connection is lost; anything else is said before there is one. */
+const CONNECTION_LOST: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
 function mapConnectionError(error: APIConnectionError, context: ErrorContext): ChatFailure {
   const cause = plainCause(error, context.apiKey);
-  return new ChatFailure(
-    'provider_unavailable',
-    `${context.provider} could not be reached or closed the connection before it answered (${cause?.code ?? 'no code'}). The request is fine and can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the network and the provider's status page.`,
+  const code = cause?.code ?? 'no code';
+  const lost = CONNECTION_LOST.has(code);
+  const what = lost ? 'closed the connection before it answered' : 'could not be reached';
+  return new ProviderUnavailable(
+    `${context.provider} ${what} (${code}). The request is fine and can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the network and the provider's status page.`,
     true,
-    { cause },
+    { cause, neverSent: !lost },
   );
 }

@@ -1,6 +1,7 @@
 import type { Usage } from '../../contract/records.ts';
-import { ChatFailure } from '../../domain/chat-failure.ts';
+import type { ChatFailure } from '../../domain/chat-failure.ts';
 import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
 import type { ProviderEvents, ServedBy } from '../../ports.ts';
 import { mapChunk } from './map-chunk.ts';
 import { type ErrorContext, mapErrorBody } from './map-error.ts';
@@ -8,6 +9,7 @@ import { mapUsage } from './map-usage.ts';
 import { plainCause } from './plain-cause.ts';
 import { SseReader } from './sse-reader.ts';
 import { TextChunkTemplate } from './text-chunk-template.ts';
+import { WholeCharacters } from './whole-characters.ts';
 import { isObject, textOrNull, type WireObject } from './wire.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
@@ -28,6 +30,7 @@ export class StreamDecoder {
   readonly #context: ErrorContext;
   readonly #reader = new SseReader();
   readonly #template = new TextChunkTemplate();
+  readonly #characters = new WholeCharacters();
   readonly #seen = new Set<number>();
   readonly #finished = new Set<number>();
   /** Where an error came with; null in a stream, whose status and headers say nothing about it. */
@@ -53,7 +56,7 @@ export class StreamDecoder {
   /** The body ended cleanly: takes what no blank line ended, then judges whether the answer is complete. */
   end(): ProviderEvents | null {
     const payload = this.#reader.end();
-    const events = payload === null ? null : this.#decode([payload], true);
+    const events = this.#decode(payload === null ? [] : [payload], { ends: true, mayBeCut: true });
     this.#judge();
     return events;
   }
@@ -61,15 +64,14 @@ export class StreamDecoder {
   /** Takes a whole, not streamed answer: a JSON body of a status 2xx. */
   whole(body: string, response: Response): ProviderEvents | null {
     this.#response = response;
-    const events = this.#decode([body]);
+    const events = this.#decode([body], { ends: true, mayBeCut: false });
     this.#judge();
     return events;
   }
 
   /** For a body that broke off, whatever had come. */
   interrupted(cause?: unknown): ChatFailure {
-    return new ChatFailure(
-      'stream_interrupted',
+    return new StreamInterrupted(
       `The answer of ${this.#context.provider} broke off before it was complete. The fault is the provider's or the network's; the request can be tried again.`,
       true,
       { providerRequestId: this.served.providerRequestId, cause: plainCause(cause, this.#context.apiKey) },
@@ -81,9 +83,15 @@ export class StreamDecoder {
     if (!complete) this.failure ??= this.interrupted();
   }
 
-  /** @param mayBeCut the payload's end was not seen, so that broken JSON is a broken connection */
-  #decode(payloads: readonly string[], mayBeCut = false): ProviderEvents | null {
-    const deltas: CompletionDelta[] = [];
+  /**
+   * @param ends nothing follows
+   * @param mayBeCut the payload's end was not seen, so that broken JSON is a broken connection
+   */
+  #decode(
+    payloads: readonly string[],
+    { ends, mayBeCut } = { ends: false, mayBeCut: false },
+  ): ProviderEvents | null {
+    const pieces: CompletionDelta[] = [];
     let rawUsage: unknown = null;
     for (const payload of payloads) {
       if (payload === END_OF_STREAM) {
@@ -93,7 +101,7 @@ export class StreamDecoder {
       if (payload === '') continue;
       const text = this.#template.read(payload);
       if (text !== null) {
-        deltas.push(text);
+        pieces.push(text);
         continue;
       }
       const chunk = parse(payload);
@@ -102,13 +110,14 @@ export class StreamDecoder {
         this.failure = this.#told(chunk['error']);
       if (chunk === null || this.failure !== null) break;
       this.#note(chunk);
-      const before = deltas.length;
-      mapChunk(chunk, deltas);
-      this.#template.learn(payload, before === 0 ? deltas : deltas.slice(before));
+      const before = pieces.length;
+      mapChunk(chunk, pieces);
+      this.#template.learn(payload, before === 0 ? pieces : pieces.slice(before));
       rawUsage = chunk['usage'] ?? rawUsage;
     }
-    this.#track(deltas);
+    this.#track(pieces);
     if (this.done) this.#judge();
+    const deltas = this.#wholeCharacters(pieces, ends || this.done);
     const usage: Usage | null = rawUsage === null ? null : mapUsage(rawUsage);
     return deltas.length === 0 && usage === null ? null : { deltas, usage };
   }
@@ -128,6 +137,16 @@ export class StreamDecoder {
     }
   }
 
+  #wholeCharacters(pieces: readonly CompletionDelta[], ends: boolean): CompletionDelta[] {
+    const deltas: CompletionDelta[] = [];
+    for (const piece of pieces) {
+      const delta = this.#characters.take(piece);
+      if (delta !== null) deltas.push(delta);
+    }
+    if (ends) deltas.push(...this.#characters.end());
+    return deltas;
+  }
+
   #told(error: unknown): ChatFailure {
     const envelope = {
       httpStatus: this.#response?.status ?? null,
@@ -139,8 +158,7 @@ export class StreamDecoder {
 
   /** Without the parser's error: it quotes the answer. */
   #malformed(): ChatFailure {
-    return new ChatFailure(
-      'provider_error',
+    return new ProviderError(
       `${this.#context.provider} sent something that is no chunk of an answer (malformed JSON). The fault is the provider's or of something between; the request can be tried again. If it lasts, check that AI_OPENAI_BASE_URL speaks the Chat Completions API.`,
       true,
       { providerRequestId: this.served.providerRequestId },

@@ -5,9 +5,11 @@ import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-c
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import type { HandledRequest } from '../../../src/pipeline/conclude-request.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
+import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
@@ -73,6 +75,7 @@ export class Handling {
       catalog: this.catalog,
       chunks,
       progress: this.progress,
+      failures: new FailureLog(createLogger({ level: 'silent' })),
       metrics,
       schemas: createSchemaCompiler(),
       outputs: new OutputRecords(topics, 'group a'),

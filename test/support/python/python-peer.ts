@@ -1,9 +1,5 @@
-import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { pythonHome, run } from './python-home.ts';
 
 export type PeerFraming = 'single-object' | 'confluent';
 
@@ -87,29 +83,9 @@ export async function produceWithPython(records: unknown[], options: ProduceOpti
   );
 }
 
-/** Installs the peer's Python packages under `.stack/python`, once for each version of requirements.txt. */
+/** Installs the peer's Python packages. @returns its Python */
 export async function ensurePython(): Promise<string> {
-  const version = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12);
-  const home = `${root}.stack/python/${version}`;
-  const python = `${home}/bin/python`;
-  if (existsSync(python)) return python;
-  // Built aside and moved into place whole: test workers may get here at the same time, and any may be stopped half-way.
-  const building = `${home}.${process.pid}`;
-  await mkdir(`${root}.stack/python`, { recursive: true });
-  try {
-    await run('python3', ['-m', 'venv', building]);
-    await run(`${building}/bin/python`, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements]);
-  } catch (cause) {
-    await rm(building, { recursive: true, force: true });
-    throw new Error('The Python peer needs python3 (3.9 or newer) with venv and pip, and a package index.', {
-      cause,
-    });
-  }
-  await rename(building, home).catch(async (error: unknown) => {
-    if (!existsSync(python)) throw error;
-    await rm(building, { recursive: true, force: true });
-  });
-  return python;
+  return `${await pythonHome(requirements)}/bin/python`;
 }
 
 async function runPeer(command: string, args: string[], lines: string[]): Promise<string[]> {
@@ -117,20 +93,6 @@ async function runPeer(command: string, args: string[], lines: string[]): Promis
   const input = lines.map((line) => `${line}\n`).join('');
   const output = await run(python, [script, command, ...args], input);
   return output.split('\n').filter(Boolean);
-}
-
-async function run(command: string, args: string[], input = ''): Promise<string> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
-  const exit = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  // A command that fails early closes its input; its exit code and stderr say more than EPIPE.
-  child.stdin.on('error', () => {});
-  child.stdin.end(input);
-  const [code, stdout, stderr] = await Promise.all([exit, text(child.stdout), text(child.stderr)]);
-  if (code !== 0) throw new Error(`${command} ${args.join(' ')} exited with ${code}:\n${stderr}`);
-  return stdout;
 }
 
 function option(name: string, value: string | undefined): string[] {

@@ -40,6 +40,7 @@ describe('loadConfig', () => {
       firstTokenTimeoutMs: 120_000,
       retryAttempts: 3,
       retryDelayMs: 1000,
+      restartOnBreak: true,
     });
     expect(config.defaults).toEqual({ model: 'gpt-3.5-turbo', maxTokens: 4000, temperature: 0.7 });
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChatFailure, errorCodes } from '../../../src/domain/chat-failure.ts';
+import { failureOf, QuotaExceeded, RateLimited } from '../../../src/domain/failure-classes.ts';
 
 describe('ChatFailure', () => {
   it('says no more than what is known', () => {
@@ -15,6 +16,7 @@ describe('ChatFailure', () => {
       providerRequestId: null,
       httpStatus: null,
       retryAfterMs: null,
+      neverSent: false,
       cause: undefined,
     });
   });
@@ -32,6 +34,17 @@ describe('ChatFailure', () => {
     const failure = new ChatFailure('rate_limited', 'slow down', true, details);
     expect(failure).toMatchObject({ ...details, retryable: true });
     expect(failure).toBeInstanceOf(Error);
+  });
+
+  it('has a class of its own for each code, all over one base', () => {
+    const made = errorCodes.map((code) => failureOf(code, 'why', true, { retryAfterMs: 5 }));
+    for (const [index, failure] of made.entries()) {
+      expect(failure).toBeInstanceOf(ChatFailure);
+      expect(failure).toMatchObject({ code: errorCodes[index], retryAfterMs: 5, retryable: true });
+    }
+    expect(new Set(made.map(({ name }) => name)).size).toBe(errorCodes.length);
+    expect(new RateLimited('slow', true)).toMatchObject({ name: 'RateLimited', code: 'rate_limited' });
+    expect(new RateLimited('slow', true)).not.toBeInstanceOf(QuotaExceeded);
   });
 
   it('has a closed set of codes without repetition', () => {

@@ -16,31 +16,45 @@ describe('retryDelayMs', () => {
     expect(retryDelayMs(failed, 1_000, null, 0)).toBe(0);
   });
 
-  it('waits at least as long as the provider asked for', () => {
-    expect(retryDelayMs(1, 1_000, 5_000, ALMOST_ONE)).toBe(5_000);
-    expect(retryDelayMs(5, 1_000, 5_000, 0.5)).toBe(8_000);
+  it('comes after the time that the provider asked for, not all at once', () => {
+    expect(retryDelayMs(1, 1_000, 5_000, 0)).toBe(5_000);
+    expect(retryDelayMs(1, 1_000, 5_000, ALMOST_ONE)).toBe(5_999);
+    expect(retryDelayMs(5, 1_000, 5_000, 0.5)).toBe(13_000);
+    expect(retryDelayMs(1, 0, 1.5, ALMOST_ONE)).toBe(2);
   });
 
-  it('never waits longer than a minute, whatever the provider asks for', () => {
-    expect(retryDelayMs(1, 1_000, 3_600_000, 0)).toBe(60_000);
+  it('is never more than a minute: whoever is asked to wait longer does not wait here', () => {
+    expect(retryDelayMs(1, 1_000, 60_000, ALMOST_ONE)).toBe(60_000);
+    expect(retryDelayMs(1, 1_000, 60_001, 0)).toBeNull();
+    expect(retryDelayMs(1, 1_000, 86_400_000, 0)).toBeNull();
   });
 
   it('is whole milliseconds within the limits for any input', () => {
     const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-    const wish = fc.option(fc.nat(200_000));
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 50 }),
         fc.nat(10_000),
-        wish,
+        fc.option(fc.nat(60_000)),
         random,
         (failed, base, asked, chance) => {
-          const delay = retryDelayMs(failed, base, asked, chance);
+          const delay = retryDelayMs(failed, base, asked, chance) ?? -1;
           expect(Number.isInteger(delay)).toBe(true);
-          expect(delay).toBeGreaterThanOrEqual(Math.min(60_000, asked ?? 0));
+          expect(delay).toBeGreaterThanOrEqual(asked ?? 0);
           expect(delay).toBeLessThanOrEqual(60_000);
         },
       ),
     );
+  });
+
+  it('is spread evenly from nothing to its longest', () => {
+    const delays = Array.from(
+      { length: 1_000 },
+      (_, index) => retryDelayMs(3, 1_000, null, index / 1_000) ?? -1,
+    );
+    for (const quarter of [0, 1, 2, 3]) {
+      const within = delays.filter((delay) => Math.floor(delay / 1_000) === quarter);
+      expect(within).toHaveLength(250);
+    }
   });
 });

@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StreamDecoder } from '../../../src/adapters/openai/stream-decoder.ts';
@@ -6,11 +5,10 @@ import type { Usage } from '../../../src/contract/records.ts';
 import type { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
 import { CompletionFold } from '../../../src/domain/fold-completion.ts';
-import type { ProviderEvents, ServedBy } from '../../../src/ports.ts';
+import type { ServedBy } from '../../../src/ports.ts';
+import { cut, decodeReads, recording, recordings } from '../../support/recorded-streams.ts';
 
 const context = { provider: 'openai', model: 'gpt-4o-mini', apiKey: 'sk-test' };
-const folder = new URL('../../fixtures/openai/', import.meta.url);
-const recordings = readdirSync(folder).filter((name) => name.endsWith('.sse'));
 
 interface Decoded {
   deltas: CompletionDelta[];
@@ -20,28 +18,16 @@ interface Decoded {
 }
 
 function decode(pieces: readonly Uint8Array[]): Decoded {
-  const decoder = new StreamDecoder(context, 'req_1');
-  const deltas: CompletionDelta[] = [];
-  let usage: Usage | null = null;
-  const take = (events: ProviderEvents | null): void => {
-    deltas.push(...(events?.deltas ?? []));
-    usage = events?.usage ?? usage;
+  const { reads, decoder, failure } = decodeReads(pieces);
+  return {
+    deltas: reads.flatMap((events) => events.deltas),
+    usage: reads.findLast((events) => events.usage !== null)?.usage ?? null,
+    served: decoder.served,
+    failure,
   };
-  for (const piece of pieces) {
-    if (decoder.done || decoder.failure !== null) break;
-    take(decoder.push(piece));
-  }
-  if (!decoder.done && decoder.failure === null) take(decoder.end());
-  return { deltas, usage, served: decoder.served, failure: decoder.failure };
 }
 
-const recording = (name: string): Buffer => readFileSync(new URL(name, folder));
 const decodeText = (text: string): Decoded => decode([Buffer.from(text)]);
-
-function cut(bytes: Buffer, positions: readonly number[]): Buffer[] {
-  const bounds = [0, ...[...positions].sort((a, b) => a - b), bytes.length];
-  return bounds.slice(1).map((end, index) => bytes.subarray(bounds[index], end));
-}
 
 describe('a recorded stream', () => {
   it.each(recordings)('%s gives the same wherever one cut falls', (name) => {

@@ -44,6 +44,7 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
     plan,
     firstAttempt: 1,
     startedAt,
+    endsAt: Number.POSITIVE_INFINITY,
     attempts,
     origin: { record, orderKey, trace: job.trace },
   };
@@ -155,10 +156,11 @@ describe('callProvider', () => {
 
   it.each([
     ['a refusal', { code: 'rate_limited', httpStatus: 429 }, null],
-    ['a provider that was not reached', { code: 'provider_unavailable', httpStatus: null }, null],
-    ['silence', { code: 'timeout', httpStatus: null }, { inputTokens: 12, outputTokens: 0 }],
-  ] as const)('takes %s for what it may have used', async (_case, { code, httpStatus }, usage) => {
-    const failure = new ChatFailure(code, 'no', false, { httpStatus, providerRequestId: 'req_9' });
+    ['a provider that was not reached', { code: 'provider_unavailable', neverSent: true }, null],
+    ['a lost connection', { code: 'provider_unavailable' }, { inputTokens: 12, confidence: 'ESTIMATED' }],
+    ['silence', { code: 'timeout' }, { inputTokens: 12, outputTokens: 0, confidence: 'ESTIMATED' }],
+  ] as const)('takes %s for what it may have used', async (_case, { code, ...details }, usage) => {
+    const failure = new ChatFailure(code, 'no', false, { ...details, providerRequestId: 'req_9' });
     const { attempts, make } = await callOf(new FakeProvider({ refuses: failure }));
     await make(never);
     expect(attempts).toMatchObject([{ usage, providerRequestId: 'req_9', model: 'gpt-4' }]);

@@ -9,6 +9,7 @@ import { topicNames } from '../../../src/contract/topics.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
@@ -78,6 +79,7 @@ export class PipelineBench {
       handler: {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),
+        failures: new FailureLog(createLogger({ level: 'silent' })),
         lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
         clock,
         catalog: {
