@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { mapRequest } from '../../src/adapters/openai/map-request.ts';
 import { StreamDecoder } from '../../src/adapters/openai/stream-decoder.ts';
 import type { ChatProvider, ProviderEvents } from '../../src/ports.ts';
-import { modelInfo } from '../support/fakes/fake-catalog.ts';
-import { chatRequest, Handling, outcomeOf } from '../support/fakes/handling.ts';
+import { Handling, outcomeOf } from '../support/fakes/handling.ts';
 import { streamSample, wholeAnswerSample } from './provider-answer-samples.ts';
 import { type Places, providerFields } from './provider-fields.ts';
-import { requestSamples } from './provider-request-samples.ts';
+import { sentRequests } from './sent-requests.ts';
 import { carries, valuesAt } from './values-at.ts';
 
 /** One thing that travelled: what the provider has of it, and our records by name. */
@@ -16,22 +14,9 @@ interface Journey {
 }
 
 describe('a request', () => {
-  const journeys = requestSamples.flatMap((sample) => {
-    const request = chatRequest(sample);
-    return (['max_tokens', 'max_completion_tokens'] as const).map((maxTokensParameter): Journey => {
-      const call = {
-        clientRequestId: '1',
-        request,
-        model: modelInfo(request.model ?? 'gpt-4', { maxTokensParameter }),
-        temperature: request.temperature,
-        maxOutputTokens: request.maxOutputTokens,
-        firstTokenTimeoutMs: 1,
-        idleTimeoutMs: 1,
-      };
-      const body = mapRequest(call, { includeObfuscationOption: true });
-      return { provider: JSON.parse(JSON.stringify(body)), records: { ChatRequest: request } };
-    });
-  });
+  const journeys = sentRequests.map(
+    ({ request, body }): Journey => ({ provider: body, records: { ChatRequest: request } }),
+  );
   const { places } = providerFields.ChatCompletionCreateParamsBase;
 
   it.each(fieldsOf(places))('brings $field to $path', ({ path, field }) => {

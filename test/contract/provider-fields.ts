@@ -58,7 +58,7 @@ const HEAD = `# The provider's fields
 Where every parameter and field of the Chat Completions API travels in our records ([contract.md](contract.md)). The left column is
 what the types of the installed \`openai\` package declare: [a test](../test/contract/provider-fields.test.ts) reads them with the
 TypeScript compiler and fails when one is missing here or is gone there. [Another](../test/contract/provider-fields-travel.test.ts)
-sends a distinguishable value through each row.
+sends a distinguishable value through each row. JSON requests are read [the same way back](../test/contract/provider-fields-json.test.ts).
 
 This page is written from [\`test/contract/provider-fields.ts\`](../test/contract/provider-fields.ts) by
 \`npx vitest run test/contract/provider-fields.test.ts -u\`.

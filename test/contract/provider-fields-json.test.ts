@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest';
+import { readBody } from '../../src/adapters/openai/read-body.ts';
+import type { ChatRequest, ContentPart } from '../../src/contract/records.ts';
+import { fieldOf, isOwnParameter } from '../../src/domain/provider-parameters.ts';
+import { chatRequest } from '../support/fakes/handling.ts';
+import { requestFields } from './provider-request-fields.ts';
+import { sentRequests } from './sent-requests.ts';
+
+const parameterOf = (path: string): string => path.split(/[.[]/)[0] ?? path;
+const parameters = [...new Set(Object.keys(requestFields).map(parameterOf))];
+
+describe('a JSON request', () => {
+  it.each(sentRequests)('that is the body of "$request.requestId" asks for the same', ({ request, body }) => {
+    const { fields, problems } = readBody(body);
+    expect(problems).toEqual([]);
+    expect(chatRequest({ ...fields, requestId: request.requestId })).toEqual({
+      ...withImagesByUrl(request),
+      stream: body['stream'],
+    });
+  });
+});
+
+describe.each(parameters)('the parameter %s', (parameter) => {
+  it('may not come as an extra one', () => {
+    expect(isOwnParameter(parameter)).toBe(true);
+  });
+
+  it('is told in the words of a field that carries it, when a model refuses it', () => {
+    const carriers = Object.entries(requestFields).flatMap(([path, place]) =>
+      parameterOf(path) === parameter && Array.isArray(place)
+        ? place.map((field) => field.split(/[.[]/)[1])
+        : [],
+    );
+    // What the service sets by itself has no carrier; a caller is told the field of the same name, if there is one.
+    const expected = carriers.length > 0 ? carriers : ['stream', null];
+    expect(expected).toContain(fieldOf(parameter));
+  });
+});
+
+/** The provider takes images by address alone: bytes are sent as a data URL, and that is how they come back. */
+function withImagesByUrl(request: ChatRequest): ChatRequest {
+  const byUrl = (part: ContentPart): ContentPart => {
+    if (part.type !== 'image_url' || part.data === null) return part;
+    const url = `data:${part.mediaType};base64,${Buffer.from(part.data).toString('base64')}`;
+    return { ...part, url, data: null, mediaType: null };
+  };
+  const messages = request.messages.map((message) => ({ ...message, parts: message.parts.map(byUrl) }));
+  return { ...request, messages };
+}
