@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { mapRequest } from '../../src/adapters/openai/map-request.ts';
 import { StreamDecoder } from '../../src/adapters/openai/stream-decoder.ts';
-import type { ChatProvider, ProviderEvents } from '../../src/ports.ts';
+import type { ChatRequest } from '../../src/contract/records.ts';
+import type { ChatProvider, ModelInfo, ProviderCall, ProviderEvents } from '../../src/ports.ts';
 import { modelInfo } from '../support/fakes/fake-catalog.ts';
 import { chatRequest, Handling, outcomeOf } from '../support/fakes/handling.ts';
 import { streamSample, wholeAnswerSample } from './provider-answer-samples.ts';
@@ -16,22 +17,13 @@ interface Journey {
 }
 
 describe('a request', () => {
-  const journeys = requestSamples.flatMap((sample) => {
-    const request = chatRequest(sample);
-    return (['max_tokens', 'max_completion_tokens'] as const).map((maxTokensParameter): Journey => {
-      const call = {
-        clientRequestId: '1',
-        request,
-        model: modelInfo(request.model ?? 'gpt-4', { maxTokensParameter }),
-        temperature: request.temperature,
-        maxOutputTokens: request.maxOutputTokens,
-        firstTokenTimeoutMs: 1,
-        idleTimeoutMs: 1,
-      };
-      const body = mapRequest(call, { includeObfuscationOption: true });
+  const journeys = requestSamples.flatMap((sample) =>
+    (['max_tokens', 'max_completion_tokens'] as const).map((parameter): Journey => {
+      const request = chatRequest(sample);
+      const body = mapRequest(callOf(request, parameter), { includeObfuscationOption: true });
       return { provider: JSON.parse(JSON.stringify(body)), records: { ChatRequest: request } };
-    });
-  });
+    }),
+  );
   const { places } = providerFields.ChatCompletionCreateParamsBase;
 
   it.each(fieldsOf(places))('brings $field to $path', ({ path, field }) => {
@@ -51,6 +43,12 @@ describe('a request', () => {
 
   it('has nothing that the table does not have', () => {
     for (const { provider } of journeys) expect(strays(provider, places)).toEqual([]);
+  });
+
+  it.each(parametersOf(places))('cannot set %s behind the field of the contract', (name) => {
+    const request = chatRequest({ extraJson: JSON.stringify({ [name]: null }) });
+    const map = () => mapRequest(callOf(request), { includeObfuscationOption: true });
+    expect(map).toThrow(`extraJson.${name}`);
   });
 });
 
@@ -89,6 +87,21 @@ describe.each([
     for (const { provider } of journeys) expect(strays(provider, places)).toEqual([]);
   });
 });
+
+function callOf(
+  request: ChatRequest,
+  maxTokensParameter: ModelInfo['maxTokensParameter'] = 'max_tokens',
+): ProviderCall {
+  return {
+    clientRequestId: 'request/1',
+    request,
+    model: modelInfo(request.model ?? 'gpt-4', { maxTokensParameter }),
+    temperature: request.temperature,
+    maxOutputTokens: request.maxOutputTokens,
+    firstTokenTimeoutMs: 1,
+    idleTimeoutMs: 1,
+  };
+}
 
 /** Handles a request that gets this answer. */
 async function answer(
@@ -145,6 +158,11 @@ function fieldsOf(places: Places) {
   return Object.entries(places).flatMap(([path, place]) =>
     'always' in place || 'leftOut' in place ? [] : place.map((field) => ({ path, field })),
   );
+}
+
+/** The outermost names. */
+function parametersOf(places: Places): string[] {
+  return [...new Set(Object.keys(places).map((path) => path.replace(/[.[].*/, '')))];
 }
 
 function fixedOf(places: Places) {
