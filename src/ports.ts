@@ -306,6 +306,8 @@ export interface ServedBy {
   readonly model: string | null;
   readonly serviceTier: string | null;
   readonly systemFingerprint: string | null;
+  /** JSON object of the moderation results, as the provider sent it. */
+  readonly moderationJson: string | null;
   readonly providerRequestId: string | null;
 }
 

@@ -70,7 +70,7 @@ export function buildResponse(parts: ResponseParts): ChatResponse {
     systemFingerprint: served?.systemFingerprint ?? null,
     providerResponseId: served?.responseId ?? null,
     providerRequestId: served?.providerRequestId ?? failure?.providerRequestId ?? null,
-    moderationJson: null,
+    moderationJson: served?.moderationJson ?? null,
     omitted: [],
     labels: request.labels,
     createdAt: parts.createdAt,

@@ -148,6 +148,7 @@ const nobody: ServedBy = {
   model: null,
   serviceTier: null,
   systemFingerprint: null,
+  moderationJson: null,
   providerRequestId: null,
 };
 

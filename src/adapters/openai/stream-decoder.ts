@@ -45,6 +45,7 @@ export class StreamDecoder {
       model: null,
       serviceTier: null,
       systemFingerprint: null,
+      moderationJson: null,
       providerRequestId,
     };
   }
@@ -135,6 +136,7 @@ export class StreamDecoder {
     served.model ??= textOrNull(chunk['model']);
     served.serviceTier = textOrNull(chunk['service_tier']) ?? served.serviceTier;
     served.systemFingerprint = textOrNull(chunk['system_fingerprint']) ?? served.systemFingerprint;
+    if (isObject(chunk['moderation'])) served.moderationJson = JSON.stringify(chunk['moderation']);
   }
 
   #track(deltas: readonly CompletionDelta[]): void {

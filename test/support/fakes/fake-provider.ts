@@ -51,6 +51,7 @@ export class FakeProvider implements ChatProvider {
         model: call.model.id,
         serviceTier: null,
         systemFingerprint: 'fp_1',
+        moderationJson: null,
         providerRequestId: `req_${this.calls.length}`,
         ...script.served,
       },

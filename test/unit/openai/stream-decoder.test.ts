@@ -69,6 +69,7 @@ describe('a recorded stream', () => {
       model: 'gpt-4o-mini-2024-07-18',
       serviceTier: 'default',
       systemFingerprint: 'fp_0aa8d3e20b',
+      moderationJson: null,
       providerRequestId: 'req_1',
     });
     expect(failure).toBeNull();

@@ -1,0 +1,176 @@
+import { describe, expect, it } from 'vitest';
+import { mapRequest } from '../../src/adapters/openai/map-request.ts';
+import { StreamDecoder } from '../../src/adapters/openai/stream-decoder.ts';
+import type { ChatRequest } from '../../src/contract/records.ts';
+import type { ChatProvider, ModelInfo, ProviderCall, ProviderEvents } from '../../src/ports.ts';
+import { modelInfo } from '../support/fakes/fake-catalog.ts';
+import { chatRequest, Handling, outcomeOf } from '../support/fakes/handling.ts';
+import { streamSample, wholeAnswerSample } from './provider-answer-samples.ts';
+import { type Places, providerFields } from './provider-fields.ts';
+import { requestSamples } from './provider-request-samples.ts';
+import { carries, valuesAt } from './values-at.ts';
+
+/** One thing that travelled: what the provider has of it, and our records by name. */
+interface Journey {
+  readonly provider: unknown;
+  readonly records: Readonly<Record<string, unknown>>;
+}
+
+describe('a request', () => {
+  const journeys = requestSamples.flatMap((sample) =>
+    (['max_tokens', 'max_completion_tokens'] as const).map((parameter): Journey => {
+      const request = chatRequest(sample);
+      const body = mapRequest(callOf(request, parameter), { includeObfuscationOption: true });
+      return { provider: JSON.parse(JSON.stringify(body)), records: { ChatRequest: request } };
+    }),
+  );
+  const { places } = providerFields.ChatCompletionCreateParamsBase;
+
+  it.each(fieldsOf(places))('brings $field to $path', ({ path, field }) => {
+    expect(journeys.some((journey) => meet(journey, path, field))).toBe(true);
+  });
+
+  it.each(fixedOf(places))('always has $value at $path', ({ path, value }) => {
+    const found = journeys.flatMap(({ provider }) => valuesAt(provider, path));
+    expect([...new Set(found)]).toEqual([value]);
+  });
+
+  it.each(leftOutOf(places))('has nothing at $path', ({ path }) => {
+    const found = journeys.flatMap(({ provider }) => valuesAt(provider, path));
+    // The list form of the same member may be there; it has a row of its own.
+    expect(found.filter((value) => !Array.isArray(value))).toEqual([]);
+  });
+
+  it('has nothing that the table does not have', () => {
+    for (const { provider } of journeys) expect(strays(provider, places)).toEqual([]);
+  });
+
+  it.each(parametersOf(places))('cannot set %s behind the field of the contract', (name) => {
+    const request = chatRequest({ extraJson: JSON.stringify({ [name]: null }) });
+    const map = () => mapRequest(callOf(request), { includeObfuscationOption: true });
+    expect(map).toThrow(`extraJson.${name}`);
+  });
+});
+
+describe.each([
+  {
+    what: 'a streamed answer',
+    sample: streamSample,
+    places: providerFields.ChatCompletionChunk.places,
+    decode: (decoder: StreamDecoder) => {
+      const events = [...streamSample.map((chunk) => JSON.stringify(chunk)), '[DONE]'];
+      return decoder.push(Buffer.from(events.map((data) => `data: ${data}\n\n`).join('')));
+    },
+  },
+  {
+    what: 'a whole answer',
+    sample: [wholeAnswerSample],
+    places: providerFields.ChatCompletion.places,
+    decode: (decoder: StreamDecoder) => decoder.whole(JSON.stringify(wholeAnswerSample), new Response()),
+  },
+])('$what', async ({ sample, places, decode }) => {
+  const journeys = await answer(sample, decode);
+
+  it.each(fieldsOf(places))('brings $path to $field', ({ path, field }) => {
+    expect(journeys.some((journey) => meet(journey, path, field))).toBe(true);
+  });
+
+  it.each(leftOutOf(places))('brings $path nowhere', ({ path }) => {
+    const values = journeys.flatMap(({ provider }) => valuesAt(provider, path));
+    expect(values).not.toEqual([]);
+    for (const { records } of journeys) {
+      for (const value of values) expect(carries(records, value)).toBe(false);
+    }
+  });
+
+  it('of the sample has nothing that the table does not have', () => {
+    for (const { provider } of journeys) expect(strays(provider, places)).toEqual([]);
+  });
+});
+
+function callOf(
+  request: ChatRequest,
+  maxTokensParameter: ModelInfo['maxTokensParameter'] = 'max_tokens',
+): ProviderCall {
+  return {
+    clientRequestId: 'request/1',
+    request,
+    model: modelInfo(request.model ?? 'gpt-4', { maxTokensParameter }),
+    temperature: request.temperature,
+    maxOutputTokens: request.maxOutputTokens,
+    firstTokenTimeoutMs: 1,
+    idleTimeoutMs: 1,
+  };
+}
+
+/** Handles a request that gets this answer. */
+async function answer(
+  sample: readonly unknown[],
+  decode: (decoder: StreamDecoder) => ProviderEvents | null,
+): Promise<Journey[]> {
+  const provider: ChatProvider = {
+    name: 'openai',
+    account: null,
+    stream: async () => {
+      const context = { provider: 'openai', model: 'gpt-4', apiKey: 'sk-test' };
+      const decoder = new StreamDecoder(context, 'req_1');
+      const events = decode(decoder);
+      if (decoder.failure !== null) throw decoder.failure;
+      return {
+        served: decoder.served,
+        async *[Symbol.asyncIterator]() {
+          if (events !== null) yield events;
+        },
+      };
+    },
+  };
+  const handling = new Handling(undefined, { providers: new Map([['openai', provider]]) });
+  const { records } = await handling.handle(handling.record());
+  const { response, cost } = outcomeOf(records);
+  const chunks = handling.chunks();
+  return sample.flatMap((one) =>
+    chunks.map((chunk) => ({
+      provider: one,
+      records: { ChatChunk: chunk, ChatResponse: response, CostCalculated: cost },
+    })),
+  );
+}
+
+/** Whether a value that one side has at its place is what the other has at its own. */
+function meet({ provider, records }: Journey, path: string, field: string): boolean {
+  const theirs = valuesAt(provider, path);
+  const ours = valuesAt(records, field);
+  const toProvider = field.startsWith('ChatRequest.');
+  return theirs.some((their) => ours.some((our) => (toProvider ? carries(their, our) : carries(our, their))));
+}
+
+/** Paths of values that have no row. An object with free names, which has no rows below it, is one value. */
+function strays(value: unknown, places: Places, path = ''): string[] {
+  if (value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((item) => strays(item, places, `${path}[]`));
+  const prefix = path === '' ? '' : `${path}.`;
+  const hasMembers = Object.keys(places).some((row) => row.startsWith(prefix));
+  if (typeof value !== 'object' || !hasMembers) return path in places ? [] : [path];
+  return Object.entries(value).flatMap(([name, member]) => strays(member, places, `${prefix}${name}`));
+}
+
+function fieldsOf(places: Places) {
+  return Object.entries(places).flatMap(([path, place]) =>
+    'always' in place || 'leftOut' in place ? [] : place.map((field) => ({ path, field })),
+  );
+}
+
+/** The outermost names. */
+function parametersOf(places: Places): string[] {
+  return [...new Set(Object.keys(places).map((path) => path.replace(/[.[].*/, '')))];
+}
+
+function fixedOf(places: Places) {
+  return Object.entries(places).flatMap(([path, place]) =>
+    'always' in place ? [{ path, value: place.always }] : [],
+  );
+}
+
+function leftOutOf(places: Places) {
+  return Object.entries(places).flatMap(([path, place]) => ('leftOut' in place ? [{ path }] : []));
+}

@@ -1,0 +1,71 @@
+import { streamFields, wholeAnswerFields } from './provider-answer-fields.ts';
+import { requestFields } from './provider-request-fields.ts';
+import type { ProviderObject } from './provider-types.ts';
+
+/** What becomes of one member of the provider's objects. */
+export type Place =
+  /** The fields of our records that carry it: `ChatRequest.topP`. */
+  | readonly string[]
+  /** Not the caller's to choose. */
+  | { readonly always: string | boolean; readonly because: string }
+  /** It does not travel, on purpose. */
+  | { readonly leftOut: string };
+
+/** By path in the provider's object. */
+export type Places = Readonly<Record<string, Place>>;
+
+interface FieldTable {
+  readonly title: string;
+  readonly intro: string;
+  readonly places: Places;
+}
+
+/** Where every parameter and field of the provider travels: what docs/provider-fields.md shows and the tests prove. */
+export const providerFields: Readonly<Record<ProviderObject, FieldTable>> = {
+  ChatCompletionCreateParamsBase: {
+    title: 'Requests',
+    intro:
+      'The body of `POST /chat/completions` (`ChatCompletionCreateParams`). Parameters that are newer than this table travel in `ChatRequest.extraJson`.',
+    places: requestFields,
+  },
+  ChatCompletionChunk: {
+    title: 'Streams',
+    intro:
+      'One event of a streamed answer (`ChatCompletionChunk`). Members of a delta that are newer than this table travel in `ChatResponse.choices[].extraJson`.',
+    places: streamFields,
+  },
+  ChatCompletion: {
+    title: 'Whole answers',
+    intro:
+      'What a server sends that does not stream (`ChatCompletion`). It becomes chunks and a response as a stream does.',
+    places: wholeAnswerFields,
+  },
+};
+
+/** The whole of docs/provider-fields.md. */
+export function renderProviderFields(): string {
+  const sections = Object.values(providerFields).map(({ title, intro, places }) =>
+    [
+      `## ${title}\n\n${intro}\n\n| provider | here |\n| --- | --- |`,
+      ...Object.entries(places).map(([path, place]) => `| \`${path}\` | ${describePlace(place)} |`),
+    ].join('\n'),
+  );
+  return `${HEAD}\n${sections.join('\n\n')}\n`;
+}
+
+const HEAD = `# The provider's fields
+
+Where every parameter and field of the Chat Completions API travels in our records ([contract.md](contract.md)). The left column is
+what the types of the installed \`openai\` package declare: [a test](../test/contract/provider-fields.test.ts) reads them with the
+TypeScript compiler and fails when one is missing here or is gone there. [Another](../test/contract/provider-fields-travel.test.ts)
+sends a distinguishable value through each row.
+
+This page is written from [\`test/contract/provider-fields.ts\`](../test/contract/provider-fields.ts) by
+\`npx vitest run test/contract/provider-fields.test.ts -u\`.
+`;
+
+function describePlace(place: Place): string {
+  if ('always' in place) return `always \`${place.always}\`: ${place.because}`;
+  if ('leftOut' in place) return `left out: ${place.leftOut}`;
+  return place.map((field) => `\`${field}\``).join(', ');
+}
