@@ -112,8 +112,7 @@ export class Lane {
     this.memberId = memberId;
     this.assignment += 1;
     if (this.pauseReasons.size > 0) this.options.source.pause(this.partition);
-    if (this.laneState === 'open' && this.tracker !== null)
-      this.options.source.seek(this.partition, this.tracker.next);
+    if (this.laneState === 'open' && this.tracker !== null) this.seekTo(this.tracker.next);
   }
 
   /** Settles nothing more. What is queued stays in the ledger for whoever has the partition next. */
@@ -218,7 +217,7 @@ export class Lane {
   private async open(): Promise<void> {
     this.epoch += 1;
     const epoch = this.epoch;
-    const { transport, source, listener } = this.options;
+    const { transport, listener } = this.options;
     if (this.doubts > 1) await backoff(this.doubts - 2, this.stopping.signal);
     for (let tries = 0; epoch === this.epoch; tries += 1) {
       let producer: LaneProducer | null = null;
@@ -238,8 +237,7 @@ export class Lane {
         if (epoch !== this.epoch) break;
         this.begin(start, producer);
         producer = null;
-        // The newest record is read once more, so that it is seen whether this is still its log.
-        source.seek(this.partition, Math.min(start.watermark, start.newest?.offset ?? start.watermark));
+        this.seekTo(start.watermark);
         this.resume('opening');
         return;
       } catch (error) {
@@ -254,6 +252,11 @@ export class Lane {
       }
       await backoff(tries, this.stopping.signal);
     }
+  }
+
+  /** Reads on from an offset, after the newest record once more: a topic may have been recreated while nothing was fetched. */
+  private seekTo(offset: number): void {
+    this.options.source.seek(this.partition, Math.min(offset, this.newest?.offset ?? offset));
   }
 
   private begin(start: StartingSnapshot, producer: LaneProducer): void {

@@ -1,48 +1,23 @@
 import type { UndecodableRecord } from '../contract/undecodable-record.ts';
 import { internalFailure } from '../domain/refusals.ts';
-import type { Logger } from '../logger.ts';
 import type {
   FetchedRecords,
   InboundRecord,
-  LaneTransport,
   OutboundRecord,
-  RequestSource,
   RequestSourceListener,
   TopicPartition,
 } from '../ports.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
 import { backoff } from './backoff.ts';
 import type { HandledRequest } from './conclude-request.ts';
-import { asUndecodable, type DecodeOptions, decodeRequest } from './decode-request.ts';
+import { asUndecodable, decodeRequest } from './decode-request.ts';
 import { type HandlerOptions, handleRequest } from './handle-request.ts';
 import { IntakeLimits } from './intake-limits.ts';
 import { Lane, type LaneState } from './lane.ts';
 import type { FinishedRequest, LaneListener } from './lane-listener.ts';
+import type { PipelineOptions } from './pipeline-options.ts';
 import { entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
-
-export interface PipelineOptions {
-  readonly source: RequestSource;
-  readonly transport: LaneTransport;
-  readonly decode: DecodeOptions;
-  readonly handler: Omit<HandlerOptions, 'runAlone'>;
-  readonly metrics: Metrics;
-  readonly logger: Logger;
-  readonly groupId: string;
-  /** Requests that are handled at a time. */
-  readonly maxInFlight: number;
-  /** How many requests of a tenant begin in each of its turns when not everything can run at once. */
-  readonly tenantWeight: (tenantId: string) => number;
-  /** Bytes of accepted requests. */
-  readonly maxInFlightBytes: number;
-  /** Bytes of one transaction's records per output topic. */
-  readonly batchMaxBytes: number;
-  /** Milliseconds between the beginnings of a busy lane's transactions. */
-  readonly settleSpacingMs: number;
-  /** The consumer is dead: the process must end. */
-  onCrash(error: Error): void;
-}
 
 /** Why running requests were ended without an outcome: they will be delivered again. */
 export class HandlingStopped extends Error {
@@ -276,7 +251,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     };
     entry.finished = { offset, records, finishedAt, refused };
     const lane = this.lanes.get(laneKey(entry.record));
-    if (lane === undefined || lane.state === 'halted') this.forget(entry);
+    if (lane === undefined || lane.state === 'halted') this.forgetFinished(entry.record);
     else lane.finish(entry.finished);
   }
 
@@ -374,9 +349,17 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /** Requests of a lost partition that have not begun are somebody else's; those that run finish into the ledger. */
   private dropWaiting(partition: TopicPartition): void {
-    for (const entry of this.entriesOf(partition)) {
-      if (entry.span === null || entry.finished !== null) this.forget(entry);
-    }
+    for (const entry of this.entriesOf(partition)) if (entry.span === null) this.forget(entry);
+    this.forgetFinished(partition);
+  }
+
+  /**
+   * What has finished in a lost partition is kept for as long as anything of it runs. Should the partition come back meanwhile, a
+   * request that was forgotten would queue behind a later one of its key, which runs, and be answered after it.
+   */
+  private forgetFinished(partition: TopicPartition): void {
+    const left = this.entriesOf(partition);
+    if (left.every(({ finished }) => finished !== null)) for (const entry of left) this.forget(entry);
   }
 
   private entriesOf(partition: TopicPartition): RequestEntry[] {

@@ -55,7 +55,7 @@ const settings: ChatRequestInput = {
   verbosity: 'a verbosity',
   serviceTier: 'a tier',
   modalities: ['a modality'],
-  audio: { format: 'an audio format', voice: 'a voice' },
+  audio: { format: 'pcm16', voice: 'a voice' },
   prediction: [{ type: 'text', text: 'a predicted text', cacheBreakpoint: cacheBreakpoint('prediction') }],
   promptCacheKey: 'a cache key',
   promptCacheMode: 'a cache mode',

@@ -11,7 +11,7 @@ import { aCall, aMessage } from '../unit/openai/provider-call.ts';
 
 const { codes, provider: told, silent } = documentedErrors();
 
-const apiKey = 'sk-walk-0123456789abcdef';
+const apiKey = 'gateway-0123456789abcdef';
 const diary = 'my diary of 1987';
 /** What a provider might echo back: the key, another's key, a header, and the prompt. */
 const words = `No: ${apiKey}, sk-proj-ABCDEFGHIJKLMNOP, "Bearer tok.en-12345", and ${diary}`;

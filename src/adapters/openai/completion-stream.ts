@@ -52,6 +52,7 @@ export class CompletionStream implements ProviderStream {
       return done === true ? null : value;
     } catch (error) {
       this.#guard.throwIfEnded();
+      if (this.#decoder.complete) return null;
       throw this.#decoder.interrupted(error);
     }
   }

@@ -25,6 +25,8 @@ export class StreamDecoder {
   readonly served: Writable<ServedBy>;
   /** `[DONE]` came: nothing more belongs to the answer. */
   done = false;
+  /** The last usage came after every finish reason: only `[DONE]` can follow, so that a connection lost now loses nothing. */
+  complete = false;
   /** Ends the answer after the events given out so far. */
   failure: ChatFailure | null = null;
   readonly #context: ErrorContext;
@@ -80,8 +82,11 @@ export class StreamDecoder {
   }
 
   #judge(): void {
-    const complete = this.#seen.size > 0 && this.#finished.size === this.#seen.size;
-    if (!complete) this.failure ??= this.interrupted();
+    if (!this.#isFinished()) this.failure ??= this.interrupted();
+  }
+
+  #isFinished(): boolean {
+    return this.#seen.size > 0 && this.#finished.size === this.#seen.size;
   }
 
   /**
@@ -94,6 +99,7 @@ export class StreamDecoder {
   ): ProviderEvents | null {
     const pieces: CompletionDelta[] = [];
     let rawUsage: unknown = null;
+    let usageAlone = false;
     for (const payload of payloads) {
       if (payload === END_OF_STREAM) {
         this.done = true;
@@ -107,16 +113,17 @@ export class StreamDecoder {
       }
       const chunk = parse(payload);
       if (chunk === null) this.failure = mayBeCut ? this.interrupted() : this.#malformed();
-      else if (chunk['error'] !== undefined && chunk['error'] !== null)
-        this.failure = this.#told(chunk['error']);
+      else if (isError(chunk)) this.failure = this.#told(chunk['error'] ?? chunk);
       if (chunk === null || this.failure !== null) break;
       this.#note(chunk);
       const before = pieces.length;
       mapChunk(chunk, pieces);
       this.#template.learn(payload, before === 0 ? pieces : pieces.slice(before));
       rawUsage = chunk['usage'] ?? rawUsage;
+      usageAlone = rawUsage !== null && isEmptyList(chunk['choices']);
     }
     this.#track(pieces);
+    this.complete ||= usageAlone && this.#isFinished();
     if (this.done) this.#judge();
     const deltas = this.#wholeCharacters(pieces, ends || this.done);
     const usage: Usage | null = rawUsage === null ? null : mapUsage(rawUsage);
@@ -166,6 +173,15 @@ export class StreamDecoder {
       { providerRequestId: this.served.providerRequestId },
     );
   }
+}
+
+/** Some compatible servers write an error's members without `error` around them. */
+function isError(chunk: WireObject): boolean {
+  return (chunk['error'] ?? null) !== null || chunk['object'] === 'error';
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }
 
 function parse(payload: string): WireObject | null {

@@ -290,6 +290,24 @@ describe('a failed call', () => {
     }
   });
 
+  it('is whole when the connection breaks behind the last usage, where only [DONE] can follow', async () => {
+    const said = recording('text.sse').toString();
+    const breakAfter = async (text: string): Promise<ProviderEvents[]> => {
+      answer = (response) => {
+        response.writeHead(200, stream);
+        response.write(text, () => setImmediate(() => response.destroy()));
+      };
+      return collect(await provider.stream(aCall(), idle));
+    };
+    const events = await breakAfter(said.replace('data: [DONE]\n\n', ''));
+    expect(textOf(events)).toContain('Zeile');
+    expect(events.at(-1)?.usage?.outputTokens).toBe(6);
+    const beforeUsage = said.slice(0, said.lastIndexOf('data: {'));
+    await expect(breakAfter(beforeUsage)).rejects.toMatchObject({ code: 'stream_interrupted' });
+    const besideChoices = recording('text-usage-with-choices.sse').toString().replace('data: [DONE]\n\n', '');
+    await expect(breakAfter(besideChoices)).rejects.toMatchObject({ code: 'stream_interrupted' });
+  });
+
   it('gives what came before an error event in the same read', async () => {
     answer = answerWith(200, stream, recording('error-event.sse'));
     const events: ProviderEvents[] = [];

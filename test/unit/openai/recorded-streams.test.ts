@@ -149,6 +149,10 @@ const expected: Readonly<Record<string, Expected>> = {
     choices: [choice({ content: 'Grüße aus', finishReason: null })],
     failure: 'provider_error',
   },
+  'error-event-flat.sse': {
+    choices: [choice({ content: 'Grüße aus', finishReason: null })],
+    failure: 'provider_unavailable',
+  },
   'malformed.sse': {
     choices: [choice({ content: 'Grüße aus', finishReason: null })],
     failure: 'provider_error',

@@ -83,6 +83,12 @@ describe('WholeCharacters', () => {
     expect(through(delta({ content: '\ud83d' }), delta({ content: 'b' }))).toMatchObject([
       { content: '\uFFFDb' },
     ]);
+    expect(
+      through(delta({ refusal: '\ud83d' }), delta({ choiceIndex: 2, audio: audio('\ud83d') })),
+    ).toMatchObject([
+      { choiceIndex: 0, refusal: '\uFFFD' },
+      { choiceIndex: 2, audio: { transcript: '\uFFFD' } },
+    ]);
     expect(through(delta({ content: 'a\ude00b' }))).toMatchObject([{ content: 'a\uFFFDb' }]);
   });
 

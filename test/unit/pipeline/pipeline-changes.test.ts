@@ -99,6 +99,26 @@ describe('Pipeline whose partitions come and go', () => {
     expect(bench.transportOf(1).openProducers).toBe(0);
   });
 
+  it('keeps the order of a key when a partition comes back while a later request of it runs', async () => {
+    const bench = await started();
+    bench.publish('first', 'a');
+    bench.publish('second', 'a');
+    bench.transportOf().beforeCommit = () => new Promise(() => undefined);
+    bench.fetch();
+    bench.answer('first');
+    await bench.reach(() => bench.claimed.includes('second'));
+    await bench.assign(1);
+    bench.transportOf().beforeCommit = () => undefined;
+    await bench.assign(0, 1);
+    bench.fetch();
+    bench.answer('second');
+    bench.answer('first');
+    await bench.reach(() => bench.transportOf().committed.offset === 2);
+    expect(bench.answeredIds()).toEqual(['first', 'second']);
+    expect(bench.claimed).toEqual(['first', 'second']);
+    expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
+  });
+
   it('leaves to others what waits in a lost partition, and lets finish what runs', async () => {
     const bench = await started();
     bench.publish('running', 'a', 1);

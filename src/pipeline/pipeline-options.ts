@@ -1,0 +1,28 @@
+import type { Logger } from '../logger.ts';
+import type { LaneTransport, RequestSource } from '../ports.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { DecodeOptions } from './decode-request.ts';
+import type { HandlerOptions } from './handle-request.ts';
+
+/** What the pipeline is made of, and its limits. */
+export interface PipelineOptions {
+  readonly source: RequestSource;
+  readonly transport: LaneTransport;
+  readonly decode: DecodeOptions;
+  readonly handler: Omit<HandlerOptions, 'runAlone'>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly groupId: string;
+  /** Requests that are handled at a time. */
+  readonly maxInFlight: number;
+  /** How many requests of a tenant begin in each of its turns when not everything can run at once. */
+  readonly tenantWeight: (tenantId: string) => number;
+  /** Bytes of accepted requests. */
+  readonly maxInFlightBytes: number;
+  /** Bytes of one transaction's records per output topic. */
+  readonly batchMaxBytes: number;
+  /** Milliseconds between the beginnings of a busy lane's transactions. */
+  readonly settleSpacingMs: number;
+  /** The consumer is dead: the process must end. */
+  onCrash(error: Error): void;
+}
