@@ -107,7 +107,7 @@ const conversation: ChatRequestInput = {
   ],
   toolChoice: { mode: 'tool', tools: [{ type: 'function', name: 'chosen_function' }] },
   responseFormat: { type: 'json_object' },
-  audio: { format: 'wav', voiceId: 'a voice id' },
+  audio: { format: 'pcm16', voiceId: 'a voice id' },
 };
 
 const customChoice: ChatRequestInput = {
