@@ -101,7 +101,8 @@ function buildOutcome(
   const planned = plan instanceof ChatFailure ? null : plan;
   const now = options.clock.now();
   const all = [...claim.earlier, ...attempts];
-  const accepted = failure === null ? (answer?.attempt ?? null) : null;
+  // An answer that is too large to publish becomes a failure, and was paid for all the same.
+  const accepted = all.findLast(({ disposition }) => disposition === 'ACCEPTED')?.attempt ?? null;
   const estimated = planned?.estimatedCost?.amount ?? null;
   const cost = buildCost(request, all, accepted, responseStatus(failure), estimated, options.catalog, now);
   const response = buildResponse({

@@ -107,6 +107,7 @@ const conversation: ChatRequestInput = {
   ],
   toolChoice: { mode: 'tool', tools: [{ type: 'function', name: 'chosen_function' }] },
   responseFormat: { type: 'json_object' },
+  // Of the formats, only the settings' one streams.
   audio: { format: 'wav', voiceId: 'a voice id' },
 };
 

@@ -62,7 +62,12 @@ describe('an answer that is too large for a record', () => {
         },
       },
       generated: { status: 'FAILED' },
-      cost: { totalCost: '0.006', requestStatus: 'FAILED', calls: [{ disposition: 'ACCEPTED' }] },
+      cost: {
+        totalCost: '0.006',
+        acceptedCost: '0.006',
+        requestStatus: 'FAILED',
+        calls: [{ disposition: 'ACCEPTED' }],
+      },
     });
     // What is in the ledger is what is told.
     const replay = await handling.handle(handling.record());
