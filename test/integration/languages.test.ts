@@ -65,7 +65,7 @@ test('a request written by Python is answered, and Python reads the response and
         {
           finishReason: 'tool_calls',
           content: null,
-          toolCalls: [{ name: 'get_weather', valid: null, problems: [] }],
+          toolCalls: [{ name: 'get_weather', valid: true, problems: [] }],
         },
       ],
     },
