@@ -43,9 +43,9 @@ export class KafkaLaneTransport implements LaneTransport {
     const producer = this.newProducer(partition);
     try {
       await producer.connect();
-      const transaction = await producer.transaction();
-      await transaction.abort();
-      return new TransactionalLaneProducer(producer, this.settings.groupId, partition);
+      const lane = new TransactionalLaneProducer(producer, this.settings.groupId, partition);
+      await lane.fence();
+      return lane;
     } catch (error) {
       await producer.disconnect().catch(() => undefined);
       throw error;

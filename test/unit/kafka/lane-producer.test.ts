@@ -13,7 +13,7 @@ const settlement = {
   records: [{ topic: 'chat.responses', partition: 3, key: 'k', value: Buffer.from('v'), headers: {} }],
 };
 
-type Step = 'begin' | 'offsets' | 'send' | 'commit';
+type Step = 'begin' | 'offsets' | 'send' | 'commit' | 'abort';
 
 /** A kafkajs producer that does what it is told and remembers the order. */
 function producerOf(fails: Partial<Record<Step, Error | (() => Error | null)>> = {}) {
@@ -30,6 +30,7 @@ function producerOf(fails: Partial<Record<Step, Error | (() => Error | null)>> =
     sendOffsets: (argument: unknown) => step('offsets', argument),
     sendBatch: (argument: unknown) => step('send', argument),
     commit: () => step('commit'),
+    abort: () => step('abort'),
   } as unknown as Transaction;
   let closed = 0;
   const producer = {
@@ -47,6 +48,12 @@ function producerOf(fails: Partial<Record<Step, Error | (() => Error | null)>> =
 }
 
 describe('the transactional producer of a lane', () => {
+  it('fences with a write to the coordinator that is never committed', async () => {
+    const { lane, steps } = producerOf();
+    await lane.fence();
+    expect(steps).toEqual(['begin', 'offsets', 'abort']);
+  });
+
   it('commits offsets first, with the map, then all records at once', async () => {
     const { lane, steps, sent } = producerOf();
     await lane.settle(settlement);
