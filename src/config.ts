@@ -170,6 +170,7 @@ function nest(values: Values) {
       firstTokenTimeoutMs: values.AI_OPENAI_FIRST_TOKEN_TIMEOUT,
       retryAttempts: values.AI_OPENAI_RETRY_ATTEMPTS,
       retryDelayMs: values.AI_OPENAI_RETRY_DELAY,
+      outage: values.AI_OPENAI_OUTAGE,
     },
     defaults: {
       model: values.AI_DEFAULT_MODEL,

@@ -17,6 +17,7 @@ import { ChunkPublisher } from './pipeline/chunk-publisher.ts';
 import { OutputRecords } from './pipeline/output-records.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { ProgressReporter } from './pipeline/progress-reporter.ts';
+import { ProviderGate } from './pipeline/provider-gate.ts';
 import type { Clock } from './ports.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import type { Telemetry } from './telemetry/start.ts';
@@ -133,6 +134,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       account: config.openai.project ?? config.openai.organization,
     });
     started(provider, () => provider.close());
+    const gate = new ProviderGate({
+      clock,
+      random: Math.random,
+      outage: config.openai.outage,
+      logger,
+      onWaited: ({ provider: name, model }, durationMs) =>
+        metrics.gateWaited({ provider: name, requestModel: model }, durationMs),
+    });
 
     // 4 The pipeline, then the records.
     const topics = topicNames(config.topics.prefix);
@@ -168,6 +177,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         catalog,
         chunks,
         progress,
+        gate,
         metrics,
         outputs: new OutputRecords(topics, config.kafka.groupId),
         providers: new Map([[provider.name, provider]]),
@@ -207,6 +217,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       partitionsPaused: () => running.pausedPartitions,
       lanes: () => running.laneStates(),
       catalogAgeMs: () => catalog.ageMs(),
+      providerGates: () => gate.states(),
     });
     const requests = source;
     await requests.start(running);

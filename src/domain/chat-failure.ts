@@ -1,3 +1,5 @@
+import type { RateLimits } from './rate-limits.ts';
+
 /** Every reason for which a request can end without a complete answer: the closed set of the contract. */
 export const errorCodes = [
   'invalid_request',
@@ -29,6 +31,7 @@ export interface FailureDetails {
   readonly providerRequestId?: string | null;
   readonly httpStatus?: number | null;
   readonly retryAfterMs?: number | null;
+  readonly rateLimits?: RateLimits | null;
   readonly cause?: unknown;
 }
 
@@ -48,6 +51,8 @@ export class ChatFailure extends Error {
   readonly httpStatus: number | null;
   /** The provider's wish, in milliseconds. */
   readonly retryAfterMs: number | null;
+  /** What the provider told of its limits with the refusal. */
+  readonly rateLimits: RateLimits | null;
 
   constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
@@ -59,5 +64,6 @@ export class ChatFailure extends Error {
     this.providerRequestId = details.providerRequestId ?? null;
     this.httpStatus = details.httpStatus ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
+    this.rateLimits = details.rateLimits ?? null;
   }
 }

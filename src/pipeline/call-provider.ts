@@ -20,6 +20,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, startChatSpan } from '../telemetry.ts';
 import type { ChunkPublisher, ChunkStream } from './chunk-publisher.ts';
 import { ClaimLost } from './claim-request.ts';
+import type { Permit } from './key-gate.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
 import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
@@ -56,6 +57,10 @@ export interface CallToMake {
   /** The number of the first attempt, whose row is in the ledger already. */
   readonly firstAttempt: number;
   readonly startedAt: number;
+  /** For the first call. */
+  readonly permit: Permit;
+  /** For a further one. @throws `ChatFailure` when it cannot be waited for any longer */
+  readonly nextPermit: (order: 'next' | 'last') => Promise<Permit>;
   /** The calls of this claim; filled here as they end, so that whoever aborts knows what was used. */
   readonly attempts: AttemptRow[];
   readonly origin: OutputOrigin;
@@ -74,7 +79,12 @@ export interface Answer {
   readonly firstChunkMs: number | null;
   /** Null when it is complete. */
   readonly failure: ChatFailure | null;
+  /** It failed because the provider is away, which says nothing about the request. */
+  readonly inOutage: boolean;
 }
+
+/** Calls in vain of one request that an outage excuses: each leaves a row in the ledger. */
+const MAX_EXCUSED = 100;
 
 /**
  * Calls the provider until it has answered or there is no point in trying again. Every call is in the ledger before it
@@ -89,11 +99,18 @@ export async function callProvider(
 ): Promise<Answer> {
   const { policy, ledger, clock } = options;
   const { plan, attempts } = call;
-  let answer = await makeOneCall(call, call.firstAttempt, call.startedAt, options, signal);
-  for (let failed = 1; answer.failure !== null; failed += 1) {
+  let answer = await makeOneCall(call, call.permit, call.firstAttempt, call.startedAt, options, signal);
+  let excused = 0;
+  for (let made = 1; answer.failure !== null; made += 1) {
     const mayRestart = answer.chunkCount === 0 || (call.request.restartOnBreak ?? policy.restartOnBreak);
+    const isExcused = answer.inOutage && excused < MAX_EXCUSED;
+    if (isExcused) excused += 1;
+    const failed = made - excused;
     if (!answer.failure.retryable || failed > policy.retryAttempts || !mayRestart) return answer;
-    const delay = retryDelayMs(failed, policy.retryDelayMs, answer.failure.retryAfterMs, Math.random());
+    // What waits for the end of an outage needs no delay of its own.
+    const delay = isExcused
+      ? 0
+      : retryDelayMs(failed, policy.retryDelayMs, answer.failure.retryAfterMs, Math.random());
     if (call.request.deadline !== null && clock.now() + delay >= call.request.deadline) return answer;
     try {
       await untilAborted(answer.chunksAcknowledged, signal);
@@ -101,15 +118,26 @@ export async function callProvider(
     } catch {
       return endedBy(signal, answer);
     }
-    markRetried(attempts);
-    const row = newAttempt(plan, call.firstAttempt + failed, clock.now());
-    if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
-    if (signal.aborted) {
-      // Its row is written, the call is not made: it used nothing.
-      attempts.push({ ...row, disposition: 'ABORTED' });
-      return endedBy(signal, answer);
+    let permit: Permit;
+    try {
+      permit = await call.nextPermit(isExcused ? 'last' : 'next');
+    } catch (error) {
+      if (error instanceof ChatFailure) return { ...answer, failure: error };
+      throw error;
     }
-    answer = await makeOneCall(call, row.attempt, row.startedAt, options, signal);
+    try {
+      markRetried(attempts);
+      const row = newAttempt(plan, call.firstAttempt + made, clock.now());
+      if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
+      if (signal.aborted) {
+        // Its row is written, the call is not made: it used nothing.
+        attempts.push({ ...row, disposition: 'ABORTED' });
+        return endedBy(signal, answer);
+      }
+      answer = await makeOneCall(call, permit, row.attempt, row.startedAt, options, signal);
+    } finally {
+      permit.giveBack();
+    }
   }
   return answer;
 }
@@ -153,6 +181,7 @@ const nobody: ServedBy = {
 
 async function makeOneCall(
   call: CallToMake,
+  permit: Permit,
   attempt: number,
   startedAt: number,
   options: CallerOptions,
@@ -178,6 +207,8 @@ async function makeOneCall(
   let told: Usage | null = null;
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
+  let inOutage = false;
+  permit.begin();
   try {
     stream = await plan.provider.stream(
       {
@@ -191,6 +222,7 @@ async function makeOneCall(
       },
       signal,
     );
+    permit.answered(stream.rateLimits);
     for await (const { deltas, usage } of stream) {
       if (usage !== null) told = usage;
       if (deltas.length === 0) continue;
@@ -202,6 +234,7 @@ async function makeOneCall(
     }
   } catch (error) {
     thrown = error;
+    if (stream === null) inOutage = permit.failed(signal.aborted ? null : asFailure(error));
   } finally {
     options.progress.end(running);
   }
@@ -253,6 +286,7 @@ async function makeOneCall(
     chunksAcknowledged: published?.acknowledged ?? Promise.resolve(),
     firstChunkMs,
     failure,
+    inOutage,
   };
 }
 

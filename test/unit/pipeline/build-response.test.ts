@@ -38,6 +38,7 @@ const answer: Answer = {
   chunksAcknowledged: Promise.resolve(),
   firstChunkMs: 12.6,
   failure: null,
+  inOutage: false,
 };
 
 const responseOf = (members: Partial<ResponseParts> = {}) =>
