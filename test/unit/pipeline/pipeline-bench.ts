@@ -27,6 +27,7 @@ import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
 import { FakeLog } from '../../support/fakes/fake-log.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
+import { openGate } from '../../support/fakes/open-gate.ts';
 
 export const codec = createAvroCodec({
   schemas: loadSchemas(),
@@ -80,6 +81,7 @@ export class PipelineBench {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),
         failures: new FailureLog(createLogger({ level: 'silent' })),
+        gate: openGate(clock),
         lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
         clock,
         catalog: {
