@@ -94,7 +94,8 @@ export const environment = z.object({
     description: 'Replicas that `topics create` gives every partition.',
   }),
   CHAT_REQUEST_TIMEOUT: set('10m', duration('s', '1s', '24h'), {
-    description: 'Longest time for one request, all its provider calls and waits together.',
+    description:
+      'Longest time for one request, all its provider calls and the waits between them together; what it waits for limits and outages does not count.',
     unit: 's',
   }),
   SCHEMA_REGISTRY_URL: optional(url('http', 'https'), {

@@ -1,4 +1,4 @@
-import type { ChatFailure, ErrorCode } from '../domain/chat-failure.ts';
+import type { ChatFailure } from '../domain/chat-failure.ts';
 import { CircuitBreaker } from '../domain/circuit-breaker.ts';
 import { Deque } from '../domain/deque.ts';
 import { type CallMark, RateLimiter } from '../domain/rate-limiter.ts';
@@ -54,8 +54,11 @@ const PATIENCE_MS = 250;
 const ENOUGH_CALLS = 128;
 const LONGEST_TIMER_MS = 60_000;
 
-/** Failures of the provider itself; those that say nothing of it, or that it works and refuses, are not among them. */
-const OUTAGE_CODES: ReadonlySet<ErrorCode> = new Set(['provider_unavailable', 'provider_error', 'timeout']);
+/** Whether the provider itself has failed. Redirects, conflicts and refusals come from one that works. */
+function isOutage({ code, httpStatus }: ChatFailure): boolean {
+  if (code === 'provider_error') return httpStatus !== null && httpStatus >= 500;
+  return code === 'provider_unavailable' || code === 'timeout';
+}
 
 /** The gate before one provider, account and model. */
 export class KeyGate {
@@ -207,7 +210,7 @@ export class KeyGate {
     const now = this.options.clock.monotonic();
     if (failure === null || failure.code === 'internal') {
       if (isProbe) this.breaker.abandoned(now);
-    } else if (!OUTAGE_CODES.has(failure.code)) this.reached();
+    } else if (!isOutage(failure)) this.reached();
     else if (this.breaker.failed(isProbe, now, this.options.random())) this.opened(failure, now);
   }
 

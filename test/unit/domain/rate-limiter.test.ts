@@ -128,6 +128,21 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(10, 600_000)).toBe(0);
   });
 
+  it('needs no pace of its own after a refusal that the told limits explain, by the one or the other', () => {
+    for (const explaining of [
+      { ...told(0, 40_000), tokens: null },
+      { ...told(60, 5), requests: null },
+    ]) {
+      const limiter = new RateLimiter();
+      for (let at = 0; at < 100; at += 10) limiter.answered(call(limiter, 600, at), null, at);
+      limiter.refused(call(limiter, 600, 100), explaining, null, 110);
+      expect(limiter.waitMs(600, 110)).toBeGreaterThan(0);
+      // Later the limit is whole again, and there is nothing else to wait for.
+      for (let count = 0; count < 2; count += 1) limiter.reserve(0, 1_000_000);
+      expect(limiter.waitMs(0, 1_000_000)).toBe(0);
+    }
+  });
+
   it('slows down once for all calls that are refused together, and forgets a limit that is not met again', () => {
     const limiter = new RateLimiter();
     for (let at = 0; at < 4_000; at += 100) limiter.answered(call(limiter, 1, at), null, at);

@@ -44,6 +44,7 @@ export class PipelineBench {
   readonly logs = [new FakeLog('chat.requests', 0), new FakeLog('chat.requests', 1)] as const;
   readonly transports = this.logs.map((log) => new FakeLaneTransport(log));
   readonly pipeline: Pipeline;
+  readonly providerGate = openGate(this.clock);
   readonly crashes: Error[] = [];
   /** Request ids in the order in which they were claimed. */
   readonly claimed: string[] = [];
@@ -77,7 +78,7 @@ export class PipelineBench {
       handler: {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),
-        gate: openGate(clock),
+        gate: this.providerGate,
         lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
         clock,
         catalog: {

@@ -9,8 +9,8 @@ import { openGate } from '../../support/fakes/open-gate.ts';
 
 const key = { provider: 'openai', account: null, model: 'gpt-4' };
 const never = new AbortController().signal;
-const failureOf = (code: ErrorCode, retryAfterMs: number | null = null) =>
-  new ChatFailure(code, code, true, { retryAfterMs });
+const failureOf = (code: ErrorCode, retryAfterMs: number | null = null, httpStatus: number | null = null) =>
+  new ChatFailure(code, code, true, { retryAfterMs, httpStatus });
 
 let clock: FakeClock;
 beforeEach(() => {
@@ -190,6 +190,14 @@ describe('an outage', () => {
     expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
   });
 
+  it('begins with faults of the provider, not with its redirects and conflicts', () => {
+    const gate = known();
+    for (const status of [301, 409, null]) take(gate).failed(failureOf('provider_error', null, status));
+    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+    for (const status of [500, 501, 599]) take(gate).failed(failureOf('provider_error', null, status));
+    expect(gate.states()).toMatchObject([{ breaker: 'open' }]);
+  });
+
   it('is not over, and not prolonged, by a call that was ended from outside or by a fault of our own', async () => {
     const gate = away();
     await pass(500);
@@ -210,7 +218,7 @@ describe('an outage', () => {
       'timeout',
       'provider_error',
     ] as const;
-    const excused = codes.map((code, index) => calls[index]?.failed(failureOf(code)));
+    const excused = codes.map((code, index) => calls[index]?.failed(failureOf(code, null, 500)));
     expect(excused).toEqual([false, false, true, false, false]);
     expect(calls[5]?.failed(null)).toBe(false);
   });
