@@ -1,9 +1,11 @@
 /** What remains of the pace after a refusal. */
 const DECREASE = 0.6;
 /** What each accepted call adds to it, as a part of the pace that was refused. */
-const INCREASE = 0.008;
+const INCREASE = 0.004;
 /** Without a refusal up to this multiple of the pace that was refused, there is no limit any more. */
-const FORGET_AT = 4;
+const FORGET_AT = 2;
+/** A refusal says something about the pace only if there was another among so many calls before it. */
+const ISOLATED_CALLS = 16;
 /** Calls over which the pace is measured. */
 const MEASURED_CALLS = 32;
 /** Taken for the pace when the very first call is refused, in calls per millisecond. */
@@ -13,7 +15,7 @@ const SLOWEST_MS = 30_000;
 
 /**
  * Finds a limit that nobody tells, by additive increase and multiplicative decrease of the calls per time: no limit before a
- * refusal, and one decrease for all calls that were under way together. Times are monotonic milliseconds; constant time per call.
+ * refusal, one decrease for all calls that were under way together, and none for a lone refusal among many calls. Times are monotonic milliseconds; constant time per call.
  *
  * @see https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease
  */
@@ -26,6 +28,9 @@ export class AdaptivePace {
   /** When the last calls were accepted; a ring. */
   private readonly accepted: number[] = [];
   private position = 0;
+  /** Calls that were accepted or refused. */
+  private calls = 0;
+  private lastRefused = Number.NEGATIVE_INFINITY;
 
   waitMs(now: number): number {
     return this.pace === null ? 0 : Math.max(0, this.nextAt - now);
@@ -36,6 +41,7 @@ export class AdaptivePace {
   }
 
   answered(now: number): void {
+    this.calls += 1;
     this.accepted[this.position] = now;
     this.position = (this.position + 1) % MEASURED_CALLS;
     if (this.pace === null) return;
@@ -45,7 +51,10 @@ export class AdaptivePace {
 
   /** @param begunAt when the refused call was made */
   refused(begunAt: number, now: number): void {
-    if (begunAt <= this.decreasedAt) return;
+    this.calls += 1;
+    const isIsolated = this.calls - this.lastRefused > ISOLATED_CALLS;
+    this.lastRefused = this.calls;
+    if (isIsolated || begunAt <= this.decreasedAt) return;
     const measured = this.measure(now);
     this.refusedPace = Math.max(1 / SLOWEST_MS, Math.min(this.pace ?? Number.POSITIVE_INFINITY, measured));
     this.pace = this.refusedPace * DECREASE;

@@ -57,5 +57,5 @@ export async function enterGate(
  * @see https://platform.openai.com/docs/guides/rate-limits
  */
 function chargedTokens({ estimatedInputTokens, maxOutputTokens }: CallPlan): number {
-  return Math.max(estimatedInputTokens, maxOutputTokens ?? 0);
+  return Math.max(1, estimatedInputTokens, maxOutputTokens ?? 0);
 }

@@ -43,7 +43,14 @@ describe('workers that share a limit and know of each other by the headers alone
   });
 
   it.each(cases)('find out when it is halved and nobody says so: %o', (members) => {
-    const { refused, calls, throughput } = simulate({ ...usual, ...members, halve: 'untold' });
+    // Each finds out for itself, by some refusals of its own.
+    const enough = Math.max(300, 120 * members.workers);
+    const { refused, calls, throughput } = simulate({
+      ...usual,
+      ...members,
+      calls: enough,
+      halve: 'untold',
+    });
     expect(refused / calls).toBeLessThan(0.05);
     expect(throughput).toBeGreaterThan(0.8);
   });
@@ -159,9 +166,21 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(1, now)).toBe(0);
   });
 
-  it('never stands still for good, even if the very first call was refused', () => {
+  it('is not slowed down by refusals here and there', () => {
     const limiter = new RateLimiter();
-    limiter.refused(call(limiter, 1, 0), null, null, 10);
+    for (let count = 0; count < 1_000; count += 1) {
+      const one = call(limiter, 1, count * 10);
+      if (count % 20 === 0) limiter.refused(one, null, null, count * 10);
+      else limiter.answered(one, null, count * 10);
+      for (let more = 0; more < 2; more += 1) limiter.reserve(1, count * 10);
+      expect(limiter.waitMs(1, count * 10)).toBe(0);
+      for (let more = 0; more < 2; more += 1) limiter.giveBack(1);
+    }
+  });
+
+  it('never stands still for good, even if the very first calls were refused', () => {
+    const limiter = new RateLimiter();
+    for (const one of [call(limiter, 1, 0), call(limiter, 1, 0)]) limiter.refused(one, null, null, 10);
     expect(limiter.waitMs(1, 10)).toBeGreaterThan(0);
     expect(limiter.waitMs(1, 60_000)).toBe(0);
   });

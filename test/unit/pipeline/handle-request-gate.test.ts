@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import type { Permit } from '../../../src/pipeline/key-gate.ts';
 import type { ProviderGate } from '../../../src/pipeline/provider-gate.ts';
@@ -143,6 +143,10 @@ describe('a request whose provider is away', () => {
 });
 
 describe('calls that an outage turned away', () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   const refuses = { refuses: away() };
 
   it('use up no retries', async () => {
@@ -161,11 +165,13 @@ describe('calls that an outage turned away', () => {
   });
 
   it('are made again when it is over, and nothing of it counts as time of the request', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     setUp(new FakeProvider(refuses, refuses, refuses, {}));
     Object.assign(handling.options, { requestTimeoutMs: 10_000 });
     const handled = handling.handle(handling.record());
     while (places.length === 0) await turn();
     expect(handling.attempts()).toHaveLength(3);
+    vi.advanceTimersByTime(20_000);
     comeBack();
     expect(await handled).toMatchObject({ status: 'COMPLETED' });
     expect(places).toEqual(['parked', 'goes on']);

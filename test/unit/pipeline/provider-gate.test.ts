@@ -122,6 +122,7 @@ describe('a gate', () => {
     const probe = gate.tryEnter(key, 10);
     const { seen, enter } = line(gate);
     enter('next');
+    enter('after it');
     await turn();
     expect(seen).toEqual([]);
     probe?.giveBack();
