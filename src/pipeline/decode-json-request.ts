@@ -1,8 +1,9 @@
 import type { ChatRequest, Problem } from '../contract/records.ts';
+import type { BodyReader } from '../contract/request-body.ts';
 import { UndecodableRecord } from '../contract/undecodable-record.ts';
 import { jsonDepth } from '../domain/validate/check-json.ts';
 import { LIMITS } from '../domain/validate/limits.ts';
-import type { BodyReader, InboundRecord } from '../ports.ts';
+import type { InboundRecord } from '../ports.ts';
 import { readHeaders } from './read-headers.ts';
 
 /** A request as its record says it, with what could not be read of it. */

@@ -1,5 +1,6 @@
 import type { ChatRequest, HistoryMode, Problem } from '../contract/records.ts';
-import type { HeaderField, HeaderValue, InboundRecord } from '../ports.ts';
+import type { HeaderField } from '../contract/request-body.ts';
+import type { HeaderValue, InboundRecord } from '../ports.ts';
 import { eventId } from './request-identity.ts';
 
 const LABEL = /^label-(.+)$/;

@@ -6,7 +6,7 @@ import type {
   ResponseFormat,
   WebSearch,
 } from '../../contract/records.ts';
-import type { BodyFields, ReadBody } from '../../ports.ts';
+import type { BodyFields, ReadBody } from '../../contract/request-body.ts';
 import { ObjectReader } from './object-reader.ts';
 import { readMessage, readPart, textPart } from './read-message.ts';
 import { readTools } from './read-tools.ts';
