@@ -17,3 +17,19 @@ export interface CompletionDelta {
   /** JSON object of delta fields that the contract does not know (for example reasoning_content). */
   readonly extraJson: string | null;
 }
+
+/** A piece that carries nothing yet. */
+export function emptyDelta(choiceIndex: number): CompletionDelta {
+  return {
+    choiceIndex,
+    role: null,
+    content: '',
+    refusal: null,
+    toolCalls: [],
+    audio: null,
+    annotationsJson: null,
+    logprobsJson: null,
+    finishReason: null,
+    extraJson: null,
+  };
+}

@@ -1,5 +1,5 @@
 import type { ToolCallDelta } from '../../contract/records.ts';
-import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import { type CompletionDelta, emptyDelta } from '../../domain/completion-delta.ts';
 
 /** Which text of an answer a piece belongs to. */
 type Place =
@@ -49,7 +49,7 @@ export class WholeCharacters {
   /** The answer is over: gives out what still waits, as U+FFFD. */
   end(): CompletionDelta[] {
     const rest = [...this.#held].map(([place, { asDelta }]) => ({
-      ...nothing(Number.parseInt(place, 10)),
+      ...emptyDelta(Number.parseInt(place, 10)),
       ...asDelta(REPLACEMENT),
     }));
     this.#held.clear();
@@ -99,19 +99,4 @@ function isNothing(delta: CompletionDelta): boolean {
     (audio === null || Object.values(audio).every((value) => value === null)) &&
     Object.entries(rest).every(([name, value]) => name === 'choiceIndex' || value === null)
   );
-}
-
-function nothing(choiceIndex: number): CompletionDelta {
-  return {
-    choiceIndex,
-    role: null,
-    content: '',
-    refusal: null,
-    toolCalls: [],
-    audio: null,
-    annotationsJson: null,
-    logprobsJson: null,
-    finishReason: null,
-    extraJson: null,
-  };
 }

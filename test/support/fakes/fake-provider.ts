@@ -1,5 +1,5 @@
 import type { Usage } from '../../../src/contract/records.ts';
-import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
+import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { plainUsage } from '../../../src/domain/usage.ts';
 import type {
   ChatProvider,
@@ -76,19 +76,7 @@ export class FakeProvider implements ChatProvider {
 
 /** A piece of the first choice with nothing but what is given. */
 export function delta(members: Partial<CompletionDelta> = {}): CompletionDelta {
-  return {
-    choiceIndex: 0,
-    role: null,
-    content: '',
-    refusal: null,
-    toolCalls: [],
-    audio: null,
-    annotationsJson: null,
-    logprobsJson: null,
-    finishReason: null,
-    extraJson: null,
-    ...members,
-  };
+  return { ...emptyDelta(0), ...members };
 }
 
 export function said(content: string, finishReason: string | null = null): Partial<ProviderEvents> {

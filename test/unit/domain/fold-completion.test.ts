@@ -1,22 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
+import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { CompletionFold, type FoldedChoice } from '../../../src/domain/fold-completion.ts';
 
 function delta(members: Partial<CompletionDelta>): CompletionDelta {
-  return {
-    choiceIndex: 0,
-    role: null,
-    content: '',
-    refusal: null,
-    toolCalls: [],
-    audio: null,
-    annotationsJson: null,
-    logprobsJson: null,
-    finishReason: null,
-    extraJson: null,
-    ...members,
-  };
+  return { ...emptyDelta(0), ...members };
 }
 
 function fold(...deltas: Partial<CompletionDelta>[]): CompletionFold {

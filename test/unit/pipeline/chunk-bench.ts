@@ -1,7 +1,7 @@
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
 import type { ChatChunk } from '../../../src/contract/records.ts';
-import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
+import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { ChunkPublisher, type ChunkStreamInfo } from '../../../src/pipeline/chunk-publisher.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
@@ -17,19 +17,7 @@ const codec = createAvroCodec({
 
 /** A delta with this text. */
 export function text(content: string, members: Partial<CompletionDelta> = {}): CompletionDelta {
-  return {
-    choiceIndex: 0,
-    role: null,
-    content,
-    refusal: null,
-    toolCalls: [],
-    audio: null,
-    annotationsJson: null,
-    logprobsJson: null,
-    finishReason: null,
-    extraJson: null,
-    ...members,
-  };
+  return { ...emptyDelta(0), content, ...members };
 }
 
 export function info(members: Partial<ChunkStreamInfo> = {}): ChunkStreamInfo {
