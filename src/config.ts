@@ -171,6 +171,7 @@ function nest(values: Values) {
       retryAttempts: values.AI_OPENAI_RETRY_ATTEMPTS,
       retryDelayMs: values.AI_OPENAI_RETRY_DELAY,
       restartOnBreak: values.AI_OPENAI_RESTART_ON_BREAK,
+      outage: values.AI_OPENAI_OUTAGE,
     },
     defaults: {
       model: values.AI_DEFAULT_MODEL,

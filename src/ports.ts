@@ -1,6 +1,7 @@
 import type { ChatRequest, Problem, Usage } from './contract/records.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
 import type { Price } from './domain/price.ts';
+import type { RateLimits } from './domain/rate-limits.ts';
 import type { ModelParameters } from './domain/refused-parameters.ts';
 
 /* ---------- Kafka: records in, records out ---------- */
@@ -322,6 +323,8 @@ export interface ProviderEvents {
 export interface ProviderStream extends AsyncIterable<ProviderEvents> {
   /** Grows while the stream is read; complete after the first events. */
   readonly served: ServedBy;
+  /** What was told of the provider's limits when the answer began; null when nothing was. */
+  readonly rateLimits: RateLimits | null;
 }
 
 export interface ChatProvider {

@@ -20,6 +20,7 @@ import { FailureLog } from './pipeline/failure-log.ts';
 import { OutputRecords } from './pipeline/output-records.ts';
 import { Pipeline } from './pipeline/pipeline.ts';
 import { ProgressReporter } from './pipeline/progress-reporter.ts';
+import { ProviderGate } from './pipeline/provider-gate.ts';
 import type { Clock } from './ports.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import type { Telemetry } from './telemetry/start.ts';
@@ -138,6 +139,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       account: config.openai.project ?? config.openai.organization,
     });
     started(provider, () => provider.close());
+    const gate = new ProviderGate({
+      clock,
+      random: Math.random,
+      outage: config.openai.outage,
+      logger,
+      onWaited: ({ provider: name, model }, durationMs) =>
+        metrics.gateWaited({ provider: name, requestModel: model }, durationMs),
+    });
 
     // 4 The pipeline, then the records.
     const topics = topicNames(config.topics.prefix);
@@ -176,6 +185,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         chunks,
         progress,
         failures,
+        gate,
         metrics,
         schemas: createSchemaCompiler(),
         outputs: new OutputRecords(topics, config.kafka.groupId),
@@ -216,6 +226,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       partitionsPaused: () => running.pausedPartitions,
       lanes: () => running.laneStates(),
       catalogAgeMs: () => catalog.ageMs(),
+      providerGates: () => gate.states(),
     });
     const requests = source;
     await requests.start(running);

@@ -19,6 +19,7 @@ export type Role = (typeof ROLES)[number];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
+const OUTAGE_POLICIES = ['wait', 'fail', 'ignore'] as const;
 const INT_32_MAX = 2_147_483_647;
 
 interface Description {
@@ -93,7 +94,8 @@ export const environment = z.object({
     description: 'Replicas that `topics create` gives every partition.',
   }),
   CHAT_REQUEST_TIMEOUT: set('10m', duration('s', '1s', '24h'), {
-    description: 'Longest time for one request, all its provider calls and waits together.',
+    description:
+      'Longest time for one request, all its provider calls and the waits between them together; what it waits for limits and outages does not count.',
     unit: 's',
   }),
   SCHEMA_REGISTRY_URL: optional(url('http', 'https'), {
@@ -175,6 +177,10 @@ export const environment = z.object({
   AI_OPENAI_RESTART_ON_BREAK: set('true', flag, {
     description:
       'Whether an answer that broke after chunks were published is begun again, for requests that do not say.',
+  }),
+  AI_OPENAI_OUTAGE: set('wait', oneOf(OUTAGE_POLICIES), {
+    description:
+      'What requests do while the provider is away: `wait` for its return, at most until their deadline, `fail` at once, or `ignore` it and call.',
   }),
   AI_DEFAULT_MODEL: set('gpt-3.5-turbo', text, { description: 'Model of requests that name none.' }),
   AI_DEFAULT_MAX_TOKENS: set('4000', wholeNumber(1, 10_000_000), {

@@ -1,3 +1,5 @@
+import type { RateLimits } from './rate-limits.ts';
+
 /** Every reason for which a request can end without a complete answer: the closed set of the contract. */
 export const errorCodes = [
   'invalid_request',
@@ -31,6 +33,7 @@ export interface FailureDetails {
   readonly retryAfterMs?: number | null;
   /** Nothing of the call got as far as the provider, so that it cannot have used anything. */
   readonly neverSent?: boolean;
+  readonly rateLimits?: RateLimits | null;
   readonly cause?: unknown;
 }
 
@@ -50,6 +53,8 @@ export class ChatFailure extends Error {
   /** The provider's wish, in milliseconds. */
   readonly retryAfterMs: number | null;
   readonly neverSent: boolean;
+  /** What the provider told of its limits with the refusal. */
+  readonly rateLimits: RateLimits | null;
 
   constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
@@ -63,5 +68,6 @@ export class ChatFailure extends Error {
     this.httpStatus = details.httpStatus ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
     this.neverSent = details.neverSent ?? false;
+    this.rateLimits = details.rateLimits ?? null;
   }
 }

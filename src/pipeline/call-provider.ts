@@ -20,6 +20,7 @@ import { endChatSpan, injectContext, runInContext, startChatSpan } from '../tele
 import type { ChunkPublisher, ChunkStream } from './chunk-publisher.ts';
 import { ClaimLost } from './claim-request.ts';
 import type { FailureLog } from './failure-log.ts';
+import type { Permit } from './key-gate.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
 import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
@@ -55,6 +56,10 @@ export interface CallToMake {
   readonly startedAt: number;
   /** Epoch ms at which the request's time is up: no call is begun that late. */
   readonly endsAt: number;
+  /** For the first call. */
+  readonly permit: Permit;
+  /** For a further one. @throws `ChatFailure` when it cannot be waited for any longer */
+  readonly nextPermit: (order: 'next' | 'last') => Promise<Permit>;
   /** The calls of this claim; filled here as they end, so that whoever aborts knows what was used. */
   readonly attempts: AttemptRow[];
   readonly origin: OutputOrigin;
@@ -73,7 +78,12 @@ export interface Answer {
   readonly firstChunkMs: number | null;
   /** Null when it is complete. */
   readonly failure: ChatFailure | null;
+  /** It failed because the provider is away, which says nothing about the request. */
+  readonly inOutage: boolean;
 }
+
+/** Calls in vain of one request that an outage excuses: each leaves a row in the ledger. */
+const MAX_EXCUSED = 100;
 
 /**
  * Calls the provider until it has answered or there is no point in trying again. Every call is in the ledger before it
@@ -88,28 +98,45 @@ export async function callProvider(
 ): Promise<Answer> {
   const { policy, ledger, clock } = options;
   const { plan, attempts } = call;
-  let answer = await makeOneCall(call, call.firstAttempt, call.startedAt, options, signal);
-  for (let failed = 1; answer.failure !== null; failed += 1) {
+  let answer = await makeOneCall(call, call.permit, call.firstAttempt, call.startedAt, options, signal);
+  let excused = 0;
+  for (let made = 1; answer.failure !== null; made += 1) {
+    const isExcused = answer.inOutage && excused < MAX_EXCUSED;
+    if (isExcused) excused += 1;
     const { failure, chunkCount } = answer;
     const { restartOnBreak } = call.request;
+    const failed = Math.max(1, made - excused);
     const failedCall = { failure, failed, chunkCount, restartOnBreak, endsAt: call.endsAt };
-    const delay = waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
-    if (delay === null) return answer;
+    const backoffMs = waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
+    if (backoffMs === null) return answer;
+    // What waits for the end of an outage needs no delay of its own.
+    const delay = isExcused ? 0 : backoffMs;
     try {
       await untilAborted(answer.chunksAcknowledged, signal);
       await wait(delay, undefined, { signal });
     } catch {
       return endedBy(signal, answer);
     }
-    markRetried(attempts);
-    const row = newAttempt(plan, call.firstAttempt + failed, clock.now());
-    if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
-    if (signal.aborted) {
-      // Its row is written, the call is not made: it used nothing.
-      attempts.push({ ...row, disposition: 'ABORTED' });
-      return endedBy(signal, answer);
+    let permit: Permit;
+    try {
+      permit = await call.nextPermit(isExcused ? 'last' : 'next');
+    } catch (error) {
+      if (error instanceof ChatFailure) return { ...answer, failure: error };
+      throw error;
     }
-    answer = await makeOneCall(call, row.attempt, row.startedAt, options, signal);
+    try {
+      markRetried(attempts);
+      const row = newAttempt(plan, call.firstAttempt + made, clock.now());
+      if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
+      if (signal.aborted) {
+        // Its row is written, the call is not made: it used nothing.
+        attempts.push({ ...row, disposition: 'ABORTED' });
+        return endedBy(signal, answer);
+      }
+      answer = await makeOneCall(call, permit, row.attempt, row.startedAt, options, signal);
+    } finally {
+      permit.giveBack();
+    }
   }
   return answer;
 }
@@ -154,6 +181,7 @@ const nobody: ServedBy = {
 
 async function makeOneCall(
   call: CallToMake,
+  permit: Permit,
   attempt: number,
   startedAt: number,
   options: CallerOptions,
@@ -179,6 +207,8 @@ async function makeOneCall(
   let told: Usage | null = null;
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
+  let inOutage = false;
+  permit.begin();
   try {
     stream = await plan.provider.stream(
       {
@@ -192,6 +222,7 @@ async function makeOneCall(
       },
       signal,
     );
+    permit.answered(stream.rateLimits);
     for await (const { deltas, usage } of stream) {
       if (usage !== null) told = usage;
       if (deltas.length === 0) continue;
@@ -203,6 +234,7 @@ async function makeOneCall(
     }
   } catch (error) {
     thrown = error;
+    if (stream === null) inOutage = permit.failed(signal.aborted ? null : asFailure(error));
   } finally {
     options.progress.end(running);
   }
@@ -255,6 +287,7 @@ async function makeOneCall(
     chunksAcknowledged: published?.acknowledged ?? Promise.resolve(),
     firstChunkMs,
     failure,
+    inOutage,
   };
 }
 

@@ -24,6 +24,8 @@ export interface RequestToClaim {
   readonly bodyHash: Uint8Array;
   readonly source: RecordSource;
   readonly draft: Omit<AttemptDraft, 'startedAt'> | null;
+  /** Somebody else has it, and is waited for. */
+  readonly onHeld?: () => void;
 }
 
 /** A claim that was decided, with the token that every later write must carry. */
@@ -44,7 +46,7 @@ export class ClaimLost extends Error {
  * @throws the signal's reason when it fires while waiting
  */
 export async function claimRequest(
-  { identity, bodyHash, source, draft }: RequestToClaim,
+  { identity, bodyHash, source, draft, onHeld }: RequestToClaim,
   { ledger, lease, clock }: ClaimingOptions,
   signal: AbortSignal,
 ): Promise<DecidedClaim> {
@@ -67,6 +69,7 @@ export async function claimRequest(
         now: startedAt,
       });
       if (claim.kind !== 'held') return { ...claim, token, startedAt };
+      onHeld?.();
       // A lease takes longer than a look into the ledger, so the watch goes on from look to look.
       if (watch?.owner !== claim.owner) {
         watch?.stop();

@@ -15,13 +15,20 @@ import {
   refuse,
 } from './conclude-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
+import { type EnteringOptions, enterGate } from './enter-gate.ts';
+import type { Permit } from './key-gate.ts';
 import { type CallDefaults, type CallPlan, planCall } from './plan-call.ts';
 import { requestBodyHash } from './request-identity.ts';
 import { limitTime } from './time-limit.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
 
-export interface HandlerOptions extends CallerOptions, ClaimingOptions, ConcludeOptions, AnswerCheckOptions {
+export interface HandlerOptions
+  extends CallerOptions,
+    ClaimingOptions,
+    EnteringOptions,
+    ConcludeOptions,
+    AnswerCheckOptions {
   readonly providers: ReadonlyMap<string, ChatProvider>;
   readonly defaults: CallDefaults;
   /** How long a call and its retries may take in all. */
@@ -53,45 +60,101 @@ export async function handleRequest(
 
   for (;;) {
     // 2 Decide provider, model and limits; what this refuses may depend on the time, so it goes through the ledger.
-    const plan = tryPlan(job, options);
+    const planned = tryPlan(job, options);
 
-    // 3 The ledger: this request is ours now, or has its outcome already, or is somebody else's until then.
-    const identity = { tenantId: request.tenantId, requestId: request.requestId };
-    const claim = await claimRequest(
-      {
-        identity,
-        bodyHash: requestBodyHash(request),
-        source: job.accepted.record,
-        draft: plan instanceof ChatFailure ? null : draftOf(plan),
-      },
-      options,
-      signal,
-    );
-    if (claim.kind === 'conflict') return refuse(job, options, usedForAnother(request.requestId));
-    if (claim.kind === 'done') return answerFromLedger(job, claim, options);
-
-    const attempts: AttemptRow[] = [];
-    let release: (() => void) | null = null;
+    // 3 Wait until the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
+    const admitted = await admit(planned, job, options, signal);
     try {
-      signal.throwIfAborted();
-      // A request whose workers died twice may be what killed them: it must not drag its neighbours down.
-      if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE)
-        release = await alone(options, signal);
-
-      // 4 Call the provider; chunks leave while it answers. What it defined is held against the answer.
-      const answered = await answer(job, claim, plan, attempts, options, signal);
-
-      // 5 Fold, price, and write the outcome to the ledger.
-      return await conclude(job, claim, plan, answered, attempts, options);
-    } catch (error) {
-      if (error instanceof ClaimLost) continue;
-      await options.ledger
-        .release(identity, claim.token, unsettled(claim, plan, attempts))
-        .catch(() => undefined);
-      throw error;
+      const handled = await handleAdmitted(job, admitted, options, signal);
+      if (handled !== null) return handled;
     } finally {
-      release?.();
+      admitted.permit?.giveBack();
     }
+  }
+}
+
+/** What is going to be called, and the right to do so while there is one. */
+interface Admitted {
+  readonly plan: CallPlan | ChatFailure;
+  permit: Permit | null;
+}
+
+async function admit(
+  plan: CallPlan | ChatFailure,
+  job: RequestToHandle,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<Admitted> {
+  if (plan instanceof ChatFailure) return { plan, permit: null };
+  const permit = await takePermit(plan, job, options, signal);
+  return permit instanceof ChatFailure ? { plan: permit, permit: null } : { plan, permit };
+}
+
+async function takePermit(
+  plan: CallPlan,
+  { accepted }: RequestToHandle,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<Permit | ChatFailure> {
+  try {
+    return await enterGate(plan, accepted.request.deadline, 'last', options, signal);
+  } catch (error) {
+    if (!(error instanceof ChatFailure)) throw error;
+    return error.code === 'deadline_exceeded' ? deadlineExceeded(false) : error;
+  }
+}
+
+/** @returns null when the claim was lost: all is to be decided anew */
+async function handleAdmitted(
+  job: RequestToHandle,
+  admitted: Admitted,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<HandledRequest | null> {
+  const { request } = job.accepted;
+  const { plan } = admitted;
+
+  // 4 The ledger: this request is ours now, or has its outcome already, or is somebody else's until then.
+  const identity = { tenantId: request.tenantId, requestId: request.requestId };
+  const claim = await claimRequest(
+    {
+      identity,
+      bodyHash: requestBodyHash(request),
+      source: job.accepted.record,
+      draft: plan instanceof ChatFailure ? null : draftOf(plan),
+      onHeld: () => {
+        admitted.permit?.giveBack();
+        admitted.permit = null;
+      },
+    },
+    options,
+    signal,
+  );
+  if (claim.kind === 'conflict') return refuse(job, options, usedForAnother(request.requestId));
+  if (claim.kind === 'done') return answerFromLedger(job, claim, options);
+
+  const attempts: AttemptRow[] = [];
+  let release: (() => void) | null = null;
+  try {
+    signal.throwIfAborted();
+    // A request whose workers died twice may be what killed them: it must not drag its neighbours down.
+    if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE)
+      release = await alone(options, signal);
+
+    // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
+    const entering = release === null ? options : { ...options, park: () => async () => undefined };
+    const answered = await answer(job, claim, admitted, attempts, entering, signal);
+
+    // 6 Fold, price, and write the outcome to the ledger.
+    return await conclude(job, claim, plan, answered, attempts, options);
+  } catch (error) {
+    if (error instanceof ClaimLost) return null;
+    await options.ledger
+      .release(identity, claim.token, unsettled(claim, plan, attempts))
+      .catch(() => undefined);
+    throw error;
+  } finally {
+    release?.();
   }
 }
 
@@ -155,11 +218,12 @@ function draftOf(plan: CallPlan) {
 async function answer(
   job: RequestToHandle,
   claim: OwnClaim,
-  plan: CallPlan | ChatFailure,
+  admitted: Admitted,
   attempts: AttemptRow[],
   options: HandlerOptions,
   signal: AbortSignal,
 ): Promise<Answered> {
+  const { plan } = admitted;
   if (claim.kind === 'poisoned') return { answer: null, failure: poisoned(claim.deaths) };
   if (plan instanceof ChatFailure) return { answer: null, failure: plan };
   const { record, request, orderKey } = job.accepted;
@@ -168,7 +232,23 @@ async function answer(
     attempts.push(neverMade(plan, claim));
     return { answer: null, failure: deadlineExceeded(false) };
   }
-  const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, options.clock.now());
+  // It was given back if another worker's claim was waited for.
+  const permit = admitted.permit ?? (await takePermit(plan, job, options, signal));
+  if (permit instanceof ChatFailure) {
+    attempts.push(neverMade(plan, claim));
+    return { answer: null, failure: permit };
+  }
+  admitted.permit = permit;
+  const { clock } = options;
+  const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, clock.now());
+  const nextPermit = async (order: 'next' | 'last') => {
+    limit.pause(clock.now());
+    try {
+      return await enterGate(plan, null, order, options, limit.signal);
+    } finally {
+      limit.resume(clock.now());
+    }
+  };
   try {
     const last = await callProvider(
       {
@@ -179,7 +259,11 @@ async function answer(
         plan,
         firstAttempt: claim.attempt,
         startedAt: claim.startedAt,
-        endsAt: limit.endsAt,
+        get endsAt() {
+          return limit.endsAt;
+        },
+        permit,
+        nextPermit,
         attempts,
       },
       options,

@@ -44,6 +44,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly handlerOptions: HandlerOptions;
   private assignedOnce = false;
   private draining = false;
+  private readonly drainBegun = new AbortController();
   private empty: PromiseWithResolvers<void> | null = null;
 
   constructor(options: PipelineOptions) {
@@ -53,6 +54,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.handlerOptions = {
       ...options.handler,
       runAlone: () => this.scheduler.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
+      park: () => this.scheduler.park(),
+      draining: this.drainBegun.signal,
     };
     this.limits = new IntakeLimits({
       maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
@@ -208,7 +211,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
         this.finish(entry, handled.records, handled.recordsIfRefused);
         return;
       } catch (error) {
-        if (signal.aborted) {
+        if (signal.aborted || error === this.drainBegun.signal.reason) {
           this.forget(entry);
           return;
         }
@@ -324,6 +327,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
+    this.drainBegun.abort(new HandlingStopped('the service is stopping'));
     this.options.source.advertiseDraining();
     for (const lane of this.lanes.values()) lane.drain();
     await this.untilEmpty(timeoutMs);

@@ -32,6 +32,9 @@ export class Scheduler {
   private readonly waitingAlone = new Set<() => void>();
   /** Tasks that were let alone and are not done: several when one of them could wait no longer. */
   private aloneCount = 0;
+  /** Parked tasks that want to go on, in order. */
+  private readonly returning = new Deque<() => void>();
+  private parked = 0;
   private running = 0;
   private waiting = 0;
 
@@ -46,7 +49,7 @@ export class Scheduler {
 
   /** Scheduled and not finished. */
   get taskCount(): number {
-    return this.running + this.waiting;
+    return this.running + this.parked + this.waiting;
   }
 
   schedule(task: Task): void {
@@ -79,8 +82,36 @@ export class Scheduler {
     };
   }
 
+  /**
+   * For a running task that waits for something that takes long: its place goes to others, its key stays taken. Not for one
+   * that is alone.
+   *
+   * @returns how it goes on: when there is a place again, before all that have not begun; or at once, beyond the limit
+   */
+  park(): (atOnce: boolean) => Promise<void> {
+    this.running -= 1;
+    this.parked += 1;
+    this.grantAlone();
+    this.startReady();
+    return async (atOnce) => {
+      if (!atOnce && !this.hasPlace) await new Promise<void>((resolve) => this.returning.push(resolve));
+      else this.running += 1;
+      this.parked -= 1;
+    };
+  }
+
+  private get hasPlace(): boolean {
+    return this.running < this.maxRunning && this.aloneCount === 0 && this.waitingAlone.size === 0;
+  }
+
   private startReady(): void {
-    while (this.running < this.maxRunning && this.aloneCount === 0 && this.waitingAlone.size === 0) {
+    while (this.hasPlace) {
+      const goOn = this.returning.shift();
+      if (goOn !== undefined) {
+        this.running += 1;
+        goOn();
+        continue;
+      }
       const task = this.ready.shift();
       if (task === undefined) return;
       this.running += 1;

@@ -3,8 +3,11 @@ import { deadlineExceeded, tookTooLong } from '../domain/refusals.ts';
 export interface TimeLimit {
   /** Fires with the outer signal's reason, or with a `ChatFailure` when the time is up. */
   readonly signal: AbortSignal;
-  /** Epoch ms at which it fires. */
+  /** Epoch ms at which it fires; changes with `pause` and `resume`. */
   readonly endsAt: number;
+  /** The total time stands still from `now` (epoch ms) on; the deadline does not. */
+  pause(now: number): void;
+  resume(now: number): void;
   clear(): void;
 }
 
@@ -25,19 +28,37 @@ export function limitTime(
   now: number,
 ): TimeLimit {
   const controller = new AbortController();
-  const untilDeadline = deadline === null ? Number.POSITIVE_INFINITY : deadline - now;
-  const reason = untilDeadline <= totalMs ? () => deadlineExceeded(true) : () => tookTooLong(totalMs);
-  const limitMs = Math.max(0, Math.min(untilDeadline, totalMs));
-  const waitMs = Math.min(LONGEST_TIMER_MS, limitMs);
-  const timer = setTimeout(() => controller.abort(reason()), waitMs);
+  let timer: NodeJS.Timeout | null = null;
+  let leftMs = totalMs;
+  let startedAt = now;
+  let endsAt = Number.POSITIVE_INFINITY;
+  const start = (at: number, allowedMs: number) => {
+    const untilDeadline = deadline === null ? Number.POSITIVE_INFINITY : deadline - at;
+    const reason = untilDeadline <= allowedMs ? () => deadlineExceeded(true) : () => tookTooLong(totalMs);
+    const waitMs = Math.max(0, Math.min(untilDeadline, allowedMs));
+    endsAt = at + waitMs;
+    if (timer !== null) clearTimeout(timer);
+    timer = waitMs > LONGEST_TIMER_MS ? null : setTimeout(() => controller.abort(reason()), waitMs);
+  };
+  start(now, totalMs);
   const stop = () => controller.abort(outer.reason);
   if (outer.aborted) stop();
   else outer.addEventListener('abort', stop, { once: true });
   return {
     signal: controller.signal,
-    endsAt: now + limitMs,
+    get endsAt() {
+      return endsAt;
+    },
+    pause: (at) => {
+      leftMs -= at - startedAt;
+      start(at, Number.POSITIVE_INFINITY);
+    },
+    resume: (at) => {
+      startedAt = at;
+      start(at, leftMs);
+    },
     clear: () => {
-      clearTimeout(timer);
+      if (timer !== null) clearTimeout(timer);
       outer.removeEventListener('abort', stop);
     },
   };

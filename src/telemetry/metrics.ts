@@ -37,6 +37,19 @@ export interface Gauges {
   lanes(): Readonly<Record<string, number>>;
   /** Milliseconds since the catalog was last read from the database; null before the first time. */
   catalogAgeMs(): number | null;
+  providerGates(): readonly GateState[];
+}
+
+/** What is known of one provider and model. */
+export interface GateState {
+  readonly provider: string;
+  readonly model: string;
+  /** Requests that wait to be let through. */
+  readonly waiting: number;
+  readonly breaker: 'closed' | 'open' | 'half_open';
+  /** What the provider said remains of its limits; null when it did not. */
+  readonly requests: number | null;
+  readonly tokens: number | null;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -108,6 +121,7 @@ export function createMetrics(meter: Meter) {
     'Transactions whose outcome was unknown',
     '{transaction}',
   );
+  const gateWait = seconds(metricName.gateWait, 'What calls waited for limits and outages', REQUEST_SECONDS);
   const ledgerDuration = seconds(
     metricName.ledgerDuration,
     'Duration of ledger operations',
@@ -192,6 +206,11 @@ export function createMetrics(meter: Meter) {
       settleDoubts.add(1);
     },
 
+    /** A call was let through after it had to wait. */
+    gateWaited(of: CallLabels, durationMs: number): void {
+      gateWait.record(durationMs / 1000, callLabels(of));
+    },
+
     /** `operation` is the port's method name. */
     ledgerOperation(operation: string, durationMs: number, errorCode?: string): void {
       ledgerDuration.record(
@@ -234,8 +253,38 @@ export function createMetrics(meter: Meter) {
           result.observe(count, { [attribute.laneState]: state });
         }
       });
+      observeGates(meter, gauges);
     },
   };
+}
+
+function observeGates(meter: Meter, gauges: Gauges): void {
+  const gauge = (name: string, description: string, unit: string) =>
+    meter.createObservableGauge(name, { description, unit });
+  const waiting = gauge(metricName.gateWaiting, 'Calls that wait for limits or an outage', '{call}');
+  const breaker = gauge(metricName.gateBreaker, '1 for the state that the circuit breaker is in', '1');
+  const remaining = gauge(metricName.gateRemaining, 'What the provider said remains of its limits', '1');
+  meter.addBatchObservableCallback(
+    (result) => {
+      for (const gate of gauges.providerGates()) {
+        const labels = {
+          [attribute.genAiProvider]: gate.provider,
+          [attribute.genAiRequestModel]: gate.model,
+        };
+        result.observe(waiting, gate.waiting, labels);
+        for (const state of ['closed', 'open', 'half_open'])
+          result.observe(breaker, state === gate.breaker ? 1 : 0, {
+            ...labels,
+            [attribute.breakerState]: state,
+          });
+        for (const kind of ['requests', 'tokens'] as const) {
+          const left = gate[kind];
+          if (left !== null) result.observe(remaining, left, { ...labels, [attribute.limitKind]: kind });
+        }
+      }
+    },
+    [waiting, breaker, remaining],
+  );
 }
 
 function callLabels(of: CallLabels): Attributes {

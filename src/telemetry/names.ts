@@ -48,6 +48,8 @@ export const attribute = {
   status: 'completionbus.status',
   currency: 'completionbus.currency',
   laneState: 'completionbus.lane.state',
+  breakerState: 'completionbus.breaker.state',
+  limitKind: 'completionbus.limit.kind',
   ledgerOperation: 'completionbus.ledger.operation',
   problemCode: 'completionbus.problem.code',
 } as const;
@@ -77,6 +79,10 @@ export const metricName = {
   partitionsPaused: 'completionbus.partitions.paused',
   ledgerDuration: 'completionbus.ledger.duration',
   ledgerRetries: 'completionbus.ledger.retries',
+  gateWaiting: 'completionbus.gate.waiting',
+  gateWait: 'completionbus.gate.wait',
+  gateBreaker: 'completionbus.gate.breaker',
+  gateRemaining: 'completionbus.gate.remaining',
   catalogAge: 'completionbus.catalog.age',
 } as const;
 

@@ -90,6 +90,7 @@ async function answer(
       if (decoder.failure !== null) throw decoder.failure;
       return {
         served: decoder.served,
+        rateLimits: null,
         async *[Symbol.asyncIterator]() {
           if (events !== null) yield events;
         },

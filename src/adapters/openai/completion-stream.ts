@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { RateLimits } from '../../domain/rate-limits.ts';
 import type { ProviderEvents, ProviderStream, ServedBy } from '../../ports.ts';
 import type { CallGuard } from './call-guard.ts';
 import type { StreamDecoder } from './stream-decoder.ts';
@@ -10,11 +11,13 @@ import type { StreamDecoder } from './stream-decoder.ts';
  */
 export class CompletionStream implements ProviderStream {
   readonly served: ServedBy;
+  readonly rateLimits: RateLimits | null;
   readonly #body: Readable;
   readonly #decoder: StreamDecoder;
   readonly #guard: CallGuard;
 
-  constructor(body: Readable, decoder: StreamDecoder, guard: CallGuard) {
+  constructor(body: Readable, decoder: StreamDecoder, guard: CallGuard, rateLimits: RateLimits | null) {
+    this.rateLimits = rateLimits;
     this.served = decoder.served;
     this.#body = body;
     this.#decoder = decoder;

@@ -4,6 +4,7 @@ import { failureOf, Internal, ProviderUnavailable } from '../../domain/failure-c
 import { classifyError, isQuotable, isRetryable, type ProviderError } from './classify-error.ts';
 import { maskSecrets } from './mask-secrets.ts';
 import { plainCause } from './plain-cause.ts';
+import { parseRateLimits } from './rate-limit-headers.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { isObject, textOrNull } from './wire.ts';
 
@@ -98,6 +99,7 @@ export function mapErrorBody(
       providerRequestId: envelope.providerRequestId,
       httpStatus,
       retryAfterMs: headers === null ? null : parseRetryAfter(headers, now),
+      rateLimits: headers === null ? null : parseRateLimits(headers),
     },
   );
 }

@@ -7,6 +7,7 @@ import { CompletionStream } from './completion-stream.ts';
 import { createHttpTransport, type HttpTransport, readText } from './http-transport.ts';
 import { type ErrorContext, mapError } from './map-error.ts';
 import { mapRequest } from './map-request.ts';
+import { parseRateLimits } from './rate-limit-headers.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 
 export interface OpenAiProviderOptions {
@@ -55,7 +56,8 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
       guard.providerRequestId = response.headers.get('x-request-id');
       const decoder = new StreamDecoder(context, guard.providerRequestId);
       const answer = transport.bodyOf(response);
-      if (isStream(response)) return new CompletionStream(answer, decoder, guard);
+      const rateLimits = parseRateLimits(response.headers);
+      if (isStream(response)) return new CompletionStream(answer, decoder, guard, rateLimits);
       return await readWhole(answer, response, decoder, guard);
     } catch (error) {
       guard.dispose();
@@ -103,7 +105,8 @@ async function readWhole(
   guard.dispose();
   const events = decoder.whole(text, response);
   if (decoder.failure !== null) throw decoder.failure;
-  return { served: decoder.served, [Symbol.asyncIterator]: () => once(events) };
+  const rateLimits = parseRateLimits(response.headers);
+  return { served: decoder.served, rateLimits, [Symbol.asyncIterator]: () => once(events) };
 }
 
 async function* once(events: ProviderEvents | null): AsyncGenerator<ProviderEvents, void, void> {

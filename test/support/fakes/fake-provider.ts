@@ -1,5 +1,6 @@
 import type { Usage } from '../../../src/contract/records.ts';
 import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
+import type { RateLimits } from '../../../src/domain/rate-limits.ts';
 import { plainUsage } from '../../../src/domain/usage.ts';
 import type {
   ChatProvider,
@@ -19,6 +20,7 @@ export interface CallScript {
   readonly neverBegins?: boolean;
   readonly steps?: readonly Step[];
   readonly served?: Partial<ServedBy>;
+  readonly rateLimits?: RateLimits;
 }
 
 /** A provider whose calls follow a script each; the last one goes on for all further calls. */
@@ -46,6 +48,7 @@ export class FakeProvider implements ChatProvider {
     const steps = script.steps ?? [said('Hello'), said(' world', 'stop'), used(100, 50)];
     const silence = () => this.silence(signal);
     return {
+      rateLimits: script.rateLimits ?? null,
       served: {
         responseId: `chatcmpl-${this.calls.length}`,
         model: call.model.id,

@@ -21,6 +21,7 @@ import { FakeLease } from './fake-lease.ts';
 import { FakeLedger } from './fake-ledger.ts';
 import { FakeProvider } from './fake-provider.ts';
 import { FakeRecordSink } from './fake-record-sink.ts';
+import { hurry, openGate } from './open-gate.ts';
 
 export const RECORD_MAX_BYTES = 100_000;
 export const codec = createAvroCodec({
@@ -92,6 +93,9 @@ export class Handling {
         idleTimeoutMs: 30_000,
         restartOnBreak: true,
       },
+      gate: openGate(hurry()),
+      park: () => async () => undefined,
+      draining: new AbortController().signal,
       runAlone: async () => () => undefined,
       ...overrides,
     };

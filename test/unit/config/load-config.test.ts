@@ -35,6 +35,7 @@ describe('loadConfig', () => {
       apiKey: null,
       organization: null,
       project: null,
+      outage: 'wait',
       baseUrl: 'https://api.openai.com/v1',
       idleTimeoutMs: 30_000,
       firstTokenTimeoutMs: 120_000,

@@ -39,6 +39,7 @@ const answer: Answer = {
   chunksAcknowledged: Promise.resolve(),
   firstChunkMs: 12.6,
   failure: null,
+  inOutage: false,
 };
 
 const responseOf = (members: Partial<ResponseParts> = {}) =>

@@ -3,7 +3,8 @@ import type { ChatRequestInput } from '../../../src/contract/records.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { deadlineExceeded } from '../../../src/domain/refusals.ts';
 import { type CallToMake, callProvider } from '../../../src/pipeline/call-provider.ts';
-import { planCall } from '../../../src/pipeline/plan-call.ts';
+import { enterGate } from '../../../src/pipeline/enter-gate.ts';
+import { type CallPlan, planCall } from '../../../src/pipeline/plan-call.ts';
 import type { AttemptRow } from '../../../src/ports.ts';
 import { delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { Handling } from '../../support/fakes/handling.ts';
@@ -45,10 +46,19 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
     firstAttempt: 1,
     startedAt,
     endsAt: Number.POSITIVE_INFINITY,
+    ...permits(handling, plan),
     attempts,
     origin: { record, orderKey, trace: job.trace },
   };
   return { handling, attempts, make: (signal: AbortSignal) => callProvider(call, handling.options, signal) };
+}
+
+/** The gate, without anybody else before it. */
+function permits({ options }: Handling, plan: CallPlan) {
+  const permit = options.gate.tryEnter({ provider: 'openai', account: null, model: 'gpt-4' }, 1);
+  if (permit === null) throw new Error('the gate is not free');
+  const nextPermit = (order: 'next' | 'last') => enterGate(plan, null, order, options, never);
+  return { permit, nextPermit };
 }
 
 const never = new AbortController().signal;
@@ -131,6 +141,7 @@ describe('callProvider', () => {
       const answer = await stream(call, signal);
       return {
         served: answer.served,
+        rateLimits: answer.rateLimits,
         async *[Symbol.asyncIterator]() {
           yield* answer;
           ending.abort(deadlineExceeded(true));

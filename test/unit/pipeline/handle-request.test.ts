@@ -4,8 +4,7 @@ import { internalFailure } from '../../../src/domain/refusals.ts';
 import { FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf } from '../../support/fakes/handling.ts';
 
-const unavailable = () =>
-  new ChatFailure('provider_unavailable', 'the provider is overloaded', true, { httpStatus: 503 });
+const broken = () => new ChatFailure('provider_error', 'the provider has a fault', true, { httpStatus: 500 });
 const refusedKey = () =>
   new ChatFailure('invalid_credentials', 'the key is not valid', false, { httpStatus: 401 });
 
@@ -213,9 +212,9 @@ describe('failures and retries', () => {
   });
 
   it('a refusal used nothing: it is not billed, and one that passes is not remembered', async () => {
-    const handling = new Handling(new FakeProvider({ refuses: unavailable() }), {});
+    const handling = new Handling(new FakeProvider({ refuses: broken() }), {});
     const { records, code } = await handling.handle(handling.record());
-    expect(code).toBe('provider_unavailable');
+    expect(code).toBe('provider_error');
     const { response, cost } = outcomeOf(records);
     expect(response).toMatchObject({
       status: 'FAILED',
@@ -224,7 +223,7 @@ describe('failures and retries', () => {
       costStatus: 'NONE',
       cost: null,
       costEventId: null,
-      error: { retryable: true, httpStatus: 503 },
+      error: { retryable: true, httpStatus: 500 },
     });
     expect(cost).toBeUndefined();
     expect(handling.ledger.rows.get('default request-1')?.outcome?.remembered).toBe(false);

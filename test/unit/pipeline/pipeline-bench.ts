@@ -27,6 +27,7 @@ import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
 import { FakeLog } from '../../support/fakes/fake-log.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
+import { openGate } from '../../support/fakes/open-gate.ts';
 
 export const codec = createAvroCodec({
   schemas: loadSchemas(),
@@ -46,6 +47,7 @@ export class PipelineBench {
   readonly logs = [new FakeLog('chat.requests', 0), new FakeLog('chat.requests', 1)] as const;
   readonly transports = this.logs.map((log) => new FakeLaneTransport(log));
   readonly pipeline: Pipeline;
+  readonly providerGate = openGate(this.clock);
   readonly crashes: Error[] = [];
   /** Request ids in the order in which they were claimed. */
   readonly claimed: string[] = [];
@@ -80,6 +82,7 @@ export class PipelineBench {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),
         failures: new FailureLog(createLogger({ level: 'silent' })),
+        gate: this.providerGate,
         lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
         clock,
         catalog: {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';
 
@@ -152,6 +153,42 @@ describe('Pipeline that starts over', () => {
     expect(bench.claimed).toEqual(['r1', 'r1']);
     expect(bench.answeredIds()).toEqual(['r1']);
     expect(bench.pipeline.inFlight).toBe(0);
+  });
+});
+
+/** The provider of a model is away from now on. */
+function takeAway({ providerGate }: PipelineBench, model: string): void {
+  for (let count = 0; count < 3; count += 1) {
+    const permit = providerGate.tryEnter({ provider: 'openai', account: null, model }, 1);
+    permit?.begin();
+    permit?.failed(new ChatFailure('provider_unavailable', 'away', true));
+  }
+}
+
+describe('Pipeline with a model that is away', () => {
+  it('handles those of other models meanwhile', async () => {
+    const bench = await started({ maxInFlight: 1 });
+    takeAway(bench, 'gpt-4');
+    bench.publish('waits');
+    bench.publish('passes', 'other', 0, { model: 'gpt-5' });
+    bench.answer('passes');
+    bench.fetch();
+    await bench.reach(() => bench.answeredIds().length === 1);
+    expect(bench.answeredIds()).toEqual(['passes']);
+    expect(bench.claimed).toEqual(['passes']);
+  });
+
+  it('waits for none of its requests when it drains, and settles none', async () => {
+    const bench = await started();
+    takeAway(bench, 'gpt-4');
+    bench.publish('waits');
+    bench.fetch();
+    await turn();
+    expect(bench.pipeline.inFlight).toBe(1);
+    await bench.pipeline.drain(1_000_000);
+    expect(bench.pipeline.inFlight).toBe(0);
+    expect(bench.claimed).toEqual([]);
+    expect(bench.answeredIds()).toEqual([]);
   });
 });
 

@@ -241,3 +241,67 @@ describe('Scheduler with a task that asks to run alone', () => {
     }
   });
 });
+
+describe('a task that is parked', () => {
+  it('leaves its place to others, and has one again before all that have not begun', async () => {
+    const { scheduler, tasks } = bench(1);
+    tasks.schedule('a');
+    tasks.schedule('b');
+    tasks.schedule('c');
+    const unpark = scheduler.park();
+    expect(tasks.begun).toEqual(['a', 'b']);
+    expect(scheduler.taskCount).toBe(3);
+    let isBack = false;
+    const back = unpark(false).then(() => {
+      isBack = true;
+    });
+    await turn();
+    expect(isBack).toBe(false);
+    await tasks.end('b');
+    await back;
+    expect(tasks.begun).toEqual(['a', 'b']);
+    expect(scheduler.runningCount).toBe(1);
+    await tasks.end('a');
+    expect(tasks.begun).toEqual(['a', 'b', 'c']);
+  });
+
+  it('goes on at once where there is a place, or when it is about to end', async () => {
+    const { scheduler, tasks } = bench(1);
+    tasks.schedule('a');
+    await scheduler.park()(false);
+    expect(scheduler.runningCount).toBe(1);
+    const unpark = scheduler.park();
+    tasks.schedule('b');
+    await unpark(true);
+    expect(scheduler.runningCount).toBe(2);
+    await tasks.end('a');
+    await tasks.end('b');
+    expect(scheduler.taskCount).toBe(0);
+  });
+
+  it('keeps its key', async () => {
+    const { scheduler, tasks } = bench(2);
+    tasks.schedule('a', 'first');
+    tasks.schedule('a', 'second');
+    scheduler.park();
+    await turn();
+    expect(tasks.begun).toEqual(['first']);
+  });
+
+  it('is not in the way of one that has to be alone, and waits for it', async () => {
+    const { scheduler, tasks } = bench(3);
+    tasks.schedule('parked');
+    tasks.schedule('alone');
+    const unpark = scheduler.park();
+    const giveWay = await scheduler.alone(1_000_000);
+    let isBack = false;
+    void unpark(false).then(() => {
+      isBack = true;
+    });
+    await turn();
+    expect(isBack).toBe(false);
+    giveWay();
+    await turn();
+    expect(isBack).toBe(true);
+  });
+});

@@ -47,6 +47,23 @@ describe('limitTime', () => {
     expect(signal.aborted).toBe(false);
   });
 
+  it('has its total time stand still while it is paused, but not the deadline', () => {
+    const { signal, pause, resume } = limitTime(never, null, 5_000, NOW);
+    vi.advanceTimersByTime(4_000);
+    pause(NOW + 4_000);
+    vi.advanceTimersByTime(100_000);
+    resume(NOW + 104_000);
+    vi.advanceTimersByTime(999);
+    expect(signal.aborted).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(signal.reason).toMatchObject({ code: 'timeout', message: expect.stringContaining('5000 ms') });
+
+    const other = limitTime(never, NOW + 6_000, 5_000, NOW);
+    other.pause(NOW);
+    vi.advanceTimersByTime(6_000);
+    expect(other.signal.reason).toMatchObject({ code: 'deadline_exceeded' });
+  });
+
   it('fires with the reason of the outer signal', () => {
     const outer = new AbortController();
     const reason = new Error('the service is stopping');

@@ -38,6 +38,9 @@ const gauges: Gauges = {
   partitionsPaused: () => 1,
   lanes: () => ({ open: 5, opening: 1 }),
   catalogAgeMs: () => 1500,
+  providerGates: () => [
+    { provider: 'openai', model: 'gpt-4', waiting: 3, breaker: 'open', requests: 7, tokens: null },
+  ],
 };
 
 describe('metrics', () => {
@@ -119,6 +122,25 @@ describe('metrics', () => {
     ]);
     expect(await points(metricName.responsesReplayed)).toEqual([[{}, 1]]);
     expect(await points(metricName.deadLetters)).toEqual([[{ 'error.type': 'invalid_request' }, 1]]);
+  });
+
+  it('show who waits for a provider, and what it told of itself', async () => {
+    const { metrics, points } = setUp();
+    metrics.observe(gauges);
+    metrics.gateWaited({ provider: 'openai', requestModel: 'gpt-4' }, 2500);
+    const labels = { 'gen_ai.provider.name': 'openai', 'gen_ai.request.model': 'gpt-4' };
+    expect(await points(metricName.gateWait)).toEqual([
+      [{ ...labels, 'gen_ai.operation.name': 'chat' }, 2.5],
+    ]);
+    expect(await points(metricName.gateWaiting)).toEqual([[labels, 3]]);
+    expect(await points(metricName.gateBreaker)).toEqual([
+      [{ ...labels, 'completionbus.breaker.state': 'closed' }, 0],
+      [{ ...labels, 'completionbus.breaker.state': 'open' }, 1],
+      [{ ...labels, 'completionbus.breaker.state': 'half_open' }, 0],
+    ]);
+    expect(await points(metricName.gateRemaining)).toEqual([
+      [{ ...labels, 'completionbus.limit.kind': 'requests' }, 7],
+    ]);
   });
 
   it('read current values when they are collected', async () => {

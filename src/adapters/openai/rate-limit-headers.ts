@@ -1,0 +1,40 @@
+import type { RateLimit, RateLimits } from '../../domain/rate-limits.ts';
+
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
+const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
+
+/**
+ * Reads the `x-ratelimit-*` headers. A limit without its number, or with one that is no limit (-1 and 0 are sent for "none"), was
+ * not told; compatible servers write anything into them.
+ *
+ * @returns null when no limit was told
+ * @see https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
+ */
+export function parseRateLimits(headers: Headers): RateLimits | null {
+  const requests = parseRateLimit(headers, 'requests');
+  const tokens = parseRateLimit(headers, 'tokens');
+  return requests === null && tokens === null ? null : { requests, tokens };
+}
+
+function parseRateLimit(headers: Headers, kind: 'requests' | 'tokens'): RateLimit | null {
+  const limit = wholeNumber(headers.get(`x-ratelimit-limit-${kind}`));
+  const remaining = wholeNumber(headers.get(`x-ratelimit-remaining-${kind}`));
+  if (limit === null || remaining === null || limit < 1) return null;
+  const resetMs = parseDuration(headers.get(`x-ratelimit-reset-${kind}`) ?? '');
+  return { limit, remaining: Math.min(limit, remaining), resetMs };
+}
+
+function wholeNumber(text: string | null): number | null {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+/** `6m0s`, `17ms`, `1m30.5s`, or bare seconds, in milliseconds; null when it is none of them. */
+export function parseDuration(text: string): number | null {
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  if (!DURATION.test(text)) return null;
+  let sum = 0;
+  for (const [, amount, unit] of text.matchAll(PART))
+    sum += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  return sum;
+}

@@ -1,0 +1,70 @@
+/** What remains of the pace after a refusal. */
+const DECREASE = 0.6;
+/** What each accepted call adds to it, as a part of the pace that was refused. */
+const INCREASE = 0.004;
+/** Without a refusal up to this multiple of the pace that was refused, there is no limit any more. */
+const FORGET_AT = 2;
+/** A refusal says something about the pace only if there was another among so many calls before it. */
+const ISOLATED_CALLS = 16;
+/** Calls over which the pace is measured. */
+const MEASURED_CALLS = 32;
+/** Taken for the pace when the very first call is refused, in calls per millisecond. */
+const UNMEASURED = 1 / 1_000;
+/** Never slower than a call in so many milliseconds. */
+const SLOWEST_MS = 30_000;
+
+/**
+ * Finds a limit that nobody tells, by additive increase and multiplicative decrease of the calls per time: no limit before a
+ * refusal, one decrease for all calls that were under way together, and none for a lone refusal among many calls. Times are monotonic milliseconds; constant time per call.
+ *
+ * @see https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease
+ */
+export class AdaptivePace {
+  /** Calls per millisecond; null while there is no limit. */
+  private pace: number | null = null;
+  private refusedPace = 0;
+  private decreasedAt = Number.NEGATIVE_INFINITY;
+  private nextAt = Number.NEGATIVE_INFINITY;
+  /** When the last calls were accepted; a ring. */
+  private readonly accepted: number[] = [];
+  private position = 0;
+  /** Calls that were accepted or refused. */
+  private calls = 0;
+  private lastRefused = Number.NEGATIVE_INFINITY;
+
+  waitMs(now: number): number {
+    return this.pace === null ? 0 : Math.max(0, this.nextAt - now);
+  }
+
+  reserve(now: number): void {
+    if (this.pace !== null) this.nextAt = Math.max(now, this.nextAt) + 1 / this.pace;
+  }
+
+  answered(now: number): void {
+    this.calls += 1;
+    this.accepted[this.position] = now;
+    this.position = (this.position + 1) % MEASURED_CALLS;
+    if (this.pace === null) return;
+    this.pace += this.refusedPace * INCREASE;
+    if (this.pace > this.refusedPace * FORGET_AT) this.pace = null;
+  }
+
+  /** @param begunAt when the refused call was made */
+  refused(begunAt: number, now: number): void {
+    this.calls += 1;
+    const isIsolated = this.calls - this.lastRefused > ISOLATED_CALLS;
+    this.lastRefused = this.calls;
+    if (isIsolated || begunAt <= this.decreasedAt) return;
+    const measured = this.measure(now);
+    this.refusedPace = Math.max(1 / SLOWEST_MS, Math.min(this.pace ?? Number.POSITIVE_INFINITY, measured));
+    this.pace = this.refusedPace * DECREASE;
+    this.decreasedAt = now;
+    this.nextAt = now + 1 / this.pace;
+  }
+
+  private measure(now: number): number {
+    const { length } = this.accepted;
+    const oldest = this.accepted[length < MEASURED_CALLS ? 0 : this.position];
+    return oldest === undefined ? UNMEASURED : length / Math.max(1, now - oldest);
+  }
+}

@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A way to a server that can be cut: nobody listens on its port then. */
+export interface TcpSwitch {
+  readonly port: number;
+  /** Cuts all connections; new ones are refused. */
+  cut(): Promise<void>;
+  /** Listens again, on the same port. */
+  join(): Promise<void>;
+}
+
+/** @param target port on this machine */
+export async function tcpSwitch(target: number): Promise<TcpSwitch> {
+  const sockets = new Set<Socket>();
+  let server: Server | null = null;
+  let port = 0;
+  const keep = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('close', () => sockets.delete(socket));
+  };
+  const join = async () => {
+    server = createServer((client) => {
+      const upstream = connect(target, '127.0.0.1');
+      for (const socket of [client, upstream]) keep(socket);
+      client.pipe(upstream).pipe(client);
+      client.once('close', () => upstream.destroy());
+      upstream.once('close', () => client.destroy());
+    }).listen(port, '127.0.0.1');
+    await once(server, 'listening');
+    port = (server.address() as AddressInfo).port;
+  };
+  await join();
+  return {
+    get port() {
+      return port;
+    },
+    join,
+    cut: async () => {
+      const closed = server === null ? null : once(server, 'close');
+      server?.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,263 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ChatFailure, type ErrorCode } from '../../../src/domain/chat-failure.ts';
+import type { Logger } from '../../../src/logger.ts';
+import type { KeyGateOptions, Permit } from '../../../src/pipeline/key-gate.ts';
+import type { ProviderGate } from '../../../src/pipeline/provider-gate.ts';
+import { FakeClock } from '../../support/fakes/fake-clock.ts';
+import { openGate } from '../../support/fakes/open-gate.ts';
+
+const key = { provider: 'openai', account: null, model: 'gpt-4' };
+const never = new AbortController().signal;
+const failureOf = (code: ErrorCode, retryAfterMs: number | null = null, httpStatus: number | null = null) =>
+  new ChatFailure(code, code, true, { retryAfterMs, httpStatus });
+
+let clock: FakeClock;
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  clock = new FakeClock();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function pass(ms: number): Promise<void> {
+  clock.advance(ms);
+  await vi.advanceTimersByTimeAsync(ms);
+  await turn();
+}
+
+function take(gate: ProviderGate, tokens = 10): Permit {
+  const permit = gate.tryEnter(key, tokens);
+  if (permit === null) throw new Error('the gate is not free');
+  permit.begin();
+  return permit;
+}
+
+/** A gate before a provider that has answered without a word on limits. */
+function known(options: Partial<KeyGateOptions> = {}): ProviderGate {
+  const gate = openGate(clock, options);
+  take(gate).answered(null);
+  return gate;
+}
+
+/** A gate whose breaker has opened: the next call may go after 500 ms. */
+function away(options: Partial<KeyGateOptions> = {}): ProviderGate {
+  const gate = known(options);
+  for (let count = 0; count < 3; count += 1) take(gate).failed(failureOf('provider_unavailable'));
+  return gate;
+}
+
+/** Enters and notes the name when let through, or what was thrown. */
+function line(gate: ProviderGate) {
+  const seen: unknown[] = [];
+  const permits: Permit[] = [];
+  const enter = (name: string, order: 'next' | 'last' = 'last', signal: AbortSignal = never) =>
+    void gate.enter(key, 10, order, signal).then(
+      (permit) => {
+        permit.begin();
+        permits.push(permit);
+        seen.push(name);
+      },
+      (error: unknown) => seen.push(error),
+    );
+  return { seen, permits, enter };
+}
+
+describe('a gate', () => {
+  it('lets everything through once a provider has answered without a word on limits', () => {
+    const gate = known();
+    for (let count = 0; count < 1_000; count += 1) take(gate);
+    expect(gate.states()).toMatchObject([{ waiting: 0, breaker: 'closed', requests: null, tokens: null }]);
+  });
+
+  it('sends a few calls ahead to a provider that it knows nothing of, and one more now and then', async () => {
+    const gate = openGate(clock);
+    const first = [1, 2, 3, 4].map(() => take(gate));
+    const { seen, enter } = line(gate);
+    for (const name of ['a', 'b', 'c']) enter(name);
+    await turn();
+    expect(seen).toEqual([]);
+    await pass(250);
+    expect(seen).toEqual(['a']);
+    first[0]?.answered(null);
+    await turn();
+    expect(seen).toEqual(['a', 'b', 'c']);
+  });
+
+  it('keeps the order of arrival, after those whose claim keeps others waiting', async () => {
+    const waited: number[] = [];
+    const gate = known({ onWaited: (_key, ms) => waited.push(ms) });
+    take(gate).failed(failureOf('rate_limited', 2_000));
+    const { seen, enter } = line(gate);
+    enter('first');
+    enter('second');
+    enter('retry', 'next');
+    expect(gate.tryEnter(key, 10)).toBeNull();
+    expect(gate.states()).toMatchObject([{ waiting: 3 }]);
+    for (let seconds = 0; seconds < 30; seconds += 1) await pass(1_000);
+    expect(seen).toEqual(['retry', 'first', 'second']);
+    expect(waited[0]).toBeGreaterThanOrEqual(2_000);
+  });
+
+  it('has nobody wait whose signal fires, before or while it waits', async () => {
+    const gate = away();
+    const leaving = new AbortController();
+    const { seen, enter } = line(gate);
+    enter('gone', 'last', leaving.signal);
+    enter('stays');
+    leaving.abort('enough');
+    leaving.abort('again');
+    enter('too late', 'last', leaving.signal);
+    await turn();
+    expect(seen).toEqual(['enough', 'enough']);
+    await pass(500);
+    expect(seen).toEqual(['enough', 'enough', 'stays']);
+    expect(gate.states()).toMatchObject([{ waiting: 0 }]);
+  });
+
+  it('gives to the next what is given back, and only once', async () => {
+    const gate = away();
+    await pass(500);
+    const probe = gate.tryEnter(key, 10);
+    const { seen, enter } = line(gate);
+    enter('next');
+    enter('after it');
+    await turn();
+    expect(seen).toEqual([]);
+    probe?.giveBack();
+    probe?.giveBack();
+    await turn();
+    expect(seen).toEqual(['next']);
+  });
+
+  it('does not take back a call that has begun', () => {
+    const gate = known();
+    const permit = take(gate);
+    permit.giveBack();
+    permit.answered(null);
+    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+  });
+
+  it('keeps models apart, and forgets those that nobody calls', () => {
+    const gate = away();
+    for (let count = 0; count < 1_500; count += 1) {
+      const permit = gate.tryEnter({ ...key, model: `model-${count}` }, 10);
+      permit?.begin();
+      permit?.answered(null);
+    }
+    expect(gate.states().length).toBeLessThan(1_000);
+    expect(gate.states()).toContainEqual(expect.objectContaining({ model: 'gpt-4', breaker: 'open' }));
+  });
+});
+
+describe('an outage', () => {
+  it('holds calls back, tries one at a time, and lets them go little by little when it is over', async () => {
+    const logged: unknown[] = [];
+    const logger = { warn: (_fields: object, text: string) => logged.push(text) } as unknown as Logger;
+    const gate = away({ logger });
+    const { seen, permits, enter } = line(gate);
+    for (let count = 0; count < 12; count += 1) enter(`${count}`);
+    await pass(499);
+    expect(seen).toEqual([]);
+    await pass(1);
+    expect(seen).toEqual(['0']);
+    expect(permits[0]?.failed(failureOf('provider_unavailable'))).toBe(true);
+    await pass(999);
+    expect(seen).toEqual(['0']);
+    await pass(1);
+    expect(seen).toEqual(['0', '1']);
+    permits[1]?.answered(null);
+    await turn();
+    expect(seen).toHaveLength(2 + 4);
+    permits[2]?.answered(null);
+    await turn();
+    expect(seen).toHaveLength(2 + 4 + 2);
+    expect(logged).toEqual(['the provider is away; calls are held back', 'the provider is back']);
+  });
+
+  it('lets everything go again once enough calls were answered', async () => {
+    const gate = away();
+    await pass(500);
+    take(gate).answered(null);
+    for (let count = 0; count < 130; count += 1) take(gate).answered(null);
+    for (let count = 0; count < 500; count += 1) take(gate);
+  });
+
+  it('is over with any word of the provider, also with a refusal', async () => {
+    const gate = away();
+    await pass(500);
+    expect(take(gate).failed(failureOf('invalid_request'))).toBe(false);
+    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+  });
+
+  it('begins with faults of the provider, not with its redirects and conflicts', () => {
+    const gate = known();
+    for (const status of [301, 409, null]) take(gate).failed(failureOf('provider_error', null, status));
+    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+    for (const status of [500, 501, 599]) take(gate).failed(failureOf('provider_error', null, status));
+    expect(gate.states()).toMatchObject([{ breaker: 'open' }]);
+  });
+
+  it('is not over, and not prolonged, by a call that was ended from outside or by a fault of our own', async () => {
+    const gate = away();
+    await pass(500);
+    take(gate).failed(null);
+    expect(gate.states()).toMatchObject([{ breaker: 'open' }]);
+    take(gate).failed(failureOf('internal'));
+    expect(gate.states()).toMatchObject([{ breaker: 'open' }]);
+    take(gate);
+  });
+
+  it('excuses what was turned away, not what timed out or failed over there', () => {
+    const gate = known();
+    const calls = [1, 2, 3, 4, 5, 6].map(() => take(gate));
+    const codes = [
+      'provider_unavailable',
+      'timeout',
+      'provider_unavailable',
+      'timeout',
+      'provider_error',
+    ] as const;
+    const excused = codes.map((code, index) => calls[index]?.failed(failureOf(code, null, 500)));
+    expect(excused).toEqual([false, false, true, false, false]);
+    expect(calls[5]?.failed(null)).toBe(false);
+  });
+
+  it('fails requests where they are not to wait, but for the one that sees whether it is over', async () => {
+    const gate = away({ outage: 'fail' });
+    const { seen, enter } = line(gate);
+    enter('one');
+    await turn();
+    expect(seen).toMatchObject([{ code: 'provider_unavailable', retryable: true }]);
+    await pass(500);
+    enter('probe');
+    await turn();
+    enter('another');
+    await turn();
+    expect(seen.slice(1)).toMatchObject(['probe', { code: 'provider_unavailable' }]);
+  });
+
+  it('calls on as if nothing was where it is to be ignored', () => {
+    const gate = known({ outage: 'ignore' });
+    for (let failed = 0; failed < 10; failed += 1) {
+      expect(take(gate).failed(failureOf('provider_unavailable'))).toBe(false);
+    }
+    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+  });
+
+  it('fails those that wait already when it begins', async () => {
+    const gate = known({ outage: 'fail' });
+    const calls = [1, 2, 3].map(() => take(gate));
+    take(gate).failed(failureOf('rate_limited', 60_000));
+    const leaving = new AbortController();
+    const { seen, enter } = line(gate);
+    enter('left', 'last', leaving.signal);
+    enter('waits');
+    leaving.abort('enough');
+    for (const call of calls) call.failed(failureOf('provider_unavailable'));
+    await turn();
+    expect(seen).toMatchObject(['enough', { code: 'provider_unavailable' }]);
+    expect(gate.states()).toMatchObject([{ waiting: 0 }]);
+  });
+});
