@@ -96,7 +96,7 @@ export function tooLargeToPublish(maxBytes: number): ChatFailure {
 export function refusedByBroker(): ChatFailure {
   return failureOf(
     'internal',
-    "the broker refused the answer's record; compare RECORD_MAX_BYTES with the topics' max.message.bytes",
+    "the broker refused the answer's record; set RECORD_MAX_BYTES below the topics' max.message.bytes, or raise that and publish the request again: the answer is kept, and is not paid twice",
     false,
   );
 }

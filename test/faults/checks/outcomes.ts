@@ -27,7 +27,7 @@ export function outcomes(evidence: Evidence): string[] {
     const bodies = new Set(records.get(id)?.map(({ value }) => Buffer.from(value ?? []).toString('base64')));
     return [
       ...count(id, own.length, least, most),
-      ...originals(id, own, most, bodies.size > 1, vanished.has(id)),
+      ...originals(id, own, most, bodies.size > 1, vanished.has(id), evidence.allowances.refusedAnswers),
       ...events(id, own, generated.get(id)?.length ?? 0),
       ...own.flatMap((response) => ending(id, response, evidence)),
     ];
@@ -53,12 +53,18 @@ function originals(
   records: number,
   hasOtherBody: boolean,
   hasVanished: boolean,
+  mayBeRefused: boolean,
 ): string[] {
   const remembered = responses.filter((response) => !response.replayed && !isForgotten(response));
   const replays = responses.filter(({ replayed }) => replayed);
   const [original] = remembered;
   const conflicts = responses.filter(({ error }) => error?.param === 'requestId');
-  const differing = original === undefined ? [] : replays.filter((replay) => said(replay) !== said(original));
+  // What the broker takes may change between two of them.
+  const comparable = (response: ChatResponse) => !(mayBeRefused && response.error?.code === 'internal');
+  const differing =
+    original === undefined || !comparable(original)
+      ? []
+      : replays.filter((replay) => comparable(replay) && said(replay) !== said(original));
   return [
     ...(remembered.length > 1 ? [`${id}: ${remembered.length} originals`] : []),
     ...(replays.length > 0 && original === undefined && !hasVanished

@@ -42,6 +42,18 @@ test('records that vanished from the log may be answered or not, but not twice',
   expect(forge(2)).toEqual(['v: 2 responses to 1 records: doubled']);
 });
 
+test('a replay may differ where the broker refused an answer, and only there', () => {
+  const forge = (refusedAnswers: boolean) =>
+    check((evidence) => {
+      const error = { code: 'internal', retryable: false, param: null } as const;
+      const costEventId = values(evidence.responses)[2]?.costEventId ?? null;
+      evidence.responses[3] = at(response('c', { replayed: true, status: 'FAILED', error, costEventId }));
+      evidence.allowances.refusedAnswers = refusedAnswers;
+    });
+  expect(forge(true)).toEqual([]);
+  expect(forge(false)).toContain('c: the replay says something else than the original');
+});
+
 test('a call whose record vanished cannot be billed where its worker died or all records are lost, else it must be', () => {
   const forge = (deaths: number, lostRecords = false) =>
     check((evidence) => {
