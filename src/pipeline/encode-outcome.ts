@@ -26,37 +26,54 @@ export interface EventValue {
 
 interface Cut {
   readonly name: string;
-  readonly has: (choice: Choice) => boolean;
-  readonly cut: (choice: Choice) => void;
+  readonly has: (response: ChatResponse) => boolean;
+  readonly cut: (response: ChatResponse) => void;
 }
 
 /** What is left out of a response that is too large, in this order, and how. */
 const cuts: readonly Cut[] = [
   {
     name: 'logprobs',
-    has: (choice) => choice.logprobsJson !== null,
-    cut: (choice) => {
-      choice.logprobsJson = null;
+    ...ofChoices(
+      ({ logprobsJson }) => logprobsJson !== null,
+      (choice) => {
+        choice.logprobsJson = null;
+      },
+    ),
+  },
+  {
+    name: 'moderation',
+    has: ({ moderationJson }) => moderationJson !== null,
+    cut: (response) => {
+      response.moderationJson = null;
     },
   },
   {
     name: 'audio',
-    has: (choice) => choice.audio?.data != null,
-    cut: (choice) => {
-      if (choice.audio !== null) choice.audio.data = null;
-    },
+    ...ofChoices(
+      ({ audio }) => audio?.data != null,
+      ({ audio }) => {
+        if (audio !== null) audio.data = null;
+      },
+    ),
   },
   {
     name: 'content',
-    has: (choice) => choice.content !== null,
-    cut: (choice) => {
-      choice.content = null;
-    },
+    ...ofChoices(
+      ({ content }) => content !== null,
+      (choice) => {
+        choice.content = null;
+      },
+    ),
   },
 ];
 
+function ofChoices(has: (choice: Choice) => boolean, cut: (choice: Choice) => void): Omit<Cut, 'name'> {
+  return { has: ({ choices }) => choices.some(has), cut: ({ choices }) => choices.forEach(cut) };
+}
+
 /**
- * The outcome as records. A response above `maxBytes` loses its logprobs, then audio, then content, and says so in
+ * The outcome as records. A response above `maxBytes` loses its logprobs, then moderation results, audio and content, and says so in
  * `omitted`; chunks have carried them.
  *
  * @returns null when it does not fit even so
@@ -70,8 +87,8 @@ export function encodeOutcome(
   let encoded = codec.encode('ChatResponse', response);
   for (const { name, has, cut } of cuts) {
     if (encoded.byteLength <= maxBytes) break;
-    if (!response.choices.some(has)) continue;
-    for (const choice of response.choices) cut(choice);
+    if (!has(response)) continue;
+    cut(response);
     response.omitted.push(name);
     encoded = codec.encode('ChatResponse', response);
   }

@@ -92,7 +92,7 @@ function mapToolCall(call: WireObject, position: number): ToolCallDelta {
   return {
     index: typeof call['index'] === 'number' ? call['index'] : position,
     id: textOrNull(call['id']),
-    type: textOrNull(call['type']),
+    type: textOrNull(call['type']) ?? (custom === null ? null : 'custom'),
     name: textOrNull(called['name']),
     arguments: typeof text === 'string' ? text : '',
   };

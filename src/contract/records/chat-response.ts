@@ -56,7 +56,7 @@ export interface ChatResponse {
   providerRequestId: string | null;
   /** JSON object as the provider sent it. */
   moderationJson: string | null;
-  /** What was left out to fit the record size: logprobs, audio, content. */
+  /** What was left out to fit the record size: logprobs, moderation, audio, content. */
   omitted: string[];
   /** The request's labels. */
   labels: Record<string, string>;

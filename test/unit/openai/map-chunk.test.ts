@@ -22,7 +22,7 @@ describe('mapChunk', () => {
     ];
     expect(deltaOf({ tool_calls })?.toolCalls).toEqual([
       { index: 0, id: 'call_1', type: 'function', name: 'f', arguments: '{' },
-      { index: 1, id: null, type: null, name: null, arguments: 'SELECT' },
+      { index: 1, id: null, type: 'custom', name: null, arguments: 'SELECT' },
       { index: 2, id: null, type: null, name: null, arguments: '}' },
     ]);
     expect(deltaOf({ tool_calls: [{ index: 0, id: '' }] })?.toolCalls).toEqual([

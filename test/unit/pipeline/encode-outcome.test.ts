@@ -92,6 +92,21 @@ describe('the size limit', () => {
     expect(codec.decode('ChatResponse', cut?.response ?? null).record.omitted).toEqual(['audio', 'content']);
   });
 
+  it('leaves out what costs least to miss first, and nothing that fits', () => {
+    const full = outcome();
+    full.response.moderationJson = `{"results": "${'x'.repeat(3_000)}"}`;
+    const choice = full.response.choices[0];
+    if (choice !== undefined) choice.logprobsJson = '{"content": []}';
+    const fits = codec.encode('ChatResponse', full.response).byteLength - 3_000;
+    const cut = encodeOutcome(full, codec, fits);
+    const { record } = codec.decode('ChatResponse', cut?.response ?? null);
+    expect(record.omitted).toEqual(['logprobs', 'moderation']);
+    expect(record).toMatchObject({
+      moderationJson: null,
+      choices: [{ content: choice?.content, logprobsJson: null }],
+    });
+  });
+
   it('holds for the bill too, of which nothing can be left out', () => {
     const labels = { long: 'x'.repeat(5_000) };
     const large = { ...outcome(), cost: { ...sampleCost, labels } };
