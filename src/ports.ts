@@ -82,6 +82,8 @@ export interface CommittedPosition {
   readonly logStart: number;
   /** The offset after the newest record. */
   readonly logEnd: number;
+  /** Another one than before: the topic was deleted and created again. Null from brokers that have no such ids. */
+  readonly topicId: string | null;
 }
 
 /** One transaction: the position after it and everything that becomes visible with it. */
@@ -89,6 +91,8 @@ export interface Settlement {
   readonly offset: number;
   readonly metadata: string;
   readonly records: readonly OutboundRecord[];
+  /** The topic that the offset is of: nothing is committed when its name belongs to another one now. Null is not compared. */
+  readonly topicId: string | null;
 }
 
 /** A broker refused a record itself (its size, its form), so that sending it again never helps. */
@@ -114,6 +118,8 @@ export interface LaneTransport {
   fence(partition: TopicPartition): Promise<LaneProducer>;
   /** Reads what is committed. Only true after `fence`. */
   committedPosition(partition: TopicPartition): Promise<CommittedPosition>;
+  /** The id that the topic has now; null when the broker has no ids. Rejects when there is no such topic. */
+  topicId(topic: string): Promise<string | null>;
   /** Identifies the cluster whose offsets a map speaks of. */
   readonly clusterId: string;
 }

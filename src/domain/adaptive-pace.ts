@@ -2,20 +2,25 @@
 const DECREASE = 0.6;
 /** What each accepted call adds to it, as a part of the pace that was refused. */
 const INCREASE = 0.004;
+/** Time that adds as much again as the pace that was refused, however few the calls are. */
+const RECOVERY_MS = 300_000;
 /** Without a refusal up to this multiple of the pace that was refused, there is no limit any more. */
 const FORGET_AT = 2;
 /** A refusal says something about the pace only if there was another among so many calls before it. */
 const ISOLATED_CALLS = 16;
 /** Calls over which the pace is measured. */
 const MEASURED_CALLS = 32;
-/** Taken for the pace when the very first call is refused, in calls per millisecond. */
-const UNMEASURED = 1 / 1_000;
+/** A longer time without an accepted call says that there was nothing to call for, and nothing of the pace. */
+const IDLE_MS = 1_000;
+/** The least that is taken for a measured pace, in calls per millisecond: only refusals below it lead further down. */
+const LEAST_MEASURED = 1 / 1_000;
 /** Never slower than a call in so many milliseconds. */
 const SLOWEST_MS = 30_000;
 
 /**
  * Finds a limit that nobody tells, by additive increase and multiplicative decrease of the calls per time: no limit before a
- * refusal, one decrease for all calls that were under way together, and none for a lone refusal among many calls. Times are monotonic milliseconds; constant time per call.
+ * refusal, one decrease for all calls that were under way together, and none for a lone refusal among many calls. Times are monotonic
+ * milliseconds; constant time per call.
  *
  * @see https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease
  */
@@ -24,6 +29,7 @@ export class AdaptivePace {
   private pace: number | null = null;
   private refusedPace = 0;
   private decreasedAt = Number.NEGATIVE_INFINITY;
+  private increasedAt = 0;
   private nextAt = Number.NEGATIVE_INFINITY;
   /** When the last calls were accepted; a ring. */
   private readonly accepted: number[] = [];
@@ -45,7 +51,8 @@ export class AdaptivePace {
     this.accepted[this.position] = now;
     this.position = (this.position + 1) % MEASURED_CALLS;
     if (this.pace === null) return;
-    this.pace += this.refusedPace * INCREASE;
+    this.pace += this.refusedPace * (INCREASE + (now - this.increasedAt) / RECOVERY_MS);
+    this.increasedAt = now;
     if (this.pace > this.refusedPace * FORGET_AT) this.pace = null;
   }
 
@@ -59,12 +66,21 @@ export class AdaptivePace {
     this.refusedPace = Math.max(1 / SLOWEST_MS, Math.min(this.pace ?? Number.POSITIVE_INFINITY, measured));
     this.pace = this.refusedPace * DECREASE;
     this.decreasedAt = now;
+    this.increasedAt = now;
     this.nextAt = now + 1 / this.pace;
   }
 
+  /** Over the last accepted calls that followed each other without a break. */
   private measure(now: number): number {
     const { length } = this.accepted;
-    const oldest = this.accepted[length < MEASURED_CALLS ? 0 : this.position];
-    return oldest === undefined ? UNMEASURED : length / Math.max(1, now - oldest);
+    let calls = 0;
+    let since = now;
+    while (calls < length) {
+      const at = this.accepted[(this.position - 1 - calls + MEASURED_CALLS) % MEASURED_CALLS] ?? now;
+      if (since - at > IDLE_MS) break;
+      since = at;
+      calls += 1;
+    }
+    return Math.max(LEAST_MEASURED, calls / Math.max(1, now - since));
   }
 }

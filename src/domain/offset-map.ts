@@ -2,9 +2,9 @@
  * The offset map: which accepted offsets above the committed one are not settled yet, as text beside the committed
  * offset in the group's coordinator.
  *
- * Form: `v1:<cluster id>:<watermark>:<deltas>[:<offset>.<timestamp>]`, where the deltas are base64url of unsigned varints: from
- * the watermark to each further unsettled offset in ascending order, and last to `next`. With nothing unsettled the deltas are
- * empty. The last part is the newest record that was accepted: the log that the offset speaks of has it.
+ * Form: `v1:<cluster id>:<watermark>:<deltas>[:<topic id>]`, where the deltas are base64url of unsigned varints: from the
+ * watermark to each further unsettled offset in ascending order, and last to `next`. With nothing unsettled the deltas are
+ * empty. The last part is the id of the topic that the offsets are of: a recreated one has another.
  */
 
 /** The broker's `offset.metadata.max.bytes`, by default. */
@@ -21,13 +21,6 @@ export interface OffsetSnapshot {
   readonly next: number;
 }
 
-/** A record by which a log is known again. */
-export interface KnownRecord {
-  readonly offset: number;
-  /** Epoch ms. */
-  readonly timestamp: number;
-}
-
 /** A map that a newer version of the service wrote, or that is damaged: going on could lose or repeat outcomes. */
 export class UnreadableOffsetMap extends Error {
   override readonly name = 'UnreadableOffsetMap';
@@ -40,21 +33,20 @@ export function deltaBytes(delta: number): number {
   return bytes;
 }
 
+/** Characters of a topic's id as base64url text. */
+const TOPIC_ID_CHARACTERS = 22;
+
 /** Bytes of the largest delta there can be. */
 export const LONGEST_DELTA_BYTES = deltaBytes(Number.MAX_SAFE_INTEGER);
 
 /** How many bytes of deltas fit beside the other parts of a map. */
 export function deltaCapacity(clusterId: string): number {
-  const longest = Number.MAX_SAFE_INTEGER;
-  const rest = `${VERSION}:${clusterId}:${longest}::${longest}.${longest}`.length;
+  const rest = `${VERSION}:${clusterId}:${Number.MAX_SAFE_INTEGER}::`.length + TOPIC_ID_CHARACTERS;
   return Math.floor(((MAP_MAX_CHARACTERS - rest) * 3) / 4);
 }
 
-export function encodeOffsetMap(
-  clusterId: string,
-  snapshot: OffsetSnapshot,
-  newest: KnownRecord | null = null,
-): string {
+/** @param topicId null when the broker has no ids */
+export function encodeOffsetMap(clusterId: string, topicId: string | null, snapshot: OffsetSnapshot): string {
   const bytes: number[] = [];
   if (snapshot.unsettled.length > 0) {
     let previous = snapshot.watermark;
@@ -65,8 +57,8 @@ export function encodeOffsetMap(
     }
     pushVarint(bytes, snapshot.next - previous);
   }
-  const known = newest === null ? '' : `:${newest.offset}.${newest.timestamp}`;
-  return `${VERSION}:${clusterId}:${snapshot.watermark}:${toBase64Url(bytes)}${known}`;
+  const topic = topicId === null ? '' : `:${topicId}`;
+  return `${VERSION}:${clusterId}:${snapshot.watermark}:${toBase64Url(bytes)}${topic}`;
 }
 
 /**
@@ -81,9 +73,9 @@ export function decodeOffsetMap(
   text: string,
   clusterId: string,
   committedOffset: number,
-): (OffsetSnapshot & { readonly newest: KnownRecord | null }) | null {
+): (OffsetSnapshot & { readonly topicId: string | null }) | null {
   if (text === '') return null;
-  const [version, cluster, watermarkText, deltas, newestText, ...rest] = text.split(':');
+  const [version, cluster, watermarkText, deltas, topicId = null, ...rest] = text.split(':');
   if (version !== VERSION) {
     throw new UnreadableOffsetMap(
       `the offset map has version "${(version ?? '').slice(0, 16)}", this service reads ${VERSION}: a newer version wrote it; run that one`,
@@ -100,15 +92,7 @@ export function decodeOffsetMap(
     unsettled.push(position);
     position += delta;
   }
-  return { watermark, unsettled, next: position, newest: readKnown(newestText) };
-}
-
-function readKnown(text: string | undefined): KnownRecord | null {
-  if (text === undefined) return null;
-  const known = /^(\d+)\.(-?\d+)$/.exec(text);
-  if (known === null)
-    throw new UnreadableOffsetMap('the offset map is damaged: its newest record has no offset and timestamp');
-  return { offset: Number(known[1]), timestamp: Number(known[2]) };
+  return { watermark, unsettled, next: position, topicId };
 }
 
 function pushVarint(bytes: number[], value: number): void {

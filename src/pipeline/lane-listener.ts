@@ -21,8 +21,11 @@ export interface LaneListener {
   gap(partition: TopicPartition, from: number, to: number): void;
   /** Records of an offset range whose work goes on from before a doubt, in order: they are settled although the log has lost them. */
   known(partition: TopicPartition, from: number, to: number): readonly InboundRecord[];
-  /** The lane goes on from what is committed: what `isSettled` has its outcome visible, whoever settled it. */
-  opened(partition: TopicPartition, isSettled: (offset: number) => boolean): void;
+  /**
+   * The lane goes on from what is committed: what `isSettled` has its outcome visible, whoever settled it. What is known of
+   * another topic than this one, which had its name before, never comes again.
+   */
+  opened(partition: TopicPartition, topicId: string | null, isSettled: (offset: number) => boolean): void;
   /** Nothing more will be settled until a person has looked. */
   halted(partition: TopicPartition, reason: string): void;
   /** A transaction's outcome is unknown, or opening failed; the lane is about to try again. */

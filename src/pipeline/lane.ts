@@ -2,7 +2,7 @@ import { Deque } from '../domain/deque.ts';
 import {
   deltaCapacity,
   encodeOffsetMap,
-  type KnownRecord,
+  type OffsetSnapshot,
   UnreadableOffsetMap,
 } from '../domain/offset-map.ts';
 import { OffsetTracker } from '../domain/offset-tracker.ts';
@@ -20,7 +20,7 @@ import { backoff } from './backoff.ts';
 import type { FinishedRequest, LaneListener } from './lane-listener.ts';
 import { takeBatch } from './settle-batch.ts';
 import { SettlePace } from './settle-pace.ts';
-import { logBeganAnew, logWasCut, type StartingSnapshot, startingSnapshot } from './starting-snapshot.ts';
+import { isOther, logWasCut, startingSnapshot } from './starting-snapshot.ts';
 
 /*
  * A lane settles the outcomes of one assigned input partition (docs/architecture.md).
@@ -35,6 +35,7 @@ import { logBeganAnew, logWasCut, type StartingSnapshot, startingSnapshot } from
  *                       closed ◄── close() from any state
  *
  *   halted: the log was cut below what is settled, or the map cannot be read. A person must look.
+ *   A topic that was deleted and created again is read from its start.
  */
 export type LaneState = 'opening' | 'open' | 'closed' | 'halted';
 
@@ -74,8 +75,8 @@ export class Lane {
   private moved = false;
   private batchMaxRequests = Number.POSITIVE_INFINITY;
   private soughtBackTo = -1;
-  /** The newest record that was ever accepted: what the log has at its offset must stay the same, also over restarts. */
-  private newest: KnownRecord | null = null;
+  /** Of the topic whose log this is. */
+  private topicId: string | null = null;
   /** The offset after the last one that was ever accepted, also before a doubt. */
   private reached = 0;
   /** Draining: what lies at or above this offset is left to others. */
@@ -112,7 +113,8 @@ export class Lane {
     this.memberId = memberId;
     this.assignment += 1;
     if (this.pauseReasons.size > 0) this.options.source.pause(this.partition);
-    if (this.laneState === 'open' && this.tracker !== null) this.seekTo(this.tracker.next);
+    if (this.laneState === 'open' && this.tracker !== null)
+      this.options.source.seek(this.partition, this.tracker.next);
   }
 
   /** Settles nothing more. What is queued stays in the ledger for whoever has the partition next. */
@@ -139,6 +141,12 @@ export class Lane {
     this.start();
   }
 
+  /** What the topic's id is now: nothing may be fetched or settled by which a new topic under its name would be noticed. */
+  topicIs(topicId: string | null): void {
+    if (this.laneState === 'open' && isOther(this.topicId, topicId))
+      this.suspect(`${this.partition.topic} was deleted and created again`);
+  }
+
   /** Whether it was paused because there was no room for its next record. */
   get isSaturated(): boolean {
     return this.pauseReasons.has('saturated');
@@ -158,11 +166,7 @@ export class Lane {
     const tracker = this.tracker;
     if (this.laneState !== 'open' || tracker === null) return false;
     if (batch.highWatermark < tracker.watermark) {
-      this.halt(logWasCut(batch.highWatermark, tracker.watermark));
-      return false;
-    }
-    if (!this.isSameLog(batch, tracker)) {
-      this.halt(logBeganAnew(batch.fetchedOffset, (this.newest?.offset ?? tracker.watermark - 1) + 1));
+      this.suspect(logWasCut(batch.highWatermark, tracker.watermark));
       return false;
     }
     for (const record of batch.records) {
@@ -180,24 +184,10 @@ export class Lane {
         break;
       }
       tracker.accept(record.offset);
-      if (this.newest === null || record.offset > this.newest.offset)
-        this.newest = { offset: record.offset, timestamp: record.timestamp };
       this.options.listener.accepted(record);
     }
     this.settleSoon();
     return true;
-  }
-
-  /**
-   * Nothing that was accepted is ever asked for again: a client begins there when its position was out of range, and the
-   * log is another one then, or when its position fell back to what was committed. The newest accepted record tells which.
-   */
-  private isSameLog({ fetchedOffset, records }: FetchedRecords, tracker: OffsetTracker): boolean {
-    const last = this.newest;
-    if (last === null) return fetchedOffset >= tracker.watermark;
-    if (fetchedOffset > last.offset) return true;
-    const found = records.find(({ offset }) => offset >= last.offset) ?? last;
-    return found.offset === last.offset && found.timestamp === last.timestamp;
   }
 
   private obstacleTo(record: InboundRecord, tracker: OffsetTracker): PauseReason | null {
@@ -235,9 +225,9 @@ export class Lane {
         const position = await transport.committedPosition(this.partition);
         const start = startingSnapshot(position, transport.clusterId);
         if (epoch !== this.epoch) break;
-        this.begin(start, producer);
+        this.begin(start, position.topicId, producer);
         producer = null;
-        this.seekTo(start.watermark);
+        this.options.source.seek(this.partition, start.watermark);
         this.resume('opening');
         return;
       } catch (error) {
@@ -254,25 +244,29 @@ export class Lane {
     }
   }
 
-  /** Reads on from an offset, after the newest record once more: a topic may have been recreated while nothing was fetched. */
-  private seekTo(offset: number): void {
-    this.options.source.seek(this.partition, Math.min(offset, this.newest?.offset ?? offset));
+  private get isDraining(): boolean {
+    return this.acceptBelow !== Number.POSITIVE_INFINITY;
   }
 
-  private begin(start: StartingSnapshot, producer: LaneProducer): void {
+  private begin(start: OffsetSnapshot, topicId: string | null, producer: LaneProducer): void {
     const tracker = new OffsetTracker(start, deltaCapacity(this.options.transport.clusterId));
     this.tracker = tracker;
     this.producer = producer;
     this.queue.clear();
     this.moved = false;
     this.soughtBackTo = -1;
-    this.newest = start.newest;
+    if (isOther(this.topicId, topicId)) {
+      // Offsets of the old topic mean nothing in the new one.
+      this.reached = 0;
+      if (this.isDraining) this.acceptBelow = 0;
+    }
+    this.topicId = topicId;
     this.laneState = 'open';
     this.resume('map full');
     // What is known from before a doubt comes again now, and needs no room.
     this.resume('saturated');
     if (start.watermark < this.acceptBelow) this.resume('draining');
-    this.options.listener.opened(this.partition, (offset) => tracker.wasSettledBefore(offset));
+    this.options.listener.opened(this.partition, topicId, (offset) => tracker.wasSettledBefore(offset));
   }
 
   /**
@@ -324,7 +318,8 @@ export class Lane {
         this.pace.began(began, batch.length, this.queue.length);
         await producer.settle({
           offset: snapshot.watermark,
-          metadata: encodeOffsetMap(transport.clusterId, snapshot, this.newest),
+          metadata: encodeOffsetMap(transport.clusterId, this.topicId, snapshot),
+          topicId: this.topicId,
           records: batch.flatMap((request) => request.records),
         });
         tracker.settled(batch.map((request) => request.offset));
@@ -351,6 +346,13 @@ export class Lane {
       this.batchMaxRequests = Math.max(1, Math.floor(batch.length / 2));
     }
     this.options.listener.inDoubt(this.partition, error);
+    this.reopen();
+  }
+
+  /** The log does not look as it should: what is committed, and of which topic, decides what that means. */
+  private suspect(reason: string): void {
+    this.doubts += 1;
+    this.options.listener.inDoubt(this.partition, new Error(reason));
     this.reopen();
   }
 

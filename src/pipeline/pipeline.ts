@@ -16,8 +16,11 @@ import { IntakeLimits } from './intake-limits.ts';
 import { Lane, type LaneState } from './lane.ts';
 import type { FinishedRequest, LaneListener } from './lane-listener.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
-import { entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
+import { RequestEntries } from './request-entries.ts';
+import { laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
+import { isOther } from './starting-snapshot.ts';
+import { TopicWatch } from './topic-watch.ts';
 
 /** Why running requests were ended without an outcome: they will be delivered again. */
 export class HandlingStopped extends Error {
@@ -38,14 +41,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly options: PipelineOptions;
   private readonly scheduler: Scheduler;
   private readonly lanes = new Map<string, Lane>();
-  /** Everything accepted and not settled, by place: a record that comes again finds its work here. */
-  private readonly entries = new Map<string, RequestEntry>();
+  private readonly entries = new RequestEntries();
+  /** The topic that each partition's entries are of. */
+  private readonly topicIds = new Map<string, string | null>();
+  private readonly topicWatch: TopicWatch;
   private readonly limits: IntakeLimits;
   private readonly handlerOptions: HandlerOptions;
   private assignedOnce = false;
   private draining = false;
   private readonly drainBegun = new AbortController();
-  private empty: PromiseWithResolvers<void> | null = null;
 
   constructor(options: PipelineOptions) {
     this.options = options;
@@ -57,6 +61,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       park: () => this.scheduler.park(),
       draining: this.drainBegun.signal,
     };
+    this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.limits = new IntakeLimits({
       maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
       maxBytes: options.maxInFlightBytes,
@@ -99,6 +104,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       else this.openLane(key, partition, memberId);
     }
     this.options.logger.info({ partitions: partitions.length }, 'partitions assigned');
+    this.topicWatch.look();
   }
 
   fetched(batch: FetchedRecords): boolean {
@@ -144,17 +150,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- 2 Decode and schedule by key ---------- */
 
   accepted(record: InboundRecord): void {
-    const known = this.entries.get(entryId(record));
-    if (known !== undefined && known.record.timestamp === record.timestamp) {
+    const known = this.entries.at(record);
+    if (known !== undefined) {
       // Delivered again after a doubt or a rejoin while its work goes on here: attach, do not run it twice.
       if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
       return;
     }
-    // A record of the topic that was here before it was recreated.
-    if (known !== undefined) this.forget(known);
     if (this.draining) return;
     const entry = newEntry(record);
-    this.entries.set(entry.id, entry);
+    this.entries.add(entry);
     this.limits.add(laneKey(record), entry.bytes);
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
@@ -179,7 +183,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   private async run(entry: RequestEntry): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
-    if (entry.accepted === null || this.entries.get(entry.id) !== entry || this.draining) {
+    if (entry.accepted === null || !this.entries.has(entry) || this.draining) {
       this.forget(entry);
       return;
     }
@@ -199,7 +203,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
         const givenUp = tries > TRIES_BEFORE_GIVING_UP ? internalFailure() : null;
         const handled = await handleRequest({ ...job, givenUp }, this.handlerOptions, signal);
         // Forgotten meanwhile: its record comes again, and must not have a second outcome beside this one.
-        if (this.entries.get(entry.id) !== entry) return;
+        if (!this.entries.has(entry)) return;
         entry.handled = handled;
         if (handled.code !== null)
           recordFailure(span, { code: handled.code, message: `ended as ${handled.status}` });
@@ -271,7 +275,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const inLedger = [];
     for (const { offset, finishedAt } of requests) {
       metrics.outcomeVisible(visibleAt - finishedAt);
-      const entry = this.entries.get(entryId({ ...partition, offset }));
+      const entry = this.entries.at({ ...partition, offset });
       if (entry === undefined) continue;
       this.forget(entry);
       const request = entry.accepted?.request;
@@ -283,9 +287,24 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     if (inLedger.length > 0) void handler.ledger.markSettled(inLedger).catch(() => undefined);
   }
 
-  opened(partition: TopicPartition, isSettled: (offset: number) => boolean): void {
+  opened(partition: TopicPartition, topicId: string | null, isSettled: (offset: number) => boolean): void {
+    const key = laneKey(partition);
+    if (isOther(this.topicIds.get(key) ?? null, topicId)) this.dropOldTopic(partition);
+    this.topicIds.set(key, topicId);
     // Committed although it looked otherwise, or settled by another worker: it never comes here again.
-    for (const entry of this.entriesOf(partition)) if (isSettled(entry.record.offset)) this.forget(entry);
+    for (const entry of this.entries.of(partition)) if (isSettled(entry.record.offset)) this.forget(entry);
+  }
+
+  private dropOldTopic(partition: TopicPartition): void {
+    const entries = this.entries.of(partition);
+    this.options.logger.warn(
+      { ...partition, requests: entries.length },
+      'the topic was deleted and created again; what was under way for the old one is ended, the new one is read from its start',
+    );
+    for (const entry of entries) {
+      entry.stopping.abort(new HandlingStopped('the topic was deleted and created again'));
+      this.forget(entry);
+    }
   }
 
   gap(partition: TopicPartition, from: number, to: number): void {
@@ -293,7 +312,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   known(partition: TopicPartition, from: number, to: number): InboundRecord[] {
-    const records = this.entriesOf(partition).map(({ record }) => record);
+    const records = this.entries.of(partition).map(({ record }) => record);
     return records
       .filter(({ offset }) => offset >= from && offset <= to)
       .sort((one, other) => one.offset - other.offset);
@@ -312,7 +331,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- Limits, drain, start over ---------- */
 
   mayAccept(record: InboundRecord): boolean {
-    return this.entries.has(entryId(record)) || this.limits.budget(laneKey(record)) > 0;
+    return this.entries.at(record) !== undefined || this.limits.budget(laneKey(record)) > 0;
   }
 
   private resumeLanes(): void {
@@ -327,14 +346,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
+    this.topicWatch.stop();
     this.drainBegun.abort(new HandlingStopped('the service is stopping'));
     this.options.source.advertiseDraining();
     for (const lane of this.lanes.values()) lane.drain();
-    await this.untilEmpty(timeoutMs);
+    await this.entries.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
       this.options.logger.warn({ requests: this.entries.size }, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
-      await this.untilEmpty(Math.min(timeoutMs, 5_000));
+      await this.entries.untilEmpty(Math.min(timeoutMs, 5_000));
     }
     this.closeLanes();
   }
@@ -343,17 +363,17 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   startOver(): void {
     this.options.logger.error('the lease was lost; ending every running request and starting over');
     this.abortAll(new HandlingStopped('the worker lost its lease'));
-    for (const entry of [...this.entries.values()]) this.forget(entry);
+    for (const entry of this.entries.all) this.forget(entry);
     for (const lane of this.lanes.values()) lane.reopen();
   }
 
   private abortAll(reason: HandlingStopped): void {
-    for (const entry of this.entries.values()) entry.stopping.abort(reason);
+    for (const entry of this.entries.all) entry.stopping.abort(reason);
   }
 
   /** Requests of a lost partition that have not begun are somebody else's; those that run finish into the ledger. */
   private dropWaiting(partition: TopicPartition): void {
-    for (const entry of this.entriesOf(partition)) if (entry.span === null) this.forget(entry);
+    for (const entry of this.entries.of(partition)) if (entry.span === null) this.forget(entry);
     this.forgetFinished(partition);
   }
 
@@ -362,30 +382,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    * request that was forgotten would queue behind a later one of its key, which runs, and be answered after it.
    */
   private forgetFinished(partition: TopicPartition): void {
-    const left = this.entriesOf(partition);
+    const left = this.entries.of(partition);
     if (left.every(({ finished }) => finished !== null)) for (const entry of left) this.forget(entry);
   }
 
-  private entriesOf(partition: TopicPartition): RequestEntry[] {
-    const key = laneKey(partition);
-    return [...this.entries.values()].filter(({ record }) => laneKey(record) === key);
-  }
-
   private forget(entry: RequestEntry): void {
-    if (this.entries.get(entry.id) !== entry) return;
-    this.entries.delete(entry.id);
+    if (!this.entries.has(entry)) return;
+    this.entries.remove(entry);
     this.limits.remove(laneKey(entry.record), entry.bytes);
     entry.publishSpan?.end();
     entry.span?.end();
-    if (this.entries.size === 0) this.empty?.resolve();
     this.resumeLanes();
-  }
-
-  private async untilEmpty(timeoutMs: number): Promise<void> {
-    if (this.entries.size === 0) return;
-    this.empty = Promise.withResolvers<void>();
-    const timer = setTimeout(this.empty.resolve, timeoutMs);
-    await this.empty.promise;
-    clearTimeout(timer);
   }
 }

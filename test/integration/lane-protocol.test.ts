@@ -81,6 +81,7 @@ async function visibleUntilMark(work: () => Promise<void>): Promise<string[]> {
       offset: offset ?? 0,
       metadata,
       records: topics.map((topic) => output(topic, mark)),
+      topicId: null,
     });
     await producer.close();
     await marked.promise;
@@ -105,8 +106,34 @@ describe('a lane’s transactions on a real broker', () => {
       metadata: '',
       logStart: 0,
       logEnd: 2,
+      topicId: await transport.topicId(requests),
     });
     expect((await admin.describeCluster()).clusterId).toBe(transport.clusterId);
+  });
+
+  it('are not committed once the topic of requests is another one under the same name', async () => {
+    const topic = `${name}.recreated`;
+    const create = () => admin.createTopics({ topics: [{ topic }], waitForLeaders: true });
+    const partition = { topic, partition: 0 };
+    await create();
+    const { topicId } = await transport.committedPosition(partition);
+    const producer = await transport.fence(partition);
+    await producer.settle({ offset: 1, metadata: 'old', records: [], topicId });
+    await admin.deleteTopics({ topics: [topic] });
+    await expect(transport.topicId(topic)).rejects.toThrow(`${topic} does not exist`);
+    await vi.waitFor(create);
+    await vi.waitFor(() => transport.topicId(topic));
+    await expect(producer.settle({ offset: 2, metadata: 'zombie', records: [], topicId })).rejects.toThrow();
+    await producer.close();
+
+    const next = await transport.fence(partition);
+    const position = await transport.committedPosition(partition);
+    expect(position.metadata).not.toBe('zombie');
+    expect(position.topicId).toMatch(/^[\w-]{22}$/);
+    expect(position.topicId).not.toBe(topicId);
+    await next.settle({ offset: 1, metadata: 'new', records: [], topicId: position.topicId });
+    await next.close();
+    expect(await transport.committedPosition(partition)).toMatchObject({ offset: 1, metadata: 'new' });
   });
 
   it('refuse to speak of a partition that is not there', async () => {
@@ -127,7 +154,7 @@ describe('a lane’s transactions on a real broker', () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       const records = [output(responses, 'first'), output(costs, 'first'), output(responses, 'second')];
-      await producer.settle({ offset: 2, metadata, records });
+      await producer.settle({ offset: 2, metadata, records, topicId: null });
       await untilCommitted({ offset: 2, metadata });
       await producer.close();
     });
@@ -138,7 +165,12 @@ describe('a lane’s transactions on a real broker', () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       for (const offset of [3, 4, 5])
-        await producer.settle({ offset, metadata: '', records: [output(responses, `at ${offset}`)] });
+        await producer.settle({
+          offset,
+          metadata: '',
+          records: [output(responses, `at ${offset}`)],
+          topicId: null,
+        });
       await producer.close();
     });
     expect(keys).toEqual(['responses at 3', 'responses at 4', 'responses at 5']);
@@ -149,12 +181,22 @@ describe('a lane’s transactions on a real broker', () => {
     const keys = await visibleUntilMark(async () => {
       const zombie = await transport.fence(lane);
       const owner = await transport.fence(lane);
-      await owner.settle({ offset: 6, metadata: 'owner', records: [output(responses, 'owner')] });
+      await owner.settle({
+        offset: 6,
+        metadata: 'owner',
+        records: [output(responses, 'owner')],
+        topicId: null,
+      });
       await expect(
-        zombie.settle({ offset: 1, metadata: 'zombie', records: [output(responses, 'zombie')] }),
+        zombie.settle({
+          offset: 1,
+          metadata: 'zombie',
+          records: [output(responses, 'zombie')],
+          topicId: null,
+        }),
       ).rejects.toThrow();
       // The owner is not disturbed by what the zombie tried.
-      await owner.settle({ offset: 7, metadata: 'owner', records: [output(costs, 'owner')] });
+      await owner.settle({ offset: 7, metadata: 'owner', records: [output(costs, 'owner')], topicId: null });
       await Promise.all([zombie.close(), owner.close()]);
     });
     expect(keys).toEqual(['costs owner', 'responses owner']);
@@ -183,7 +225,9 @@ describe('a lane’s transactions on a real broker', () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       const records = [output(responses, 'small'), output(costs, 'large', 1_200_000)];
-      const refusal = await producer.settle({ offset: 8, metadata: 'refused', records }).catch(String);
+      const refusal = await producer
+        .settle({ offset: 8, metadata: 'refused', records, topicId: null })
+        .catch(String);
       expect(refusal).toContain('RecordRefused');
       await producer.close();
     });
@@ -194,7 +238,9 @@ describe('a lane’s transactions on a real broker', () => {
   it('tell a refused record from everything else', async () => {
     const producer = await transport.fence(lane);
     const records = [output(`${name}.nowhere`, 'lost')];
-    const error = await producer.settle({ offset: 8, metadata: '', records }).catch((reason) => reason);
+    const error = await producer
+      .settle({ offset: 8, metadata: '', records, topicId: null })
+      .catch((reason) => reason);
     expect(error).toBeInstanceOf(Error);
     expect(error).not.toBeInstanceOf(RecordRefused);
     await producer.close();

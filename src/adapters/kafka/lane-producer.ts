@@ -1,7 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Producer, Transaction } from 'kafkajs';
-import { type LaneProducer, RecordRefused, type Settlement, type TopicPartition } from '../../ports.ts';
+import {
+  type LaneProducer,
+  type OutboundRecord,
+  RecordRefused,
+  type Settlement,
+  type TopicPartition,
+} from '../../ports.ts';
 import { mapOutbound } from './map-record.ts';
+import type { TopicIds } from './topic-ids.ts';
 
 /** Between a commit and the next transaction the coordinator is busy for a few milliseconds. */
 const BUSY_DELAY_MS = 3;
@@ -16,6 +23,11 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'INVALID_TIMESTAMP',
 ]);
 
+/** What a lane has read is of a topic that is not there any more. */
+class TopicRecreated extends Error {
+  override readonly name = 'TopicRecreated';
+}
+
 /**
  * The transactional producer of one lane.
  *
@@ -27,25 +39,28 @@ export class TransactionalLaneProducer implements LaneProducer {
   private readonly producer: Producer;
   private readonly groupId: string;
   private readonly partition: TopicPartition;
+  private readonly topicIds: Pick<TopicIds, 'idOf'>;
 
-  constructor(producer: Producer, groupId: string, partition: TopicPartition) {
+  constructor(
+    producer: Producer,
+    groupId: string,
+    partition: TopicPartition,
+    topicIds: Pick<TopicIds, 'idOf'>,
+  ) {
     this.producer = producer;
     this.groupId = groupId;
     this.partition = partition;
+    this.topicIds = topicIds;
   }
 
-  async settle({ offset, metadata, records }: Settlement): Promise<void> {
-    const transaction = await this.producer.transaction();
-    await this.sendOffsets(transaction, offset, metadata);
-    if (records.length > 0) {
-      try {
-        await transaction.sendBatch({ topicMessages: mapOutbound(records) });
-      } catch (error) {
-        throw REFUSALS.has(errorType(error))
-          ? new RecordRefused('a broker refused a record', { cause: error })
-          : error;
-      }
-    }
+  async settle({ offset, metadata, records, topicId }: Settlement): Promise<void> {
+    // What is settled was fetched before this, so it is of the topic that is there now, or of one before it.
+    const [transaction, topicIdNow] = await Promise.all([
+      this.begin(offset, metadata, records),
+      topicId === null ? null : this.topicIds.idOf(this.partition.topic),
+    ]);
+    if (topicIdNow !== topicId)
+      throw new TopicRecreated(`${this.partition.topic} was deleted and created again`);
     await transaction.commit();
   }
 
@@ -62,6 +77,24 @@ export class TransactionalLaneProducer implements LaneProducer {
 
   async close(): Promise<void> {
     await this.producer.disconnect().catch(() => undefined);
+  }
+
+  private async begin(
+    offset: number,
+    metadata: string,
+    records: readonly OutboundRecord[],
+  ): Promise<Transaction> {
+    const transaction = await this.producer.transaction();
+    await this.sendOffsets(transaction, offset, metadata);
+    if (records.length === 0) return transaction;
+    try {
+      await transaction.sendBatch({ topicMessages: mapOutbound(records) });
+      return transaction;
+    } catch (error) {
+      throw REFUSALS.has(errorType(error))
+        ? new RecordRefused('a broker refused a record', { cause: error })
+        : error;
+    }
   }
 
   private async sendOffsets(transaction: Transaction, offset: number, metadata: string): Promise<void> {

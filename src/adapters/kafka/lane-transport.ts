@@ -3,6 +3,7 @@ import type { Logger } from '../../logger.ts';
 import type { CommittedPosition, LaneProducer, LaneTransport, TopicPartition } from '../../ports.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES, PATIENT_RETRIES } from './kafka-client.ts';
 import { TransactionalLaneProducer } from './lane-producer.ts';
+import { TopicIds } from './topic-ids.ts';
 
 /** What lanes ask of the cluster: who holds a partition, a fenced producer, and what is committed. */
 export class KafkaLaneTransport implements LaneTransport {
@@ -10,11 +11,19 @@ export class KafkaLaneTransport implements LaneTransport {
   private readonly settings: KafkaSettings;
   private readonly logger: Logger;
   private readonly admin: Admin;
+  private readonly topicIds: TopicIds;
 
-  private constructor(settings: KafkaSettings, logger: Logger, admin: Admin, clusterId: string) {
+  private constructor(
+    settings: KafkaSettings,
+    logger: Logger,
+    admin: Admin,
+    topicIds: TopicIds,
+    clusterId: string,
+  ) {
     this.settings = settings;
     this.logger = logger;
     this.admin = admin;
+    this.topicIds = topicIds;
     this.clusterId = clusterId;
   }
 
@@ -22,7 +31,8 @@ export class KafkaLaneTransport implements LaneTransport {
     const admin = createKafka(settings, logger, PATIENT_RETRIES).admin();
     await admin.connect();
     const { clusterId } = await admin.describeCluster();
-    return new KafkaLaneTransport(settings, logger, admin, clusterId);
+    const topicIds = await TopicIds.connect(settings, logger);
+    return new KafkaLaneTransport(settings, logger, admin, topicIds, clusterId);
   }
 
   async holds(memberId: string, { topic, partition }: TopicPartition): Promise<boolean> {
@@ -43,7 +53,7 @@ export class KafkaLaneTransport implements LaneTransport {
     const producer = this.newProducer(partition);
     try {
       await producer.connect();
-      const lane = new TransactionalLaneProducer(producer, this.settings.groupId, partition);
+      const lane = new TransactionalLaneProducer(producer, this.settings.groupId, partition, this.topicIds);
       await lane.fence();
       return lane;
     } catch (error) {
@@ -53,9 +63,10 @@ export class KafkaLaneTransport implements LaneTransport {
   }
 
   async committedPosition({ topic, partition }: TopicPartition): Promise<CommittedPosition> {
-    const [committed, log] = await Promise.all([
+    const [committed, log, topicId] = await Promise.all([
       this.admin.fetchOffsets({ groupId: this.settings.groupId, topics: [topic] }),
       this.admin.fetchTopicOffsets(topic),
+      this.topicIds.idOf(topic),
     ]);
     const ours = committed
       .find((entry) => entry.topic === topic)
@@ -69,11 +80,16 @@ export class KafkaLaneTransport implements LaneTransport {
       metadata: ours?.metadata ?? '',
       logStart: Number(bounds.low),
       logEnd: Number(bounds.high),
+      topicId,
     };
   }
 
+  topicId(topic: string): Promise<string | null> {
+    return this.topicIds.idOf(topic);
+  }
+
   async close(): Promise<void> {
-    await this.admin.disconnect();
+    await Promise.all([this.admin.disconnect(), this.topicIds.close()]);
   }
 
   private newProducer({ topic, partition }: TopicPartition): Producer {

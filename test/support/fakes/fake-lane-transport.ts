@@ -54,6 +54,7 @@ export class FakeLaneTransport implements LaneTransport {
       settle: async (settlement) => {
         await this.beforeCommit(settlement);
         if (closed || epoch !== this.epoch) throw new Error('the producer was fenced');
+        if (settlement.topicId !== this.log.topicId) throw new Error('the topic was recreated');
         this.committed = { offset: settlement.offset, metadata: settlement.metadata };
         this.visible.push(...settlement.records);
         this.settlements.push(settlement);
@@ -68,7 +69,11 @@ export class FakeLaneTransport implements LaneTransport {
 
   async committedPosition(_partition: TopicPartition): Promise<CommittedPosition> {
     await this.step('position');
-    return { ...this.committed, logStart: this.log.start, logEnd: this.log.end };
+    return { ...this.committed, logStart: this.log.start, logEnd: this.log.end, topicId: this.log.topicId };
+  }
+
+  async topicId(_topic: string): Promise<string | null> {
+    return this.log.topicId;
   }
 
   private async step(step: Step): Promise<void> {

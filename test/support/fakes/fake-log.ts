@@ -11,6 +11,7 @@ export class FakeLog implements TopicPartition {
   private kept: InboundRecord[] = [];
   /** When the log was created: another one has other times. */
   private createdAt = 1_000;
+  topicId: string | null = 'topic-1';
 
   constructor(topic = 'chat.requests', partition = 0) {
     this.topic = topic;
@@ -60,5 +61,6 @@ export class FakeLog implements TopicPartition {
     this.end = 0;
     this.kept = [];
     this.createdAt += 1_000_000;
+    this.topicId = `topic-${this.createdAt}`;
   }
 }

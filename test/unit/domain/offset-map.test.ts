@@ -31,41 +31,41 @@ const snapshots: fc.Arbitrary<OffsetSnapshot> = fc
     return { watermark, unsettled, next: offset + last };
   });
 
-const newestRecords = fc.record({ offset: fc.maxSafeNat(), timestamp: fc.maxSafeInteger() });
+const topicIds = fc.option(fc.stringMatching(/^[A-Za-z0-9_-]{22}$/));
 
 describe('encodeOffsetMap and decodeOffsetMap', () => {
   it('give back every snapshot', () => {
     fc.assert(
-      fc.property(snapshots, fc.option(newestRecords), (snapshot, newest) => {
-        const text = encodeOffsetMap(CLUSTER, snapshot, newest);
-        expect(decodeOffsetMap(text, CLUSTER, snapshot.watermark)).toEqual({ ...snapshot, newest });
+      fc.property(snapshots, topicIds, (snapshot, topicId) => {
+        const text = encodeOffsetMap(CLUSTER, topicId, snapshot);
+        expect(decodeOffsetMap(text, CLUSTER, snapshot.watermark)).toEqual({ ...snapshot, topicId });
       }),
     );
   });
 
   it('say that nothing is unsettled', () => {
     const snapshot = { watermark: 42, unsettled: [], next: 42 };
-    const text = encodeOffsetMap(CLUSTER, snapshot);
+    const text = encodeOffsetMap(CLUSTER, null, snapshot);
     expect(text).toBe(`v1:${CLUSTER}:42:`);
-    expect(decodeOffsetMap(text, CLUSTER, 42)).toEqual({ ...snapshot, newest: null });
+    expect(decodeOffsetMap(text, CLUSTER, 42)).toEqual({ ...snapshot, topicId: null });
   });
 
   it('keep the released form', () => {
     const snapshot = { watermark: 10, unsettled: [10, 11, 211], next: 1_000 };
-    expect(encodeOffsetMap('c', snapshot)).toBe('v1:c:10:AcgBlQY');
-    expect(encodeOffsetMap('c', snapshot, { offset: 999, timestamp: 1_760_000_000_000 })).toBe(
-      'v1:c:10:AcgBlQY:999.1760000000000',
+    expect(encodeOffsetMap('c', null, snapshot)).toBe('v1:c:10:AcgBlQY');
+    expect(encodeOffsetMap('c', 'bElqtKIMSJKHhHMXZXqfqw', snapshot)).toBe(
+      'v1:c:10:AcgBlQY:bElqtKIMSJKHhHMXZXqfqw',
     );
   });
 
   it('reach to the largest offset', () => {
     const snapshot = { watermark: 0, unsettled: [0], next: Number.MAX_SAFE_INTEGER };
-    expect(decodeOffsetMap(encodeOffsetMap('c', snapshot), 'c', 0)).toMatchObject(snapshot);
+    expect(decodeOffsetMap(encodeOffsetMap('c', null, snapshot), 'c', 0)).toMatchObject(snapshot);
   });
 });
 
 describe('decodeOffsetMap', () => {
-  const text = encodeOffsetMap(CLUSTER, { watermark: 5, unsettled: [5, 9], next: 12 });
+  const text = encodeOffsetMap(CLUSTER, null, { watermark: 5, unsettled: [5, 9], next: 12 });
 
   it('has nothing to say without a map', () => {
     expect(decodeOffsetMap('', CLUSTER, 5)).toBeNull();
@@ -89,8 +89,6 @@ describe('decodeOffsetMap', () => {
   it.each([
     ['no deltas', 'v1:c:5'],
     ['a part too many', 'v1:c:5:AQ:5.7:x'],
-    ['a newest record without its time', 'v1:c:5:AQ:5'],
-    ['a newest record that is no number', 'v1:c:5:AQ:x.y'],
     ['a watermark that is no number', 'v1:c:five:AQ'],
     ['a negative watermark', 'v1:c:-5:AQ'],
     ['a watermark beyond all offsets', 'v1:c:9007199254740993:AQ'],
@@ -104,7 +102,7 @@ describe('decodeOffsetMap', () => {
   it('never takes cut text for another snapshot with more settled', () => {
     fc.assert(
       fc.property(snapshots, fc.nat(), (snapshot, at) => {
-        const whole = encodeOffsetMap('c', snapshot);
+        const whole = encodeOffsetMap('c', null, snapshot);
         const cut = whole.slice(0, whole.length - 1 - (at % 8));
         let read: OffsetSnapshot | null = null;
         try {
@@ -144,8 +142,8 @@ describe('deltaCapacity', () => {
     const capacity = deltaCapacity(CLUSTER);
     const watermark = Number.MAX_SAFE_INTEGER - capacity;
     const unsettled = Array.from({ length: capacity }, (_, index) => watermark + index);
-    const newest = { offset: Number.MAX_SAFE_INTEGER, timestamp: Number.MAX_SAFE_INTEGER };
-    const text = encodeOffsetMap(CLUSTER, { watermark, unsettled, next: watermark + capacity }, newest);
+    const topicId = 'x'.repeat(22);
+    const text = encodeOffsetMap(CLUSTER, topicId, { watermark, unsettled, next: watermark + capacity });
     expect(text.length).toBeLessThanOrEqual(MAP_MAX_CHARACTERS);
     expect(text.length).toBeGreaterThan(MAP_MAX_CHARACTERS - 4);
   });

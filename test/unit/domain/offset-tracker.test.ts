@@ -152,7 +152,7 @@ describe('OffsetTracker over crashes', () => {
         };
         const commit = (offsets: readonly number[], lost: boolean) => {
           const snapshot = tracker.snapshotAfter(new Set(offsets));
-          const metadata = encodeOffsetMap(CLUSTER, snapshot);
+          const metadata = encodeOffsetMap(CLUSTER, null, snapshot);
           expect(metadata.length).toBeLessThanOrEqual(MAP_MAX_CHARACTERS);
           // A lost transaction changes nothing, and its lane begins again.
           if (lost) return reopen();
@@ -210,7 +210,7 @@ describe('OffsetTracker over crashes', () => {
             offset += 1 + ((gaps[index % gaps.length] ?? 0) % 5_000);
           }
           tracker.skipTo(offset + jump * 2 ** 32);
-          const text = encodeOffsetMap(CLUSTER, tracker.snapshotAfter(new Set()));
+          const text = encodeOffsetMap(CLUSTER, null, tracker.snapshotAfter(new Set()));
           expect(text.length).toBeLessThanOrEqual(MAP_MAX_CHARACTERS);
         },
       ),

@@ -178,6 +178,35 @@ describe('a rate limiter', () => {
     }
   });
 
+  it('is not slowed down by how little there was to do before', () => {
+    const limiter = new RateLimiter();
+    for (let minute = 0; minute < 40; minute += 1)
+      limiter.answered(call(limiter, 1, minute * 60_000), null, minute * 60_000);
+    const now = 2_400_000;
+    for (let at = now; at < now + 100; at += 10) limiter.answered(call(limiter, 1, at), null, at);
+    for (const one of [call(limiter, 1, now + 90), call(limiter, 1, now + 95)])
+      limiter.refused(one, null, null, now + 100);
+    // 0.6 of a call every 10 ms.
+    expect(limiter.waitMs(1, now + 100)).toBeLessThan(20);
+  });
+
+  it('gets out of the slowest pace in minutes, not in calls', () => {
+    const limiter = new RateLimiter();
+    let now = 0;
+    for (let refusals = 0; refusals < 20; refusals += 1) {
+      limiter.refused(call(limiter, 1, now), null, null, now + 1);
+      now += limiter.waitMs(1, now + 1) + 2;
+    }
+    expect(limiter.waitMs(1, now - 1)).toBeLessThanOrEqual(60_000);
+    const until = now + 600_000;
+    let calls = 0;
+    for (; now < until; calls += 1) {
+      limiter.answered(call(limiter, 1, now), null, now);
+      now += Math.max(100, limiter.waitMs(1, now));
+    }
+    expect(calls).toBeGreaterThan(100);
+  });
+
   it('never stands still for good, even if the very first calls were refused', () => {
     const limiter = new RateLimiter();
     for (const one of [call(limiter, 1, 0), call(limiter, 1, 0)]) limiter.refused(one, null, null, 10);

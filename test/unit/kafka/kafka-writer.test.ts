@@ -54,7 +54,8 @@ function parts(members: Partial<WriterParts['transport']> = {}) {
     clusterId: 'cluster',
     holds: async () => true,
     fence: async () => ({ settle: told, close: () => told('producer closed') }),
-    committedPosition: async () => ({ offset: 7, metadata: 'map', logStart: 0, logEnd: 9 }),
+    committedPosition: async () => ({ offset: 7, metadata: 'map', logStart: 0, logEnd: 9, topicId: 'id' }),
+    topicId: async (topic: string) => `id of ${topic}`,
     close: () => told('transport closed'),
     ...members,
   };
@@ -82,16 +83,19 @@ describe('the thread that writes to Kafka', () => {
     expect(writer.transport.clusterId).toBe('cluster');
     expect(await writer.transport.holds('member', partition)).toBe(true);
     expect(await writer.transport.committedPosition(partition)).toMatchObject({ offset: 7, metadata: 'map' });
+    expect(await writer.transport.topicId('chat.requests')).toBe('id of chat.requests');
   });
 
   it('settles through the producer that was fenced, and not after it is closed', async () => {
     const { writer, done } = await connected();
     const producer = await writer.transport.fence(partition);
-    await producer.settle({ offset: 42, metadata: 'map', records: [record] });
-    expect(done).toEqual([{ offset: 42, metadata: 'map', records: [record] }]);
+    await producer.settle({ offset: 42, metadata: 'map', records: [record], topicId: 'id' });
+    expect(done).toEqual([{ offset: 42, metadata: 'map', records: [record], topicId: 'id' }]);
     await producer.close();
     expect(done).toContain('producer closed');
-    await expect(producer.settle({ offset: 43, metadata: '', records: [] })).rejects.toThrow('closed');
+    await expect(producer.settle({ offset: 43, metadata: '', records: [], topicId: null })).rejects.toThrow(
+      'closed',
+    );
   });
 
   it('sends records outside transactions', async () => {
@@ -112,7 +116,8 @@ describe('the thread that writes to Kafka', () => {
       }),
     );
     const producer = await writer.transport.fence(partition);
-    const settling = () => producer.settle({ offset: 1, metadata: '', records: [] }).catch((error) => error);
+    const settling = () =>
+      producer.settle({ offset: 1, metadata: '', records: [], topicId: null }).catch((error) => error);
     const refusal = await settling();
     expect(refusal).toBeInstanceOf(RecordRefused);
     expect(refusal.message).toBe('a broker refused a record: MESSAGE_TOO_LARGE');

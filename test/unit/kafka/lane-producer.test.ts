@@ -10,13 +10,17 @@ const brokerError = (type: string) =>
 const settlement = {
   offset: 42,
   metadata: 'the map',
+  topicId: 'the topic',
   records: [{ topic: 'chat.responses', partition: 3, key: 'k', value: Buffer.from('v'), headers: {} }],
 };
 
 type Step = 'begin' | 'offsets' | 'send' | 'commit' | 'abort';
 
 /** A kafkajs producer that does what it is told and remembers the order. */
-function producerOf(fails: Partial<Record<Step, Error | (() => Error | null)>> = {}) {
+function producerOf(
+  fails: Partial<Record<Step, Error | (() => Error | null)>> = {},
+  topicId: string | null = 'the topic',
+) {
   const steps: Step[] = [];
   const sent: unknown[] = [];
   const step = async (name: Step, argument?: unknown) => {
@@ -43,7 +47,9 @@ function producerOf(fails: Partial<Record<Step, Error | (() => Error | null)>> =
       throw new Error('the connection is gone already');
     },
   } as unknown as Producer;
-  const lane = new TransactionalLaneProducer(producer, 'group', { topic: 'chat.requests', partition: 3 });
+  const partition = { topic: 'chat.requests', partition: 3 };
+  const topicIds = { idOf: async (topic: string) => (topic === 'chat.requests' ? topicId : 'of another') };
+  const lane = new TransactionalLaneProducer(producer, 'group', partition, topicIds);
   return { lane, steps, sent, closed: () => closed };
 }
 
@@ -52,6 +58,18 @@ describe('the transactional producer of a lane', () => {
     const { lane, steps } = producerOf();
     await lane.fence();
     expect(steps).toEqual(['begin', 'offsets', 'abort']);
+  });
+
+  it('commits nothing for a topic that was deleted and created again', async () => {
+    const { lane, steps } = producerOf({}, 'a new topic');
+    await expect(lane.settle(settlement)).rejects.toThrow('chat.requests was deleted and created again');
+    expect(steps).toEqual(['begin', 'offsets', 'send']);
+  });
+
+  it('compares nothing where brokers have no ids', async () => {
+    const { lane, steps } = producerOf({}, 'whatever');
+    await lane.settle({ ...settlement, topicId: null });
+    expect(steps).toContain('commit');
   });
 
   it('commits offsets first, with the map, then all records at once', async () => {

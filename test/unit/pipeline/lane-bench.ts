@@ -72,7 +72,11 @@ export class LaneBench implements LaneListener {
     this.gaps.push([from, to]);
   }
 
-  opened(_partition: unknown, isSettled: (offset: number) => boolean): void {
+  /** Of the topics that the lane was opened for, one after the other. */
+  readonly topicIds: (string | null)[] = [];
+
+  opened(_partition: unknown, topicId: string | null, isSettled: (offset: number) => boolean): void {
+    this.topicIds.push(topicId);
     this.settledBefore = isSettled;
   }
 

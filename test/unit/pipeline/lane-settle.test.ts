@@ -48,7 +48,7 @@ describe('A lane that settles', () => {
       watermark: 0,
       unsettled: [0, 2],
       next: 3,
-      newest: { offset: 2, timestamp: 1_002 },
+      topicId: 'topic-1',
     });
     expect(bench.visibleOffsets).toEqual([1]);
     expect(bench.lane.unsettledCount).toBe(2);

@@ -199,6 +199,7 @@ export class PipelineBench {
       holds: (memberId, partition) => of(partition).holds(memberId, partition),
       fence: (partition) => of(partition).fence(partition),
       committedPosition: (partition) => of(partition).committedPosition(partition),
+      topicId: (topic) => this.transportOf(0).topicId(topic),
     };
   }
 

@@ -63,6 +63,7 @@ export class KafkaWriter {
       holds: (memberId, partition) => this.ask('holds', { memberId, partition }),
       fence: async (partition) => this.producer(await this.ask('fence', { partition })),
       committedPosition: (partition: TopicPartition) => this.ask('committedPosition', { partition }),
+      topicId: (topic) => this.ask('topicId', { topic }),
     };
     this.sink = {
       send: (records) => this.askWithRecords('send', {}, records),
@@ -111,8 +112,8 @@ export class KafkaWriter {
 
   private producer(producer: number): LaneProducer {
     return {
-      settle: ({ offset, metadata, records }: Settlement) =>
-        this.askWithRecords('settle', { producer, offset, metadata }, records),
+      settle: ({ records, ...settlement }: Settlement) =>
+        this.askWithRecords('settle', { producer, ...settlement }, records),
       close: () => this.ask('closeProducer', { producer }).catch(() => undefined),
     };
   }

@@ -36,10 +36,11 @@ export function serveWriter(
       return lastProducer;
     },
     committedPosition: ({ partition }) => transport.committedPosition(partition),
-    async settle({ producer, offset, metadata, records }) {
+    topicId: ({ topic }) => transport.topicId(topic),
+    async settle({ producer, records, ...settlement }) {
       const known = producers.get(producer);
       if (known === undefined) throw new Error('the lane has closed its producer');
-      await known.settle({ offset, metadata, records: unpackRecords(records) });
+      await known.settle({ ...settlement, records: unpackRecords(records) });
       return undefined;
     },
     async closeProducer({ producer }) {

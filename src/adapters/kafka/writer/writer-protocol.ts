@@ -14,11 +14,13 @@ export interface WriterCalls {
   /** Gives the number by which the fenced producer is asked. */
   fence: { takes: { readonly partition: TopicPartition }; gives: number };
   committedPosition: { takes: { readonly partition: TopicPartition }; gives: CommittedPosition };
+  topicId: { takes: { readonly topic: string }; gives: string | null };
   settle: {
     takes: {
       readonly producer: number;
       readonly offset: number;
       readonly metadata: string;
+      readonly topicId: string | null;
       readonly records: PackedRecords;
     };
     gives: undefined;

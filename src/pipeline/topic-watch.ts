@@ -1,0 +1,39 @@
+import type { LaneTransport } from '../ports.ts';
+import type { Lane } from './lane.ts';
+
+const EVERY_MS = 5_000;
+
+/** Tells lanes which topic their partition is of now: one that fetches and settles nothing would not notice a new one. */
+export class TopicWatch {
+  private readonly transport: Pick<LaneTransport, 'topicId'>;
+  private readonly lanes: () => Iterable<Lane>;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(transport: Pick<LaneTransport, 'topicId'>, lanes: () => Iterable<Lane>) {
+    this.transport = transport;
+    this.lanes = lanes;
+    this.timer = setInterval(() => this.look(), EVERY_MS);
+    // It must not keep a process alive that has nothing else to do.
+    this.timer.unref();
+  }
+
+  /** Looks now. */
+  look(): void {
+    const topics = new Set([...this.lanes()].map(({ partition }) => partition.topic));
+    for (const topic of topics) {
+      // A topic that is away has no id; opening lanes tell of that.
+      this.transport.topicId(topic).then(
+        (id) => this.tell(topic, id),
+        () => undefined,
+      );
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private tell(topic: string, id: string | null): void {
+    for (const lane of this.lanes()) if (lane.partition.topic === topic) lane.topicIs(id);
+  }
+}
