@@ -38,6 +38,8 @@ const READ_TIMEOUT_MS = 120_000;
 const START_TIMEOUT_MS = 60_000;
 const DISTURB_TIMEOUT_MS = 150_000;
 
+const FIRST_TOKEN_TIMEOUT_MS = 3_000;
+
 /** Short enough for a repetition to be over in seconds, in the proportions of the defaults. */
 export const WORKER_ENV = {
   LEASE_MS: '4000',
@@ -46,7 +48,7 @@ export const WORKER_ENV = {
   KAFKA_REQUEST_TIMEOUT: '4s',
   CATALOG_REFRESH: '5s',
   AI_OPENAI_TIMEOUT: '1s',
-  AI_OPENAI_FIRST_TOKEN_TIMEOUT: '3s',
+  AI_OPENAI_FIRST_TOKEN_TIMEOUT: `${FIRST_TOKEN_TIMEOUT_MS}ms`,
   AI_OPENAI_RETRY_DELAY: '50ms',
   DRAIN_TIMEOUT: '20s',
   HTTP_HOST: '127.0.0.1',
@@ -186,6 +188,7 @@ async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: 
     chunks: histories.flatMap(({ chunks }) => chunks),
     dead: histories.flatMap(({ dead }) => dead),
     calls: await world.standIn.calls(),
+    patienceMs: FIRST_TOKEN_TIMEOUT_MS,
     positions: await readPositions(places.at(-1) ?? world.config.kafka, topics.requests),
     allowances: {
       deaths: run.deaths,

@@ -32,6 +32,7 @@ export function breaches(
     chunks: history.chunks,
     dead: history.dead,
     calls,
+    patienceMs: Number.POSITIVE_INFINITY,
     positions: [],
     allowances: {
       deaths: Number.POSITIVE_INFINITY,

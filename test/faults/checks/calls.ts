@@ -20,7 +20,7 @@ export function calls(evidence: Evidence): string[] {
   const billable = evidence.calls.filter(canBeBilled(evidence));
   return [
     ...eachCallInOneBill(billable, billed),
-    ...eachBillFromACall(evidence.calls, billed, evidence.allowances.lostCalls),
+    ...eachBillFromACall(evidence, billed),
     ...noCallTwice(evidence.calls),
     ...oneAccepted(billable, billed),
     ...billsOfResponses(
@@ -60,18 +60,20 @@ function eachCallInOneBill(made: readonly Call[], billed: readonly BilledCall[])
 
 /** A bill names a call that was made, and the figures that the provider told. A lost one may never have got there. */
 function eachBillFromACall(
-  made: readonly Call[],
+  { calls: made, patienceMs, allowances }: Evidence,
   billed: readonly BilledCall[],
-  lostCallsAllowed: boolean,
 ): string[] {
   const seen = new Map(made.map((call) => [call.clientRequestId, call]));
-  return billed.flatMap(({ id, call: { disposition, usage } }) => {
+  return billed.flatMap(({ id, call: { disposition, usage, startedAt } }) => {
     const call = seen.get(id);
     const isLost = disposition === 'ORPHANED' || disposition === 'ABORTED';
     const problems: string[] = [];
-    if (isLost && !lostCallsAllowed) problems.push(`call ${id}: ${disposition}, although no worker was lost`);
+    // A provider that stood still refuses what nobody waits for any more.
+    const isUnheard = call?.endedAt != null && call.endedAt - startedAt >= patienceMs;
+    if (isLost && !allowances.lostCalls)
+      problems.push(`call ${id}: ${disposition}, although no worker was lost`);
     if (call === undefined && !isLost) problems.push(`call ${id}: billed as ${disposition} but never made`);
-    if (call?.status != null && call.status >= 400 && !isLost)
+    if (call?.status != null && call.status >= 400 && !isLost && !isUnheard)
       problems.push(`call ${id}: billed although it was refused with ${call.status}`);
     const told = usage.confidence === 'PROVIDER' && call !== undefined;
     if (told && (usage.inputTokens !== call.promptTokens || usage.outputTokens !== call.completionTokens)) {

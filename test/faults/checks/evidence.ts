@@ -68,6 +68,8 @@ export interface Evidence {
   readonly dead: readonly DeadLetter[];
   /** What the provider saw. */
   readonly calls: readonly Call[];
+  /** How long workers wait for the beginning of an answer. */
+  readonly patienceMs: number;
   readonly positions: readonly PartitionPosition[];
   readonly allowances: Allowances;
 }

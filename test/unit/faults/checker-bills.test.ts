@@ -2,6 +2,16 @@ import { describe, expect, test } from 'vitest';
 import type { ChatChunk } from '../../../src/contract/records.ts';
 import { at, bill, call, check, cost, type Forged, values } from './forged-evidence.ts';
 
+test('a refusal that nobody waited for any more may have been billed', () => {
+  const forge = (endedAt: number) =>
+    check(({ calls: [first] }) => {
+      if (first !== undefined) Object.assign(first, { status: 429, outcome: 'error', endedAt });
+    });
+  const breach = 'call a/1: billed although it was refused with 429';
+  expect(forge(2_999)).toContain(breach);
+  expect(forge(3_000)).not.toContain(breach);
+});
+
 describe('bills (G2, G4)', () => {
   const cases: [string, (evidence: Forged) => void, string][] = [
     ['a doubled cost event', (e) => e.costs.push(at(cost('a', [bill(1)]))), 'a: 2 cost events'],

@@ -22,6 +22,7 @@ export interface Forged {
   chunks: Visible<ChatChunk>[];
   dead: DeadLetter[];
   calls: Call[];
+  patienceMs: number;
   positions: { partition: number; committed: number | null; logStart: number; logEnd: number }[];
   allowances: { -readonly [K in keyof Evidence['allowances']]: boolean | number };
 }
@@ -90,6 +91,7 @@ export function good(): Forged {
       call('b', 2),
       call('c', 1),
     ],
+    patienceMs: 3_000,
     positions: [{ partition: 0, committed: 5, logStart: 0, logEnd: 5 }],
     allowances: {
       deaths: 0,
@@ -127,7 +129,13 @@ export function response(requestId: string, fields: Some<ChatResponse> = {}): Ch
 }
 
 export function bill(attempt: number): CostCalculated['calls'][number] {
-  return { attempt, disposition: 'ACCEPTED', usage, amount: '0.00036' } as CostCalculated['calls'][number];
+  return {
+    attempt,
+    disposition: 'ACCEPTED',
+    usage,
+    amount: '0.00036',
+    startedAt: 0,
+  } as CostCalculated['calls'][number];
 }
 
 export function cost(requestId: string, calls: CostCalculated['calls']): CostCalculated {
@@ -173,6 +181,7 @@ export function call(requestId: string, attempt: number, fields: Partial<Call> =
     attempt,
     status: 200,
     outcome: 'completed',
+    endedAt: 2_999,
     promptTokens: 10,
     completionTokens: 2,
     contentHash: createHash('sha256').update(TEXT).digest('hex'),
