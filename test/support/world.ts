@@ -82,6 +82,7 @@ export class World {
       MONGODB_DATABASE: name,
       CHAT_TOPIC_PREFIX: name,
       KAFKA_GROUP_ID: name,
+      ROLES: 'worker',
       CHAT_TOPIC_PARTITIONS: String(options.partitions ?? 6),
       CHAT_TOPIC_REPLICATION: String(options.replication ?? 1),
       AI_OPENAI_API_KEY: 'sk-test',
