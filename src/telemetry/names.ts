@@ -50,6 +50,8 @@ export const attribute = {
   laneState: 'completionbus.lane.state',
   ledgerOperation: 'completionbus.ledger.operation',
   problemCode: 'completionbus.problem.code',
+  catalogStep: 'completionbus.catalog.step',
+  catalogChange: 'completionbus.catalog.change',
 } as const;
 
 /** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
@@ -78,6 +80,9 @@ export const metricName = {
   ledgerDuration: 'completionbus.ledger.duration',
   ledgerRetries: 'completionbus.ledger.retries',
   catalogAge: 'completionbus.catalog.age',
+  catalogSteps: 'completionbus.catalog.steps',
+  catalogChanges: 'completionbus.catalog.changes',
+  catalogPricesWaiting: 'completionbus.catalog.prices.waiting',
 } as const;
 
 /** Attributes without those that have no value: an empty metric label would make a time series of its own. */
