@@ -27,7 +27,7 @@ module.exports = {
       to: {
         path: [
           '^src/adapters',
-          '^src/(main|service|cli)',
+          '^src/(main|service|roles|cli)',
           'node_modules/(kafkajs|mongodb|openai|avsc|undici|ajv|ajv-formats)/',
         ],
       },
@@ -36,12 +36,12 @@ module.exports = {
       name: 'adapters-see-ports-domain-contract',
       severity: 'error',
       from: { path: '^src/adapters/([^/]+)' },
-      to: { path: ['^src/(pipeline|main|service|cli)', '^src/adapters/(?!$1)'] },
+      to: { path: ['^src/(pipeline|main|service|roles|cli)', '^src/adapters/(?!$1)'] },
     },
     {
       name: 'only-the-composition-root-sees-adapters',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(adapters|main|service|cli)' },
+      from: { path: '^src/', pathNot: '^src/(adapters|main|service|roles|cli)' },
       to: { path: '^src/adapters' },
     },
   ],

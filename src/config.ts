@@ -160,7 +160,11 @@ function nest(values: Values) {
     },
     mongo: { url: values.MONGODB_URL, database: values.MONGODB_DATABASE },
     ledger: { ttlMs: values.LEDGER_TTL, leaseMs: values.LEASE_MS },
-    catalog: { refreshMs: values.CATALOG_REFRESH, priceSource: values.PRICE_SOURCE ?? null },
+    catalog: {
+      refreshMs: values.CATALOG_REFRESH,
+      syncIntervalMs: values.CATALOG_SYNC_INTERVAL,
+      priceSource: values.PRICE_SOURCE ?? null,
+    },
     openai: {
       apiKey: values.AI_OPENAI_API_KEY ?? null,
       organization: values.AI_OPENAI_ORGANIZATION ?? null,

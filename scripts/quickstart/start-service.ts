@@ -45,7 +45,7 @@ export async function startService(
     lastLines.push(line);
     if (lastLines.length > KEPT_LINES) lastLines.shift();
     const entry = asLogEntry(line);
-    if (entry.msg === 'ready to take requests' && entry.port !== undefined) port.resolve(entry.port);
+    if (entry.msg === 'started' && entry.port !== undefined) port.resolve(entry.port);
   };
   for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on('line', onLine);
   const withLog = (what: string) => new Error(`${what}. Its last log lines:\n${lastLines.join('\n')}`);

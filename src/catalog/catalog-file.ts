@@ -88,6 +88,9 @@ const model = z.strictObject({
   refusedParameters: z.array(name),
   refusedWhileReasoning: z.array(name).default([]),
   capabilities: z.array(z.enum(capabilities)),
+  aliases: z.array(name).default([]),
+  snapshot: name.nullable().default(null),
+  shutdownAt: instant.nullable().default(null),
 });
 
 /** Entries of a price file, decimals without padding, instants in epoch ms, tiers in rising order. */
@@ -103,14 +106,17 @@ export function readPriceFile(file: CatalogFile): PriceEntry[] {
 /** @throws InvalidCatalogFile with every problem at once */
 export function readModelFile(file: CatalogFile): ModelEntry[] {
   const models = read(file, z.array(model, 'must be a list of models'));
-  const places = Map.groupBy(models.keys(), (index) => `${models[index]?.provider}/${models[index]?.id}`);
-  const repeated = [...places].filter(([, indexes]) => indexes.length > 1);
+  const places = models.flatMap(({ provider, id, aliases }, index) => [
+    { name: `${provider}/${id}`, place: `[${index}]` },
+    ...aliases.map((alias, at) => ({ name: `${provider}/${alias}`, place: `[${index}].aliases[${at}]` })),
+  ]);
+  const repeated = [...Map.groupBy(places, (one) => one.name)].filter(([, list]) => list.length > 1);
   if (repeated.length === 0) return models;
   throw new InvalidCatalogFile(
     file.name,
     repeated.map(
-      ([key, indexes]) =>
-        `${key} is listed ${indexes.length} times, at ${indexes.map((index) => `[${index}]`).join(', ')}`,
+      ([key, list]) =>
+        `${key} is listed ${list.length} times, at ${list.map(({ place }) => place).join(', ')}`,
     ),
   );
 }

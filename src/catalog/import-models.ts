@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type CatalogFile, readModelFile } from './catalog-file.ts';
 import type { ImportSummary } from './import-summary.ts';
-import type { CatalogModel, ModelStore } from './stores.ts';
+import { type CatalogModel, type ModelFacts, type ModelStore, NEVER_LISTED } from './stores.ts';
 
 /**
  * Adds the models of a file to the catalog and updates those that it has already. Models that the file does not name stay.
@@ -9,26 +9,23 @@ import type { CatalogModel, ModelStore } from './stores.ts';
  * @throws InvalidCatalogFile with every problem at once; then nothing was imported
  */
 export async function importModels(store: ModelStore, file: CatalogFile): Promise<ImportSummary> {
-  const models = readModelFile(file).map((entry): CatalogModel => ({ ...entry, source: file.name }));
-  const known = new Map((await store.list()).map((model) => [nameOf(model), model]));
-
-  const added = models.filter((model) => !known.has(nameOf(model)));
-  const changed = models.filter((model) => {
-    const before = known.get(nameOf(model));
-    return before !== undefined && !isSameModel(before, model);
+  const models = readModelFile(file).map((entry): ModelFacts => ({ ...entry, source: file.name }));
+  let before = new Map<string, CatalogModel>();
+  await store.update((known) => {
+    before = new Map(known.map((model) => [nameOf(model), model]));
+    return models.map((facts) => ({ ...NEVER_LISTED, ...before.get(nameOf(facts)), ...facts }));
   });
-  await store.put([...added, ...changed]);
 
-  const written = new Set([...added, ...changed]);
-  return {
-    added: added.map(nameOf),
-    changed: changed.map(nameOf),
-    unchanged: models.filter((model) => !written.has(model)).map(nameOf),
-    refused: [],
-  };
+  const summary = { added: [] as string[], changed: [] as string[], unchanged: [] as string[] };
+  for (const facts of models) {
+    const known = before.get(nameOf(facts));
+    if (known === undefined) summary.added.push(nameOf(facts));
+    else summary[isSameModel(known, { ...known, ...facts }) ? 'unchanged' : 'changed'].push(nameOf(facts));
+  }
+  return { ...summary, refused: [] };
 }
 
-const nameOf = ({ provider, id }: CatalogModel) => `${provider}/${id}`;
+const nameOf = ({ provider, id }: ModelFacts) => `${provider}/${id}`;
 
 /** The same facts from another file are no change. */
 function isSameModel(one: CatalogModel, other: CatalogModel): boolean {

@@ -1,5 +1,6 @@
+import type { ModelChanged } from '../contract/records.ts';
 import type { Price } from '../domain/price.ts';
-import type { ModelInfo } from '../ports.ts';
+import type { ModelParameters } from '../domain/refused-parameters.ts';
 
 /** What a model can do, in words that requests are checked and models are chosen by. */
 export const capabilities = [
@@ -16,12 +17,45 @@ export const capabilities = [
 
 export type Capability = (typeof capabilities)[number];
 
-/** A model as the catalog keeps it. */
-export interface CatalogModel extends Omit<ModelInfo, 'streams'> {
+/** What a model is, wherever that is known from. */
+export interface ModelFacts extends ModelParameters {
+  readonly provider: string;
+  readonly contextWindow: number | null;
+  readonly maxOutputTokens: number | null;
+  readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens';
   readonly capabilities: readonly Capability[];
-  /** Where this is from: the name of the file it was imported from. */
+  /** Other names that requests may call it by. */
+  readonly aliases: readonly string[];
+  /** The dated model that the provider serves under this name; null when it is not known or the name is dated itself. */
+  readonly snapshot: string | null;
+  /** When the provider takes it away, epoch ms; null when it has not said. */
+  readonly shutdownAt: number | null;
+  /** Where the facts are from: the name of the file, or `inferred`. */
   readonly source: string;
 }
+
+/** A model as the catalog keeps it. Instants are epoch ms. */
+export interface CatalogModel extends ModelFacts {
+  /** When the provider first listed it; null when it never did. */
+  readonly listedAt: number | null;
+  /** Lists in a row that were without it although it had been on one before. */
+  readonly missedRuns: number;
+  /** When it had been missing for long enough to count as deprecated. */
+  readonly deprecatedAt: number | null;
+  /** When it had been missing for long enough to count as removed. */
+  readonly removedAt: number | null;
+}
+
+/** How far a model has come: announced to end, or missing from the provider's lists. */
+export function lifecycleOf(
+  model: Pick<CatalogModel, 'shutdownAt' | 'deprecatedAt' | 'removedAt'>,
+): 'active' | 'deprecated' | 'removed' {
+  if (model.removedAt !== null) return 'removed';
+  return model.deprecatedAt !== null || model.shutdownAt !== null ? 'deprecated' : 'active';
+}
+
+/** A model that the provider has never listed. */
+export const NEVER_LISTED = { listedAt: null, missedRuns: 0, deprecatedAt: null, removedAt: null } as const;
 
 /**
  * A version of a price as it was given. Without an end of its own (`effectiveTo` null) it holds until the next version of
@@ -34,8 +68,14 @@ export interface PriceVersion extends Price {
 
 export interface ModelStore {
   list(): Promise<CatalogModel[]>;
-  /** Adds models, or replaces those with the same provider and id. */
-  put(models: readonly CatalogModel[]): Promise<void>;
+  /**
+   * Reads all models and writes those that `decide` makes different, with the changes to announce, in one transaction: two
+   * writers never announce the same change. `decide` may be called again.
+   *
+   * @returns what is to be announced
+   * @throws what `decide` throws; then nothing was written
+   */
+  update(decide: (known: readonly CatalogModel[]) => readonly CatalogModel[]): Promise<ModelChanged[]>;
 }
 
 /** All versions of one model, and the revision of the list that they are. */
@@ -48,7 +88,7 @@ export interface PriceStore {
   history(provider: string, model: string): Promise<PriceHistory>;
   /**
    * Adds versions to one model's history if it is still at the revision, atomically. False: another writer was faster,
-   * and nothing was added.
+   * and nothing was added. Each version is a change to announce.
    */
   append(
     provider: string,
@@ -56,4 +96,18 @@ export interface PriceStore {
     revision: number,
     versions: readonly PriceVersion[],
   ): Promise<boolean>;
+}
+
+/** Changes that are stored and not yet announced, in the order in which they happened. */
+export interface ChangeOutbox {
+  /** The oldest of them, and the id of the outbox: the database's own, so that another one's positions are not taken for its. */
+  pending(limit: number): Promise<{ readonly outboxId: string; readonly changes: readonly PendingChange[] }>;
+  /** Deletes those up to a number. */
+  forget(upTo: number): Promise<void>;
+}
+
+export interface PendingChange {
+  /** Counts up from 1 without gaps. */
+  readonly number: number;
+  readonly change: ModelChanged;
 }

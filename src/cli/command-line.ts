@@ -1,7 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
-import { importModelFile, importPriceFile, listModels, listPrices } from './catalog.ts';
+import { importModelFile, importPriceFile, listModels, listPrices, syncModelsNow } from './catalog.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
 import { serve } from './serve.ts';
@@ -66,6 +66,11 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .description('import models from a file (default: those that ship with the service)')
     .argument('[file]')
     .action((file?: string) => importModelFile(tool(), file));
+  models
+    .command('sync')
+    .description('bring the catalog up to the provider’s list now')
+    .option('--accept-short', 'take the list even if it is missing more than half of the models')
+    .action((options: { acceptShort?: boolean }) => syncModelsNow(tool(), options.acceptShort ?? false));
   models
     .command('list')
     .description('list the models')

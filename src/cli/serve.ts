@@ -45,6 +45,6 @@ export async function serve(line: CommandLine, config: Config): Promise<number> 
       (error: unknown) => fail(error, 'the stop failed'),
     );
   });
-  logger.info({ port: service.httpPort, group: config.kafka.groupId }, 'ready to take requests');
+  logger.info({ port: service.httpPort, group: config.kafka.groupId, roles: config.roles }, 'started');
   return ended.promise;
 }

@@ -47,8 +47,9 @@ function topicConflicts(values: Values): Conflict[] {
 
 function providerConflicts(values: Values, serve: boolean): Conflict[] {
   const found: Conflict[] = [];
-  if (serve && values.ROLES.includes('worker') && values.AI_OPENAI_API_KEY === undefined) {
-    found.push({ names: ['AI_OPENAI_API_KEY', 'ROLES'], expected: 'an API key for the role worker' });
+  const inNeed = values.ROLES.find((role) => role === 'worker' || role === 'catalog');
+  if (serve && inNeed !== undefined && values.AI_OPENAI_API_KEY === undefined) {
+    found.push({ names: ['AI_OPENAI_API_KEY', 'ROLES'], expected: `an API key for the role ${inNeed}` });
   }
   for (const name of ['AI_OPENAI_TIMEOUT', 'AI_OPENAI_FIRST_TOKEN_TIMEOUT'] as const) {
     if (values[name] <= values.CHAT_REQUEST_TIMEOUT) continue;

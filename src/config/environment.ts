@@ -141,13 +141,17 @@ export const environment = z.object({
     description: 'How often models and prices are read from the database again.',
     unit: 's',
   }),
+  CATALOG_SYNC_INTERVAL: set('6h', duration('s', '1s', '7d'), {
+    description: 'How often the role `catalog` asks the provider for its models and reads `PRICE_SOURCE`.',
+    unit: 's',
+  }),
   PRICE_SOURCE: optional(text, {
     description: 'File or https URL that prices are imported from.',
     otherwise: 'the prices that ship with the service',
   }),
 
   AI_OPENAI_API_KEY: optional(text, {
-    description: 'API key; `serve` needs it for the role `worker`.',
+    description: 'API key; `serve` needs it for the roles `worker` and `catalog`.',
     secret: true,
   }),
   AI_OPENAI_ORGANIZATION: optional(text, {

@@ -35,6 +35,17 @@ export function unknownProvider(name: string, configured: readonly string[]): Ch
   );
 }
 
+/** @param nearest names of models that work, the most alike first */
+export function modelRemoved(name: string, nearest: readonly string[]): ChatFailure {
+  const wayOut = nearest.length === 0 ? 'choose another model' : `use one such as ${nearest.join(', ')}`;
+  return failureOf(
+    'model_not_found',
+    `model "${name}" was removed by its provider, so no call was made; ${wayOut}`,
+    false,
+    { param: 'model' },
+  );
+}
+
 /**
  * @param maxCost what the caller allows, decimal text
  * @param estimate the highest expected cost, decimal text with its currency; null when it cannot be told

@@ -1,4 +1,5 @@
 import { Big } from 'big.js';
+import { eventId } from '../contract/event-id.ts';
 import type {
   ChatRequest,
   CostCalculated,
@@ -11,7 +12,6 @@ import { type CallCost, calculateCost } from '../domain/calculate-cost.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { plainUsage, sumUsage } from '../domain/usage.ts';
 import type { AttemptRow, Catalog } from '../ports.ts';
-import { eventId } from './request-identity.ts';
 
 /**
  * The bill of a request: every call that used or may have used tokens, each priced by what was in force when it was sent.

@@ -1,3 +1,4 @@
+import { eventId } from '../contract/event-id.ts';
 import type {
   ChatError,
   ChatRequest,
@@ -9,7 +10,6 @@ import type {
 } from '../contract/records.ts';
 import type { ChatFailure } from '../domain/chat-failure.ts';
 import type { Answer } from './call-provider.ts';
-import { eventId } from './request-identity.ts';
 
 /** Everything that a response is made of. */
 export interface ResponseParts {

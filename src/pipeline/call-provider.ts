@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RecordCodec } from '../contract/codec.ts';
+import { eventId } from '../contract/event-id.ts';
 import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
@@ -24,7 +25,6 @@ import type { Permit } from './key-gate.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
 import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
-import { eventId } from './request-identity.ts';
 import { type RetryPolicy, waitBeforeRetry } from './retry-policy.ts';
 import { untilAborted } from './until-aborted.ts';
 

@@ -1,4 +1,5 @@
 import type { Context } from '@opentelemetry/api';
+import { eventHeaders } from '../contract/event-headers.ts';
 import type { RecordName } from '../contract/records.ts';
 import type { TopicNames, TopicRole } from '../contract/topics.ts';
 import type { InboundRecord, OutboundRecord, RecordHeaders } from '../ports.ts';
@@ -23,11 +24,11 @@ export interface OutputOrigin {
 /** Turns events into Kafka records: topic, key, partition and CloudEvents headers. */
 export class OutputRecords {
   readonly topics: TopicNames;
-  private readonly eventSource: string;
+  private readonly groupId: string;
 
   constructor(topics: TopicNames, groupId: string) {
     this.topics = topics;
-    this.eventSource = `/completion-bus/${encodeURIComponent(groupId)}`;
+    this.groupId = groupId;
   }
 
   /**
@@ -73,16 +74,8 @@ export class OutputRecords {
     return { ...letter, value: null, headers: { ...letter.headers, 'dead-value-omitted': 'too large' } };
   }
 
-  /** CloudEvents 1.0, Kafka protocol binding, binary mode. */
   private eventHeaders(event: EventValue, trace: Context): RecordHeaders {
-    const headers: RecordHeaders = {
-      ce_specversion: '1.0',
-      ce_id: event.eventId,
-      ce_source: this.eventSource,
-      ce_type: `completionbus.v1.${event.name}`,
-      ce_time: new Date(event.at).toISOString(),
-      'content-type': 'application/avro',
-    };
+    const headers: RecordHeaders = eventHeaders(this.groupId, event);
     injectContext(trace, headers);
     return headers;
   }

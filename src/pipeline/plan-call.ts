@@ -3,7 +3,13 @@ import type { ChatRequest, Problem } from '../contract/records.ts';
 import { calculateCost } from '../domain/calculate-cost.ts';
 import { estimateInputTokens } from '../domain/estimate-tokens.ts';
 import type { Price } from '../domain/price.ts';
-import { budgetExceeded, foreignCurrency, invalidRequest, unknownProvider } from '../domain/refusals.ts';
+import {
+  budgetExceeded,
+  foreignCurrency,
+  invalidRequest,
+  modelRemoved,
+  unknownProvider,
+} from '../domain/refusals.ts';
 import { refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
 import { plainUsage } from '../domain/usage.ts';
 import type { Catalog, ChatProvider, ModelInfo } from '../ports.ts';
@@ -31,11 +37,11 @@ export interface CallPlan {
 }
 
 /**
- * Chooses provider and model and fills in the service's defaults: a temperature only where the model takes one, a token
+ * Chooses provider and model (none: the default; an alias: the model that it stands for) and fills in the service's defaults: a temperature only where the model takes one, a token
  * limit only as large as the model and the prompt leave.
  *
  * @param now epoch ms: decides the price of the estimate
- * @throws ChatFailure when the request names a provider that is not configured, sets what the model refuses, or may cost
+ * @throws ChatFailure when the request names a provider that is not configured or a model that was removed, sets what the model refuses, or may cost
  *   more than it allows
  */
 export function planCall(
@@ -50,6 +56,9 @@ export function planCall(
   if (provider === undefined) throw unknownProvider(providerName, [...providers.keys()]);
   const requestedModel = request.model ?? defaults.model;
   const model = catalog.model(providerName, requestedModel) ?? unlistedModel(providerName, requestedModel);
+  if (model.lifecycle === 'removed') {
+    throw modelRemoved(requestedModel, catalog.nearest(providerName, requestedModel));
+  }
   const refused = refusedParameters(request, model);
   if (refused.length > 0) throw invalidRequest(refused);
   const estimatedInputTokens = estimateInputTokens(request);
@@ -71,9 +80,24 @@ export function planCall(
     maxOutputTokens,
     estimatedInputTokens,
     estimatedCost,
-    warnings: [],
+    warnings: model.lifecycle === 'deprecated' ? [deprecatedModel(model)] : [],
   };
 }
+
+/** It works until the provider takes it away; whoever uses it should hear of that before. */
+function deprecatedModel({ id, shutdownAt }: ModelInfo): Problem {
+  const until =
+    shutdownAt === null
+      ? 'the provider does not list it any more'
+      : `the provider shuts it down on ${dateOf(shutdownAt)}`;
+  return {
+    path: 'model',
+    code: 'deprecated_model',
+    message: `model ${id} is deprecated: ${until}; choose another model`,
+  };
+}
+
+const dateOf = (at: number) => new Date(at).toISOString().slice(0, 10);
 
 /** A model that the catalog does not know is passed on as it is: the provider decides, and its price is unknown. */
 function unlistedModel(provider: string, id: string): ModelInfo {
@@ -86,6 +110,8 @@ function unlistedModel(provider: string, id: string): ModelInfo {
     refusedParameters: [],
     refusedWhileReasoning: [],
     streams: true,
+    lifecycle: 'active',
+    shutdownAt: null,
   };
 }
 

@@ -1,7 +1,7 @@
+import { eventId } from '../contract/event-id.ts';
 import type { ChatRequest, HistoryMode, Problem } from '../contract/records.ts';
 import type { HeaderField } from '../contract/request-body.ts';
 import type { HeaderValue, InboundRecord } from '../ports.ts';
-import { eventId } from './request-identity.ts';
 
 const LABEL = /^label-(.+)$/;
 const EPOCH_MS = /^\d{1,15}$/;

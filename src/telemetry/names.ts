@@ -52,6 +52,8 @@ export const attribute = {
   limitKind: 'completionbus.limit.kind',
   ledgerOperation: 'completionbus.ledger.operation',
   problemCode: 'completionbus.problem.code',
+  catalogStep: 'completionbus.catalog.step',
+  catalogChange: 'completionbus.catalog.change',
 } as const;
 
 /** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
@@ -84,6 +86,9 @@ export const metricName = {
   gateBreaker: 'completionbus.gate.breaker',
   gateRemaining: 'completionbus.gate.remaining',
   catalogAge: 'completionbus.catalog.age',
+  catalogSteps: 'completionbus.catalog.steps',
+  catalogChanges: 'completionbus.catalog.changes',
+  catalogPricesWaiting: 'completionbus.catalog.prices.waiting',
 } as const;
 
 /** Attributes without those that have no value: an empty metric label would make a time series of its own. */

@@ -158,6 +158,16 @@ describe('a service', () => {
   });
 });
 
+describe('a service without the role worker', () => {
+  it('is ready, and takes no partitions', async () => {
+    const service = await start({ ROLES: 'catalog' });
+    expect(await untilReady(service.httpPort)).toEqual([200]);
+    expect(await groupMembers()).toBe(0);
+    await service.stop();
+    expect(await readiness(service.httpPort)).toBeNull();
+  });
+});
+
 describe('a service that cannot start says why, and leaves nothing behind', () => {
   it.each<[string, () => Record<string, string>, RegExp]>([
     [

@@ -26,7 +26,7 @@ export interface Worker {
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const LOG_LINES = 2_000;
-const READY = '"msg":"ready to take requests"';
+const READY = '"msg":"started"';
 /** Whole logs, for a look after a failure. */
 const LOG_DIRECTORY = fileURLToPath(new URL('../../.stack/logs/workers/', import.meta.url));
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { MongoClient } from 'mongodb';
+import { type ChangeStream, MongoClient } from 'mongodb';
 import { createAvroCodec } from '../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../src/adapters/avro/load-schemas.ts';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
@@ -49,6 +49,7 @@ export class World {
   private readonly mongo: MongoClient;
   private readonly workers: Worker[] = [];
   private readonly histories: History[] = [];
+  private readonly changeStreams: ChangeStream[] = [];
   private readonly kafka;
   private sink: KafkaRecordSink | null = null;
 
@@ -82,6 +83,7 @@ export class World {
       MONGODB_DATABASE: name,
       CHAT_TOPIC_PREFIX: name,
       KAFKA_GROUP_ID: name,
+      ROLES: 'worker',
       CHAT_TOPIC_PARTITIONS: String(options.partitions ?? 6),
       CHAT_TOPIC_REPLICATION: String(options.replication ?? 1),
       AI_OPENAI_API_KEY: 'sk-test',
@@ -155,6 +157,15 @@ export class World {
     return this.mongo.db(this.config.mongo.database).collection<{ _id: string }>('requests');
   }
 
+  /** Changes of the catalog that are stored to be announced, from now on. */
+  async changesStored(): Promise<ChangeStream> {
+    const stream = this.mongo.db(this.config.mongo.database).collection('modelChanges').watch();
+    this.changeStreams.push(stream);
+    // It is open from the first answer on.
+    await stream.tryNext();
+    return stream;
+  }
+
   /** What an operator does whose cluster was replaced: the database may be bound to another one. */
   async forgetOwner(): Promise<void> {
     await this.mongo
@@ -166,6 +177,7 @@ export class World {
   async close(): Promise<void> {
     await Promise.all(this.workers.map((worker) => worker.kill()));
     await Promise.all(this.histories.map((history) => history.close()));
+    await Promise.all(this.changeStreams.map((stream) => stream.close()));
     await this.sink?.close();
     const admin = this.kafka.admin();
     await admin.connect();

@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
-import type { CatalogModel } from '../../catalog/stores.ts';
+import { nearestNames } from '../../catalog/nearest-names.ts';
+import { type CatalogModel, lifecycleOf } from '../../catalog/stores.ts';
 import type { Catalog, Clock, ModelInfo } from '../../ports.ts';
 import { createModelStore } from './catalog-store.ts';
 import { boundedRead } from './durable-write.ts';
@@ -26,6 +27,7 @@ export interface CachedCatalog extends Catalog {
 }
 
 interface Snapshot {
+  /** By `provider/id` and `provider/alias`. */
   readonly models: ReadonlyMap<string, ModelInfo>;
   readonly prices: ReadonlyMap<string, PriceTimeline>;
   readonly readAt: number;
@@ -58,7 +60,8 @@ export async function createCatalog({
   void keepFresh();
 
   return {
-    model: (provider, id) => current.models.get(`${provider}/${id}`) ?? null,
+    model: (provider, name) => current.models.get(`${provider}/${name}`) ?? null,
+    nearest: (provider, name) => nearestNames(name, workingNames(current.models, provider)),
     price: (provider, model, at) => findPrice(current.prices, provider, model, at),
     ageMs: () => clock.monotonic() - current.readAt,
     refresh,
@@ -73,14 +76,30 @@ async function readSnapshot(db: Db, clock: Clock): Promise<Snapshot> {
     db.collection<PriceRow>('prices').find({}, boundedRead).toArray(),
   ]);
   return {
-    models: new Map(models.map((model) => [`${model.provider}/${model.id}`, modelInfo(model)])),
+    models: byName(models),
     prices: priceTimelines(prices.map(priceVersion)),
     readAt,
   };
 }
 
-/** Models that were imported before a field was there have its empty value. */
+/** An id is never hidden by another model's alias. */
+function byName(models: readonly CatalogModel[]): ReadonlyMap<string, ModelInfo> {
+  const infos = models.map((model) => ({ model, info: modelInfo(model) }));
+  return new Map([
+    ...infos.flatMap(({ model, info }) =>
+      model.aliases.map((alias) => [`${model.provider}/${alias}`, info] as const),
+    ),
+    ...infos.map(({ model, info }) => [`${model.provider}/${model.id}`, info] as const),
+  ]);
+}
+
+function workingNames(models: ReadonlyMap<string, ModelInfo>, provider: string): string[] {
+  const beginning = `${provider}/`;
+  return [...models]
+    .filter(([name, { lifecycle }]) => name.startsWith(beginning) && lifecycle !== 'removed')
+    .map(([name]) => name.slice(beginning.length));
+}
+
 function modelInfo(model: CatalogModel): ModelInfo {
-  const { capabilities, refusedWhileReasoning = [] } = model as Partial<CatalogModel>;
-  return { ...model, refusedWhileReasoning, streams: capabilities?.includes('streaming') ?? true };
+  return { ...model, streams: model.capabilities.includes('streaming'), lifecycle: lifecycleOf(model) };
 }

@@ -1,51 +1,80 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db } from 'mongodb';
-import type { CatalogModel, ModelStore, PriceStore } from '../../catalog/stores.ts';
+import { describeModelChange, describePriceChange } from '../../catalog/describe-change.ts';
+import type { ModelStore, PriceStore, PriceVersion } from '../../catalog/stores.ts';
+import { appendChanges } from './change-outbox.ts';
 import { boundedRead, durableWrite } from './durable-write.ts';
+import { catalogModel, type ModelRow, modelRow } from './map-model.ts';
 import { type PriceRow, priceRow, priceVersion } from './map-price.ts';
+import { requireTask } from './task-lead.ts';
 
-type ModelRow = CatalogModel & { readonly _id: string };
+export interface CatalogStoreOptions {
+  /** Epoch ms: when a change happened. Default: the system's clock. */
+  readonly now?: () => number;
+  /** The task that changes are made for: they are refused with `TaskLost` once another process has it. */
+  readonly task?: { readonly task: string; readonly owner: string };
+}
 
 /** Models in the collection `models`, one document each. */
-export function createModelStore(db: Db): ModelStore {
+export function createModelStore(db: Db, { now = Date.now, task }: CatalogStoreOptions = {}): ModelStore {
   const models = db.collection<ModelRow>('models');
+  const inOrder = { sort: { _id: 1 } } as const;
   return {
     async list() {
-      const rows = await models.find({}, { sort: { _id: 1 }, ...boundedRead }).toArray();
-      return rows.map(({ _id, ...model }) => model);
+      return (await models.find({}, { ...inOrder, ...boundedRead }).toArray()).map(catalogModel);
     },
-    async put(changed) {
-      if (changed.length === 0) return;
-      const writes = changed.map((model) => ({
-        replaceOne: { filter: { _id: `${model.provider}/${model.id}` }, replacement: model, upsert: true },
-      }));
-      await models.bulkWrite(writes, durableWrite);
-    },
+
+    update: (decide) =>
+      inTransaction(db, async (session) => {
+        if (task !== undefined) await requireTask(db, session, task);
+        const known = (await models.find({}, { ...inOrder, session }).toArray()).map(catalogModel);
+        const before = new Map(known.map((model) => [`${model.provider}/${model.id}`, model]));
+        const at = now();
+        const different = decide(known)
+          .map((after) => ({ after, earlier: before.get(`${after.provider}/${after.id}`) ?? null }))
+          .filter(({ after, earlier }) => !isDeepStrictEqual(after, earlier));
+        if (different.length === 0) return [];
+        const writes = different.map(({ after }) => {
+          const { _id, ...replacement } = modelRow(after);
+          return { replaceOne: { filter: { _id }, replacement, upsert: true } };
+        });
+        await models.bulkWrite(writes, { session });
+        const changes = different.flatMap(
+          ({ after, earlier }) => describeModelChange(earlier, after, at) ?? [],
+        );
+        await appendChanges(db, session, changes);
+        return changes;
+      }),
   };
+}
+
+/** A transaction that is repeated while others are in its way. */
+function inTransaction<Result>(db: Db, work: (session: ClientSession) => Promise<Result>): Promise<Result> {
+  const options = { readConcern: { level: 'snapshot' }, writeConcern: durableWrite.writeConcern } as const;
+  return db.client.withSession((session) => session.withTransaction(() => work(session), options));
 }
 
 /**
  * Prices in the collection `prices`, one document per version, and the revision of each model's history in
  * `priceHistories`: every append raises it in its transaction, so that two writers cannot add to the same revision.
  */
-export function createPriceStore(db: Db): PriceStore {
+export function createPriceStore(db: Db, { now = Date.now }: CatalogStoreOptions = {}): PriceStore {
   const prices = db.collection<PriceRow>('prices');
   const histories = db.collection<{ _id: string; revision: number }>('priceHistories');
-  const options = { readConcern: { level: 'snapshot' }, writeConcern: durableWrite.writeConcern } as const;
-  const inTransaction = <Result>(work: (session: ClientSession) => Promise<Result>): Promise<Result> =>
-    db.client.withSession((session) => session.withTransaction(() => work(session), options));
+  const versionsOf = async (provider: string, model: string, session: ClientSession) => {
+    const rows = await prices.find({ provider, model }, { session, sort: { effectiveFrom: 1 } }).toArray();
+    return rows.map(priceVersion);
+  };
 
   return {
     history: (provider, model) =>
-      inTransaction(async (session) => {
+      inTransaction(db, async (session) => {
         const history = await histories.findOne({ _id: `${provider}/${model}` }, { session });
-        const rows = await prices
-          .find({ provider, model }, { session, sort: { effectiveFrom: 1 } })
-          .toArray();
-        return { revision: history?.revision ?? 0, versions: rows.map(priceVersion) };
+        return { revision: history?.revision ?? 0, versions: await versionsOf(provider, model, session) };
       }),
 
     append: (provider, model, revision, versions) =>
-      inTransaction(async (session) => {
+      inTransaction(db, async (session) => {
         const raised = await histories.findOneAndUpdate(
           { _id: `${provider}/${model}` },
           { $inc: { revision: 1 } },
@@ -55,8 +84,26 @@ export function createPriceStore(db: Db): PriceStore {
           await session.abortTransaction();
           return false;
         }
+        const known = await versionsOf(provider, model, session);
         await prices.insertMany(versions.map(priceRow), { session });
+        const at = now();
+        const changes = versions
+          .toSorted((one, other) => one.effectiveFrom - other.effectiveFrom)
+          .map((version) =>
+            describePriceChange(versionBefore(version, [...known, ...versions]), version, at),
+          );
+        await appendChanges(db, session, changes);
         return true;
       }),
   };
+}
+
+/** The version that a new one takes over from: the last that begins before it. */
+function versionBefore({ effectiveFrom }: PriceVersion, all: readonly PriceVersion[]): PriceVersion | null {
+  return all
+    .filter((other) => other.effectiveFrom < effectiveFrom)
+    .reduce<PriceVersion | null>(
+      (latest, one) => (latest === null || one.effectiveFrom > latest.effectiveFrom ? one : latest),
+      null,
+    );
 }

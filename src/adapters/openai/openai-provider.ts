@@ -69,7 +69,8 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
   return { name, account: options.account ?? null, stream, close: () => transport.close() };
 }
 
-function createClient(options: OpenAiProviderOptions, transport: HttpTransport): OpenAI {
+/** The SDK's client as the service uses it: on its own transport, with nothing taken from the environment and nothing repeated. */
+export function createClient(options: OpenAiProviderOptions, transport: HttpTransport): OpenAI {
   return new OpenAI({
     apiKey: options.apiKey,
     // Null, not absent: what is absent the SDK takes from the environment, behind the configuration's back.

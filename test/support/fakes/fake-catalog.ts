@@ -12,6 +12,10 @@ export class FakeCatalog implements Catalog {
     return this.models.get(`${provider}/${id}`) ?? null;
   }
 
+  nearest(): readonly string[] {
+    return [...this.models.values()].filter(({ lifecycle }) => lifecycle !== 'removed').map(({ id }) => id);
+  }
+
   price(provider: string, model: string, at: number): Price | null {
     const name = this.pricedAs.get(model) ?? model;
     const holds = (price: Price) =>
@@ -33,6 +37,8 @@ export function modelInfo(id: string, members: Partial<ModelInfo> = {}): ModelIn
     refusedParameters: [],
     refusedWhileReasoning: [],
     streams: true,
+    lifecycle: 'active',
+    shutdownAt: null,
     ...members,
   };
 }

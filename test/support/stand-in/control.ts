@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CallLog } from './call-log.ts';
+import { type ModelDirectory, modelListingSchema } from './models.ts';
 import { limitsSchema, type RateLimiter } from './rate-limits.ts';
 import { parseScripts, ScriptError } from './script.ts';
 import type { ScriptSource } from './script-source.ts';
@@ -15,6 +16,7 @@ export interface Controls {
   log: CallLog;
   limiter: RateLimiter;
   scripts: ScriptSource;
+  models: ModelDirectory;
   /** The default script given at the start, to which a reset returns. */
   initialDefault: unknown;
 }
@@ -51,9 +53,17 @@ function answer(route: string, body: string, controls: Controls): ControlAnswer 
       limiter.setLimits(limits === null ? undefined : limitsSchema.parse(limits));
       return { status: 204, body: undefined };
     }
+    case 'GET /control/models':
+      return { status: 200, body: { asked: controls.models.asked } };
+    case 'PUT /control/models': {
+      const listing: unknown = JSON.parse(body);
+      controls.models.set(listing === null ? undefined : modelListingSchema.parse(listing));
+      return { status: 204, body: undefined };
+    }
     case 'POST /control/reset':
       log.clear();
       limiter.setLimits(undefined);
+      controls.models.reset();
       controls.scripts.forgetCalls();
       setDefault(controls.scripts, controls.initialDefault);
       return { status: 204, body: undefined };

@@ -1,11 +1,7 @@
-interface Model {
-  id: string;
-  object: 'model';
-  created: number;
-  owned_by: string;
-}
+import { z } from 'zod';
+import { errorBody } from './error-body.ts';
 
-const ids = [
+const initialIds = [
   'gpt-3.5-turbo',
   'gpt-4',
   'gpt-4-turbo',
@@ -22,18 +18,63 @@ const ids = [
   'o4-mini',
 ];
 
-const models: Model[] = ids.map((id, index) => ({
-  id,
-  object: 'model',
-  created: 1_700_000_000 + index * 86_400,
-  owned_by: 'stand-in',
-}));
+export const modelListingSchema = z.strictObject({
+  /** The models that are listed; chat requests may name any other as well. */
+  ids: z.array(z.string().min(1)).default(initialIds),
+  /** Anything but 200: an error of the API. */
+  status: z.int().min(200).max(599).default(200),
+  /** Lists wait until the next control request. */
+  hold: z.boolean().default(false),
+});
 
-/** The models that `GET /v1/models` lists. Chat requests may name any other as well. */
-export function listModels(): { object: 'list'; data: Model[] } {
-  return { object: 'list', data: models };
+/** What `GET /v1/models` answers. */
+export type ModelListing = z.input<typeof modelListingSchema>;
+
+export interface ModelAnswer {
+  readonly status: number;
+  readonly body: string;
 }
 
-export function findModel(id: string): Model | undefined {
-  return models.find((model) => model.id === id);
+/** The models of the stand-in. */
+export class ModelDirectory {
+  #listing = modelListingSchema.parse({});
+  /** Lists asked for since the last reset. */
+  #asked = 0;
+  #changed = Promise.withResolvers<void>();
+
+  set(listing: z.output<typeof modelListingSchema> | undefined): void {
+    this.#listing = listing ?? modelListingSchema.parse({});
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+
+  reset(): void {
+    this.#asked = 0;
+    this.set(undefined);
+  }
+
+  get asked(): number {
+    return this.#asked;
+  }
+
+  /** Answers `GET /v1/models`. */
+  async list(): Promise<ModelAnswer> {
+    this.#asked += 1;
+    while (this.#listing.hold) await this.#changed.promise;
+    const { status, ids } = this.#listing;
+    if (status !== 200) return { status, body: errorBody(status) };
+    return { status, body: JSON.stringify({ object: 'list', data: ids.map(describe) }) };
+  }
+
+  /** Answers `GET /v1/models/<id>`. */
+  find(id: string): ModelAnswer {
+    const index = this.#listing.ids.indexOf(id);
+    if (index >= 0) return { status: 200, body: JSON.stringify(describe(id, index)) };
+    const message = `The model '${id}' does not exist`;
+    return { status: 404, body: errorBody(404, { message, param: 'model' }) };
+  }
+}
+
+function describe(id: string, index: number): object {
+  return { id, object: 'model', created: 1_700_000_000 + index * 86_400, owned_by: 'stand-in' };
 }

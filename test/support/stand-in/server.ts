@@ -4,7 +4,7 @@ import { CallLog } from './call-log.ts';
 import { type ChatParts, handleChat } from './chat-handler.ts';
 import { type Controls, control, setDefault } from './control.ts';
 import { errorBody } from './error-body.ts';
-import { findModel, listModels } from './models.ts';
+import { type ModelAnswer, ModelDirectory } from './models.ts';
 import { RateLimiter } from './rate-limits.ts';
 import { ScriptSource } from './script-source.ts';
 import { TimerWheel } from './timer-wheel.ts';
@@ -29,7 +29,8 @@ export function createStandInServer(options: StandInServerOptions = {}): Server 
     wheel: new TimerWheel(),
   };
   setDefault(parts.scripts, options.defaultScript);
-  const controls: Controls = { ...parts, initialDefault: options.defaultScript };
+  const models = new ModelDirectory();
+  const controls: Controls = { ...parts, models, initialDefault: options.defaultScript };
   // A slow stream is the point here: the server itself never gives up on a connection.
   const server = createServer(
     { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 },
@@ -56,16 +57,16 @@ async function route(
     const { status, body } = control(name, await text(request), controls);
     return sendJson(response, status, body === undefined ? '' : JSON.stringify(body));
   }
-  if (name === 'GET /v1/models') return sendJson(response, 200, JSON.stringify(listModels()));
+  if (name === 'GET /v1/models') return sendModels(response, await controls.models.list());
   if (name.startsWith('GET /v1/models/')) {
-    const id = decodeURIComponent(path.slice('/v1/models/'.length));
-    const model = findModel(id);
-    if (model !== undefined) return sendJson(response, 200, JSON.stringify(model));
-    const message = `The model '${id}' does not exist`;
-    return sendJson(response, 404, errorBody(404, { message, param: 'model' }));
+    return sendModels(response, controls.models.find(decodeURIComponent(path.slice('/v1/models/'.length))));
   }
   const message = `Unknown request URL: ${name}.`;
   return sendJson(response, 404, errorBody(404, { message, code: 'unknown_url' }));
+}
+
+function sendModels(response: ServerResponse, { status, body }: ModelAnswer): void {
+  sendJson(response, status, body);
 }
 
 function sendJson(response: ServerResponse, status: number, body: string): void {

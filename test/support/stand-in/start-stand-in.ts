@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Call, CallSummary } from './call-log.ts';
+import type { ModelListing } from './models.ts';
 import type { Limits } from './rate-limits.ts';
 import type { Script } from './script.ts';
 
@@ -29,6 +30,10 @@ export interface StandIn {
   setDefault(script: Script | Script[] | null): Promise<void>;
   /** Enforces limits from now on; null lifts them. */
   setLimits(limits: Limits | null): Promise<void>;
+  /** What `GET /v1/models` answers from now on; null: as at the start. */
+  setModels(listing: ModelListing | null): Promise<void>;
+  /** How often it was asked for since the last reset. */
+  modelListsAsked(): Promise<number>;
   /** Ends the process; open streams are cut. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -65,6 +70,8 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     reset: () => tell('POST', 'reset'),
     setDefault: (script) => tell('PUT', 'default', script),
     setLimits: (limits) => tell('PUT', 'limits', limits),
+    setModels: (listing) => tell('PUT', 'models', listing),
+    modelListsAsked: async () => ((await (await send('GET', 'models')).json()) as { asked: number }).asked,
     close: () => stop(child),
   };
 }

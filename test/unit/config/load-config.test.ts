@@ -199,9 +199,11 @@ describe('loadConfig', () => {
     expect(message).toContain("'ftp://***@registry'");
   });
 
-  it('wants the API key only for serving with the role worker', () => {
+  it('wants the API key only for serving with a role that asks the provider', () => {
     expect(load({}, false).openai.apiKey).toBeNull();
-    expect(load({ ROLES: 'catalog,ledger' }, true).openai.apiKey).toBeNull();
+    expect(load({ ROLES: 'ledger' }, true).openai.apiKey).toBeNull();
+    const { problems: ofCatalog } = problemsOf({ ROLES: 'ledger,catalog' }, { serve: true });
+    expect(ofCatalog).toMatchObject([{ expected: 'an API key for the role catalog' }]);
     const { problems, message } = problemsOf({}, { serve: true });
     expect(problems).toMatchObject([{ name: 'AI_OPENAI_API_KEY', given: null }]);
     expect(message).toContain('The configuration has a problem:\n  AI_OPENAI_API_KEY: not set;');

@@ -56,6 +56,8 @@ const model: ModelInfo = {
   refusedParameters: [],
   refusedWhileReasoning: [],
   streams: true,
+  lifecycle: 'active',
+  shutdownAt: null,
 };
 
 export function aCall(request: Partial<ChatRequest> = {}, members: Partial<ProviderCall> = {}): ProviderCall {

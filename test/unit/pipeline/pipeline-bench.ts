@@ -90,6 +90,7 @@ export class PipelineBench {
             this.onModel();
             return null;
           },
+          nearest: () => [],
           price: () => null,
         },
         chunks: new ChunkPublisher({ sink, codec, topic: topics.chunks, clock, maxBufferedBytes: 1_000_000 }),

@@ -46,6 +46,40 @@ describe('planCall', () => {
     });
   });
 
+  it('calls the model that an alias stands for, and reports the alias', () => {
+    expect(planOf({ model: 'gpt-4' }, { id: 'gpt-4-0613' })).toMatchObject({
+      requestedModel: 'gpt-4',
+      model: { id: 'gpt-4-0613' },
+    });
+  });
+
+  it('warns of a deprecated model, with the date when it is known', () => {
+    expect(planOf({}, { lifecycle: 'deprecated', shutdownAt: Date.UTC(2026, 9, 23) }).warnings).toEqual([
+      {
+        path: 'model',
+        code: 'deprecated_model',
+        message: expect.stringContaining('gpt-4 is deprecated: the provider shuts it down on 2026-10-23'),
+      },
+    ]);
+    expect(planOf({}, { lifecycle: 'deprecated' }).warnings).toMatchObject([
+      { message: expect.stringContaining('does not list it any more') },
+    ]);
+  });
+
+  it('refuses a removed model, naming those that are nearest', () => {
+    const catalog = new FakeCatalog();
+    catalog.models.set('openai/gpt-4-0314', modelInfo('gpt-4-0314', { lifecycle: 'removed' }));
+    const defaults = { provider: 'openai', model: 'gpt-4-0314', temperature: 0.7, maxOutputTokens: 4_000 };
+    const plan = () =>
+      planCall(chatRequest({ model: null }), new Map([['openai', provider]]), catalog, defaults, NOW);
+    expect(plan).toThrow(
+      expect.objectContaining({ code: 'model_not_found', retryable: false, param: 'model' }),
+    );
+    expect(plan).toThrow(/"gpt-4-0314" was removed.*choose another model/);
+    catalog.models.set('openai/gpt-4-0613', modelInfo('gpt-4-0613'));
+    expect(plan).toThrow(/use one such as gpt-4-0613/);
+  });
+
   it('refuses a provider that is not configured, naming those that are', () => {
     expect(() => planOf({ provider: 'acme-ai' })).toThrow(
       /"acme-ai" is not configured here; use one of openai/,

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { eventId } from '../../../src/contract/event-id.ts';
 import type { ChatRequest } from '../../../src/contract/records.ts';
-import { eventId, requestBodyHash } from '../../../src/pipeline/request-identity.ts';
+import { requestBodyHash } from '../../../src/pipeline/request-identity.ts';
 import { sampleMessage, sampleRequest } from '../../support/fakes/sample-request.ts';
 
 const hash = (members: Partial<ChatRequest> = {}) => requestBodyHash(sampleRequest(members)).toString('hex');

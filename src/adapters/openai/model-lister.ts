@@ -1,0 +1,67 @@
+import type { ModelLister } from '../../catalog/sync-models.ts';
+import { ChatFailure } from '../../domain/chat-failure.ts';
+import { failureOf } from '../../domain/failure-classes.ts';
+import { createHttpTransport, readText } from './http-transport.ts';
+import { type ErrorContext, mapError } from './map-error.ts';
+import { createClient, type OpenAiProviderOptions } from './openai-provider.ts';
+import { isObject, textOrNull } from './wire.ts';
+
+export interface OpenAiModelLister extends ModelLister {
+  /** Closes all connections; a call under way fails. */
+  close(): Promise<void>;
+}
+
+/** Longest time for the whole list. */
+const LIST_TIMEOUT_MS = 60_000;
+/** A thousand models take about 100 kB. */
+const MAX_LIST_BYTES = 8_388_608;
+
+/** Asks `GET /models` of a server with OpenAI's API: one request, nothing is repeated. */
+export function createModelLister(options: OpenAiProviderOptions): OpenAiModelLister {
+  const provider = options.name ?? 'openai';
+  const transport = createHttpTransport();
+  const client = createClient(options, transport);
+  const context: ErrorContext = { provider, model: 'the list of models', apiKey: options.apiKey };
+
+  async function list(signal: AbortSignal): Promise<readonly string[]> {
+    const timeout = AbortSignal.timeout(LIST_TIMEOUT_MS);
+    try {
+      const response = await client.models.list({ signal: AbortSignal.any([signal, timeout]) }).asResponse();
+      return readIds(await readText(transport.bodyOf(response), MAX_LIST_BYTES), provider);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (timeout.aborted) throw tooSlow(provider);
+      throw error instanceof ChatFailure ? error : mapError(error, context, Date.now());
+    }
+  }
+
+  return { provider, list, close: () => transport.close() };
+}
+
+/** @throws ChatFailure when it is not a list of models */
+function readIds(text: string, provider: string): string[] {
+  const ids = idsOf(text);
+  if (ids !== null) return ids;
+  throw failureOf(
+    'provider_error',
+    `${provider} did not answer GET /models with a list of models; check that AI_OPENAI_BASE_URL speaks OpenAI's API`,
+    true,
+  );
+}
+
+function idsOf(text: string): string[] | null {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const data = isObject(body) ? body['data'] : null;
+  if (!Array.isArray(data)) return null;
+  const ids = data.map((model: unknown) => (isObject(model) ? textOrNull(model['id']) : null));
+  return ids.every((id) => id !== null) ? ids : null;
+}
+
+function tooSlow(provider: string): ChatFailure {
+  return failureOf('timeout', `${provider} did not list its models within ${LIST_TIMEOUT_MS / 1000} s`, true);
+}

@@ -1,0 +1,60 @@
+import type { ModelEntry } from './catalog-file.ts';
+import type { ModelFacts } from './stores.ts';
+
+/** Models that are not in the file of models get what their family is known to be. */
+export interface ModelFamily
+  extends Pick<
+    ModelFacts,
+    'maxTokensParameter' | 'refusedParameters' | 'refusedWhileReasoning' | 'capabilities'
+  > {
+  /** Ids of the family are this, or go on after it with `-`, `.` or `:`. */
+  readonly prefix: string;
+}
+
+/** Source of facts that nobody has written down. */
+export const INFERRED = 'inferred';
+
+const datedSnapshot = /-(\d{4}-\d{2}-\d{2}|\d{4})$/;
+const fineTuned = /^ft:([^:]+)/;
+
+/**
+ * What is known of a model that a provider lists: what the file says of it; else what it says of the model that it is a
+ * dated snapshot or a fine-tuned copy of; else what its family is. Sizes are not guessed from a family.
+ *
+ * @param families the longest prefix that fits wins
+ */
+export function modelFacts(
+  provider: string,
+  id: string,
+  known: ReadonlyMap<string, ModelEntry & { readonly source: string }>,
+  families: readonly ModelFamily[],
+): ModelFacts {
+  const entry = known.get(`${provider}/${id}`);
+  if (entry !== undefined) return entry;
+  const base = fineTuned.exec(id)?.[1] ?? id.replace(datedSnapshot, '');
+  const inferred = { provider, id, aliases: [], snapshot: null, shutdownAt: null, source: INFERRED };
+  const baseEntry =
+    known.get(`${provider}/${base}`) ?? known.get(`${provider}/${base.replace(datedSnapshot, '')}`);
+  if (baseEntry !== undefined) return { ...baseEntry, ...inferred };
+  const family = families
+    .filter(({ prefix }) => belongsTo(base, prefix))
+    .reduce<ModelFamily | null>(
+      (longest, one) => (longest === null || one.prefix.length > longest.prefix.length ? one : longest),
+      null,
+    );
+  const { prefix: _prefix, ...facts } = family ?? UNKNOWN_FAMILY;
+  return { contextWindow: null, maxOutputTokens: null, ...facts, ...inferred };
+}
+
+/** As a model that the catalog does not know is called: nothing is held back, and nothing is promised. */
+const UNKNOWN_FAMILY: ModelFamily = {
+  prefix: '',
+  maxTokensParameter: 'max_completion_tokens',
+  refusedParameters: [],
+  refusedWhileReasoning: [],
+  capabilities: ['chat', 'streaming'],
+};
+
+function belongsTo(id: string, prefix: string): boolean {
+  return id.startsWith(prefix) && /^($|[-.:])/.test(id.slice(prefix.length));
+}

@@ -1,0 +1,28 @@
+const MAX_NAMES = 3;
+
+/** Those of some names that are most alike to one, by edit distance, the nearest first; at most three. */
+export function nearestNames(name: string, names: readonly string[]): string[] {
+  return names
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .sort((one, other) => one.distance - other.distance || (one.candidate < other.candidate ? -1 : 1))
+    .slice(0, MAX_NAMES)
+    .map(({ candidate }) => candidate);
+}
+
+/**
+ * The least number of characters to insert, delete or replace that makes one text the other.
+ *
+ * @see https://en.wikipedia.org/wiki/Levenshtein_distance
+ */
+export function editDistance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= one.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j += 1) {
+      const replaced = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[other.length] ?? 0;
+}

@@ -1,0 +1,54 @@
+import type { Db } from 'mongodb';
+import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { KafkaLaneTransport } from '../adapters/kafka/lane-transport.ts';
+import { createChangeOutbox } from '../adapters/mongo/change-outbox.ts';
+import { createModelLister, type OpenAiModelLister } from '../adapters/openai/model-lister.ts';
+import { type AnnounceChanges, createAnnouncer } from '../catalog/announce-changes.ts';
+import type { Config } from '../config.ts';
+import type { ModelChanged } from '../contract/records.ts';
+import { topicNames } from '../contract/topics.ts';
+import type { Logger } from '../logger.ts';
+
+export interface RunningAnnouncer extends AnnounceChanges {
+  close(): Promise<void>;
+}
+
+/**
+ * Connects what announces the catalog's changes. Its group is the catalog's own: the position there is the number of the
+ * last announced change, which means nothing to workers.
+ */
+export async function startAnnouncer(
+  config: Config,
+  db: Db,
+  logger: Logger,
+  onAnnounced: (changes: readonly ModelChanged[]) => void,
+): Promise<RunningAnnouncer> {
+  const { kafka, topics, limits } = config;
+  const transport = await KafkaLaneTransport.connect(
+    { ...kafka, groupId: `${kafka.groupId}.catalog` },
+    logger,
+  );
+  const announcer = createAnnouncer({
+    outbox: createChangeOutbox(db),
+    transport,
+    codec: createAvroCodec({
+      schemas: loadSchemas(),
+      framing: { kind: 'single-object' },
+      maxBytes: limits.recordMaxBytes,
+    }),
+    topic: topicNames(topics.prefix).modelChanges,
+    groupId: kafka.groupId,
+    onAnnounced,
+  });
+  return { ...announcer, close: () => transport.close() };
+}
+
+export function startModelLister({ openai }: Config): OpenAiModelLister {
+  return createModelLister({
+    apiKey: openai.apiKey ?? '',
+    organization: openai.organization,
+    project: openai.project,
+    baseUrl: openai.baseUrl,
+  });
+}

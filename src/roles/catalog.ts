@@ -1,0 +1,76 @@
+import { createModelStore } from '../adapters/mongo/catalog-store.ts';
+import { createTaskLead } from '../adapters/mongo/task-lead.ts';
+import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
+import { type CatalogStep, keepCatalog, TaskLost } from '../catalog/keep-catalog.ts';
+import { syncModels } from '../catalog/sync-models.ts';
+import { createCatalogMetrics } from '../telemetry/catalog-metrics.ts';
+import { startAnnouncer, startModelLister } from './catalog-parts.ts';
+import type { RoleContext, RunningRole } from './role.ts';
+import { StartedParts } from './started-parts.ts';
+
+const TASK = 'catalog';
+/** How soon a process sees that something is due, or that a command has stored changes to announce. */
+const LOOK_MS = 5_000;
+
+/** Starts the role `catalog`: one process at a time keeps models and prices up to date and announces their changes. */
+export async function startCatalog(context: RoleContext): Promise<RunningRole> {
+  const { config, logger, telemetry, clock, db } = context;
+  const parts = new StartedParts(logger);
+  try {
+    const metrics = createCatalogMetrics(telemetry.meter);
+    let turn = new AbortController();
+    const lease = await startWorkerLease({
+      db,
+      leaseMs: config.ledger.leaseMs,
+      clock,
+      onLost: () => {
+        turn.abort(new TaskLost('This process could not keep its lease.'));
+        turn = new AbortController();
+      },
+      onRetry: (error) =>
+        logger.warn({ err: error }, 'the database did not answer as it should; trying again'),
+    });
+    parts.add(lease, () => lease.stop());
+
+    const announce = await startAnnouncer(config, db, logger, (changes) => {
+      for (const { provider, model, change, details } of changes) {
+        metrics.announced(change);
+        logger.info({ provider, model, change, details }, 'the catalog has changed');
+      }
+    });
+    parts.add(announce, () => announce.close());
+    const lister = startModelLister(config);
+    parts.add(lister, () => lister.close());
+    const models: CatalogStep = {
+      name: 'models',
+      async run(owner, signal) {
+        const store = createModelStore(db, { now: clock.now, task: { task: TASK, owner } });
+        await syncModels({ lister, models: store, announce, now: clock.now }, signal);
+      },
+    };
+
+    const stopping = new AbortController();
+    const keeping = keepCatalog(
+      {
+        lead: createTaskLead(db, TASK, lease),
+        steps: [models],
+        announce,
+        intervalMs: config.catalog.syncIntervalMs,
+        lookMs: Math.min(LOOK_MS, config.catalog.syncIntervalMs),
+        random: Math.random,
+        metrics,
+        logger,
+      },
+      stopping.signal,
+      () => turn.signal,
+    );
+    parts.add(keeping, () => {
+      stopping.abort(new Error('the service is stopping'));
+      return keeping;
+    });
+    return { ready: () => [{ name: 'catalog', ok: true }], stop: () => parts.close() };
+  } catch (error) {
+    await parts.close();
+    throw error;
+  }
+}

@@ -1,0 +1,33 @@
+import type { Db } from 'mongodb';
+import type { Check } from '../adapters/http/health-server.ts';
+import type { Config } from '../config.ts';
+import type { Logger } from '../logger.ts';
+import type { Clock } from '../ports.ts';
+import type { Telemetry } from '../telemetry/start.ts';
+
+/** What every role of a process is given. What it needs beyond this it starts, and closes, by itself. */
+export interface RoleContext {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  /** Connected, with its indexes, and bound to this cluster, group and prefix. */
+  readonly db: Db;
+  /** The process cannot go on: it must end, so that it is started again. */
+  readonly onFatal: (error: Error) => void;
+}
+
+/** A role that runs. */
+export interface RunningRole {
+  /** Whether it does its work now. Asked on every request of `/readyz`; must answer at once. */
+  ready(): readonly Check[];
+  /** Finishes what runs and closes what the role has started. Called once. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts one role, and undoes what was started when a part of it fails.
+ *
+ * @throws whatever keeps it from starting, with a message that names the way out
+ */
+export type StartRole = (context: RoleContext) => Promise<RunningRole>;

@@ -1,0 +1,26 @@
+import type { Logger } from '../logger.ts';
+
+/** What was started, to be closed in the opposite order. */
+export class StartedParts {
+  private readonly closers: (() => Promise<void>)[] = [];
+  private readonly logger: Logger;
+
+  constructor(logger: Logger) {
+    this.logger = logger;
+  }
+
+  /** Remembers how a part is closed. @returns the part */
+  add<T>(part: T, close: () => unknown): T {
+    this.closers.unshift(async () => {
+      await close();
+    });
+    return part;
+  }
+
+  /** Closes all, the last one first. A part that cannot be closed keeps no other from it. */
+  async close(): Promise<void> {
+    for (const close of this.closers.splice(0)) {
+      await close().catch((error: unknown) => this.logger.warn({ err: error }, 'a part could not be closed'));
+    }
+  }
+}

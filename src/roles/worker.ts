@@ -1,0 +1,218 @@
+import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import type { Check } from '../adapters/http/health-server.ts';
+import { createSchemaCompiler } from '../adapters/json-schema/schema-compiler.ts';
+import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
+import { KafkaWriter } from '../adapters/kafka/writer/kafka-writer.ts';
+import { createCatalog } from '../adapters/mongo/catalog-cache.ts';
+import { createRequestLedger } from '../adapters/mongo/ledger.ts';
+import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
+import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
+import { readBody } from '../adapters/openai/read-body.ts';
+import { topicNames } from '../contract/topics.ts';
+import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
+import { FailureLog } from '../pipeline/failure-log.ts';
+import { OutputRecords } from '../pipeline/output-records.ts';
+import { Pipeline } from '../pipeline/pipeline.ts';
+import { ProgressReporter } from '../pipeline/progress-reporter.ts';
+import { ProviderGate } from '../pipeline/provider-gate.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
+import type { RoleContext, RunningRole } from './role.ts';
+import { StartedParts } from './started-parts.ts';
+
+/** Chunks that may wait for the broker before provider streams are read more slowly. */
+const CHUNK_BUFFER_BYTES = 64 * 1024 * 1024;
+/** What a busy lane's outcomes wait at most to share a transaction. */
+const SETTLE_SPACING_MS = 100;
+/** A worker whose last answer from a broker is older does not count as ready. */
+const FETCH_MAX_AGE_MS = 30_000;
+
+/** Starts the role `worker`: a member of the consumer group that answers the requests of its partitions. */
+export async function startWorker({
+  config,
+  logger,
+  telemetry,
+  clock,
+  db,
+  onFatal,
+}: RoleContext): Promise<RunningRole> {
+  const parts = new StartedParts(logger);
+  let pipeline: Pipeline | null = null;
+  let source: KafkaRequestSource | null = null;
+
+  try {
+    // 1 What requests are handled with.
+    const writer = await KafkaWriter.connect(config.kafka, logger, onFatal);
+    parts.add(writer, () => writer.close());
+    const { transport, sink } = writer;
+    const metrics = createMetrics(telemetry.meter);
+    const onRetry = (error: unknown) => {
+      metrics.ledgerRetried('write');
+      logger.warn({ err: error }, 'the database did not answer as it should; trying again');
+    };
+    const catalog = await createCatalog({
+      db,
+      refreshMs: config.catalog.refreshMs,
+      clock,
+      onRefreshFailed: (error) => logger.warn({ err: error }, 'models and prices could not be read again'),
+    });
+    parts.add(catalog, () => catalog.stop());
+    const lease = await startWorkerLease({
+      db,
+      leaseMs: config.ledger.leaseMs,
+      clock,
+      onLost: () => pipeline?.startOver(),
+      onRetry,
+    });
+    parts.add(lease, () => lease.stop());
+    const ledgerStop = new AbortController();
+    const ledger = createRequestLedger({
+      db,
+      ttlMs: config.ledger.ttlMs,
+      stopSignal: ledgerStop.signal,
+      onRetry,
+    });
+    parts.add(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
+    const progress = new ProgressReporter(ledger, Math.floor(config.ledger.leaseMs / 3));
+    parts.add(progress, () => progress.stop());
+    const failures = new FailureLog(logger);
+    parts.add(failures, () => failures.close());
+    parts.add(sink, () => sink.close());
+    const provider = createOpenAiProvider({
+      apiKey: config.openai.apiKey ?? '',
+      organization: config.openai.organization,
+      project: config.openai.project,
+      baseUrl: config.openai.baseUrl,
+      account: config.openai.project ?? config.openai.organization,
+    });
+    parts.add(provider, () => provider.close());
+    const gate = new ProviderGate({
+      clock,
+      random: Math.random,
+      outage: config.openai.outage,
+      logger,
+      onWaited: ({ provider: name, model }, durationMs) =>
+        metrics.gateWaited({ provider: name, requestModel: model }, durationMs),
+    });
+
+    // 2 The pipeline, then the records.
+    const topics = topicNames(config.topics.prefix);
+    const codec = createAvroCodec({
+      schemas: loadSchemas(),
+      framing: { kind: 'single-object' },
+      maxBytes: config.limits.recordMaxBytes,
+    });
+    const chunks = new ChunkPublisher({
+      sink,
+      codec,
+      topic: topics.chunks,
+      clock,
+      maxBufferedBytes: CHUNK_BUFFER_BYTES,
+      onPublished: (count) => metrics.chunksPublished(count),
+    });
+    source = new KafkaRequestSource(
+      config.kafka,
+      config.topics.requests.map(({ topic }) => topic),
+      logger,
+    );
+    const running = new Pipeline({
+      source,
+      transport,
+      decode: {
+        codec,
+        readBody,
+        jsonMaxBytes: config.limits.recordMaxBytes,
+        tenantOfTopic: new Map(config.topics.requests.map(({ topic, tenantId }) => [topic, tenantId])),
+      },
+      handler: {
+        ledger,
+        lease,
+        clock,
+        catalog,
+        chunks,
+        progress,
+        failures,
+        gate,
+        metrics,
+        schemas: createSchemaCompiler(),
+        outputs: new OutputRecords(topics, config.kafka.groupId),
+        providers: new Map([[provider.name, provider]]),
+        ledgerCodec: codec,
+        wireCodec: codec,
+        recordMaxBytes: config.limits.recordMaxBytes,
+        requestTimeoutMs: config.limits.requestTimeoutMs,
+        defaults: {
+          provider: provider.name,
+          model: config.defaults.model,
+          temperature: config.defaults.temperature,
+          maxOutputTokens: config.defaults.maxTokens,
+        },
+        policy: {
+          retryAttempts: config.openai.retryAttempts,
+          retryDelayMs: config.openai.retryDelayMs,
+          firstTokenTimeoutMs: config.openai.firstTokenTimeoutMs,
+          idleTimeoutMs: config.openai.idleTimeoutMs,
+          restartOnBreak: config.openai.restartOnBreak,
+        },
+      },
+      metrics,
+      logger,
+      groupId: config.kafka.groupId,
+      maxInFlight: config.limits.maxInFlight,
+      maxInFlightBytes: config.limits.maxInFlightBytes,
+      tenantWeight: (tenantId) => config.limits.tenantWeights.get(tenantId) ?? 1,
+      batchMaxBytes: config.limits.recordMaxBytes,
+      settleSpacingMs: SETTLE_SPACING_MS,
+      onCrash: onFatal,
+    });
+    pipeline = running;
+    metrics.observe({
+      requestsInFlight: () => running.inFlight,
+      requestBytesInFlight: () => running.inFlightBytes,
+      chunkBufferBytes: () => chunks.bufferedBytes,
+      partitionsPaused: () => running.pausedPartitions,
+      lanes: () => running.laneStates(),
+      catalogAgeMs: () => catalog.ageMs(),
+      providerGates: () => gate.states(),
+    });
+    const requests = source;
+    await requests.start(running);
+
+    return {
+      ready: () => readiness(running, requests),
+      stop: async () => {
+        await running.drain(config.drainTimeoutMs);
+        // Whoever leaves the group loses its partitions, so this comes after everything is settled.
+        await requests.stop();
+        await parts.close();
+      },
+    };
+  } catch (error) {
+    await source?.stop().catch(() => undefined);
+    await parts.close();
+    throw error;
+  }
+}
+
+function readiness(pipeline: Pipeline, source: KafkaRequestSource): Check[] {
+  const lanes = pipeline.laneStates();
+  const fetchAgeMs = source.lastFetchAgeMs();
+  const fetching = fetchAgeMs !== null && fetchAgeMs < FETCH_MAX_AGE_MS;
+  return [
+    {
+      name: 'group',
+      ok: pipeline.wasAssigned,
+      why: 'ready after the first assignment of partitions',
+    },
+    {
+      name: 'lanes',
+      ok: lanes.opening === 0 && lanes.halted === 0,
+      why: `${lanes.open} open, ${lanes.opening} opening, ${lanes.halted} halted`,
+    },
+    {
+      name: 'fetch',
+      ok: fetching,
+      why: fetchAgeMs === null ? 'nothing fetched yet' : `last answer ${Math.round(fetchAgeMs)} ms ago`,
+    },
+  ];
+}

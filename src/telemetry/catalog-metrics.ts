@@ -1,0 +1,41 @@
+import type { Meter } from '@opentelemetry/api';
+import { attribute, metricName, present } from './names.ts';
+
+export type CatalogMetrics = ReturnType<typeof createCatalogMetrics>;
+
+/** The instruments of the role `catalog`. */
+export function createCatalogMetrics(meter: Meter) {
+  const steps = meter.createCounter(metricName.catalogSteps, {
+    description: 'Steps of the catalog’s upkeep by how they ended',
+    unit: '{step}',
+  });
+  const changes = meter.createCounter(metricName.catalogChanges, {
+    description: 'Changes of models and prices that were announced',
+    unit: '{change}',
+  });
+  let waiting: number | null = null;
+  meter
+    .createObservableGauge(metricName.catalogPricesWaiting, {
+      description: 'Prices that wait for a person to accept them',
+      unit: '{price}',
+    })
+    .addCallback((result) => {
+      if (waiting !== null) result.observe(waiting);
+    });
+
+  return {
+    /** @param error code or class of what it failed with; null when it went well */
+    stepDone(step: string, error: string | null): void {
+      steps.add(1, present({ [attribute.catalogStep]: step, [attribute.errorType]: error }));
+    },
+
+    /** @param change as in `ModelChanged` */
+    announced(change: string): void {
+      changes.add(1, { [attribute.catalogChange]: change });
+    },
+
+    pricesWaiting(count: number): void {
+      waiting = count;
+    },
+  };
+}

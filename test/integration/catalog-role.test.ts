@@ -1,0 +1,112 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ModelChangeLog } from '../support/model-changes.ts';
+import type { Worker } from '../support/worker.ts';
+import { World } from '../support/world.ts';
+
+const KNOWN = ['gpt-4', 'gpt-4o', 'gpt-5', 'o3'];
+/** Three at once, so that a set of changes that is published in part would be seen. */
+const NEW = ['gpt-5-new-a', 'gpt-5-new-b', 'gpt-5-new-c'];
+
+let world: World;
+let log: ModelChangeLog;
+
+beforeEach(async () => {
+  world = await World.create({
+    env: { ROLES: 'catalog', CATALOG_SYNC_INTERVAL: '1s', LEASE_MS: '1000' },
+  });
+  await world.standIn.setModels({ ids: KNOWN });
+  log = await ModelChangeLog.read(world);
+});
+afterEach(async () => {
+  await log?.close();
+  await world?.close();
+});
+
+/** Resolves when a worker, by now the holder of the lease, waits for its list. */
+async function untilItAsks(): Promise<void> {
+  const before = await world.standIn.modelListsAsked();
+  while ((await world.standIn.modelListsAsked()) === before) await new Promise(setImmediate);
+}
+
+/** Everything that was announced before a last change is visible when that is. */
+async function untilAnnounced(ids: readonly string[]): Promise<void> {
+  await world.standIn.setModels({ ids: [...ids, 'the-end'] });
+  await log.seen('the-end');
+}
+
+describe('the role catalog', () => {
+  it('lists the provider’s models again and again, and announces each change once', async () => {
+    await world.startWorker();
+    await world.standIn.setModels({ ids: [...KNOWN, 'gpt-5.9-new'] });
+    await log.seen('gpt-5.9-new');
+    await world.standIn.setModels({ ids: KNOWN });
+    await log.seen('gpt-5.9-new', 'REMOVED');
+    await world.standIn.setModels({ ids: [...KNOWN, 'gpt-5.9-new'] });
+    await untilAnnounced([...KNOWN, 'gpt-5.9-new']);
+
+    expect(log.of('gpt-5.9-new')).toEqual(['ADDED', 'DEPRECATED', 'REMOVED', 'UPDATED']);
+    expect(log.of('gpt-4o')).toEqual(['ADDED', 'PRICED']);
+    const added = log.all.find(({ model }) => model === 'gpt-5.9-new');
+    expect(added).toMatchObject({ provider: 'openai', source: 'inferred' });
+    expect(added?.details).toContainEqual({
+      property: 'maxTokensParameter',
+      before: null,
+      after: 'max_completion_tokens',
+    });
+    expect(new Set(log.all.map(({ eventId }) => eventId)).size).toBe(log.all.length);
+  });
+
+  it('changes nothing by a list that fails or is too short, and says so', async () => {
+    const worker = await world.startWorker();
+    await world.standIn.setModels({ ids: [...KNOWN, 'first'] });
+    await log.seen('first');
+    await world.standIn.setModels({ ids: ['first'] });
+    await worker.logged('ShortModelList');
+    await world.standIn.setModels({ status: 500 });
+    await worker.logged('HTTP 500');
+    const metrics = await (await fetch(`http://127.0.0.1:${worker.httpPort}/metrics`)).text();
+    expect(metrics).toMatch(/completionbus_catalog_steps_total\{.*error_type="ShortModelList"/);
+    expect(metrics).toMatch(/completionbus_catalog_steps_total\{.*error_type="provider_error"/);
+
+    await untilAnnounced([...KNOWN, 'first']);
+    for (const model of KNOWN) expect(log.of(model)).not.toContain('DEPRECATED');
+  });
+});
+
+describe('of two catalog workers, one killed while it holds the lease', () => {
+  const points: [string, (holder: Worker) => Promise<unknown>][] = [
+    ['while it waits for the list', async () => undefined],
+    [
+      'when it has stored what is new and not announced it',
+      async () => {
+        const stored = await world.changesStored();
+        await world.standIn.setModels({ ids: [...KNOWN, ...NEW] });
+        await stored.next();
+      },
+    ],
+    [
+      'when what is new is visible and not forgotten yet',
+      async () => {
+        await world.standIn.setModels({ ids: [...KNOWN, ...NEW] });
+        await log.seen('gpt-5-new-a');
+      },
+    ],
+  ];
+
+  it.each(points)('%s: exactly one set of changes', async (_what, reached) => {
+    const holder = await world.startWorker();
+    await log.seen('o3');
+    await world.standIn.setModels({ ids: [...KNOWN, ...NEW], hold: true });
+    await untilItAsks();
+    const other = await world.startWorker();
+
+    await reached(holder);
+    await holder.kill();
+    await world.standIn.setModels({ ids: [...KNOWN, ...NEW] });
+    await untilAnnounced([...KNOWN, ...NEW]);
+
+    for (const model of NEW) expect(log.of(model)).toEqual(['ADDED']);
+    expect(new Set(log.all.map(({ eventId }) => eventId)).size).toBe(log.all.length);
+    expect(await other.stop()).toBe(0);
+  });
+});

@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { modelFacts } from '../../../src/catalog/model-facts.ts';
+import { families, shippedModelEntries } from '../../../src/catalog/shipped-catalog.ts';
+
+const factsOf = (id: string) => modelFacts('openai', id, shippedModelEntries, families);
+
+describe('what is known of a model that a provider lists', () => {
+  it('is what the file says of it', () => {
+    expect(factsOf('gpt-4o')).toMatchObject({
+      source: 'shipped models.json',
+      contextWindow: 128_000,
+      snapshot: 'gpt-4o-2024-08-06',
+    });
+  });
+
+  it.each([
+    ['gpt-4o-2029-01-01', 'gpt-4o'],
+    ['ft:gpt-4o-mini-2024-07-18:acme::abc123', 'gpt-4o-mini'],
+    ['gpt-4-9999', 'gpt-4'],
+  ])(
+    'is for the snapshot or copy %s that of %s, as inferred and without its aliases and dates',
+    (id, base) => {
+      const { contextWindow, capabilities } = factsOf(base);
+      expect(factsOf(id)).toMatchObject({
+        id,
+        contextWindow,
+        capabilities,
+        source: 'inferred',
+        aliases: [],
+        snapshot: null,
+        shutdownAt: null,
+      });
+    },
+  );
+
+  it('is for another model of a family what the family can do, without sizes', () => {
+    expect(factsOf('gpt-5.9-pro')).toMatchObject({
+      source: 'inferred',
+      contextWindow: null,
+      maxOutputTokens: null,
+      maxTokensParameter: 'max_completion_tokens',
+      refusedWhileReasoning: expect.arrayContaining(['temperature']),
+      capabilities: expect.arrayContaining(['reasoning', 'tools']),
+    });
+    expect(factsOf('gpt-audio-9').capabilities).toEqual(
+      expect.arrayContaining(['audio_input', 'audio_output']),
+    );
+    expect(factsOf('text-embedding-3-large').capabilities).toEqual([]);
+  });
+
+  it('takes the longest prefix that ends with a part of the name', () => {
+    expect(factsOf('gpt-4o-realtime-preview-x').capabilities).toEqual([]);
+    expect(factsOf('gpt-4x').capabilities).toEqual(['chat', 'streaming']);
+  });
+
+  it('promises nothing of a family that nobody knows', () => {
+    expect(factsOf('llama-9')).toMatchObject({
+      provider: 'openai',
+      refusedParameters: [],
+      capabilities: ['chat', 'streaming'],
+    });
+  });
+});
