@@ -98,6 +98,30 @@ export interface PriceStore {
   ): Promise<boolean>;
 }
 
+/** A version that was held back: it is not in force before a person accepts it. */
+export interface WaitingPrice {
+  readonly version: PriceVersion;
+  /** What is suspicious about it. */
+  readonly reasons: readonly string[];
+  /** When it was first seen, epoch ms. */
+  readonly since: number;
+  /** Its file says when it begins. Else it begins when it is accepted. */
+  readonly isDated: boolean;
+}
+
+/** What tells prices apart that wait: one without a date of its own is the only one of its model. */
+export function waitingId({ version, isDated }: Pick<WaitingPrice, 'version' | 'isDated'>): string {
+  return isDated ? version.id : `${version.provider}/${version.model}`;
+}
+
+/** Prices that wait, by model and, for those with a date of their own, by date. */
+export interface WaitingPrices {
+  list(): Promise<WaitingPrice[]>;
+  /** Lets one wait, in place of an earlier one. False: it waits already, with the same amounts; nothing changes. */
+  put(price: WaitingPrice): Promise<boolean>;
+  remove(prices: readonly WaitingPrice[]): Promise<void>;
+}
+
 /** Changes that are stored and not yet announced, in the order in which they happened. */
 export interface ChangeOutbox {
   /** The oldest of them, and the id of the outbox: the database's own, so that another one's positions are not taken for its. */

@@ -1,9 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
-import { importModelFile, importPriceFile, listModels, listPrices, syncModelsNow } from './catalog.ts';
+import { acceptWaitingPrices } from './accept-prices.ts';
+import { importPriceFile, listPrices } from './catalog.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
+import { addModelCommands } from './model-commands.ts';
 import { serve } from './serve.ts';
 import type { CommandLine } from './tool.ts';
 import { createTopicsCommand } from './topics.ts';
@@ -60,21 +62,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .description('create the topics that are missing')
     .action(() => createTopicsCommand(tool()));
 
-  const models = program.command('models').description('the catalog of models');
-  models
-    .command('import')
-    .description('import models from a file (default: those that ship with the service)')
-    .argument('[file]')
-    .action((file?: string) => importModelFile(tool(), file));
-  models
-    .command('sync')
-    .description('bring the catalog up to the provider’s list now')
-    .option('--accept-short', 'take the list even if it is missing more than half of the models')
-    .action((options: { acceptShort?: boolean }) => syncModelsNow(tool(), options.acceptShort ?? false));
-  models
-    .command('list')
-    .description('list the models')
-    .action(() => listModels(tool()));
+  addModelCommands(program, tool);
 
   const prices = program.command('prices').description('versioned prices');
   prices
@@ -90,6 +78,14 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .description('list the versions of all prices, or of one model')
     .argument('[model]')
     .action((model?: string) => listPrices(tool(), model));
+  prices
+    .command('accept')
+    .description('put prices that waited into force; without a choice, list them')
+    .argument('[models...]')
+    .option('--all', 'all of them')
+    .action(async (names: string[], flags: { all?: boolean }) => {
+      exitCode = await acceptWaitingPrices(tool(), names, flags.all ?? false);
+    });
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });

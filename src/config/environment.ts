@@ -3,6 +3,7 @@ import {
   brokers,
   decimalNumber,
   duration,
+  fileOrUrl,
   flag,
   oneOf,
   requestTopics,
@@ -145,9 +146,9 @@ export const environment = z.object({
     description: 'How often the role `catalog` asks the provider for its models and reads `PRICE_SOURCE`.',
     unit: 's',
   }),
-  PRICE_SOURCE: optional(text, {
-    description: 'File or https URL that prices are imported from.',
-    otherwise: 'the prices that ship with the service',
+  PRICE_SOURCE: optional(fileOrUrl, {
+    description: 'File or https URL that the role `catalog` imports prices from, in our format or LiteLLM’s.',
+    otherwise: 'the prices that ship with the service, for models that have none',
   }),
 
   AI_OPENAI_API_KEY: optional(text, {

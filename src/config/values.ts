@@ -90,6 +90,18 @@ export function url(...schemes: string[]) {
   );
 }
 
+/** Where a file is: a path, or an https URL; plain http never leaves this machine. */
+export const fileOrUrl = parsed(
+  'a path, or a URL that begins with https:// (http:// only for this machine)',
+  (given) => {
+    if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(given)) return given;
+    if (!URL.canParse(given)) return undefined;
+    const { protocol, hostname } = new URL(given);
+    const isLocal = hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+    return protocol === 'https:' || (protocol === 'http:' && isLocal) ? given : undefined;
+  },
+);
+
 /** A schema that reads text with `parse` and says `expected` when that returns undefined. */
 function parsed<Value>(expected: string, parse: (given: string) => Value | undefined) {
   return z.string().transform((given, context): Value => {

@@ -1,6 +1,9 @@
-import { createModelStore } from '../adapters/mongo/catalog-store.ts';
+import { createPriceSource } from '../adapters/http/price-source.ts';
+import { createModelStore, createPriceStore } from '../adapters/mongo/catalog-store.ts';
 import { createTaskLead } from '../adapters/mongo/task-lead.ts';
+import { createWaitingPrices } from '../adapters/mongo/waiting-prices.ts';
 import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
+import { importPriceSource } from '../catalog/import-price-source.ts';
 import { type CatalogStep, keepCatalog, TaskLost } from '../catalog/keep-catalog.ts';
 import { syncModels } from '../catalog/sync-models.ts';
 import { createCatalogMetrics } from '../telemetry/catalog-metrics.ts';
@@ -9,6 +12,8 @@ import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 
 const TASK = 'catalog';
+const HELD_BACK =
+  'a price has changed more than is believed unseen; take it with: completion-bus prices accept';
 /** How soon a process sees that something is due, or that a command has stored changes to announce. */
 const LOOK_MS = 5_000;
 
@@ -49,11 +54,26 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
       },
     };
 
+    const { priceSource } = config.catalog;
+    const read = priceSource === null ? null : createPriceSource(priceSource);
+    const prices: CatalogStep = {
+      name: 'prices',
+      async run(_owner, signal) {
+        const stores = { prices: createPriceStore(db, { now: clock.now }), waiting: createWaitingPrices(db) };
+        const { refused, held } = await importPriceSource({ read, ...stores, now: clock.now }, signal);
+        metrics.pricesWaiting(held.length);
+        for (const { version, reasons, isNew } of held) {
+          if (isNew) logger.warn({ price: version.id, reasons }, HELD_BACK);
+        }
+        if (refused.length > 0) logger.warn({ refused }, 'prices of the source clash with what is there');
+      },
+    };
+
     const stopping = new AbortController();
     const keeping = keepCatalog(
       {
         lead: createTaskLead(db, TASK, lease),
-        steps: [models],
+        steps: [models, prices],
         announce,
         intervalMs: config.catalog.syncIntervalMs,
         lookMs: Math.min(LOOK_MS, config.catalog.syncIntervalMs),

@@ -55,3 +55,87 @@ describe('models sync', () => {
     expect(stderr).toMatch(/set AI_OPENAI_API_KEY/);
   });
 });
+
+describe('models list', () => {
+  const listed = async (args: string) => {
+    const { code, stdout } = await run(`models list ${args}`.trim());
+    expect(code).toBe(0);
+    return stdout.split('\n').filter((line) => line !== '');
+  };
+
+  it('shows what fits, in order, with prices and what is about to end', async () => {
+    const lines = await listed('--can vision,tools --max-input-price 0.2 --sort price');
+    expect(lines.map((line) => line.split('\t')[0])).toEqual(
+      expect.arrayContaining(['openai/gpt-5-nano', 'openai/gpt-4o-mini']),
+    );
+    const prices = lines.map((line) => Number(/\t([\d.]+) \/ /.exec(line)?.[1]));
+    expect(prices).toEqual(prices.toSorted((one, other) => one - other));
+    expect(Math.max(...prices)).toBeLessThanOrEqual(0.2);
+    expect(await listed('gpt-35')).toEqual([
+      expect.stringMatching(/^openai\/gpt-3\.5-turbo\t.*\tdeprecated 2026-10-23\talso gpt-35-turbo$/),
+    ]);
+  });
+
+  it('gives programs everything', async () => {
+    const [one] = (await listed('gpt-4o-2024-08-06 --json')).map((line) => JSON.parse(line));
+    expect(one).toMatchObject({
+      id: 'gpt-4o-2024-08-06',
+      lifecycle: 'deprecated',
+      shutdownAt: '2027-01-14T00:00:00.000Z',
+      listedAt: null,
+      price: { currency: 'USD', components: { input: expect.stringMatching(/^[\d.]+$/) } },
+    });
+  });
+
+  it.each([
+    ['--can smell', /smell is not one of chat,/],
+    ['--min-context many', /whole number/],
+    ['--max-input-price cheap', /decimal number/],
+    ['--sort beauty', /beauty/],
+  ])('refuses %s', async (args, message) => {
+    const { code, stderr } = await run(`models list ${args}`);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+});
+
+describe('models show', () => {
+  it.each(['gpt-3.5-turbo', 'openai/gpt-3.5-turbo', 'gpt-35-turbo'])(
+    'shows %s with its prices',
+    async (name) => {
+      const { stdout } = await run(`models show ${name}`);
+      expect(JSON.parse(stdout)).toMatchObject({
+        id: 'gpt-3.5-turbo',
+        aliases: ['gpt-35-turbo'],
+        prices: [{ components: { input: '1.5' } }, { components: { input: '0.5' }, effectiveTo: null }],
+      });
+    },
+  );
+
+  it('names the nearest for a name that nobody knows', async () => {
+    const { code, stderr } = await run('models show gpt-4oo');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/no model gpt-4oo; the nearest are gpt-4o, /);
+  });
+});
+
+describe('prices accept', () => {
+  it('lists what waits, takes what is chosen, and says what there is not', async () => {
+    expect(await run('prices accept')).toMatchObject({ code: 0, stdout: 'no price waits\n' });
+    await world.letPricesWait(['gpt-4', 'o3', 'gpt-5']);
+    const { stdout } = await run('prices accept');
+    expect(stdout.split('\n').filter(Boolean)).toHaveLength(3);
+    expect(stdout).toMatch(/^openai\/gpt-4\twaits since .*\tfrom 2031-01-01T.*\tinputPerMillion 30 → 99, /);
+
+    expect(await run('prices accept gpt-4 gpt-nowhere')).toMatchObject({
+      code: 1,
+      stdout: 'accepted openai/gpt-4@2031-01-01T00:00:00.000Z\nno price of gpt-nowhere waits\n',
+    });
+    const rest = await run('prices accept --all');
+    expect(rest.code).toBe(0);
+    expect(rest.stdout.split('\n').filter(Boolean)).toHaveLength(2);
+    expect(await run('prices accept')).toMatchObject({ stdout: 'no price waits\n' });
+    const shown = await run('models show gpt-4');
+    expect(JSON.parse(shown.stdout).prices.at(-1)).toMatchObject({ components: { input: '99' } });
+  });
+});

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ModelChangeLog } from '../support/model-changes.ts';
 import type { Worker } from '../support/worker.ts';
@@ -26,6 +29,17 @@ afterEach(async () => {
 async function untilItAsks(): Promise<void> {
   const before = await world.standIn.modelListsAsked();
   while ((await world.standIn.modelListsAsked()) === before) await new Promise(setImmediate);
+}
+
+async function servePrices(entries: readonly object[]): Promise<{ url: string; close: () => Promise<void> }> {
+  const server = createServer((_, response) => response.end(JSON.stringify(entries))).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/prices.json`, close };
 }
 
 /** Everything that was announced before a last change is visible when that is. */
@@ -71,6 +85,35 @@ describe('the role catalog', () => {
     await untilAnnounced([...KNOWN, 'first']);
     for (const model of KNOWN) expect(log.of(model)).not.toContain('DEPRECATED');
   });
+});
+
+it('imports prices from PRICE_SOURCE: what has changed is announced, what is suspicious waits', async () => {
+  const entry = (model: string, components: object) => ({
+    provider: 'openai',
+    model,
+    currency: 'USD',
+    effectiveFrom: '2026-11-01',
+    components,
+    source: 'https://example.com/pricing',
+  });
+  const source = await servePrices([
+    entry('gpt-4', { input: '29', output: '60' }),
+    entry('gpt-4-0613', { input: '1', output: '60' }),
+  ]);
+  try {
+    const worker = await world.startWorker({ PRICE_SOURCE: source.url });
+    await worker.logged('prices accept');
+    await log.until(({ priceId }) => priceId === 'openai/gpt-4@2026-11-01T00:00:00.000Z');
+    expect(log.all.find(({ priceId }) => priceId?.endsWith('2026-11-01T00:00:00.000Z'))).toMatchObject({
+      model: 'gpt-4',
+      change: 'PRICED',
+      details: [{ property: 'price.inputPerMillion', before: '30', after: '29' }],
+    });
+    const metrics = await (await fetch(`http://127.0.0.1:${worker.httpPort}/metrics`)).text();
+    expect(metrics).toMatch(/^completionbus_catalog_prices_waiting(\{.*\})? 1$/m);
+  } finally {
+    await source.close();
+  }
 });
 
 describe('of two catalog workers, one killed while it holds the lease', () => {

@@ -13,6 +13,7 @@ import type { CatalogFile } from '../../src/catalog/catalog-file.ts';
 import { importModels } from '../../src/catalog/import-models.ts';
 import { importPrices } from '../../src/catalog/import-prices.ts';
 import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
+import { type CatalogModel, NEVER_LISTED } from '../../src/catalog/stores.ts';
 import { type MongoProxy, startMongoProxy } from '../support/mongo-proxy.ts';
 
 const mongodbUrl =
@@ -51,6 +52,22 @@ const priceFile = (...entries: object[]): CatalogFile => ({
       ...entry,
     })),
   ),
+});
+
+const catalogModel = (id: string): CatalogModel => ({
+  provider: 'openai',
+  id,
+  contextWindow: 1_000,
+  maxOutputTokens: null,
+  maxTokensParameter: 'max_tokens',
+  refusedParameters: [],
+  refusedWhileReasoning: [],
+  capabilities: ['chat', 'streaming'],
+  aliases: [],
+  snapshot: null,
+  shutdownAt: null,
+  source: 'test',
+  ...NEVER_LISTED,
 });
 
 beforeAll(async () => {
@@ -117,6 +134,31 @@ describe('the catalog', () => {
       .toBe('1');
   });
 
+  it('is told of changes by the database, long before it reads by itself', async () => {
+    const catalog = await catalogOf({ refreshMs: 3_600_000 });
+    await importModels(models, shippedModels);
+    await expect.poll(() => catalog.model('openai', 'gpt-4'), { timeout: 10_000 }).not.toBeNull();
+    await importPrices(prices, priceFile({ model: 'gpt-4' }));
+    const at = Date.UTC(2026, 0);
+    await expect.poll(() => catalog.price('openai', 'gpt-4', at), { timeout: 10_000 }).not.toBeNull();
+  });
+
+  it('knows a model by its aliases, which hide no other’s id, and the nearest names of those that work', async () => {
+    await models.update(() => [
+      { ...catalogModel('a-1'), aliases: ['fast', 'a-2'] },
+      catalogModel('a-2'),
+      { ...catalogModel('a-3'), removedAt: 1, deprecatedAt: 1 },
+      { ...catalogModel('a-4'), shutdownAt: 5 },
+    ]);
+    const catalog = await catalogOf();
+    expect(catalog.model('openai', 'fast')?.id).toBe('a-1');
+    expect(catalog.model('openai', 'a-2')?.id).toBe('a-2');
+    expect(catalog.model('openai', 'a-3')?.lifecycle).toBe('removed');
+    expect(catalog.model('openai', 'a-4')).toMatchObject({ lifecycle: 'deprecated', shutdownAt: 5 });
+    expect(catalog.nearest('openai', 'a-3')).toEqual(['a-1', 'a-2', 'a-4']);
+    expect(catalog.nearest('acme', 'a-3')).toEqual([]);
+  });
+
   it('goes on answering while the database is away, and tells how old its answers are', async () => {
     await importPrices(prices, priceFile({}));
     const proxy: MongoProxy = await startMongoProxy(mongodbUrl);
@@ -131,7 +173,9 @@ describe('the catalog', () => {
     expect(catalog.ageMs()).toBeGreaterThanOrEqual(clock.monotonic() - cutAt - 1);
 
     proxy.restore();
-    await catalog.refresh();
+    // The driver takes its time to find the server again.
+    const isBack = () => catalog.refresh().then(Boolean, () => true);
+    await expect.poll(async () => (await isBack()) === false, { timeout: 10_000 }).toBe(true);
     expect(catalog.ageMs()).toBeLessThan(clock.monotonic() - cutAt);
     catalog.stop();
     await distant.close();

@@ -32,7 +32,12 @@ export class ModelChangeLog {
 
   /** Resolves when a change of this kind is visible for a model. */
   seen(model: string, change: ModelChanged['change'] = 'ADDED'): Promise<void> {
-    const holds = () => this.all.some((one) => one.model === model && one.change === change);
+    return this.until((one) => one.model === model && one.change === change);
+  }
+
+  /** Resolves when a change that fits is visible. */
+  until(fits: (change: ModelChanged) => boolean): Promise<void> {
+    const holds = () => this.all.some(fits);
     if (holds()) return Promise.resolve();
     return new Promise((resolve) => this.waiting.add({ holds, resolve }));
   }

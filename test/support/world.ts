@@ -6,7 +6,9 @@ import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-cli
 import { KafkaRecordSink } from '../../src/adapters/kafka/record-sink.ts';
 import { createTopics } from '../../src/adapters/kafka/topics.ts';
 import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog-store.ts';
+import { createWaitingPrices } from '../../src/adapters/mongo/waiting-prices.ts';
 import { importModels } from '../../src/catalog/import-models.ts';
+import { importPriceSource } from '../../src/catalog/import-price-source.ts';
 import { importPrices } from '../../src/catalog/import-prices.ts';
 import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
@@ -164,6 +166,22 @@ export class World {
     // It is open from the first answer on.
     await stream.tryNext();
     return stream;
+  }
+
+  /** Lets a price source tell of prices from 2031 on that are not believed unseen. */
+  async letPricesWait(models: readonly string[]): Promise<void> {
+    const db = this.mongo.db(this.config.mongo.database);
+    const entries = models.map((model) => ({
+      provider: 'openai',
+      model,
+      currency: 'USD',
+      effectiveFrom: '2031-01-01',
+      components: { input: '99', output: '199' },
+      source: 'https://example.com/pricing',
+    }));
+    const read = async () => ({ name: 'source.json', text: JSON.stringify(entries) });
+    const stores = { prices: createPriceStore(db), waiting: createWaitingPrices(db) };
+    await importPriceSource({ read, ...stores, now: Date.now }, new AbortController().signal);
   }
 
   /** What an operator does whose cluster was replaced: the database may be bound to another one. */

@@ -3,6 +3,7 @@ import { nearestNames } from '../../catalog/nearest-names.ts';
 import { type CatalogModel, lifecycleOf } from '../../catalog/stores.ts';
 import type { Catalog, Clock, ModelInfo } from '../../ports.ts';
 import { createModelStore } from './catalog-store.ts';
+import { watchCatalog } from './catalog-watch.ts';
 import { boundedRead } from './durable-write.ts';
 import { findPrice, type PriceTimeline, priceTimelines } from './find-price.ts';
 import { type PriceRow, priceVersion } from './map-price.ts';
@@ -10,7 +11,7 @@ import { pause } from './retry.ts';
 
 export interface CatalogOptions {
   readonly db: Db;
-  /** Time between two readings. */
+  /** Longest time between two readings: what is changed meanwhile is told by the database, as a rule. */
   readonly refreshMs: number;
   readonly clock: Clock;
   /** Told of every reading that failed; what was read before goes on being used. */
@@ -34,7 +35,7 @@ interface Snapshot {
 }
 
 /**
- * The catalog in memory, read from `models` and `prices` now and again at intervals.
+ * The catalog in memory, read from `models` and `prices` now, whenever the database tells of a change, and at intervals.
  *
  * @throws the driver's error when the first reading fails
  */
@@ -50,9 +51,15 @@ export async function createCatalog({
   const refresh = async () => {
     current = await readSnapshot(db, clock);
   };
+  const watch = watchCatalog(db, stopped.signal);
   const keepFresh = async () => {
+    let changed = watch.changed();
     for (;;) {
-      await pause(refreshMs, stopped.signal);
+      const waiting = new AbortController();
+      const wakeUp = AbortSignal.any([stopped.signal, waiting.signal]);
+      const isChanged = await Promise.race([changed.then(() => true), pause(refreshMs, wakeUp)]);
+      waiting.abort();
+      if (isChanged === true) changed = watch.changed();
       if (stopped.signal.aborted) return;
       await refresh().catch(onRefreshFailed);
     }
