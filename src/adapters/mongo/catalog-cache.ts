@@ -1,9 +1,9 @@
 import type { Db } from 'mongodb';
+import { findPrice, type PriceTimelines, priceTimelines } from '../../catalog/find-price.ts';
 import type { CatalogModel } from '../../catalog/stores.ts';
 import type { Catalog, Clock, ModelInfo } from '../../ports.ts';
 import { createModelStore } from './catalog-store.ts';
 import { boundedRead } from './durable-write.ts';
-import { findPrice, type PriceTimeline, priceTimelines } from './find-price.ts';
 import { type PriceRow, priceVersion } from './map-price.ts';
 import { pause } from './retry.ts';
 
@@ -27,7 +27,7 @@ export interface CachedCatalog extends Catalog {
 
 interface Snapshot {
   readonly models: ReadonlyMap<string, ModelInfo>;
-  readonly prices: ReadonlyMap<string, PriceTimeline>;
+  readonly prices: PriceTimelines;
   readonly readAt: number;
 }
 

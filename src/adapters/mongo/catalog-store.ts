@@ -35,6 +35,11 @@ export function createPriceStore(db: Db): PriceStore {
     db.client.withSession((session) => session.withTransaction(() => work(session), options));
 
   return {
+    list: async () => {
+      const inOrder = { sort: { provider: 1, model: 1, effectiveFrom: 1 }, ...boundedRead } as const;
+      return (await prices.find({}, inOrder).toArray()).map(priceVersion);
+    },
+
     history: (provider, model) =>
       inTransaction(async (session) => {
         const history = await histories.findOne({ _id: `${provider}/${model}` }, { session });
