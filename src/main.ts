@@ -15,6 +15,12 @@ const telemetry = startTelemetry({
 });
 const { runCommandLine } = await import('./cli/command-line.ts');
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads a command's output has seen enough of it, as `head` has.
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 process.exitCode = await runCommandLine({
   args: process.argv.slice(2),
   env: process.env,

@@ -1,5 +1,6 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { callComponents, tokenComponents } from '../domain/price.ts';
+import type { AdjustmentReason } from '../pipeline/build-adjustment.ts';
 import { calculateCosts } from './calculate-costs.ts';
 import { readInstant } from './option-values.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type PriceImportFlags,
   setPrice,
 } from './prices.ts';
+import { repriceCosts } from './reprice-costs.ts';
 import type { Tool } from './tool.ts';
 
 const required: ReadonlySet<string> = new Set(['input', 'output']);
@@ -106,4 +108,32 @@ export function addCostCommands(program: Command, tool: () => Tool, end: (exitCo
     .action(async ({ at = Date.now(), ...flags }: CalculateFlags) =>
       end(await calculateCosts(tool(), { ...flags, at })),
     );
+
+  costs
+    .command('reprice')
+    .description('publish adjustments for charges whose price came late, or was corrected')
+    .option('--from <time>', 'charges whose first call was at that time or later', readInstant)
+    .option('--to <time>', 'charges whose first call was before that time', readInstant)
+    .addOption(
+      new Option('--reason <reason>', 'which charges')
+        .choices(['late_price', 'price_corrected'])
+        .default('late_price'),
+    )
+    .option('--dry-run', 'only say what would be published')
+    .action(({ from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY, ...flags }: RepriceFlags) =>
+      repriceCosts(tool(), {
+        from,
+        to,
+        reason: flags.reason,
+        dryRun: flags.dryRun ?? false,
+        now: Date.now(),
+      }),
+    );
+}
+
+interface RepriceFlags {
+  readonly from?: number;
+  readonly to?: number;
+  readonly reason: AdjustmentReason;
+  readonly dryRun?: boolean;
 }
