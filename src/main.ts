@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { startTelemetry } from './telemetry/start.ts';
 
 /** The package's description lies beside src/ and dist/. */
@@ -15,6 +15,12 @@ const telemetry = startTelemetry({
 });
 const { runCommandLine } = await import('./cli/command-line.ts');
 
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // Whoever reads a command's output has seen enough of it, as `head` has.
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 process.exitCode = await runCommandLine({
   args: process.argv.slice(2),
   env: process.env,
@@ -23,6 +29,7 @@ process.exitCode = await runCommandLine({
   stdout: process.stdout,
   stderr: process.stderr,
   readFile: (path) => readFileSync(path, 'utf8'),
+  openFile: (path) => (path === '-' ? process.stdin : createReadStream(path)),
   onSignal: (listener) => {
     process.on('SIGTERM', listener);
     process.on('SIGINT', listener);
@@ -34,5 +41,8 @@ process.exitCode = await runCommandLine({
   exitNow: (code) => process.exit(code),
 });
 await telemetry.shutdown();
+// What was printed into a pipe may still be on its way.
+for (const stream of [process.stdout, process.stderr])
+  await new Promise((resolve) => stream.write('', resolve));
 // kafkajs leaves timers behind that would keep the process alive for a while.
 process.exit();

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import type { Price } from '../domain/price.ts';
+import { isLiteLlmFile, readLiteLlmPrices } from './litellm-prices.ts';
 import { capabilities } from './stores.ts';
 
 /** A file of models or prices: its text, and a name to speak of it. */
@@ -21,16 +23,21 @@ export class InvalidCatalogFile extends Error {
   }
 }
 
-// Finer prices could make amounts with more than 12 decimals, which cost events cannot hold.
-const amount = z
-  .string('must be decimal text in quotes, such as "2.5"')
-  .regex(
-    /^\d{1,9}(\.\d{1,6})?$/,
-    'must be decimal text with at most 9 digits before the point and 6 after it, such as "2.5"',
-  )
-  .transform(withoutPadding);
+const decimal = (digits: number) =>
+  z
+    .string('must be decimal text in quotes, such as "2.5"')
+    .regex(
+      new RegExp(`^\\d{1,9}(\\.\\d{1,${digits}})?$`),
+      `must be decimal text with at most 9 digits before the point and ${digits} after it, such as "2.5"`,
+    )
+    .transform(withoutPadding);
 
-const instant = z
+// Cost events hold 12 decimals: a price per million tokens has 6 of them left.
+const amount = decimal(6);
+const feePerCall = decimal(12);
+
+/** An instant as text, read as epoch ms. */
+export const instant = z
   .union(
     [z.iso.date(), z.iso.datetime({ offset: true })],
     'must be an ISO 8601 date or time, such as "2025-08-07" (UTC) or "2025-08-07T09:00:00Z"',
@@ -48,6 +55,10 @@ const components = z.strictObject({
   outputAudio: amount.exactOptional(),
   inputImage: amount.exactOptional(),
   reasoning: amount.exactOptional(),
+  webSearch: feePerCall.exactOptional(),
+  webSearchLow: feePerCall.exactOptional(),
+  webSearchHigh: feePerCall.exactOptional(),
+  fileSearch: feePerCall.exactOptional(),
 });
 
 const tiers = z
@@ -93,19 +104,38 @@ const model = z.strictObject({
   shutdownAt: instant.nullable().default(null),
 });
 
-/** Entries of a price file, decimals without padding, instants in epoch ms, tiers in rising order. */
-export type PriceEntry = z.output<typeof price>;
+/**
+ * An entry of a price file: decimals without padding, instants in epoch ms, tiers in rising order. Its begin is null when
+ * the file does not say since when it holds.
+ */
+export type PriceEntry = Omit<Price, 'id' | 'effectiveFrom'> & { readonly effectiveFrom: number | null };
 /** Entries of a model file. */
 export type ModelEntry = z.output<typeof model>;
 
-/** @throws InvalidCatalogFile with every problem at once */
-export function readPriceFile(file: CatalogFile): PriceEntry[] {
-  return read(file, z.array(price, 'must be a list of prices'));
+/** What a file says about prices. */
+export interface PriceFile {
+  readonly entries: readonly PriceEntry[];
+  /** Models of the file that have no price that can be used, each with the reason. */
+  readonly unpriced: readonly { readonly name: string; readonly reason: string }[];
+  /** Members of models that no price was read from, and how many models have them. */
+  readonly unusedKeys: readonly { readonly key: string; readonly models: number }[];
+}
+
+/**
+ * Reads a file of our own format, or LiteLLM's `model_prices_and_context_window.json`.
+ *
+ * @throws InvalidCatalogFile with every problem at once
+ */
+export function readPriceFile(file: CatalogFile): PriceFile {
+  const content = parse(file);
+  if (isLiteLlmFile(content)) return readLiteLlmPrices(file.text, file.name);
+  const prices = z.array(price, 'must be a list of prices, or LiteLLM’s object of models');
+  return { entries: check(file, content, prices), unpriced: [], unusedKeys: [] };
 }
 
 /** @throws InvalidCatalogFile with every problem at once */
 export function readModelFile(file: CatalogFile): ModelEntry[] {
-  const models = read(file, z.array(model, 'must be a list of models'));
+  const models = check(file, parse(file), z.array(model, 'must be a list of models'));
   const places = models.flatMap(({ provider, id, aliases }, index) => [
     { name: `${provider}/${id}`, place: `[${index}]` },
     ...aliases.map((alias, at) => ({ name: `${provider}/${alias}`, place: `[${index}].aliases[${at}]` })),
@@ -121,17 +151,19 @@ export function readModelFile(file: CatalogFile): ModelEntry[] {
   );
 }
 
-function read<Entries>({ name: fileName, text }: CatalogFile, schema: z.ZodType<Entries>): Entries {
-  let content: unknown;
+function parse({ name: fileName, text }: CatalogFile): unknown {
   try {
-    content = JSON.parse(text);
+    return JSON.parse(text);
   } catch (error) {
     throw new InvalidCatalogFile(fileName, [`not JSON: ${(error as SyntaxError).message}`]);
   }
+}
+
+function check<Entries>(file: CatalogFile, content: unknown, schema: z.ZodType<Entries>): Entries {
   const result = schema.safeParse(content);
   if (result.success) return result.data;
   throw new InvalidCatalogFile(
-    fileName,
+    file.name,
     result.error.issues.map(({ path, message }) => `${placeOf(path)}: ${message}`),
   );
 }

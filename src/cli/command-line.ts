@@ -1,17 +1,15 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { once } from 'node:events';
+import { Command, CommanderError } from 'commander';
 import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
-import { acceptWaitingPrices } from './accept-prices.ts';
-import { importPriceFile, listPrices } from './catalog.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
 import { addModelCommands } from './model-commands.ts';
+import { readSeconds } from './option-values.ts';
+import { addCostCommands, addPriceCommands } from './price-commands.ts';
 import { serve } from './serve.ts';
 import type { CommandLine } from './tool.ts';
 import { createTopicsCommand } from './topics.ts';
-
-/** A day: a timer that is set for longer than some weeks fires at once. */
-const LONGEST_WAIT_SECONDS = 86_400;
 
 /**
  * Runs one command.
@@ -26,7 +24,12 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     config: configured(),
     logger: createLogger({ level: 'error' }),
     print: (text: string) => void line.stdout.write(text),
+    printPage: async (text: string) => {
+      if (!line.stdout.write(text)) await once(line.stdout, 'drain');
+    },
+    printError: (text: string) => void line.stderr.write(text),
     readFile: line.readFile,
+    openFile: line.openFile,
   });
 
   const program = new Command('completion-bus')
@@ -64,28 +67,11 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
 
   addModelCommands(program, tool);
 
-  const prices = program.command('prices').description('versioned prices');
-  prices
-    .command('import')
-    .description('import prices from a file (default: those that ship with the service)')
-    .argument('[file]')
-    .option('--dry-run', 'only say what would change')
-    .action((file: string | undefined, options: { dryRun?: boolean }) =>
-      importPriceFile(tool(), file, options.dryRun ?? false),
-    );
-  prices
-    .command('list')
-    .description('list the versions of all prices, or of one model')
-    .argument('[model]')
-    .action((model?: string) => listPrices(tool(), model));
-  prices
-    .command('accept')
-    .description('put prices that waited into force; without a choice, list them')
-    .argument('[models...]')
-    .option('--all', 'all of them')
-    .action(async (names: string[], flags: { all?: boolean }) => {
-      exitCode = await acceptWaitingPrices(tool(), names, flags.all ?? false);
-    });
+  const end = (code: number) => {
+    exitCode = code;
+  };
+  addPriceCommands(program, tool, end);
+  addCostCommands(program, tool, end);
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });
@@ -95,10 +81,4 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     line.stderr.write(`${describeFailure(error)}\n`);
     return error instanceof ConfigurationError ? 2 : 1;
   }
-}
-
-function readSeconds(text: string): number {
-  const seconds = Number(text);
-  if (seconds > 0 && seconds <= LONGEST_WAIT_SECONDS) return seconds;
-  throw new InvalidArgumentError(`It is a number of seconds up to ${LONGEST_WAIT_SECONDS}.`);
 }

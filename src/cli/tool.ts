@@ -7,7 +7,12 @@ export interface Tool {
   readonly config: Config;
   readonly logger: Logger;
   print(text: string): void;
+  /** Prints, and resolves when there is room for more: for output without bounds. */
+  printPage(text: string): Promise<void>;
+  printError(text: string): void;
   readFile(path: string): string;
+  /** Its bytes as they come; `-` is standard input. */
+  openFile(path: string): AsyncIterable<string | Uint8Array>;
 }
 
 /** What the commands need of the process that they run in. */
@@ -20,6 +25,8 @@ export interface CommandLine {
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
   readonly readFile: (path: string) => string;
+  /** `-` is standard input. */
+  readonly openFile: (path: string) => AsyncIterable<string | Uint8Array>;
   onSignal(listener: (signal: string) => void): void;
   onUncaught(listener: (error: unknown) => void): void;
   /** Ends the process without waiting for anything. */

@@ -22,38 +22,61 @@ export type CallCost =
   | { readonly status: 'PRICED'; readonly lines: readonly PricedLine[]; readonly amount: DecimalText }
   | { readonly status: 'UNPRICED'; readonly reason: UnpricedReason };
 
+/** Calls of the provider's own tools within one call, which no token count shows. */
+export interface ToolUses {
+  readonly webSearches?: number;
+  /** How much each search reads: low, medium or high; medium when it was not said. */
+  readonly searchContextSize?: string;
+  readonly fileSearches?: number;
+}
+
+const noTools: ToolUses = {};
+
 /**
- * What the provider charges for one call. Each kind of token is priced once: cached, cache-write and audio tokens are
- * part of the input, reasoning and audio tokens part of the output. Exact, never rounded.
+ * What the provider charges for one call. Each kind of token is priced once: cached, cache-write, audio and image tokens
+ * are part of the input, reasoning and audio tokens part of the output. Exact, never rounded.
  *
  * - The *served* tier decides; `fast` is `priority`; `scale`, `auto`, `default` and none are the standard rate.
- * - Above a price tier's threshold (strictly) the whole call is priced by that tier, output included.
+ * - Above a price tier's threshold (strictly) the whole call is priced by that tier, output included. A served tier that
+ *   has no rate above a threshold where the standard rate has one leaves the call unpriced.
  * - Without a rate of their own, cached, cache-write and image tokens cost the input rate and reasoning tokens the output
- *   rate, as the provider charges them; audio tokens, or a served tier, without a rate leave the call unpriced.
+ *   rate of the same tier, as the provider charges them; audio tokens, tools and served tiers without a rate leave the
+ *   call unpriced.
+ * - Tools have one price per call, whatever the tier, unless the tier has its own.
  *
  * @param price the version in force when the call was sent; null when there is none
  */
-export function calculateCost(usage: Usage, price: Price | null, servedTier: string | null): CallCost {
-  const parts = splitUsage(usage);
-  if (parts === null) return { status: 'UNPRICED', reason: 'invalid_usage' };
+export function calculateCost(
+  usage: Usage,
+  price: Price | null,
+  servedTier: string | null,
+  tools: ToolUses = noTools,
+): CallCost {
   const rates = price === null ? null : ratesFor(price, servedTier, usage.inputTokens);
+  const parts = splitUsage(usage, rates);
+  if (parts === null || !isCount(tools.webSearches ?? 0) || !isCount(tools.fileSearches ?? 0)) {
+    return { status: 'UNPRICED', reason: 'invalid_usage' };
+  }
   if (rates === null) return { status: 'UNPRICED', reason: 'no_price' };
 
   const lines: PricedLine[] = [];
   let amount = new Big(0);
-  for (const { direction, kind, quantity, rate } of parts) {
+  for (const { direction, kind, quantity, rate } of [...parts, ...toolParts(tools)]) {
     if (quantity === 0) continue;
-    const unitPrice = rate(rates);
+    const unitPrice = rate(rates) ?? (direction === 'other' ? rate(price?.components ?? rates) : undefined);
     if (unitPrice === undefined) return { status: 'UNPRICED', reason: 'no_price' };
-    const lineAmount = new Big(unitPrice).times(quantity).times(perToken);
+    const isTool = direction === 'other';
+    const exactPrice = new Big(unitPrice);
+    const perUnit = exactPrice.times(quantity);
+    const lineAmount = isTool ? perUnit : perUnit.times(perToken);
     amount = amount.plus(lineAmount);
     lines.push({
       direction,
       kind,
       quantity,
-      unit: 'token',
-      unitSize: TOKENS_PER_PRICE,
-      unitPrice: new Big(unitPrice).toFixed(),
+      unit: isTool ? 'call' : 'token',
+      unitSize: isTool ? 1 : TOKENS_PER_PRICE,
+      unitPrice: exactPrice.toFixed(),
       amount: lineAmount.toFixed(),
     });
   }
@@ -61,22 +84,29 @@ export function calculateCost(usage: Usage, price: Price | null, servedTier: str
 }
 
 interface UsagePart {
-  readonly direction: 'input' | 'output';
+  readonly direction: PricedLine['direction'];
   readonly kind: string;
   readonly quantity: number;
   readonly rate: (rates: PriceComponents) => DecimalText | undefined;
 }
 
-/** The usage as parts that do not overlap; null when they do not add up, since guessing would be a wrong bill. */
-function splitUsage(usage: Usage): UsagePart[] | null {
+/**
+ * The usage as parts that do not overlap; null when they do not add up, since guessing would be a wrong bill. Images are
+ * a part of their own only where they cost something else than text: the provider does not tell how many of their tokens
+ * were cached.
+ */
+function splitUsage(usage: Usage, rates: PriceComponents | null): UsagePart[] | null {
   const cached = usage.cachedInputTokens ?? 0;
   const cacheWrite = usage.cacheWriteTokens ?? 0;
   const inputAudio = usage.inputAudioTokens ?? 0;
+  const imageRate = rates?.inputImage ?? rates?.input;
+  const inputImage = imageRate === rates?.input ? 0 : (usage.inputImageTokens ?? 0);
   const reasoning = usage.reasoningTokens ?? 0;
   const outputAudio = usage.outputAudioTokens ?? 0;
-  const input = usage.inputTokens - cached - cacheWrite - inputAudio;
+  const input = usage.inputTokens - cached - cacheWrite - inputAudio - inputImage;
   const output = usage.outputTokens - reasoning - outputAudio;
-  if (![input, cached, cacheWrite, inputAudio, output, reasoning, outputAudio].every(isCount)) return null;
+  const counts = [input, cached, cacheWrite, inputAudio, inputImage, output, reasoning, outputAudio];
+  if (!counts.every(isCount)) return null;
   return [
     { direction: 'input', kind: 'input', quantity: input, rate: (rates) => rates.input },
     {
@@ -92,6 +122,7 @@ function splitUsage(usage: Usage): UsagePart[] | null {
       rate: (rates) => rates.cacheWrite ?? rates.input,
     },
     { direction: 'input', kind: 'input_audio', quantity: inputAudio, rate: (rates) => rates.inputAudio },
+    { direction: 'input', kind: 'input_image', quantity: inputImage, rate: (rates) => rates.inputImage },
     { direction: 'output', kind: 'output', quantity: output, rate: (rates) => rates.output },
     {
       direction: 'output',
@@ -103,22 +134,48 @@ function splitUsage(usage: Usage): UsagePart[] | null {
   ];
 }
 
+function toolParts({ webSearches, searchContextSize, fileSearches }: ToolUses): UsagePart[] {
+  const searchRate = (rates: PriceComponents) =>
+    (searchContextSize === 'low' ? rates.webSearchLow : undefined) ??
+    (searchContextSize === 'high' ? rates.webSearchHigh : undefined) ??
+    rates.webSearch;
+  return [
+    { direction: 'other', kind: 'web_search', quantity: webSearches ?? 0, rate: searchRate },
+    {
+      direction: 'other',
+      kind: 'file_search',
+      quantity: fileSearches ?? 0,
+      rate: (rates) => rates.fileSearch,
+    },
+  ];
+}
+
 function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
 const standardTiers: ReadonlySet<string> = new Set(['', 'auto', 'default', 'scale']);
 
+/** Null when the price has none for what was served. */
 function ratesFor(price: Price, servedTier: string | null, inputTokens: number): PriceComponents | null {
+  const standard = componentsAt(price, inputTokens);
   const tier = servedTier === 'fast' ? 'priority' : (servedTier ?? '');
-  const rates: TieredComponents | undefined = standardTiers.has(tier) ? price : price.serviceTiers?.[tier];
-  if (rates === undefined) return null;
-  let chosen = rates.components;
+  if (standardTiers.has(tier)) return standard;
+  const served = price.serviceTiers?.[tier];
+  if (served === undefined) return null;
+  const components = componentsAt(served, inputTokens);
+  const isLong = standard !== price.components;
+  return isLong && components === served.components ? null : components;
+}
+
+/** Of the highest threshold that the input is above, or those without one. */
+function componentsAt({ components, tiers }: TieredComponents, inputTokens: number): PriceComponents {
+  let chosen = components;
   let threshold = -1;
-  for (const { aboveInputTokens, components } of rates.tiers ?? []) {
-    if (inputTokens > aboveInputTokens && aboveInputTokens > threshold) {
-      chosen = components;
-      threshold = aboveInputTokens;
+  for (const tier of tiers ?? []) {
+    if (inputTokens > tier.aboveInputTokens && tier.aboveInputTokens > threshold) {
+      chosen = tier.components;
+      threshold = tier.aboveInputTokens;
     }
   }
   return chosen;

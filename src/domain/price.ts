@@ -1,20 +1,33 @@
-/** Decimal text, dollars (or `currency`) per `unitSize` units. */
+/** Dollars (or `currency`) as decimal text. */
 export type DecimalText = string;
 
+/** Names of the prices per million tokens. */
+export const tokenComponents = [
+  'input',
+  'output',
+  'cachedInput',
+  'cacheWrite',
+  'inputAudio',
+  'outputAudio',
+  'inputImage',
+  'reasoning',
+] as const;
+
+/** Names of the prices per call of a tool of the provider's. */
+export const callComponents = ['webSearch', 'webSearchLow', 'webSearchHigh', 'fileSearch'] as const;
+
 /**
- * Prices of one model under one service tier and prompt size, each per million tokens, `webSearch` per call.
+ * Prices of one model under one service tier and prompt size: those of tokens per million, those of calls for one.
+ * `webSearch` is any search's, `webSearchLow` and `webSearchHigh` those of a context size that costs something else.
  * An absent component has no price of its own: see `calculateCost` for what that means for each kind.
  */
-export interface PriceComponents {
-  readonly input: DecimalText;
-  readonly output: DecimalText;
-  readonly cachedInput?: DecimalText;
-  readonly cacheWrite?: DecimalText;
-  readonly inputAudio?: DecimalText;
-  readonly outputAudio?: DecimalText;
-  readonly inputImage?: DecimalText;
-  readonly reasoning?: DecimalText;
-}
+export type PriceComponents = {
+  readonly [Name in 'input' | 'output']: DecimalText;
+} & {
+  readonly [Name in
+    | Exclude<(typeof tokenComponents)[number], 'input' | 'output'>
+    | (typeof callComponents)[number]]?: DecimalText;
+};
 
 /** Prices for requests whose input is strictly above a number of tokens; they re-price the whole request. */
 export interface PriceTier {
@@ -39,7 +52,7 @@ export interface Price extends TieredComponents {
   readonly effectiveFrom: number;
   /** Epoch milliseconds, exclusive; null is open. */
   readonly effectiveTo: number | null;
-  /** By the *served* tier's name (flex, priority); the standard rate is `components`. */
+  /** By the *served* tier's name (flex, priority, batch); the standard rate is `components`. */
   readonly serviceTiers?: Readonly<Record<string, TieredComponents>>;
   /** Where the price is from. */
   readonly source: string;

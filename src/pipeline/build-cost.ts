@@ -8,8 +8,9 @@ import type {
   ProviderCall,
   ResponseStatus,
 } from '../contract/records.ts';
-import { type CallCost, calculateCost } from '../domain/calculate-cost.ts';
+import type { CallCost } from '../domain/calculate-cost.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
+import { priceCall } from '../domain/price-call.ts';
 import { plainUsage, sumUsage } from '../domain/usage.ts';
 import type { AttemptRow, Catalog } from '../ports.ts';
 
@@ -91,7 +92,7 @@ function knownUsage(attempt: AttemptRow): AttemptRow['usage'] {
 
 function priceAttempt(attempt: UsedAttempt, catalog: Catalog): PricedCall {
   const price = catalog.price(attempt.provider, attempt.model, attempt.startedAt);
-  const cost = calculateCost(attempt.usage, price, attempt.serviceTier);
+  const cost = priceCall(attempt, price);
   const isPriced = cost.status === 'PRICED';
   return {
     cost,

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import fc from 'fast-check';
 import { Decimal128, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type CachedCatalog, createCatalog } from '../../src/adapters/mongo/catalog-cache.ts';
@@ -10,6 +11,7 @@ import {
   UnusableDatabase,
 } from '../../src/adapters/mongo/database.ts';
 import type { CatalogFile } from '../../src/catalog/catalog-file.ts';
+import { formatPriceFile } from '../../src/catalog/format-price-file.ts';
 import { importModels } from '../../src/catalog/import-models.ts';
 import { importPrices } from '../../src/catalog/import-prices.ts';
 import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
@@ -230,7 +232,7 @@ describe('importing prices', () => {
     const first = await importPrices(prices, shippedPrices);
     expect(first.refused).toEqual([]);
     const second = await importPrices(prices, shippedPrices);
-    expect(second).toEqual({ added: [], changed: [], unchanged: first.added, refused: [] });
+    expect(second).toMatchObject({ added: [], changed: [], unchanged: first.added, refused: [] });
   });
 
   it('keeps every figure as a decimal, down to the last digit', async () => {
@@ -281,7 +283,7 @@ describe('importing prices', () => {
         { model: 'other' },
       ),
     );
-    expect(summary).toEqual({
+    expect(summary).toMatchObject({
       added: ['openai/other@2025-01-01T00:00:00.000Z'],
       changed: ['openai/gpt-test@2025-06-01T00:00:00.000Z'],
       unchanged: [],
@@ -304,6 +306,111 @@ describe('importing prices', () => {
     expect(await importPrices(prices, priceFile({}))).toEqual(dry);
   });
 
+  it('takes a file of LiteLLM’s: since ever for a model without a price, else as a change from now on', async () => {
+    const litellm = (input: string): CatalogFile => ({
+      name: 'litellm.json',
+      text: `{"gpt-test": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": ${input}, "output_cost_per_token": 2e-06, "rpm": 1}}`,
+    });
+    const now = Date.UTC(2026, 0);
+    const first = await importPrices(prices, litellm('1e-06'), { now });
+    expect(first).toMatchObject({
+      added: ['openai/gpt-test@1970-01-01T00:00:00.000Z'],
+      unusedKeys: [{ key: 'rpm', models: 1 }],
+      differences: [
+        {
+          name: 'openai/gpt-test@1970-01-01T00:00:00.000Z',
+          changes: [
+            { figure: 'currency', before: null, after: 'USD' },
+            { figure: 'input', before: null, after: '1' },
+            { figure: 'output', before: null, after: '2' },
+          ],
+        },
+      ],
+    });
+    expect(await importPrices(prices, litellm('0.000001'), { now: now + 1 })).toMatchObject({
+      added: [],
+      changed: [],
+      unchanged: ['openai/gpt-test@1970-01-01T00:00:00.000Z'],
+    });
+    expect(await importPrices(prices, litellm('3e-06'), { now: now + 2 })).toMatchObject({
+      changed: ['openai/gpt-test@2026-01-01T00:00:00.002Z'],
+      differences: [{ changes: [{ figure: 'input', before: '1', after: '3' }] }],
+    });
+    expect(
+      await importPrices(prices, litellm('4e-06'), { now, effectiveFrom: Date.UTC(2027, 0) }),
+    ).toMatchObject({ changed: ['openai/gpt-test@2027-01-01T00:00:00.000Z'] });
+    await expect(importPrices(prices, priceFile({}), { effectiveFrom: 7 })).rejects.toThrow(
+      /dates of their own/,
+    );
+  });
+
+  it('never takes a dated snapshot’s earlier price away: its own begins now, its base’s goes before', async () => {
+    await importPrices(prices, priceFile({ model: 'gpt-4o' }));
+    const text = `{"gpt-4o-2024-08-06": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 7e-06, "output_cost_per_token": 2e-06}}`;
+    const now = Date.UTC(2026, 0);
+    expect(await importPrices(prices, { name: 'litellm.json', text }, { now })).toMatchObject({
+      added: ['openai/gpt-4o-2024-08-06@2026-01-01T00:00:00.000Z'],
+      differences: [{ changes: [{ figure: 'input', before: '1', after: '7' }] }],
+    });
+    const catalog = await catalogOf();
+    const inputAt = (at: number) => catalog.price('openai', 'gpt-4o-2024-08-06', at)?.components.input;
+    expect([inputAt(now - 1), inputAt(now)]).toEqual(['1', '7']);
+  });
+
+  it('has what an import brought in its export, digit for digit, and takes it back as the same versions', async () => {
+    const amount = (digits: number) =>
+      fc
+        .tuple(fc.nat(999_999_999), fc.nat(10 ** Math.min(digits, 9) - 1))
+        .map(([whole, fraction]) => `${whole}.${String(fraction).padStart(digits, '0')}`);
+    const components = fc.record(
+      {
+        input: amount(6),
+        output: amount(6),
+        cachedInput: amount(6),
+        reasoning: amount(6),
+        webSearch: amount(12),
+      },
+      { requiredKeys: ['input', 'output'] },
+    );
+    const tiers = fc.uniqueArray(
+      fc.record({ aboveInputTokens: fc.integer({ min: 1, max: 9 }), components }),
+      {
+        selector: ({ aboveInputTokens }) => aboveInputTokens,
+        minLength: 1,
+      },
+    );
+    const tiered = fc.record({ components, tiers }, { requiredKeys: ['components'] });
+    const entry = fc.record(
+      {
+        model: fc.constantFrom('gpt-a', 'gpt-b'),
+        effectiveFrom: fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true }),
+        components,
+        tiers,
+        serviceTiers: fc.dictionary(fc.constantFrom('flex', 'batch', 'odd.$name'), tiered, { minKeys: 1 }),
+      },
+      { requiredKeys: ['model', 'effectiveFrom', 'components'] },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry, { maxLength: 4 }), async (entries) => {
+        await db.collection('prices').deleteMany({});
+        await db.collection('priceHistories').deleteMany({});
+        await importPrices(prices, priceFile(...entries));
+        const before = await prices.list();
+        const exported = formatPriceFile(before);
+
+        await db.collection('prices').deleteMany({});
+        await db.collection('priceHistories').deleteMany({});
+        await importPrices(prices, { name: 'export.json', text: exported });
+        const after = await prices.list();
+        expect(formatPriceFile(after)).toBe(exported);
+        const withoutHash = (versions: typeof before) =>
+          versions.map(({ sourceHash: _hash, ...version }) => version);
+        expect(withoutHash(after)).toEqual(withoutHash(before));
+      }),
+      { numRuns: 12 },
+    );
+  });
+
   it('never leaves an overlap, however many write at once', async () => {
     const writers = Array.from({ length: 24 }, (_, index) =>
       importPrices(
@@ -322,6 +429,11 @@ describe('importing prices', () => {
       ),
     );
     const summaries = await Promise.all([...writers, ...wide]);
+    for (const { refused, added, changed } of summaries) {
+      // Whoever lost is told what was in the way, by its id.
+      expect(refused.length + added.length + changed.length).toBeLessThanOrEqual(1);
+      for (const { reason } of refused) expect(reason).toContain('openai/gpt-test@2025-');
+    }
 
     const { versions, revision } = await prices.history('openai', 'gpt-test');
     const written = summaries.flatMap(({ added, changed }) => [...added, ...changed]);

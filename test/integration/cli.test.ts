@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Big } from 'big.js';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
@@ -89,7 +91,11 @@ describe('topics, models and prices', () => {
     const text = priceFile({ input: '1.5', output: '2.25' });
     const readFile = (path: string) => (path === 'next.json' ? text : readFileSync(path, 'utf8'));
     const before = await run(['prices', 'list', 'gpt-4']);
-    const announced = '0 added, 1 changed, 0 unchanged, 0 refused\n';
+    const announced = [
+      '0 added, 1 changed, 0 unchanged, 0 refused',
+      '  openai/gpt-4@2099-01-01T00:00:00.000Z: input 30 → 1.5, output 60 → 2.25',
+      '',
+    ].join('\n');
     const dry = await run(['prices', 'import', 'next.json', '--dry-run'], { readFile });
     expect(dry).toMatchObject({ code: 0, stdout: announced });
     expect(await run(['prices', 'list', 'gpt-4'])).toEqual(before);
@@ -103,6 +109,65 @@ describe('topics, models and prices', () => {
     // All models' prices are there without a name, and none for a name that nobody knows.
     expect(lines((await run(['prices', 'list'])).stdout).length).toBeGreaterThan(after.length);
     expect((await run(['prices', 'list', 'gpt-nowhere'])).stdout).toBe('');
+  });
+
+  it('prices import takes LiteLLM’s file, after which costs calculate prices every case exactly', async () => {
+    const file = (name: string) => fileURLToPath(new URL(`../fixtures/prices/${name}`, import.meta.url));
+    const imported = await run(['prices', 'import', file('litellm-prices.json')]);
+    expect(imported.code).toBe(0);
+    expect(imported.stdout).toContain('  refused gemini/gemini-exp-1206: ');
+    expect(imported.stdout).toContain('keys that were not used, and how many models have them:\n');
+    expect(imported.stdout).toMatch(/^ {2}regional_processing_uplift_multiplier_eu \(\d+\)$/m);
+
+    const cases = lines(readFileSync(file('cost-cases.jsonl'), 'utf8'));
+    const { code, stdout } = await run(['costs', 'calculate', '--usage', file('cost-cases.jsonl')]);
+    expect(code).toBe(0);
+    expect(lines(stdout).map((line) => (JSON.parse(line) as { totalCost: string }).totalCost)).toEqual(
+      cases.map((line) => new Big((JSON.parse(line) as { expected_usd: string }).expected_usd).toFixed()),
+    );
+  });
+
+  it('prices set adds a version of one model by flags, and is refused where one begins at that instant', async () => {
+    const set = (input: string, ...more: string[]) =>
+      run([
+        'prices',
+        'set',
+        'gpt-own',
+        '--input',
+        input,
+        '--output',
+        '2',
+        '--effective-from',
+        '2025-01-01',
+        ...more,
+      ]);
+    expect(
+      await set('1', '--cached-input', '0.10', '--web-search', '0.000000000001', '--dry-run'),
+    ).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('cachedInput none → 0.1'),
+    });
+    expect((await run(['prices', 'list', '--model', 'gpt-own'])).stdout).toBe('');
+    expect(await set('1', '--cached-input', '0.10', '--web-search', '0.000000000001')).toMatchObject({
+      code: 0,
+    });
+    expect(await set('3')).toMatchObject({ code: 1, stdout: expect.stringContaining('never overwritten') });
+    expect(await set('x')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('.components.input: must be'),
+    });
+
+    const listed = lines((await run(['prices', 'list', 'gpt-own', '--json'])).stdout);
+    expect(listed.map((line) => JSON.parse(line) as object)).toMatchObject([
+      {
+        id: 'openai/gpt-own@2025-01-01T00:00:00.000Z',
+        components: { input: '1', output: '2', cachedInput: '0.1', webSearch: '0.000000000001' },
+      },
+    ]);
+    const exported = await run(['prices', 'export']);
+    expect(JSON.parse(exported.stdout)).toContainEqual(
+      expect.objectContaining({ model: 'gpt-own', effectiveFrom: '2025-01-01T00:00:00.000Z' }),
+    );
   });
 
   it('an import says of every refused entry which one and why', async () => {

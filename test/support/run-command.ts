@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { metrics } from '@opentelemetry/api';
 import { runCommandLine } from '../../src/cli/command-line.ts';
@@ -24,6 +24,7 @@ export async function runCommand(
     stdout: stream('stdout'),
     stderr: stream('stderr'),
     readFile: (path) => readFileSync(path, 'utf8'),
+    openFile: (path) => createReadStream(path),
     onSignal: () => undefined,
     onUncaught: () => undefined,
     exitNow: () => undefined,

@@ -121,7 +121,7 @@ export class TransactionalLaneProducer implements LaneProducer {
 }
 
 /** The broker's name of an error, however deep kafkajs has wrapped it. */
-function errorType(error: unknown): string {
+export function errorType(error: unknown): string {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
     const { type, originalError } = inner as { type?: unknown; originalError?: unknown };
     if (typeof type === 'string') return type;

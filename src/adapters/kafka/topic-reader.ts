@@ -19,6 +19,8 @@ export interface TopicReaderOptions {
 }
 
 export interface TopicReader {
+  /** Resolves when everything was read that the topics had when reading began. */
+  readonly caughtUp: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -26,6 +28,8 @@ interface Position {
   readonly topic: string;
   readonly partition: number;
   next: number;
+  /** The offset after the last one when reading began. */
+  readonly end: number;
 }
 
 /**
@@ -54,8 +58,10 @@ export async function readTopics(options: TopicReaderOptions): Promise<TopicRead
   try {
     await requireTopics(admin, topics);
     await consumer.connect();
-    await run(consumer, await positionsOf(admin, options), options);
-    return { close };
+    const positions = await positionsOf(admin, options);
+    const caughtUp = untilCaughtUp(consumer, positions);
+    await run(consumer, positions, options);
+    return { caughtUp, close };
   } catch (error) {
     await close();
     throw error;
@@ -70,10 +76,24 @@ async function positionsOf(
   for (const topic of topics) {
     for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
       const next = Number(from === 'start' ? low : high);
-      positions.set(`${topic}/${partition}`, { topic, partition, next });
+      positions.set(`${topic}/${partition}`, { topic, partition, next, end: Number(high) });
     }
   }
   return positions;
+}
+
+/** Also batches that hold nothing but marks of transactions count: a log may end in one. */
+function untilCaughtUp(consumer: Consumer, positions: ReadonlyMap<string, Position>): Promise<void> {
+  const caughtUp = Promise.withResolvers<void>();
+  const behind = new Set([...positions].filter(([, { next, end }]) => next < end).map(([name]) => name));
+  if (behind.size === 0) caughtUp.resolve();
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
+    const name = `${topic}/${partition}`;
+    if (Number(lastOffset) + 1 < (positions.get(name)?.end ?? 0)) return;
+    behind.delete(name);
+    if (behind.size === 0) caughtUp.resolve();
+  });
+  return caughtUp.promise;
 }
 
 /** Resolves when the group was joined and every position is set. */
@@ -101,7 +121,8 @@ async function run(
     autoCommit: false,
     partitionsConsumedConcurrently: 16,
     eachBatch: async ({ batch: { topic, partition, messages } }) => {
-      const position = positions.get(`${topic}/${partition}`) ?? { next: 0 };
+      const position = positions.get(`${topic}/${partition}`);
+      if (position === undefined) return;
       for (const message of messages) {
         if (Number(message.offset) < position.next) continue;
         position.next = Number(message.offset) + 1;

@@ -1,11 +1,11 @@
 import type { Db } from 'mongodb';
+import { findPrice, type PriceTimelines, priceTimelines } from '../../catalog/find-price.ts';
 import { nearestNames } from '../../catalog/nearest-names.ts';
 import { type CatalogModel, lifecycleOf } from '../../catalog/stores.ts';
 import type { Catalog, Clock, ModelInfo } from '../../ports.ts';
 import { createModelStore } from './catalog-store.ts';
 import { watchCatalog } from './catalog-watch.ts';
 import { boundedRead } from './durable-write.ts';
-import { findPrice, type PriceTimeline, priceTimelines } from './find-price.ts';
 import { type PriceRow, priceVersion } from './map-price.ts';
 import { pause } from './retry.ts';
 
@@ -30,7 +30,7 @@ export interface CachedCatalog extends Catalog {
 interface Snapshot {
   /** By `provider/id` and `provider/alias`. */
   readonly models: ReadonlyMap<string, ModelInfo>;
-  readonly prices: ReadonlyMap<string, PriceTimeline>;
+  readonly prices: PriceTimelines;
   readonly readAt: number;
 }
 

@@ -1,3 +1,4 @@
+import { Big } from 'big.js';
 import { Decimal128 } from 'mongodb';
 import type { PriceVersion } from '../../catalog/stores.ts';
 import type { PriceComponents, PriceTier, TieredComponents } from '../../domain/price.ts';
@@ -78,11 +79,17 @@ function tieredRow({ components, tiers }: TieredComponents): TieredRow {
 
 function tieredComponents({ components, tiers }: TieredRow): TieredComponents {
   return {
-    components: mapValues(components, String),
+    components: mapValues(components, decimalText),
     ...(tiers && {
-      tiers: tiers.map((tier) => ({ ...tier, components: mapValues(tier.components, String) })),
+      tiers: tiers.map((tier) => ({ ...tier, components: mapValues(tier.components, decimalText) })),
     }),
   };
+}
+
+/** The driver writes small numbers with an exponent. */
+function decimalText(value: Decimal128): string {
+  const text = value.toString();
+  return text.includes('E') ? new Big(text).toFixed() : text;
 }
 
 function mapValues<Key extends string, From, To>(

@@ -28,7 +28,8 @@ describe('a price file', () => {
       { aboveInputTokens: 500, components: { input: '3', output: '4' } },
       { aboveInputTokens: 200, components: { input: '2.0', output: '0.000001', cachedInput: '0.00' } },
     ];
-    expect(readPriceFile(file([{ ...price, tiers, effectiveTo: '2025-06-01T02:00:00+02:00' }]))).toEqual([
+    const { entries } = readPriceFile(file([{ ...price, tiers, effectiveTo: '2025-06-01T02:00:00+02:00' }]));
+    expect(entries).toEqual([
       {
         ...price,
         effectiveFrom: Date.UTC(2025, 0, 1),
@@ -73,7 +74,9 @@ describe('a price file', () => {
   });
 
   it('that is no list, or no JSON, says so by its name', () => {
-    expect(problemsOf(() => readPriceFile(file({})))).toEqual(['the file: must be a list of prices']);
+    expect(problemsOf(() => readPriceFile(file({})))).toEqual([
+      'the file: must be a list of prices, or LiteLLM’s object of models',
+    ]);
     expect(() => readPriceFile({ name: 'my.json', text: '{' })).toThrow(
       /my\.json cannot be imported.*\n.*not JSON/,
     );
@@ -101,7 +104,7 @@ describe('a model file', () => {
 });
 
 describe('what ships with the service', () => {
-  const prices = readPriceFile(shippedPrices);
+  const prices = readPriceFile(shippedPrices).entries;
   const models = readModelFile(shippedModels);
   const componentsOf = (model: string) =>
     prices

@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { metrics } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
 import { runCommandLine } from '../../../src/cli/command-line.ts';
@@ -20,6 +20,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
     readFile: (path) => {
       throw new Error(`ENOENT: no such file or directory, open '${path}'`);
     },
+    openFile: () => Readable.from([]),
     onSignal: () => undefined,
     onUncaught: () => undefined,
     exitNow: () => undefined,
@@ -27,7 +28,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
   return { code, ...written };
 }
 
-const commands = ['serve', 'chat', 'topics', 'models', 'prices'];
+const commands = ['serve', 'chat', 'topics', 'models', 'prices', 'costs'];
 
 describe('the command line', () => {
   it('describes every command on --help', async () => {

@@ -189,12 +189,116 @@ describe('calculateCost', () => {
 
     it("uses the tier's own thresholds", () => {
       expect(amountOf(usage(101, 0), served, 'priority')).toBe('0.00404');
-      expect(amountOf(usage(101, 0), served, 'flex')).toBe('0.000505');
+      expect(amountOf(usage(100, 0), served, 'priority')).toBe('0.002');
+    });
+
+    it('has no price above a threshold for a tier that has none there, where the standard rate has one', () => {
+      expect(amountOf(usage(100, 0), served, 'flex')).toBe('0.0005');
+      expect(amountOf(usage(101, 0), served, 'flex')).toBe('no_price');
     });
 
     it('has no price for a tier that the price does not know', () => {
       expect(amountOf(usage(10, 0), gpt4, 'flex')).toBe('no_price');
     });
+  });
+});
+
+describe('calculateCost, where others are wrong', () => {
+  const image = price(
+    { input: '10', output: '20', cachedInput: '1', inputImage: '30' },
+    {
+      tiers: [{ aboveInputTokens: 1_000, components: { input: '100', output: '200', inputImage: '300' } }],
+      serviceTiers: {
+        flex: { components: { input: '5', output: '10', inputImage: '15' } },
+        batch: { components: { input: '5', output: '10', cachedInput: '0.5' } },
+      },
+    },
+  );
+  const withImage = usage(100, 0, { inputImageTokens: 60 });
+
+  it('charges by the tier that was served, not the one that was asked for', () => {
+    // A request for priority that was served as default says so in its answer, and that is all that is looked at.
+    expect(amountOf(usage(100, 10), image, 'default')).toBe('0.0012');
+  });
+
+  it('charges image tokens by the service tier and the price tier', () => {
+    expect(amountOf(withImage, image, null)).toBe('0.0022');
+    expect(amountOf(withImage, image, 'flex')).toBe('0.0011');
+    expect(amountOf(usage(1_001, 0, { inputImageTokens: 1 }), image, null)).toBe('0.1003');
+    // Without a rate of its own for images the tier's input rate holds, never another tier's.
+    expect(amountOf(withImage, image, 'batch')).toBe('0.0005');
+  });
+
+  it('says by a line of its own what images cost, and none where they cost what text costs', () => {
+    const kinds = (...call: Parameters<typeof calculateCost>) => {
+      const cost = calculateCost(...call);
+      return cost.status === 'PRICED' ? cost.lines.map(({ kind, quantity }) => [kind, quantity]) : [];
+    };
+    expect(kinds(withImage, image, null)).toEqual([
+      ['input', 40],
+      ['input_image', 60],
+    ]);
+    const cachedToo = { ...withImage, cachedInputTokens: 90 };
+    expect(kinds(cachedToo, price({ input: '10', output: '20', inputImage: '10' }), null)).toEqual([
+      ['input', 10],
+      ['cached_input', 90],
+    ]);
+    expect(amountOf(cachedToo, image, null)).toBe('invalid_usage');
+  });
+
+  it('gives a batch its discount on cached tokens too', () => {
+    const cached = usage(100, 0, { cachedInputTokens: 90 });
+    expect(amountOf(cached, image, 'batch')).toBe('0.000095');
+    expect(amountOf(cached, image, null)).toBe('0.00019');
+  });
+
+  it('charges the input rate where a cached price is missing, never nothing', () => {
+    expect(amountOf(usage(100, 0, { cachedInputTokens: 100 }), image, 'flex')).toBe('0.0005');
+  });
+
+  it('never computes with floats: the smallest price keeps its last digit beside the largest usage', () => {
+    const cost = amountOf(usage(999_999_999, 1), price({ input: '0.000003', output: '0.1' }), null);
+    expect(cost).toBe('0.003000099997');
+  });
+});
+
+describe('calculateCost, for tools', () => {
+  const fees = price(
+    { input: '1', output: '2', webSearch: '0.035', webSearchLow: '0.03', webSearchHigh: '0.05' },
+    { serviceTiers: { flex: { components: { input: '1', output: '1', fileSearch: '0.002' } } } },
+  );
+
+  it('has a line per kind of call, which no token count shows', () => {
+    expect(calculateCost(usage(0, 0), fees, null, { webSearches: 2 })).toEqual({
+      status: 'PRICED',
+      amount: '0.07',
+      lines: [
+        {
+          direction: 'other',
+          kind: 'web_search',
+          quantity: 2,
+          unit: 'call',
+          unitSize: 1,
+          unitPrice: '0.035',
+          amount: '0.07',
+        },
+      ],
+    });
+  });
+
+  it.each([
+    ['low', '0.03'],
+    ['medium', '0.035'],
+    ['high', '0.05'],
+  ])('charges a search by how much it reads: %s', (searchContextSize, amount) => {
+    expect(amountOf(usage(0, 0), fees, null, { webSearches: 1, searchContextSize })).toBe(amount);
+  });
+
+  it('charges a served tier’s own fee, else the standard one, and knows when there is none', () => {
+    expect(amountOf(usage(0, 0), fees, 'flex', { webSearches: 1 })).toBe('0.035');
+    expect(amountOf(usage(0, 0), fees, 'flex', { fileSearches: 1 })).toBe('0.002');
+    expect(amountOf(usage(0, 0), fees, null, { fileSearches: 1 })).toBe('no_price');
+    expect(amountOf(usage(0, 0), fees, null, { webSearches: -1 })).toBe('invalid_usage');
   });
 });
 

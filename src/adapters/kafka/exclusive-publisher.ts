@@ -1,0 +1,117 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import kafkajs, { type Producer, type Transaction } from 'kafkajs';
+import type { Logger } from '../../logger.ts';
+import type { OutboundRecord } from '../../ports.ts';
+import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
+import { errorType } from './lane-producer.ts';
+import { mapOutbound } from './map-record.ts';
+
+/** While an earlier transaction of the same name is being completed the coordinator is busy for a few milliseconds. */
+const BUSY_DELAY_MS = 10;
+const BUSY_TRIES = 1_000;
+/** A coordinator that moves, or waits for another's transaction. */
+const CONNECT_DELAY_MS = 100;
+const CONNECT_TRIES = 300;
+/** Of a transaction, which is one batch for each partition: well below what a topic takes. */
+const PACK_BYTES = 500_000;
+const PACK_RECORDS = 500;
+
+/** Errors by which a broker says that the name is another process's. */
+const TAKEN_OVER: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH']);
+
+/** Another process began the same task: it goes on where this one was stopped. */
+export class TakenOver extends Error {
+  override readonly name = 'TakenOver';
+}
+
+/**
+ * Writes records in transactions under a name that one process at a time has: whoever connects with it ends the earlier
+ * one, which can write nothing from then on. What is read after `connect` is therefore all that others of the name ever
+ * wrote.
+ */
+export class ExclusivePublisher {
+  private readonly producer: Producer;
+
+  private constructor(producer: Producer) {
+    this.producer = producer;
+  }
+
+  /** @param name of the task, within the group */
+  static async connect(settings: KafkaSettings, logger: Logger, name: string): Promise<ExclusivePublisher> {
+    for (let tries = 1; ; tries += 1) {
+      const producer = createKafka(settings, logger, NO_RETRIES).producer({
+        // "/" cannot be in a topic's name, and lanes have two of them.
+        transactionalId: `${settings.groupId}/${name}`,
+        idempotent: false,
+        maxInFlightRequests: 1,
+        retry: NO_RETRIES,
+        createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+        transactionTimeout: settings.transactionTimeoutMs,
+        allowAutoTopicCreation: false,
+      });
+      try {
+        await producer.connect();
+        // Connecting alone ends nobody; the first transaction does, and waits until theirs is complete.
+        const first = await producer.transaction();
+        await first.abort();
+        return new ExclusivePublisher(producer);
+      } catch (error) {
+        await producer.disconnect();
+        if ((error as { retriable?: boolean }).retriable !== true || tries >= CONNECT_TRIES) throw error;
+        await wait(CONNECT_DELAY_MS);
+      }
+    }
+  }
+
+  /**
+   * What was committed before an error stays.
+   *
+   * @throws TakenOver when another process has connected with the name
+   */
+  async publish(records: readonly OutboundRecord[]): Promise<void> {
+    for (const pack of packs(records)) {
+      try {
+        const transaction = await this.producer.transaction();
+        await this.send(transaction, pack);
+        await transaction.commit();
+      } catch (error) {
+        if (!TAKEN_OVER.has(errorType(error))) throw error;
+        throw new TakenOver('another process began the same and goes on with it', { cause: error });
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.producer.disconnect();
+  }
+
+  /** The coordinator is busy before anything of the records is sent, so that sending again repeats none. */
+  private async send(transaction: Transaction, records: readonly OutboundRecord[]): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await transaction.sendBatch({ topicMessages: mapOutbound(records) });
+        return;
+      } catch (error) {
+        if (errorType(error) !== 'CONCURRENT_TRANSACTIONS' || tries >= BUSY_TRIES) throw error;
+        await wait(BUSY_DELAY_MS);
+      }
+    }
+  }
+}
+
+function packs(records: readonly OutboundRecord[]): OutboundRecord[][] {
+  const result: OutboundRecord[][] = [];
+  let bytes = 0;
+  for (const record of records) {
+    const size = record.value?.byteLength ?? 0;
+    const current = result.at(-1);
+    if (current === undefined || current.length >= PACK_RECORDS || bytes + size > PACK_BYTES) {
+      result.push([record]);
+      bytes = size;
+    } else {
+      current.push(record);
+      bytes += size;
+    }
+  }
+  return result;
+}

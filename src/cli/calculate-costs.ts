@@ -1,0 +1,62 @@
+import { createPriceStore } from '../adapters/mongo/catalog-store.ts';
+import { readUsageLine, type UsageLine } from '../adapters/openai/read-usage-line.ts';
+import { findPrice, type PriceTimelines, priceTimelines } from '../catalog/find-price.ts';
+import { versionsOfFile } from '../catalog/price-versions.ts';
+import { calculateCost } from '../domain/calculate-cost.ts';
+import { readLines } from './read-lines.ts';
+import type { Tool } from './tool.ts';
+import { withDatabase } from './with-database.ts';
+
+export interface CalculateOptions {
+  /** JSON lines; `-` is standard input. */
+  readonly usage: string;
+  /** A price file of either format, instead of the database. */
+  readonly prices?: string;
+  /** When the calls were sent, epoch ms: decides the price. */
+  readonly at: number;
+  /** Whose the models are of lines that do not say so. */
+  readonly provider: string;
+}
+
+/** Characters that are gathered before they are written. */
+const PAGE = 65_536;
+
+/**
+ * `costs calculate`: prices usages line by line, as JSON lines in the same order. A line that cannot be read is told with its
+ * number, the others are priced.
+ *
+ * @returns 0, or 1 when a line could not be read
+ */
+export async function calculateCosts(tool: Tool, options: CalculateOptions): Promise<number> {
+  const prices = await loadPrices(tool, options.prices);
+  let exitCode = 0;
+  let page = '';
+  for await (const { number, text } of readLines(tool.openFile(options.usage))) {
+    try {
+      page += `${JSON.stringify(priceLine(readUsageLine(text), prices, options))}\n`;
+    } catch (error) {
+      exitCode = 1;
+      tool.printError(`${options.usage}, line ${number}: ${(error as Error).message}\n`);
+    }
+    if (page.length < PAGE) continue;
+    await tool.printPage(page);
+    page = '';
+  }
+  tool.print(page);
+  return exitCode;
+}
+
+function loadPrices(tool: Tool, path: string | undefined): Promise<PriceTimelines> | PriceTimelines {
+  if (path !== undefined) return priceTimelines(versionsOfFile({ name: path, text: tool.readFile(path) }));
+  return withDatabase(tool, async (db) => priceTimelines(await createPriceStore(db).list()));
+}
+
+function priceLine(line: UsageLine, prices: PriceTimelines, { at, provider }: CalculateOptions): object {
+  const price = findPrice(prices, line.provider ?? provider, line.model, at);
+  const cost = calculateCost(line.usage, price, line.serviceTier, line.tools);
+  const { id } = line;
+  if (cost.status === 'UNPRICED')
+    return { id, status: cost.status, totalCost: null, currency: null, lines: [], reason: cost.reason };
+  const { amount, lines } = cost;
+  return { id, status: cost.status, totalCost: amount, currency: price?.currency, lines, priceId: price?.id };
+}

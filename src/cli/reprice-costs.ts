@@ -1,0 +1,122 @@
+import { ROOT_CONTEXT } from '@opentelemetry/api';
+import { Big } from 'big.js';
+import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { ExclusivePublisher } from '../adapters/kafka/exclusive-publisher.ts';
+import { readTopics } from '../adapters/kafka/topic-reader.ts';
+import { createPriceStore } from '../adapters/mongo/catalog-store.ts';
+import { findPrice, priceTimelines } from '../catalog/find-price.ts';
+import type { RecordCodec } from '../contract/codec.ts';
+import type { CostCalculated } from '../contract/records.ts';
+import { topicNames } from '../contract/topics.ts';
+import { type BillFilter, BillLog, type DueAdjustment } from '../pipeline/bill-log.ts';
+import { OutputRecords } from '../pipeline/output-records.ts';
+import type { InboundRecord } from '../ports.ts';
+import type { Tool } from './tool.ts';
+import { withDatabase } from './with-database.ts';
+
+export interface RepriceOptions extends BillFilter {
+  readonly dryRun: boolean;
+  /** Epoch ms: event time of the adjustments. */
+  readonly now: number;
+}
+
+/**
+ * `costs reprice`: publishes for every charge whose price came late, or was corrected, an adjustment with signed lines.
+ * Nothing is edited, and a second run finds nothing to do.
+ */
+export async function repriceCosts(tool: Tool, options: RepriceOptions): Promise<void> {
+  const { config, logger } = tool;
+  const codec = createAvroCodec({
+    schemas: loadSchemas(),
+    framing: { kind: 'single-object' },
+    maxBytes: config.limits.recordMaxBytes,
+  });
+  // 1. Others that reprice can publish nothing from here on: what they did is in what is read.
+  const publisher = options.dryRun
+    ? null
+    : await ExclusivePublisher.connect(config.kafka, logger, 'costs-reprice');
+  try {
+    // 2. The prices as they are known now.
+    const timelines = await withDatabase(tool, async (db) =>
+      priceTimelines(await createPriceStore(db).list()),
+    );
+    const bills = new BillLog(options, {
+      price: (provider, model, at) => findPrice(timelines, provider, model, at),
+    });
+    // 3. All cost events from the first on.
+    const count = await readCosts(tool, codec, (event, record) => bills.add(event, record));
+    // 4. What is missing, to the partitions of the charges and under their keys.
+    const due = bills.due(options.now);
+    await publisher?.publish(due.map((adjustment) => recordOf(adjustment, codec, tool)));
+    for (const { event } of due) tool.print(describeAdjustment(event));
+    tool.print(describeRun(count, due, options.dryRun));
+  } finally {
+    await publisher?.close();
+  }
+}
+
+/** @returns how many events there are */
+async function readCosts(
+  { config, logger }: Tool,
+  codec: RecordCodec,
+  onEvent: (event: CostCalculated, record: InboundRecord) => void,
+): Promise<number> {
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  let count = 0;
+  const onRecord = (record: InboundRecord) => {
+    try {
+      onEvent(codec.decode('CostCalculated', record.value, record.headers).record, record);
+      count += 1;
+    } catch (cause) {
+      const place = `${record.topic}, partition ${record.partition}, offset ${record.offset}`;
+      failed.reject(new Error(`${place} is no cost event: ${(cause as Error).message}`, { cause }));
+    }
+  };
+  const { costs } = topicNames(config.topics.prefix);
+  const reader = await readTopics({
+    settings: config.kafka,
+    logger,
+    topics: [costs],
+    from: 'start',
+    onRecord,
+    onCrash: failed.reject,
+  });
+  try {
+    await Promise.race([reader.caughtUp, failed.promise]);
+    return count;
+  } finally {
+    await reader.close();
+  }
+}
+
+function recordOf({ event, source }: DueAdjustment, codec: RecordCodec, { config }: Tool) {
+  const outputs = new OutputRecords(topicNames(config.topics.prefix), config.kafka.groupId);
+  const value = codec.encode('CostCalculated', event);
+  return outputs.settled(
+    { name: 'CostCalculated', eventId: event.eventId, at: event.occurredAt, value },
+    { record: source, orderKey: '', trace: ROOT_CONTEXT },
+  );
+}
+
+function describeAdjustment({
+  tenantId,
+  requestId,
+  reason,
+  totalCost,
+  currency,
+  calls,
+}: CostCalculated): string {
+  const prices = new Set(calls.map(({ priceId }) => priceId));
+  return `${tenantId}/${requestId}\t${reason}\t${totalCost} ${currency}\t${[...prices].join(', ')}\n`;
+}
+
+function describeRun(count: number, due: readonly DueAdjustment[], dryRun: boolean): string {
+  const sums = [...Map.groupBy(due, ({ event }) => event.currency)].map(([currency, ofCurrency]) => {
+    const sum = ofCurrency.reduce((total, { event }) => total.plus(event.totalCost ?? 0), new Big(0));
+    return `, ${sum.toFixed()} ${currency}`;
+  });
+  const done = dryRun ? 'would be published' : 'published';
+  return `${count} events read, ${due.length} adjustments ${done}${sums.join('')}\n`;
+}

@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs';
+import { PassThrough, Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { metrics } from '@opentelemetry/api';
+import { Big } from 'big.js';
+import { describe, expect, it } from 'vitest';
+import { runCommandLine } from '../../../src/cli/command-line.ts';
+
+const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/prices/${name}`, import.meta.url));
+const readFile = (path: string) => readFileSync(path, 'utf8');
+
+interface PricedOutput {
+  readonly id: string | number | null;
+  readonly status: string;
+  readonly totalCost: string | null;
+  readonly currency: string | null;
+  readonly lines: readonly { readonly kind: string; readonly amount: string }[];
+  readonly reason?: string;
+  readonly priceId?: string;
+}
+
+/** Runs `costs calculate` over usages that come in pieces, without any database. */
+async function calculate(usages: Iterable<string | Uint8Array>, ...args: string[]) {
+  const written = { stdout: '', stderr: '' };
+  const stream = (name: keyof typeof written) =>
+    new PassThrough().on('data', (text: Buffer) => {
+      written[name] += text.toString();
+    });
+  const code = await runCommandLine({
+    args: ['costs', 'calculate', '--usage', '-', ...args],
+    env: { MONGODB_URL: 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1' },
+    version: '1.2.3',
+    telemetry: { meter: metrics.getMeter('test'), metricsHandler: () => undefined, shutdown: async () => {} },
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    readFile,
+    openFile: () => Readable.from(usages),
+    onSignal: () => undefined,
+    onUncaught: () => undefined,
+    exitNow: () => undefined,
+  });
+  const lines = written.stdout.split('\n').filter((line) => line !== '');
+  return { code, stderr: written.stderr, priced: lines.map((line) => JSON.parse(line) as PricedOutput) };
+}
+
+const litellm = ['--prices', fixture('litellm-prices.json')] as const;
+const usage = { prompt_tokens: 100, completion_tokens: 50 };
+const line = (members: object) => `${JSON.stringify({ model: 'gpt-3.5-turbo', usage, ...members })}\n`;
+
+describe('costs calculate', () => {
+  it('prices usages of the provider exactly, straight from a file of LiteLLM’s', async () => {
+    const text = readFile(fixture('cost-cases.jsonl'));
+    const cases = text
+      .trim()
+      .split('\n')
+      .map((json) => JSON.parse(json) as { id: string; expected_usd: string });
+    const { code, stderr, priced } = await calculate([text], ...litellm);
+
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(priced.map(({ id, status, currency, totalCost }) => [id, status, currency, totalCost])).toEqual(
+      cases.map(({ id, expected_usd }) => [id, 'PRICED', 'USD', new Big(expected_usd).toFixed()]),
+    );
+    for (const { lines, totalCost } of priced) {
+      const sum = lines.reduce((total, { amount }) => total.plus(amount), new Big(0));
+      expect(sum.toFixed()).toBe(totalCost);
+    }
+  });
+
+  it('tells how each amount comes about, and by which version of the price', async () => {
+    const { priced } = await calculate([line({ id: 7 })], ...litellm);
+    expect(priced).toEqual([
+      {
+        id: 7,
+        status: 'PRICED',
+        totalCost: '0.000125',
+        currency: 'USD',
+        lines: [
+          {
+            direction: 'input',
+            kind: 'input',
+            quantity: 100,
+            unit: 'token',
+            unitSize: 1_000_000,
+            unitPrice: '0.5',
+            amount: '0.00005',
+          },
+          {
+            direction: 'output',
+            kind: 'output',
+            quantity: 50,
+            unit: 'token',
+            unitSize: 1_000_000,
+            unitPrice: '1.5',
+            amount: '0.000075',
+          },
+        ],
+        priceId: 'openai/gpt-3.5-turbo@1970-01-01T00:00:00.000Z',
+      },
+    ]);
+  });
+
+  it('prices by a file of our own format at the time that it is told', async () => {
+    const prices = [
+      '--prices',
+      fileURLToPath(new URL('../../../src/catalog/data/prices.json', import.meta.url)),
+    ];
+    const at = async (time: string) => (await calculate([line({})], ...prices, '--at', time)).priced[0];
+    expect(await at('2023-12-31')).toMatchObject({ totalCost: '0.00025' });
+    expect(await at('2024-01-25T00:00:00Z')).toMatchObject({ totalCost: '0.000125' });
+    expect(await at('2020-01-01')).toMatchObject({ status: 'UNPRICED', totalCost: null, reason: 'no_price' });
+  });
+
+  it('knows whose model it is from the line, else from the option', async () => {
+    const grok = line({ model: 'grok-4.20', provider: 'xai' });
+    expect((await calculate([grok], ...litellm)).priced[0]?.priceId).toMatch(/^xai\/grok-4\.20@/);
+    const named = await calculate([line({ model: 'grok-4.20' })], ...litellm, '--provider', 'xai');
+    expect(named.priced[0]?.status).toBe('PRICED');
+    const unnamed = await calculate([line({ model: 'grok-4.20' })], ...litellm);
+    expect(unnamed).toMatchObject({ code: 0, priced: [{ status: 'UNPRICED', lines: [], currency: null }] });
+  });
+
+  it('counts tools that the line tells beside the usage', async () => {
+    const searched = line({ model: 'gpt-5.5', web_search_calls: 3, search_context_size: 'low' });
+    const { priced } = await calculate([searched], ...litellm);
+    expect(priced[0]?.lines.find(({ kind }) => kind === 'web_search')).toMatchObject({ amount: '0.03' });
+  });
+
+  it('leaves unpriced what does not add up', async () => {
+    const odd = line({ usage: { ...usage, prompt_tokens_details: { cached_tokens: 101 } } });
+    expect((await calculate([odd], ...litellm)).priced[0]).toMatchObject({
+      status: 'UNPRICED',
+      reason: 'invalid_usage',
+    });
+  });
+
+  it.each([
+    ['no JSON', 'nonsense\n', /not JSON/],
+    ['no object', '[]\n', /must be a JSON object/],
+    ['no model', line({ model: undefined }), /model must be the name/],
+    ['an id of another kind', line({ id: {} }), /id must be text or a number/],
+    ['no usage', line({ usage: undefined }), /usage must be the provider/],
+    ['half a usage', line({ usage: { prompt_tokens: 1 } }), /prompt_tokens and completion_tokens/],
+    [
+      'a negative count',
+      line({ usage: { ...usage, prompt_tokens: -1 } }),
+      /usage\.prompt_tokens must be a whole/,
+    ],
+    [
+      'a detail that is no count',
+      line({ usage: { ...usage, prompt_tokens_details: { cached_tokens: '7' } } }),
+      /usage\.prompt_tokens_details\.cached_tokens must be a whole/,
+    ],
+    [
+      'details that are none',
+      line({ usage: { ...usage, prompt_tokens_details: 7 } }),
+      /details must be an object/,
+    ],
+    ['a tier that is none', line({ service_tier: 7 }), /service_tier must be text/],
+    ['a count of tools that is none', line({ web_search_calls: 0.5 }), /web_search_calls must be a whole/],
+  ])('names the line with %s, prices the others and ends with 1', async (_what, bad, problem) => {
+    const { code, stderr, priced } = await calculate(
+      [line({ id: 1 }), '\n', bad, line({ id: 2 })],
+      ...litellm,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^-, line 3: .*\n$/);
+    expect(stderr).toMatch(problem);
+    expect(priced.map(({ id }) => id)).toEqual([1, 2]);
+  });
+
+  it('reads lines however they are cut in pieces, with either end of line, and the last without one', async () => {
+    const bytes = Buffer.from(line({ id: 'ä' }).replace('\n', '\r\n') + line({ id: 'ö' }).trim());
+    const pieces = Array.from(bytes, (byte) => Buffer.from([byte]));
+    const { code, priced } = await calculate(pieces, ...litellm);
+    expect(code).toBe(0);
+    expect(priced.map(({ id }) => id)).toEqual(['ä', 'ö']);
+  });
+
+  it('writes as it reads: more output than fits into memory buffers comes whole', async () => {
+    const many = Array.from({ length: 5_000 }, (_, id) => line({ id }));
+    const { priced } = await calculate(many, ...litellm);
+    expect(priced.map(({ id }) => id)).toEqual(Array.from({ length: 5_000 }, (_, id) => id));
+  });
+
+  it('refuses a price file whose entries overlap, with both named', async () => {
+    const entry = {
+      provider: 'openai',
+      model: 'gpt-x',
+      currency: 'USD',
+      effectiveFrom: '2025-01-01',
+      components: { input: '1', output: '2' },
+      source: 'a test',
+    };
+    const { versionsOfFile } = await import('../../../src/catalog/price-versions.ts');
+    const text = JSON.stringify([entry, { ...entry, components: { input: '3', output: '4' } }]);
+    expect(() => versionsOfFile({ name: 'twice.json', text })).toThrow(/twice\.json.*\n.*same instant/);
+  });
+});
