@@ -1,7 +1,9 @@
 import type { ChatRequest, Problem, Usage } from './contract/records.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
+import type { CountTokens } from './domain/estimate-tokens.ts';
 import type { Price } from './domain/price.ts';
 import type { ModelParameters } from './domain/refused-parameters.ts';
+import type { EncodingName } from './domain/token-rules.ts';
 
 /* ---------- Kafka: records in, records out ---------- */
 
@@ -367,6 +369,18 @@ export interface UnusableSchema {
 export interface SchemaCompiler {
   /** The same text is compiled once. Never rejects because of a schema. */
   compile(schemaJson: string): Promise<ValueSchema | UnusableSchema>;
+}
+
+/* ---------- Tokens ---------- */
+
+/** Counts tokens at once, with encodings that were loaded before the first request. */
+export interface TokenCounter {
+  /**
+   * Begins to count the texts of one request; none may take long, and nothing is thrown.
+   *
+   * @param exact texts are counted to the end up to a high bound; otherwise only short ones are, and of long ones samples
+   */
+  counting(encoding: EncodingName, precision: { readonly exact: boolean }): CountTokens;
 }
 
 /* ---------- Time ---------- */

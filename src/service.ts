@@ -12,6 +12,7 @@ import { createRequestLedger } from './adapters/mongo/ledger.ts';
 import { startWorkerLease } from './adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from './adapters/openai/openai-provider.ts';
 import { readBody } from './adapters/openai/read-body.ts';
+import { createTokenCounter } from './adapters/tokenizer/token-counter.ts';
 import type { Config } from './config.ts';
 import { topicNames } from './contract/topics.ts';
 import type { Logger } from './logger.ts';
@@ -98,6 +99,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 
     // 3 What requests are handled with.
     const metrics = createMetrics(telemetry.meter);
+    const tokens = await createTokenCounter();
     const onRetry = (error: unknown) => {
       metrics.ledgerRetried('write');
       logger.warn({ err: error }, 'the database did not answer as it should; trying again');
@@ -178,6 +180,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
         failures,
         metrics,
         schemas: createSchemaCompiler(),
+        tokens,
         outputs: new OutputRecords(topics, config.kafka.groupId),
         providers: new Map([[provider.name, provider]]),
         ledgerCodec: codec,

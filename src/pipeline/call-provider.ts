@@ -2,8 +2,9 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { RecordCodec } from '../contract/codec.ts';
 import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
-import { estimateTextTokens } from '../domain/estimate-tokens.ts';
+import { estimateOutput } from '../domain/estimate-tokens.ts';
 import { CompletionFold } from '../domain/fold-completion.ts';
+import { tokenRules } from '../domain/token-rules.ts';
 import { plainUsage } from '../domain/usage.ts';
 import type {
   AttemptDisposition,
@@ -14,6 +15,7 @@ import type {
   RequestIdentity,
   RequestLedger,
   ServedBy,
+  TokenCounter,
 } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
@@ -42,6 +44,7 @@ export interface CallerOptions {
   readonly policy: CallPolicy;
   readonly outputs: OutputRecords;
   readonly wireCodec: RecordCodec;
+  readonly tokens: TokenCounter;
 }
 
 /** A claimed request that is ready to be sent. */
@@ -210,7 +213,8 @@ async function makeOneCall(
   const failure = thrown === null ? null : asFailure(thrown);
   const disposition = dispositionOf(thrown, signal);
   const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
-  const usage = toldSoFar(told, thrown) ?? estimateUsage(thrown, stream, fold, plan);
+  const choices = fold.result();
+  const usage = toldSoFar(told, thrown) ?? estimateUsage(thrown, stream, choices, plan, options.tokens);
   attempts.push({
     ...newAttempt(plan, attempt, startedAt),
     disposition,
@@ -221,7 +225,6 @@ async function makeOneCall(
     usage,
   });
   const labels = { provider: plan.provider.name, requestModel: plan.model.id, responseModel: served.model };
-  const choices = fold.result();
   endChatSpan(span, {
     disposition,
     responseModel: served.model,
@@ -315,17 +318,19 @@ function toldSoFar(told: Usage | null, thrown: unknown): Usage | null {
 }
 
 /**
- * What a call used when the provider did not tell: nothing when it was refused, else what was sent and what arrived,
- * by their length.
+ * What a call used when the provider did not tell: nothing when it was refused, else what was sent and the tokens of what
+ * arrived. Reasoning that is not shown is in neither.
  */
 function estimateUsage(
   thrown: unknown,
   stream: ProviderStream | null,
-  fold: CompletionFold,
+  choices: readonly Choice[],
   plan: CallPlan,
+  tokens: TokenCounter,
 ): Usage | null {
   if (stream === null && thrown instanceof ChatFailure && !mayHaveRun(thrown)) return null;
-  const output = estimateTextTokens(fold.textBytes);
+  const { encoding } = tokenRules(plan.model.id);
+  const output = estimateOutput(choices, tokens.counting(encoding, { exact: true }));
   const broke = stream !== null && thrown !== null;
   return plainUsage(plan.estimatedInputTokens, output, broke ? 'PARTIAL' : 'ESTIMATED');
 }

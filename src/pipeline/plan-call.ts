@@ -1,12 +1,12 @@
 import { Big } from 'big.js';
 import type { ChatRequest, Problem } from '../contract/records.ts';
-import { calculateCost } from '../domain/calculate-cost.ts';
-import { estimateInputTokens } from '../domain/estimate-tokens.ts';
+import { highestCost } from '../domain/estimate-cost.ts';
+import { estimateInput, type InputEstimate } from '../domain/estimate-tokens.ts';
 import type { Price } from '../domain/price.ts';
 import { budgetExceeded, foreignCurrency, invalidRequest, unknownProvider } from '../domain/refusals.ts';
 import { refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
-import { plainUsage } from '../domain/usage.ts';
-import type { Catalog, ChatProvider, ModelInfo } from '../ports.ts';
+import { tokenRules } from '../domain/token-rules.ts';
+import type { Catalog, ChatProvider, ModelInfo, TokenCounter } from '../ports.ts';
 
 export interface CallDefaults {
   readonly provider: string;
@@ -35,6 +35,7 @@ export interface CallPlan {
  * limit only as large as the model and the prompt leave.
  *
  * @param now epoch ms: decides the price of the estimate
+ * @param tokens counts by the model's encoding
  * @throws ChatFailure when the request names a provider that is not configured, sets what the model refuses, or may cost
  *   more than it allows
  */
@@ -44,6 +45,7 @@ export function planCall(
   catalog: Catalog,
   defaults: CallDefaults,
   now: number,
+  tokens: TokenCounter,
 ): CallPlan {
   const providerName = request.provider ?? defaults.provider;
   const provider = providers.get(providerName);
@@ -52,16 +54,21 @@ export function planCall(
   const model = catalog.model(providerName, requestedModel) ?? unlistedModel(providerName, requestedModel);
   const refused = refusedParameters(request, model);
   if (refused.length > 0) throw invalidRequest(refused);
-  const estimatedInputTokens = estimateInputTokens(request);
+  const rules = tokenRules(model.id);
+  // Every text is counted only where the number decides something.
+  const input = estimateInput(
+    request,
+    rules.images,
+    tokens.counting(rules.encoding, { exact: request.maxCost !== null }),
+  );
+  const estimatedInputTokens = input.total;
   const takes = (parameter: string) => takesParameter(model, parameter, request.reasoningEffort);
   const maxOutputTokens =
     request.maxOutputTokens === null && !takes(model.maxTokensParameter)
       ? null
       : outputLimit(request.maxOutputTokens, defaults.maxOutputTokens, model, estimatedInputTokens);
   const price = catalog.price(providerName, model.id, now);
-  // Every choice may be as long as the limit lets it.
-  const outputTokens = maxOutputTokens === null ? null : maxOutputTokens * Math.max(1, request.n ?? 1);
-  const estimatedCost = estimateCost(price, estimatedInputTokens, outputTokens, request.serviceTier);
+  const estimatedCost = estimateCost(request, model, input, maxOutputTokens, price);
   checkBudget(request, estimatedCost);
   return {
     provider,
@@ -99,15 +106,26 @@ function checkBudget({ maxCost, maxCostCurrency }: ChatRequest, estimate: CallPl
     throw budgetExceeded(maxCost, `${estimate.amount} ${estimate.currency}`);
 }
 
+/** Null without a price, or when there is no limit to what is read or written. */
 function estimateCost(
+  request: ChatRequest,
+  model: ModelInfo,
+  input: InputEstimate,
+  maxOutputTokens: number | null,
   price: Price | null,
-  inputTokens: number,
-  outputTokens: number | null,
-  askedTier: string | null,
 ): CallPlan['estimatedCost'] {
-  if (price === null || outputTokens === null) return null;
-  const cost = calculateCost(plainUsage(inputTokens, outputTokens, 'ESTIMATED'), price, askedTier);
-  return cost.status === 'PRICED' ? { amount: cost.amount, currency: price.currency } : null;
+  // A model reads no more than its context, and every choice may be as long as the limit lets it.
+  const inputTokens = input.atMost ?? model.contextWindow;
+  const perChoice = maxOutputTokens ?? model.maxOutputTokens;
+  if (price === null || inputTokens === null || perChoice === null) return null;
+  const usage = {
+    inputTokens,
+    audioTokens: Math.min(input.audioAtMost, inputTokens),
+    outputTokens: perChoice * Math.max(1, request.n ?? 1),
+    audioOutput: request.modalities.includes('audio'),
+  };
+  const amount = highestCost(usage, price, request.serviceTier);
+  return amount === null ? null : { amount, currency: price.currency };
 }
 
 function outputLimit(
