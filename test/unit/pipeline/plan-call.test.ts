@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import type { ChatRequestInput, ContentPartInput } from '../../../src/contract/records.ts';
 import type { Price } from '../../../src/domain/price.ts';
 import { planCall } from '../../../src/pipeline/plan-call.ts';
 import type { ModelInfo } from '../../../src/ports.ts';
@@ -118,7 +118,7 @@ describe('planCall', () => {
 
 describe('the estimate', () => {
   const image = { type: 'image_url', url: 'https://example.com/a.png' };
-  const withPart = (part: object) => ({
+  const withPart = (part: ContentPartInput) => ({
     messages: [{ role: 'user', parts: [part] }],
     maxOutputTokens: 1_000,
   });
