@@ -4,6 +4,7 @@ import type { CountTokens } from './domain/estimate-tokens.ts';
 import type { Price } from './domain/price.ts';
 import type { ModelParameters } from './domain/refused-parameters.ts';
 import type { EncodingName } from './domain/token-rules.ts';
+import type { ToldUsage } from './domain/usage.ts';
 
 /* ---------- Kafka: records in, records out ---------- */
 
@@ -317,7 +318,7 @@ export interface ServedBy {
 export interface ProviderEvents {
   readonly deltas: readonly CompletionDelta[];
   /** The last usage told in this read; null when none was. */
-  readonly usage: Usage | null;
+  readonly usage: ToldUsage | null;
 }
 
 /** One streamed answer. Iterating throws `ChatFailure` for whatever ends it early, or the signal's reason. */

@@ -2,10 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { RecordCodec } from '../contract/codec.ts';
 import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
-import { estimateOutput } from '../domain/estimate-tokens.ts';
 import { CompletionFold } from '../domain/fold-completion.ts';
-import { tokenRules } from '../domain/token-rules.ts';
-import { plainUsage } from '../domain/usage.ts';
+import type { ToldUsage } from '../domain/usage.ts';
 import type {
   AttemptDisposition,
   AttemptRow,
@@ -28,6 +26,7 @@ import type { ProgressReporter } from './progress-reporter.ts';
 import { eventId } from './request-identity.ts';
 import { type RetryPolicy, waitBeforeRetry } from './retry-policy.ts';
 import { untilAborted } from './until-aborted.ts';
+import { usageOfCall } from './usage-of-call.ts';
 
 export interface CallPolicy extends RetryPolicy {
   readonly firstTokenTimeoutMs: number;
@@ -179,7 +178,7 @@ async function makeOneCall(
   const running = { identity: call.identity, token: call.token, attempt, outputBytes: 0 };
   options.progress.begin(running);
   let stream: ProviderStream | null = null;
-  let told: Usage | null = null;
+  let told: ToldUsage | null = null;
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
   try {
@@ -214,7 +213,7 @@ async function makeOneCall(
   const disposition = dispositionOf(thrown, signal);
   const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
   const choices = fold.result();
-  const usage = toldSoFar(told, thrown) ?? estimateUsage(thrown, stream, choices, plan, options.tokens);
+  const usage = usageOfCall({ told, thrown, begun: stream !== null, choices }, plan, options.tokens);
   attempts.push({
     ...newAttempt(plan, attempt, startedAt),
     disposition,
@@ -310,32 +309,4 @@ function asFailure(thrown: unknown): ChatFailure | null {
 function dispositionOf(thrown: unknown, signal: AbortSignal): AttemptDisposition {
   if (thrown === null) return 'ACCEPTED';
   return signal.aborted && thrown === signal.reason ? 'ABORTED' : 'FAILED';
-}
-
-/** Servers that tell usage with every piece have told too little when the answer broke. */
-function toldSoFar(told: Usage | null, thrown: unknown): Usage | null {
-  return told === null || thrown === null ? told : { ...told, confidence: 'PARTIAL' };
-}
-
-/**
- * What a call used when the provider did not tell: nothing when it was refused, else what was sent and the tokens of what
- * arrived. Reasoning that is not shown is in neither.
- */
-function estimateUsage(
-  thrown: unknown,
-  stream: ProviderStream | null,
-  choices: readonly Choice[],
-  plan: CallPlan,
-  tokens: TokenCounter,
-): Usage | null {
-  if (stream === null && thrown instanceof ChatFailure && !mayHaveRun(thrown)) return null;
-  const { encoding } = tokenRules(plan.model.id);
-  const output = estimateOutput(choices, tokens.counting(encoding, { exact: true }));
-  const broke = stream !== null && thrown !== null;
-  return plainUsage(plan.estimatedInputTokens, output, broke ? 'PARTIAL' : 'ESTIMATED');
-}
-
-/** A call without any answer may still have been run by the provider, unless it was refused or never got there. */
-function mayHaveRun(failure: ChatFailure): boolean {
-  return failure.httpStatus === null && !failure.neverSent;
 }
