@@ -28,7 +28,7 @@ module.exports = {
         path: [
           '^src/adapters',
           '^src/(main|service|roles|cli)',
-          'node_modules/(kafkajs|mongodb|openai|avsc|undici|ajv|ajv-formats)/',
+          'node_modules/(kafkajs|mongodb|openai|avsc|undici|ajv|ajv-formats|gpt-tokenizer)/',
         ],
       },
     },

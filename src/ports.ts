@@ -1,8 +1,11 @@
 import type { ChatRequest, Problem, Usage } from './contract/records.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
+import type { CountTokens } from './domain/estimate-tokens.ts';
 import type { Price } from './domain/price.ts';
 import type { RateLimits } from './domain/rate-limits.ts';
 import type { ModelParameters } from './domain/refused-parameters.ts';
+import type { EncodingName } from './domain/token-rules.ts';
+import type { ToldUsage } from './domain/usage.ts';
 
 /* ---------- Kafka: records in, records out ---------- */
 
@@ -328,7 +331,7 @@ export interface ServedBy {
 export interface ProviderEvents {
   readonly deltas: readonly CompletionDelta[];
   /** The last usage told in this read; null when none was. */
-  readonly usage: Usage | null;
+  readonly usage: ToldUsage | null;
 }
 
 /** One streamed answer. Iterating throws `ChatFailure` for whatever ends it early, or the signal's reason. */
@@ -382,6 +385,18 @@ export interface UnusableSchema {
 export interface SchemaCompiler {
   /** The same text is compiled once. Never rejects because of a schema. */
   compile(schemaJson: string): Promise<ValueSchema | UnusableSchema>;
+}
+
+/* ---------- Tokens ---------- */
+
+/** Counts tokens at once, with encodings that were loaded before the first request. */
+export interface TokenCounter {
+  /**
+   * Begins to count the texts of one request; none may take long, and nothing is thrown.
+   *
+   * @param exact texts are counted to the end up to a high bound; otherwise only short ones are, and of long ones samples
+   */
+  counting(encoding: EncodingName, precision: { readonly exact: boolean }): CountTokens;
 }
 
 /* ---------- Time ---------- */

@@ -21,6 +21,48 @@ export function plainUsage(inputTokens: number, outputTokens: number, confidence
   };
 }
 
+/** A usage as a provider told it: null is what it left out, zero is what it told as zero. */
+export type ToldUsage = Omit<Usage, 'inputTokens' | 'outputTokens' | 'totalTokens'> & {
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly totalTokens: number | null;
+};
+
+/** What a usage is completed by. */
+export interface UsageEstimate {
+  /** Of what was sent. */
+  readonly inputTokens: number;
+  /** Counts what arrived. */
+  readonly arrived: () => number;
+  /** Whether the answer broke off, so that what was told came before its end. */
+  readonly broke: boolean;
+}
+
+/**
+ * A told usage with nothing left open: one side follows from the total and the other side, else it is estimated. Of an
+ * answer that broke off at least what arrived was used. Confidence PARTIAL where anything but the provider's word is in it.
+ */
+export function completeUsage(told: ToldUsage, { inputTokens, arrived, broke }: UsageEstimate): Usage {
+  const input = told.inputTokens ?? rest(told.totalTokens, told.outputTokens);
+  const output = told.outputTokens ?? rest(told.totalTokens, told.inputTokens);
+  const usage = {
+    inputTokens: input ?? inputTokens,
+    outputTokens: output === null || broke ? Math.max(output ?? 0, arrived()) : output,
+  };
+  const isTold = usage.inputTokens === input && usage.outputTokens === output;
+  const total = isTold ? told.totalTokens : null;
+  return {
+    ...told,
+    ...usage,
+    totalTokens: total ?? usage.inputTokens + usage.outputTokens,
+    confidence: broke || input === null || output === null ? 'PARTIAL' : told.confidence,
+  };
+}
+
+function rest(total: number | null, part: number | null): number | null {
+  return total === null || part === null || part > total ? null : total - part;
+}
+
 /** From best known to least known. */
 const confidences: readonly UsageConfidence[] = ['PROVIDER', 'PARTIAL', 'ESTIMATED', 'NONE', 'UNKNOWN'];
 

@@ -3,9 +3,8 @@ import type { RecordCodec } from '../contract/codec.ts';
 import { eventId } from '../contract/event-id.ts';
 import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
-import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { CompletionFold } from '../domain/fold-completion.ts';
-import { plainUsage } from '../domain/usage.ts';
+import type { ToldUsage } from '../domain/usage.ts';
 import type {
   AttemptDisposition,
   AttemptRow,
@@ -15,6 +14,7 @@ import type {
   RequestIdentity,
   RequestLedger,
   ServedBy,
+  TokenCounter,
 } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
@@ -27,6 +27,7 @@ import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
 import { type RetryPolicy, waitBeforeRetry } from './retry-policy.ts';
 import { untilAborted } from './until-aborted.ts';
+import { usageOfCall } from './usage-of-call.ts';
 
 export interface CallPolicy extends RetryPolicy {
   readonly firstTokenTimeoutMs: number;
@@ -43,6 +44,7 @@ export interface CallerOptions {
   readonly policy: CallPolicy;
   readonly outputs: OutputRecords;
   readonly wireCodec: RecordCodec;
+  readonly tokens: TokenCounter;
 }
 
 /** A claimed request that is ready to be sent. */
@@ -204,7 +206,7 @@ async function makeOneCall(
   const running = { identity: call.identity, token: call.token, attempt, outputBytes: 0 };
   options.progress.begin(running);
   let stream: ProviderStream | null = null;
-  let told: Usage | null = null;
+  let told: ToldUsage | null = null;
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
   let inOutage = false;
@@ -242,7 +244,8 @@ async function makeOneCall(
   const failure = thrown === null ? null : asFailure(thrown);
   const disposition = dispositionOf(thrown, signal);
   const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
-  const usage = toldSoFar(told, thrown) ?? estimateUsage(thrown, stream, fold, plan);
+  const choices = fold.result();
+  const usage = usageOfCall({ told, thrown, begun: stream !== null, choices }, plan, options.tokens);
   attempts.push({
     ...newAttempt(plan, attempt, startedAt),
     disposition,
@@ -253,7 +256,6 @@ async function makeOneCall(
     usage,
   });
   const labels = { provider: plan.provider.name, requestModel: plan.model.id, responseModel: served.model };
-  const choices = fold.result();
   endChatSpan(span, {
     disposition,
     responseModel: served.model,
@@ -340,30 +342,4 @@ function asFailure(thrown: unknown): ChatFailure | null {
 function dispositionOf(thrown: unknown, signal: AbortSignal): AttemptDisposition {
   if (thrown === null) return 'ACCEPTED';
   return signal.aborted && thrown === signal.reason ? 'ABORTED' : 'FAILED';
-}
-
-/** Servers that tell usage with every piece have told too little when the answer broke. */
-function toldSoFar(told: Usage | null, thrown: unknown): Usage | null {
-  return told === null || thrown === null ? told : { ...told, confidence: 'PARTIAL' };
-}
-
-/**
- * What a call used when the provider did not tell: nothing when it was refused, else what was sent and what arrived,
- * by their length.
- */
-function estimateUsage(
-  thrown: unknown,
-  stream: ProviderStream | null,
-  fold: CompletionFold,
-  plan: CallPlan,
-): Usage | null {
-  if (stream === null && thrown instanceof ChatFailure && !mayHaveRun(thrown)) return null;
-  const output = estimateTextTokens(fold.textBytes);
-  const broke = stream !== null && thrown !== null;
-  return plainUsage(plan.estimatedInputTokens, output, broke ? 'PARTIAL' : 'ESTIMATED');
-}
-
-/** A call without any answer may still have been run by the provider, unless it was refused or never got there. */
-function mayHaveRun(failure: ChatFailure): boolean {
-  return failure.httpStatus === null && !failure.neverSent;
 }

@@ -191,11 +191,11 @@ function neverMade(plan: CallPlan, claim: OwnClaim & { kind: 'claimed' }): Attem
 
 function tryPlan({ accepted, givenUp }: RequestToHandle, options: HandlerOptions): CallPlan | ChatFailure {
   if (givenUp !== null) return givenUp;
-  const { providers, catalog, defaults, clock } = options;
+  const { providers, catalog, defaults, clock, tokens } = options;
   const now = clock.now();
   if (isOver(accepted.request.deadline, now)) return deadlineExceeded(false);
   try {
-    return planCall(accepted.request, providers, catalog, defaults, now);
+    return planCall(accepted.request, providers, catalog, defaults, now, tokens);
   } catch (error) {
     if (error instanceof ChatFailure) return error;
     throw error;

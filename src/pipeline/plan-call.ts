@@ -1,7 +1,7 @@
 import { Big } from 'big.js';
 import type { ChatRequest, Problem } from '../contract/records.ts';
-import { calculateCost } from '../domain/calculate-cost.ts';
-import { estimateInputTokens } from '../domain/estimate-tokens.ts';
+import { highestCost } from '../domain/estimate-cost.ts';
+import { estimateInput, type InputEstimate } from '../domain/estimate-tokens.ts';
 import type { Price } from '../domain/price.ts';
 import {
   budgetExceeded,
@@ -11,8 +11,8 @@ import {
   unknownProvider,
 } from '../domain/refusals.ts';
 import { refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
-import { plainUsage } from '../domain/usage.ts';
-import type { Catalog, ChatProvider, ModelInfo } from '../ports.ts';
+import { tokenRules } from '../domain/token-rules.ts';
+import type { Catalog, ChatProvider, ModelInfo, TokenCounter } from '../ports.ts';
 
 export interface CallDefaults {
   readonly provider: string;
@@ -37,12 +37,13 @@ export interface CallPlan {
 }
 
 /**
- * Chooses provider and model (none: the default; an alias: the model that it stands for) and fills in the service's defaults: a temperature only where the model takes one, a token
- * limit only as large as the model and the prompt leave.
+ * Chooses provider and model (none: the default; an alias: the model that it stands for) and fills in the service's
+ * defaults: a temperature only where the model takes one, a token limit only as large as the model and the prompt leave.
  *
  * @param now epoch ms: decides the price of the estimate
- * @throws ChatFailure when the request names a provider that is not configured or a model that was removed, sets what the model refuses, or may cost
- *   more than it allows
+ * @param tokens counts by the model's encoding
+ * @throws ChatFailure when the request names a provider that is not configured or a model that was removed, sets what the
+ *   model refuses, or may cost more than it allows
  */
 export function planCall(
   request: ChatRequest,
@@ -50,6 +51,7 @@ export function planCall(
   catalog: Catalog,
   defaults: CallDefaults,
   now: number,
+  tokens: TokenCounter,
 ): CallPlan {
   const providerName = request.provider ?? defaults.provider;
   const provider = providers.get(providerName);
@@ -61,16 +63,21 @@ export function planCall(
   }
   const refused = refusedParameters(request, model);
   if (refused.length > 0) throw invalidRequest(refused);
-  const estimatedInputTokens = estimateInputTokens(request);
+  const rules = tokenRules(model.id);
+  // Every text is counted only where the number decides something.
+  const input = estimateInput(
+    request,
+    rules.images,
+    tokens.counting(rules.encoding, { exact: request.maxCost !== null }),
+  );
+  const estimatedInputTokens = input.total;
   const takes = (parameter: string) => takesParameter(model, parameter, request.reasoningEffort);
   const maxOutputTokens =
     request.maxOutputTokens === null && !takes(model.maxTokensParameter)
       ? null
       : outputLimit(request.maxOutputTokens, defaults.maxOutputTokens, model, estimatedInputTokens);
   const price = catalog.price(providerName, model.id, now);
-  // Every choice may be as long as the limit lets it.
-  const outputTokens = maxOutputTokens === null ? null : maxOutputTokens * Math.max(1, request.n ?? 1);
-  const estimatedCost = estimateCost(price, estimatedInputTokens, outputTokens, request.serviceTier);
+  const estimatedCost = estimateCost(request, model, input, maxOutputTokens, price);
   checkBudget(request, estimatedCost);
   return {
     provider,
@@ -125,15 +132,26 @@ function checkBudget({ maxCost, maxCostCurrency }: ChatRequest, estimate: CallPl
     throw budgetExceeded(maxCost, `${estimate.amount} ${estimate.currency}`);
 }
 
+/** Null without a price, or when there is no limit to what is read or written. */
 function estimateCost(
+  request: ChatRequest,
+  model: ModelInfo,
+  input: InputEstimate,
+  maxOutputTokens: number | null,
   price: Price | null,
-  inputTokens: number,
-  outputTokens: number | null,
-  askedTier: string | null,
 ): CallPlan['estimatedCost'] {
-  if (price === null || outputTokens === null) return null;
-  const cost = calculateCost(plainUsage(inputTokens, outputTokens, 'ESTIMATED'), price, askedTier);
-  return cost.status === 'PRICED' ? { amount: cost.amount, currency: price.currency } : null;
+  // A model reads no more than its context, and every choice may be as long as the limit lets it.
+  const inputTokens = input.atMost ?? model.contextWindow;
+  const perChoice = maxOutputTokens ?? model.maxOutputTokens;
+  if (price === null || inputTokens === null || perChoice === null) return null;
+  const usage = {
+    inputTokens,
+    audioTokens: Math.min(input.audioAtMost, inputTokens),
+    outputTokens: perChoice * Math.max(1, request.n ?? 1),
+    audioOutput: request.modalities.includes('audio'),
+  };
+  const amount = highestCost(usage, price, request.serviceTier);
+  return amount === null ? null : { amount, currency: price.currency };
 }
 
 function outputLimit(

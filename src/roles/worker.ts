@@ -9,6 +9,7 @@ import { createRequestLedger } from '../adapters/mongo/ledger.ts';
 import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
 import { readBody } from '../adapters/openai/read-body.ts';
+import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { topicNames } from '../contract/topics.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
 import { FailureLog } from '../pipeline/failure-log.ts';
@@ -46,6 +47,7 @@ export async function startWorker({
     parts.add(writer, () => writer.close());
     const { transport, sink } = writer;
     const metrics = createMetrics(telemetry.meter);
+    const tokens = await createTokenCounter();
     const onRetry = (error: unknown) => {
       metrics.ledgerRetried('write');
       logger.warn({ err: error }, 'the database did not answer as it should; trying again');
@@ -135,6 +137,7 @@ export async function startWorker({
         gate,
         metrics,
         schemas: createSchemaCompiler(),
+        tokens,
         outputs: new OutputRecords(topics, config.kafka.groupId),
         providers: new Map([[provider.name, provider]]),
         ledgerCodec: codec,

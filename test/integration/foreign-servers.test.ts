@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
-import type { ChatRequest, Message, Usage } from '../../src/contract/records.ts';
+import type { ChatRequest, Message } from '../../src/contract/records.ts';
 import { ChatFailure } from '../../src/domain/chat-failure.ts';
 import {
   InvalidCredentials,
@@ -9,6 +9,7 @@ import {
   StreamInterrupted,
 } from '../../src/domain/failure-classes.ts';
 import { CompletionFold, type FoldedChoice } from '../../src/domain/fold-completion.ts';
+import type { ToldUsage } from '../../src/domain/usage.ts';
 import type { ServedBy } from '../../src/ports.ts';
 import type { Fault, RunningServer } from '../support/foreign-servers/foreign-server.ts';
 import { foreignServers } from '../support/foreign-servers/foreign-servers.ts';
@@ -18,7 +19,7 @@ const never = new AbortController().signal;
 
 interface Answer {
   readonly choice: FoldedChoice | undefined;
-  readonly usage: Usage | null;
+  readonly usage: ToldUsage | null;
   readonly served: ServedBy | null;
   readonly failure: unknown;
 }
@@ -77,7 +78,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
     maxOutputTokens = 200,
   ): Promise<Answer> {
     const fold = new CompletionFold();
-    let usage: Usage | null = null;
+    let usage: ToldUsage | null = null;
     let served: ServedBy | null = null;
     let failure: unknown = null;
     try {

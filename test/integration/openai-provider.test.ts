@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
-import type { Usage } from '../../src/contract/records.ts';
 import type { ChatFailure, ErrorCode } from '../../src/domain/chat-failure.ts';
 import { failureClasses } from '../../src/domain/failure-classes.ts';
 import { CompletionFold, type FoldedChoice } from '../../src/domain/fold-completion.ts';
+import type { ToldUsage } from '../../src/domain/usage.ts';
 import type { ProviderCall } from '../../src/ports.ts';
 import type { Script } from '../support/stand-in/script.ts';
 import { type StandIn, startStandIn } from '../support/stand-in/start-stand-in.ts';
@@ -25,7 +25,7 @@ afterAll(async () => {
 
 interface Answer {
   choices: FoldedChoice[];
-  usage: Usage | null;
+  usage: ToldUsage | null;
   failure: ChatFailure | null;
 }
 
@@ -39,7 +39,7 @@ function scripted(script: Script, members: Partial<ProviderCall> = {}): Provider
 
 async function ask(call: ProviderCall): Promise<Answer> {
   const fold = new CompletionFold();
-  let usage: Usage | null = null;
+  let usage: ToldUsage | null = null;
   try {
     for await (const events of await provider.stream(call, silence)) {
       for (const delta of events.deltas) fold.add(delta);

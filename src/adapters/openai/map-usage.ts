@@ -1,13 +1,12 @@
-import type { Usage } from '../../contract/records.ts';
+import type { ToldUsage } from '../../domain/usage.ts';
 import { isObject } from './wire.ts';
 
 /**
- * Translates the provider's usage object. A detail that is absent or no token count stays null; a total that was
- * not told is the sum.
+ * Translates the provider's usage object. A detail that is absent or no token count stays null.
  *
- * @returns null when neither input nor output tokens are told; confidence PARTIAL when one of them is missing
+ * @returns null when neither input nor output tokens are told
  */
-export function mapUsage(usage: unknown): Usage | null {
+export function mapUsage(usage: unknown): ToldUsage | null {
   if (!isObject(usage)) return null;
   const input = tokens(usage['prompt_tokens']);
   const output = tokens(usage['completion_tokens']);
@@ -15,9 +14,9 @@ export function mapUsage(usage: unknown): Usage | null {
   const ofInput = isObject(usage['prompt_tokens_details']) ? usage['prompt_tokens_details'] : {};
   const ofOutput = isObject(usage['completion_tokens_details']) ? usage['completion_tokens_details'] : {};
   return {
-    inputTokens: input ?? 0,
-    outputTokens: output ?? 0,
-    totalTokens: tokens(usage['total_tokens']) ?? (input ?? 0) + (output ?? 0),
+    inputTokens: input,
+    outputTokens: output,
+    totalTokens: tokens(usage['total_tokens']),
     cachedInputTokens: tokens(ofInput['cached_tokens']),
     cacheWriteTokens: tokens(ofInput['cache_write_tokens']),
     inputTextTokens: tokens(ofInput['text_tokens']),
@@ -28,7 +27,7 @@ export function mapUsage(usage: unknown): Usage | null {
     outputAudioTokens: tokens(ofOutput['audio_tokens']),
     acceptedPredictionTokens: tokens(ofOutput['accepted_prediction_tokens']),
     rejectedPredictionTokens: tokens(ofOutput['rejected_prediction_tokens']),
-    confidence: input === null || output === null ? 'PARTIAL' : 'PROVIDER',
+    confidence: 'PROVIDER',
     rawJson: JSON.stringify(usage),
   };
 }

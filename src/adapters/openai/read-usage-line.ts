@@ -48,16 +48,17 @@ export function readUsageLine(text: string): UsageLine {
   if (model === null) throw wrong('model', 'the name of the model that answered');
   if (!isObject(usage)) throw wrong('usage', 'the provider’s usage object');
   checkUsage(usage);
-  const mapped = mapUsage(usage);
-  if (mapped?.confidence !== 'PROVIDER')
+  const told = mapUsage(usage);
+  if (told?.inputTokens == null || told.outputTokens === null)
     throw wrong('usage', 'an object with prompt_tokens and completion_tokens');
+  const { inputTokens, outputTokens, totalTokens } = told;
   const searchContextSize = textOf(line, 'search_context_size');
   return {
     id,
     provider: textOf(line, 'provider'),
     model,
     serviceTier: textOf(line, 'service_tier'),
-    usage: mapped,
+    usage: { ...told, inputTokens, outputTokens, totalTokens: totalTokens ?? inputTokens + outputTokens },
     tools: {
       webSearches: countOf(line, 'web_search_calls', ''),
       fileSearches: countOf(line, 'file_search_calls', ''),

@@ -1,4 +1,3 @@
-import type { Usage } from '../../contract/records.ts';
 import type { ChatFailure } from '../../domain/chat-failure.ts';
 import type { CompletionDelta } from '../../domain/completion-delta.ts';
 import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
@@ -126,7 +125,7 @@ export class StreamDecoder {
     this.complete ||= usageAlone && this.#isFinished();
     if (this.done) this.#judge();
     const deltas = this.#wholeCharacters(pieces, ends || this.done);
-    const usage: Usage | null = rawUsage === null ? null : mapUsage(rawUsage);
+    const usage = rawUsage === null ? null : mapUsage(rawUsage);
     return deltas.length === 0 && usage === null ? null : { deltas, usage };
   }
 

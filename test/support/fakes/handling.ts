@@ -21,6 +21,7 @@ import { FakeLease } from './fake-lease.ts';
 import { FakeLedger } from './fake-ledger.ts';
 import { FakeProvider } from './fake-provider.ts';
 import { FakeRecordSink } from './fake-record-sink.ts';
+import { FakeTokenCounter } from './fake-token-counter.ts';
 import { hurry, openGate } from './open-gate.ts';
 
 export const RECORD_MAX_BYTES = 100_000;
@@ -50,6 +51,7 @@ export class Handling {
   readonly lease = new FakeLease();
   readonly catalog = new FakeCatalog();
   readonly sink = new FakeRecordSink();
+  readonly tokens = new FakeTokenCounter();
   readonly stop = new AbortController();
   /** Reports only when a test says so. */
   readonly progress = new ProgressReporter(this.ledger, 2_147_483_647);
@@ -79,6 +81,7 @@ export class Handling {
       failures: new FailureLog(createLogger({ level: 'silent' })),
       metrics,
       schemas: createSchemaCompiler(),
+      tokens: this.tokens,
       outputs: new OutputRecords(topics, 'group a'),
       providers: new Map([[provider.name, provider]]),
       ledgerCodec: codec,

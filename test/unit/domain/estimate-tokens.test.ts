@@ -1,6 +1,51 @@
-import { describe, expect, it } from 'vitest';
-import { estimateInputTokens, estimateTextTokens } from '../../../src/domain/estimate-tokens.ts';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createTokenCounter } from '../../../src/adapters/tokenizer/token-counter.ts';
+import type { ChatRequest, ContentPart, Tool, ToolCall } from '../../../src/contract/records.ts';
+import { estimateInput, estimateOutput, estimateTextTokens } from '../../../src/domain/estimate-tokens.ts';
+import { tokenRules } from '../../../src/domain/token-rules.ts';
+import type { TokenCounter } from '../../../src/ports.ts';
 import { sampleMessage, sampleRequest } from '../../support/fakes/sample-request.ts';
+
+/** A token for every four characters begun. */
+const byFour = (text: string) => Math.ceil(text.length / 4);
+const { images } = tokenRules('gpt-4o');
+const estimate = (members: Partial<ChatRequest>) => estimateInput(sampleRequest(members), images, byFour);
+
+const noPart: ContentPart = {
+  type: 'text',
+  text: null,
+  url: null,
+  data: null,
+  mediaType: null,
+  format: null,
+  detail: null,
+  fileId: null,
+  fileName: null,
+  cacheBreakpoint: null,
+};
+const part = (members: Partial<ContentPart>) => ({ ...noPart, ...members });
+const call = (members: Partial<ToolCall>): ToolCall => ({
+  id: 'call_1',
+  type: 'function',
+  name: 'abcd',
+  arguments: '{"a":12}',
+  valid: null,
+  problems: [],
+  ...members,
+});
+const tool = (members: Partial<Tool>): Tool => ({
+  type: 'function',
+  name: 'abcd',
+  description: null,
+  parametersJson: null,
+  strict: null,
+  grammarSyntax: null,
+  grammarDefinition: null,
+  ...members,
+});
+const withParts = (...parts: ContentPart[]) =>
+  estimate({ messages: [sampleMessage({ content: null, parts })] });
 
 describe('estimateTextTokens', () => {
   it('counts a token for every four bytes begun', () => {
@@ -8,53 +53,228 @@ describe('estimateTextTokens', () => {
   });
 });
 
-describe('estimateInputTokens', () => {
-  it('counts the framing of an empty conversation', () => {
-    expect(estimateInputTokens(sampleRequest({ messages: [] }))).toBe(3);
-    expect(estimateInputTokens(sampleRequest({ messages: [sampleMessage({ content: '' })] }))).toBe(6);
+describe('the provider’s published examples', () => {
+  let counter: TokenCounter;
+  beforeAll(async () => {
+    counter = await createTokenCounter();
+  });
+  const totalFor = (model: string, members: Partial<ChatRequest>) => {
+    const rules = tokenRules(model);
+    return estimateInput(
+      sampleRequest(members),
+      rules.images,
+      counter.counting(rules.encoding, { exact: true }),
+    ).total;
+  };
+
+  const jargon = [
+    ['You are a helpful, pattern-following assistant that translates corporate jargon into plain English.'],
+    ['New synergies will help drive top-line growth.', 'example_user'],
+    ['Things working well together will increase revenue.', 'example_assistant'],
+    [
+      "Let's circle back when we have more bandwidth to touch base on opportunities for increased leverage.",
+      'example_user',
+    ],
+    ["Let's talk later when we're less busy about how to do better.", 'example_assistant'],
+  ].map(([content = '', name]) => sampleMessage({ role: 'system', content, name: name ?? null }));
+  const lastWords = "This late pivot means we don't have time to boil the ocean for the client deliverable.";
+
+  it.each([
+    ['gpt-3.5-turbo', 129],
+    ['gpt-4-0613', 129],
+    ['gpt-4', 129],
+    ['gpt-4o', 124],
+    ['gpt-4o-mini', 124],
+  ])('messages with names count for %s as in its cookbook', (model, tokens) => {
+    expect(totalFor(model, { messages: [...jargon, sampleMessage({ content: lastWords })] })).toBe(tokens);
   });
 
-  it('counts text, text parts, tool calls and tool definitions', () => {
-    const part = {
-      type: 'text',
-      text: '12345678',
-      url: null,
-      data: null,
-      mediaType: null,
-      format: null,
-      detail: null,
-      fileId: null,
-      fileName: null,
-      cacheBreakpoint: null,
-    };
-    const call = {
-      id: 'x',
-      type: 'function',
-      name: 'abcd',
-      arguments: '{"a":12}',
-      valid: null,
-      problems: [],
-    };
-    const tool = {
-      type: 'function',
-      name: 'abcd',
-      description: 'does',
-      parametersJson: '{"a":{}}',
-      strict: null,
-      grammarSyntax: null,
-      grammarDefinition: null,
-    };
-    const request = sampleRequest({
-      messages: [
-        sampleMessage({ content: '1234' }),
-        sampleMessage({
-          content: null,
-          parts: [part, { ...part, type: 'image_url', text: null, url: 'x'.repeat(99) }],
-        }),
-        sampleMessage({ role: 'assistant', content: null, toolCalls: [call] }),
-      ],
-      tools: [tool, { ...tool, description: null, parametersJson: null }],
+  const weather = tool({
+    name: 'get_current_weather',
+    description: 'Get the current weather in a given location',
+    parametersJson: JSON.stringify({
+      type: 'object',
+      properties: {
+        location: { type: 'string', description: 'The city and state, e.g. San Francisco, CA' },
+        unit: {
+          type: 'string',
+          description: 'The unit of temperature to return',
+          enum: ['celsius', 'fahrenheit'],
+        },
+      },
+      required: ['location'],
+    }),
+  });
+
+  it.each([
+    ['gpt-3.5-turbo', 105],
+    ['gpt-4', 105],
+    ['gpt-4o', 101],
+    ['gpt-4o-mini', 101],
+  ])('tools count for %s as in its cookbook', (model, tokens) => {
+    const content = 'You are a helpful assistant that can answer to questions about the weather.';
+    const messages = [
+      sampleMessage({ role: 'system', content }),
+      sampleMessage({ content: "What's the weather like in San Francisco?" }),
+    ];
+    expect(totalFor(model, { messages, tools: [weather] })).toBe(tokens);
+  });
+});
+
+describe('estimateInput', () => {
+  it('counts what surrounds an empty conversation', () => {
+    expect(estimate({ messages: [] }).total).toBe(3);
+    expect(estimate({ messages: [sampleMessage({ content: '' })] }).total).toBe(7);
+  });
+
+  it('counts texts, names and calls as messages, and what is around them as overhead', () => {
+    const messages = [
+      sampleMessage({ content: '1234', name: 'user' }),
+      sampleMessage({ content: null, parts: [part({ text: '12345678' })] }),
+      sampleMessage({ role: 'assistant', content: null, refusal: 'nope', toolCalls: [call({})] }),
+    ];
+    expect(estimate({ messages })).toMatchObject({
+      messages: 1 + 1 + 2 + 1 + 1 + 2,
+      overhead: 3 * 4 + 1 + 3 + 3,
+      tools: 0,
+      images: 0,
+      audio: 0,
     });
-    expect(estimateInputTokens(request)).toBe((4 + 8 + 12 + 16 + 4) / 4 + 3 * 3 + 3);
+  });
+
+  it('counts a definition as it is rendered, and is bounded by the longer of that and the given one', () => {
+    const described = tool({
+      parametersJson: JSON.stringify({ type: 'object', anyOf: [{ const: 'x'.repeat(400) }] }),
+    });
+    const { tools, atLeast, atMost, total } = estimate({ tools: [described] });
+    expect(tools).toBe(byFour('namespace functions {\n\ntype abcd = () => any;\n\n} // namespace functions'));
+    expect(atLeast).toBe(total);
+    expect(Number(atMost) - total).toBe(byFour(`abcd\n${described.parametersJson}`) - tools);
+  });
+
+  it('takes a system message’s place for tools', () => {
+    const system = (content: string | null) => sampleMessage({ role: 'developer', content });
+    const overheadWith = (content: string | null, tools: Tool[]) =>
+      estimate({ messages: [system(content)], tools }).overhead;
+    expect(overheadWith('Be brief.', [])).toBe(7);
+    expect(overheadWith('Be brief', [tool({})])).toBe(7 + 9 - 4 + 1);
+    expect(overheadWith('Be brief.', [tool({})])).toBe(7 + 9 - 4);
+    expect(overheadWith('Be brief.\n', [tool({})])).toBe(7 + 9 - 4);
+    expect(overheadWith(null, [tool({})])).toBe(7 + 9 - 4);
+    expect(estimate({ tools: [tool({})] }).overhead).toBe(7 + 9);
+  });
+
+  it.each([
+    ['none', [], 1],
+    ['auto', [], 0],
+    ['tool', [{ type: 'function', name: 'abcd' }], 5],
+  ])('counts the choice %s', (mode, tools, more) => {
+    const plain = estimate({}).overhead;
+    expect(estimate({ toolChoice: { mode, allowedMode: null, tools } }).overhead).toBe(plain + more);
+  });
+
+  it('counts the schema of the answer with the tools', () => {
+    const responseFormat = {
+      type: 'json_schema',
+      name: 'abcd',
+      description: null,
+      schemaJson: '{"a":12}',
+      strict: null,
+    };
+    expect(estimate({ responseFormat }).tools).toBe(3);
+    expect(estimate({ responseFormat: { ...responseFormat, name: null, schemaJson: null } }).tools).toBe(0);
+  });
+
+  const png = (width: number, height: number) => {
+    const file = Buffer.alloc(24);
+    file.write('\u0089PNG', 'latin1');
+    file.writeUInt32BE(width, 16);
+    file.writeUInt32BE(height, 20);
+    return file;
+  };
+
+  it.each([
+    ['bytes', { data: png(1_024, 1_024) }, 765],
+    ['a data URL', { url: `data:image/png;base64,${png(2_048, 4_096).toString('base64')}` }, 1_105],
+    ['an address, as the largest', { url: 'https://example.com/a.png' }, 1_445],
+    ['a data URL that is none, as the largest', { url: 'data:image/png;base64,%%%%' }, 1_445],
+    ['nothing, as the largest', {}, 1_445],
+  ])('counts an image by %s', (_how, members, tokens) => {
+    expect(withParts(part({ type: 'image_url', detail: 'high', ...members })).images).toBe(tokens);
+  });
+
+  it('has bounds for an image that only the provider fetches', () => {
+    const url = 'https://example.com/a.png';
+    const { total, atLeast, atMost } = withParts(part({ type: 'image_url', url }));
+    expect([atLeast, total, atMost]).toEqual([7 + 85, 7 + 1_445, 7 + 1_445]);
+  });
+
+  it('has bounds for audio by the length of its data', () => {
+    const { audio, audioAtMost, total, atLeast, atMost } = withParts(
+      part({ type: 'input_audio', format: 'mp3', data: new Uint8Array(40_000) }),
+    );
+    expect({ audio, audioAtMost }).toEqual({ audio: 50, audioAtMost: 400 });
+    expect([atLeast, total, atMost]).toEqual([7 + 10, 7 + 50, 7 + 400]);
+  });
+
+  it('has no upper bound for a file or an earlier audio answer', () => {
+    expect(withParts(part({ type: 'file', fileId: 'file-1' })).atMost).toBeNull();
+    expect(estimate({ messages: [sampleMessage({ audioId: 'audio_1' })] }).atMost).toBeNull();
+  });
+
+  it('is never above its upper or below its lower bound, and grows with every message', () => {
+    const parts = fc.record({
+      type: fc.constantFrom('text', 'image_url', 'input_audio'),
+      text: fc.option(fc.string({ unit: 'binary' })),
+      url: fc.option(fc.constantFrom('https://a.b/c', 'data:image/png;base64,iVBORw0KGgo=')),
+      data: fc.option(fc.uint8Array({ maxLength: 90 })),
+      detail: fc.option(fc.constantFrom('low', 'high', 'auto', 'original', 'other')),
+    });
+    const messages = fc.array(
+      fc.record({ content: fc.option(fc.string()), parts: fc.array(parts.map(part)) }).map(sampleMessage),
+    );
+    const tools = fc.array(fc.record({ name: fc.string(), parametersJson: fc.option(fc.json()) }).map(tool));
+    const models = fc.constantFrom('gpt-4', 'gpt-4.1-mini', 'gpt-5', 'another');
+    fc.assert(
+      fc.property(messages, tools, models, (some, defined, model) => {
+        const rule = tokenRules(model).images;
+        const told = estimateInput(sampleRequest({ messages: some, tools: defined }), rule, byFour);
+        const fewer = estimateInput(sampleRequest({ messages: some.slice(1), tools: defined }), rule, byFour);
+        expect(told.atLeast).toBeGreaterThanOrEqual(3);
+        expect(told.total).toBeGreaterThanOrEqual(told.atLeast);
+        expect(told.atMost).toBeGreaterThanOrEqual(told.total);
+        expect(told.total).toBeGreaterThanOrEqual(fewer.total);
+      }),
+    );
+  });
+});
+
+describe('estimateOutput', () => {
+  const choice = {
+    index: 0,
+    content: null,
+    refusal: null,
+    toolCalls: [],
+    audio: null,
+    annotations: [],
+    finishReason: null,
+    logprobsJson: null,
+    problems: [],
+    extraJson: null,
+  };
+
+  it('is zero for an answer without a word', () => {
+    expect(estimateOutput([], byFour)).toBe(0);
+    expect(estimateOutput([choice], byFour)).toBe(0);
+  });
+
+  it.each([
+    ['text', { content: '12345' }, 2],
+    ['refusals', { refusal: '1234' }, 1],
+    ['calls', { toolCalls: [call({}), call({ name: '', arguments: '' })] }, 3],
+    ['transcripts', { audio: { id: 'a', data: null, transcript: '12345', expiresAt: null } }, 2],
+    ['other texts', { extraJson: '{"reasoning_content":"12345678","index":7}' }, 2],
+  ])('counts %s', (_what, members, tokens) => {
+    expect(estimateOutput([{ ...choice, ...members }, choice], byFour)).toBe(tokens);
   });
 });

@@ -42,28 +42,26 @@ describe('mapUsage', () => {
     });
   });
 
-  it('leaves null what was not told or is no count, and adds up a total that was not told', () => {
-    const details = { cached_tokens: null, audio_tokens: 1.5, text_tokens: -1 };
+  it('leaves null what was not told or is no count, and keeps the zeros that were told', () => {
+    const details = { cached_tokens: null, audio_tokens: 1.5, text_tokens: -1, image_tokens: 0 };
     expect(
       mapUsage({ prompt_tokens: 3, completion_tokens: 0, prompt_tokens_details: details }),
     ).toMatchObject({
-      totalTokens: 3,
+      inputTokens: 3,
+      outputTokens: 0,
+      totalTokens: null,
       cachedInputTokens: null,
       inputAudioTokens: null,
       inputTextTokens: null,
+      inputImageTokens: 0,
       reasoningTokens: null,
       confidence: 'PROVIDER',
     });
   });
 
-  it('is partial when one side is missing, and nothing when both are', () => {
-    expect(mapUsage({ prompt_tokens: 3 })).toMatchObject({
-      inputTokens: 3,
-      outputTokens: 0,
-      totalTokens: 3,
-      confidence: 'PARTIAL',
-    });
-    expect(mapUsage({ completion_tokens: 4 })).toMatchObject({ totalTokens: 4, confidence: 'PARTIAL' });
+  it('leaves null a side that was not told, and is nothing when neither was', () => {
+    expect(mapUsage({ prompt_tokens: 3 })).toMatchObject({ inputTokens: 3, outputTokens: null });
+    expect(mapUsage({ completion_tokens: 4 })).toMatchObject({ inputTokens: null, outputTokens: 4 });
     expect(mapUsage({ total_tokens: 9 })).toBeNull();
     expect(mapUsage('12')).toBeNull();
   });

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StreamDecoder } from '../../../src/adapters/openai/stream-decoder.ts';
-import type { Usage } from '../../../src/contract/records.ts';
 import type { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
 import { CompletionFold } from '../../../src/domain/fold-completion.ts';
+import type { ToldUsage } from '../../../src/domain/usage.ts';
 import type { ServedBy } from '../../../src/ports.ts';
 import { cut, decodeReads, recording, recordings } from '../../support/recorded-streams.ts';
 
@@ -12,7 +12,7 @@ const context = { provider: 'openai', model: 'gpt-4o-mini', apiKey: 'sk-test' };
 
 interface Decoded {
   deltas: CompletionDelta[];
-  usage: Usage | null;
+  usage: ToldUsage | null;
   served: ServedBy;
   failure: ChatFailure | null;
 }

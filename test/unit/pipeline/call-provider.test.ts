@@ -19,8 +19,8 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
   const { request, record, orderKey } = job.accepted;
   const identity = { tenantId: request.tenantId, requestId: request.requestId };
   const { providers, defaults } = handling.options;
-  const plan = planCall(request, providers, handling.catalog, defaults, handling.clock.now());
   const startedAt = handling.clock.now();
+  const plan = planCall(request, providers, handling.catalog, defaults, startedAt, handling.tokens);
   await handling.ledger.claim({
     identity,
     bodyHash: Buffer.from('the body'),
@@ -168,8 +168,8 @@ describe('callProvider', () => {
   it.each([
     ['a refusal', { code: 'rate_limited', httpStatus: 429 }, null],
     ['a provider that was not reached', { code: 'provider_unavailable', neverSent: true }, null],
-    ['a lost connection', { code: 'provider_unavailable' }, { inputTokens: 12, confidence: 'ESTIMATED' }],
-    ['silence', { code: 'timeout' }, { inputTokens: 12, outputTokens: 0, confidence: 'ESTIMATED' }],
+    ['a lost connection', { code: 'provider_unavailable' }, { inputTokens: 13, confidence: 'ESTIMATED' }],
+    ['silence', { code: 'timeout' }, { inputTokens: 13, outputTokens: 0, confidence: 'ESTIMATED' }],
   ] as const)('takes %s for what it may have used', async (_case, { code, ...details }, usage) => {
     const failure = new ChatFailure(code, 'no', false, { ...details, providerRequestId: 'req_9' });
     const { attempts, make } = await callOf(new FakeProvider({ refuses: failure }));

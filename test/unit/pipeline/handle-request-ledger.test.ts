@@ -121,10 +121,10 @@ describe('a request that another worker has', () => {
     expect(outcomeOf(records)).toMatchObject({
       response: { status: 'COMPLETED', attempts: 2, acceptedAttempt: 2 },
       cost: {
-        totalCost: '0.00636',
+        totalCost: '0.00639',
         acceptedCost: '0.006',
         calls: [
-          { attempt: 1, disposition: 'ORPHANED', usage: { inputTokens: 12, confidence: 'ESTIMATED' } },
+          { attempt: 1, disposition: 'ORPHANED', usage: { inputTokens: 13, confidence: 'ESTIMATED' } },
           { attempt: 2, disposition: 'ACCEPTED' },
         ],
       },
@@ -341,7 +341,7 @@ describe('a worker that dies in the middle of an answer', () => {
     const { records } = await handling.handle(record);
     expect(outcomeOf(records).cost?.calls[0]).toMatchObject({
       disposition: 'ORPHANED',
-      usage: { inputTokens: 12, outputTokens: 2, confidence: 'PARTIAL' },
+      usage: { inputTokens: 13, outputTokens: 2, confidence: 'PARTIAL' },
     });
   });
 });

@@ -85,7 +85,7 @@ describe('a stop of the service', () => {
     handling.stop.abort(stopped);
     await expectStopped(handling, running);
     expect(handling.attempts()).toMatchObject([
-      { disposition: 'ABORTED', usage: { inputTokens: 12, outputTokens: 0, confidence: 'ESTIMATED' } },
+      { disposition: 'ABORTED', usage: { inputTokens: 13, outputTokens: 0, confidence: 'ESTIMATED' } },
     ]);
     // No chunk was published, so there is no last one either.
     expect(handling.chunks()).toEqual([]);
@@ -93,7 +93,7 @@ describe('a stop of the service', () => {
     const next = new Handling(undefined, { ledger: handling.ledger });
     const { records } = await next.handle(record);
     expect(outcomeOf(records).cost?.calls).toMatchObject([
-      { attempt: 1, disposition: 'ABORTED', amount: '0.00036' },
+      { attempt: 1, disposition: 'ABORTED', amount: '0.00039' },
       { attempt: 2, disposition: 'ACCEPTED', amount: '0.006' },
     ]);
   });
@@ -106,7 +106,7 @@ describe('a stop of the service', () => {
     handling.stop.abort(stopped);
     await expectStopped(handling, running);
     expect(handling.attempts()).toMatchObject([
-      { disposition: 'ABORTED', usage: { inputTokens: 12, outputTokens: 2, confidence: 'PARTIAL' } },
+      { disposition: 'ABORTED', usage: { inputTokens: 13, outputTokens: 2, confidence: 'PARTIAL' } },
     ]);
   });
 

@@ -122,8 +122,8 @@ describe('a fresh request', () => {
         attempt: 1,
         model: 'gpt-4',
         messageCount: 1,
-        estimatedInputTokens: 12,
-        estimatedCost: '0.24036',
+        estimatedInputTokens: 13,
+        estimatedCost: '0.24039',
         currency: 'USD',
         occurredAt: handling.clock.now(),
       },
@@ -255,8 +255,8 @@ describe('failures and retries', () => {
     const handling = new Handling(new FakeProvider({ steps: [said('Hello world!', 'stop')] }));
     const { records } = await handling.handle(handling.record());
     const { response, cost } = outcomeOf(records);
-    expect(response?.usage).toMatchObject({ inputTokens: 12, outputTokens: 3, confidence: 'ESTIMATED' });
-    expect(cost).toMatchObject({ totalCost: '0.00054', usage: { confidence: 'ESTIMATED' } });
+    expect(response?.usage).toMatchObject({ inputTokens: 13, outputTokens: 3, confidence: 'ESTIMATED' });
+    expect(cost).toMatchObject({ totalCost: '0.00057', usage: { confidence: 'ESTIMATED' } });
   });
 
   it('a stream that broke is known in part, and begins again under the next attempt with its own chunks', async () => {
@@ -265,7 +265,7 @@ describe('failures and retries', () => {
     const { records } = await handling.handle(handling.record());
     const { response, cost } = outcomeOf(records);
     expect(cost?.calls).toMatchObject([
-      { disposition: 'RETRIED', usage: { inputTokens: 12, outputTokens: 3, confidence: 'PARTIAL' } },
+      { disposition: 'RETRIED', usage: { inputTokens: 13, outputTokens: 3, confidence: 'PARTIAL' } },
       { disposition: 'ACCEPTED', usage: { confidence: 'PROVIDER' } },
     ]);
     expect(cost?.usage.confidence).toBe('PARTIAL');

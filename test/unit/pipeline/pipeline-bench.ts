@@ -27,6 +27,7 @@ import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
 import { FakeLog } from '../../support/fakes/fake-log.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
+import { FakeTokenCounter } from '../../support/fakes/fake-token-counter.ts';
 import { openGate } from '../../support/fakes/open-gate.ts';
 
 export const codec = createAvroCodec({
@@ -96,6 +97,7 @@ export class PipelineBench {
         chunks: new ChunkPublisher({ sink, codec, topic: topics.chunks, clock, maxBufferedBytes: 1_000_000 }),
         metrics,
         schemas: createSchemaCompiler(),
+        tokens: new FakeTokenCounter(),
         outputs: new OutputRecords(topics, 'group-1'),
         providers: new Map([['openai', provider]]),
         ledgerCodec: codec,

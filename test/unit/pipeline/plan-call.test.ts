@@ -1,13 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import type { ChatRequestInput, ContentPartInput } from '../../../src/contract/records.ts';
 import type { Price } from '../../../src/domain/price.ts';
 import { planCall } from '../../../src/pipeline/plan-call.ts';
 import type { ModelInfo } from '../../../src/ports.ts';
 import { FakeCatalog, modelInfo, priceOf } from '../../support/fakes/fake-catalog.ts';
 import { FakeProvider } from '../../support/fakes/fake-provider.ts';
+import { FakeTokenCounter } from '../../support/fakes/fake-token-counter.ts';
 import { chatRequest } from '../../support/fakes/handling.ts';
 
 const provider = new FakeProvider();
+const tokens = new FakeTokenCounter();
 const NOW = Date.UTC(2026, 0, 2);
 
 function planOf(
@@ -19,11 +21,11 @@ function planOf(
   catalog.models.set('openai/gpt-4', modelInfo('gpt-4', model));
   catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW, ...price }));
   const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
-  return planCall(chatRequest(request), new Map([['openai', provider]]), catalog, defaults, NOW);
+  return planCall(chatRequest(request), new Map([['openai', provider]]), catalog, defaults, NOW, tokens);
 }
 
-/** 4,001 tokens of prompt by the estimate: 3,995 of text, 3 for the message and 3 for the reply. */
-const longPrompt = { messages: [{ role: 'user', content: 'x'.repeat(4 * 3_995) }] };
+/** 4,001 tokens of prompt by the estimate: 3,994 of text, 4 around the message and 3 for the reply. */
+const longPrompt = { messages: [{ role: 'user', content: 'x'.repeat(4 * 3_994) }] };
 
 describe('planCall', () => {
   it('fills in what the caller left open', () => {
@@ -33,8 +35,8 @@ describe('planCall', () => {
       model: { id: 'gpt-4' },
       temperature: 0.7,
       maxOutputTokens: 4_000,
-      estimatedInputTokens: 12,
-      estimatedCost: { amount: '0.24036', currency: 'USD' },
+      estimatedInputTokens: 13,
+      estimatedCost: { amount: '0.24039', currency: 'USD' },
       warnings: [],
     });
   });
@@ -71,7 +73,7 @@ describe('planCall', () => {
     catalog.models.set('openai/gpt-4-0314', modelInfo('gpt-4-0314', { lifecycle: 'removed' }));
     const defaults = { provider: 'openai', model: 'gpt-4-0314', temperature: 0.7, maxOutputTokens: 4_000 };
     const plan = () =>
-      planCall(chatRequest({ model: null }), new Map([['openai', provider]]), catalog, defaults, NOW);
+      planCall(chatRequest({ model: null }), new Map([['openai', provider]]), catalog, defaults, NOW, tokens);
     expect(plan).toThrow(
       expect.objectContaining({ code: 'model_not_found', retryable: false, param: 'model' }),
     );
@@ -133,7 +135,7 @@ describe('planCall', () => {
     const catalog = new FakeCatalog();
     catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW + 1 }));
     const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
-    const plan = planCall(chatRequest(), new Map([['openai', provider]]), catalog, defaults, NOW);
+    const plan = planCall(chatRequest(), new Map([['openai', provider]]), catalog, defaults, NOW, tokens);
     expect(plan.estimatedCost).toBeNull();
   });
 
@@ -141,10 +143,57 @@ describe('planCall', () => {
     const tier = { components: { input: '60', output: '120' } };
     const priced = (request: Partial<ChatRequestInput>) =>
       planOf({ maxOutputTokens: 1_000, ...request }, {}, { serviceTiers: { priority: tier } }).estimatedCost;
-    expect(priced({})?.amount).toBe('0.06036');
-    expect(priced({ n: 3 })?.amount).toBe('0.18036');
-    expect(priced({ serviceTier: 'priority' })?.amount).toBe('0.12072');
+    expect(priced({})?.amount).toBe('0.06039');
+    expect(priced({ n: 3 })?.amount).toBe('0.18039');
+    expect(priced({ serviceTier: 'priority' })?.amount).toBe('0.12078');
     expect(priced({ serviceTier: 'flex' })).toBeNull();
+  });
+});
+
+describe('the estimate', () => {
+  const image = { type: 'image_url', url: 'https://example.com/a.png' };
+  const withPart = (part: ContentPartInput) => ({
+    messages: [{ role: 'user', parts: [part] }],
+    maxOutputTokens: 1_000,
+  });
+
+  it('counts by the model’s encoding, to the end only when the number decides something', () => {
+    const before = tokens.asked.length;
+    planOf();
+    planOf({ maxCost: '9' });
+    planOf({ model: 'gpt-5' });
+    expect(tokens.asked.slice(before)).toEqual([
+      { encoding: 'cl100k_base', exact: false },
+      { encoding: 'cl100k_base', exact: true },
+      { encoding: 'o200k_base', exact: false },
+    ]);
+  });
+
+  it('takes the largest image for one that only the provider fetches', () => {
+    expect(planOf(withPart(image)).estimatedInputTokens).toBe(7 + 85 + 8 * 170);
+  });
+
+  it('takes the model’s context for what nobody but the provider can count', () => {
+    const file = withPart({ type: 'file', fileId: 'file-1' });
+    expect(planOf(file)).toMatchObject({ estimatedInputTokens: 7, estimatedCost: { amount: '0.30576' } });
+    expect(planOf(file, { contextWindow: null }).estimatedCost).toBeNull();
+  });
+
+  it('takes the model’s own limit where the request has none', () => {
+    const { maxOutputTokens, estimatedCost } = planOf({ maxOutputTokens: 0 }, { maxOutputTokens: 2_000 });
+    expect(maxOutputTokens).toBeNull();
+    expect(estimatedCost?.amount).toBe('0.12039');
+  });
+
+  it('takes audio and spoken answers at their own rates', () => {
+    const audio = { type: 'input_audio', data: Buffer.alloc(10_000), format: 'mp3' };
+    const components = { input: '30', output: '60', inputAudio: '100', outputAudio: '200' };
+    expect(planOf(withPart(audio), {}, { components }).estimatedCost?.amount).toBe('0.07021');
+    const spoken = { modalities: ['text', 'audio'], audio: { format: 'wav', voice: 'alloy' } };
+    expect(planOf({ ...spoken, maxOutputTokens: 1_000 }, {}, { components }).estimatedCost?.amount).toBe(
+      '0.20039',
+    );
+    expect(planOf(withPart(audio)).estimatedCost).toBeNull();
   });
 });
 
@@ -152,13 +201,13 @@ describe('a limit of the cost', () => {
   const request = { maxOutputTokens: 1_000 };
 
   it('that is not exceeded lets the call be made, to the last decimal', () => {
-    expect(planOf({ ...request, maxCost: '0.06036' }).estimatedCost?.amount).toBe('0.06036');
+    expect(planOf({ ...request, maxCost: '0.06039' }).estimatedCost?.amount).toBe('0.06039');
     expect(planOf({ ...request, maxCost: '0.1', maxCostCurrency: 'USD' }).estimatedCost).not.toBeNull();
   });
 
   it.each([
-    ['budget_exceeded', 'maxCost', '0.06036 USD', { maxCost: '0.060359999999' }],
-    ['budget_exceeded', 'maxCost', '0.12036 USD', { maxCost: '0.1', n: 2 }],
+    ['budget_exceeded', 'maxCost', '0.06039 USD', { maxCost: '0.060389999999' }],
+    ['budget_exceeded', 'maxCost', '0.12039 USD', { maxCost: '0.1', n: 2 }],
     ['budget_exceeded', 'maxCost', 'cannot be told', { maxCost: '9', model: 'gpt-next' }],
     ['budget_exceeded', 'maxCost', 'cannot be told', { maxCost: '9', maxOutputTokens: 0 }],
     ['invalid_request', 'maxCostCurrency', 'give maxCost in USD', { maxCost: '9', maxCostCurrency: 'EUR' }],

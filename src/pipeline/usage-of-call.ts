@@ -1,0 +1,43 @@
+import type { Choice, Usage } from '../contract/records.ts';
+import { ChatFailure } from '../domain/chat-failure.ts';
+import { estimateOutput } from '../domain/estimate-tokens.ts';
+import { tokenRules } from '../domain/token-rules.ts';
+import { completeUsage, plainUsage, type ToldUsage } from '../domain/usage.ts';
+import type { TokenCounter } from '../ports.ts';
+import type { CallPlan } from './plan-call.ts';
+
+/** How a call ended. */
+export interface EndedCall {
+  /** What the provider told last; null when it told nothing. */
+  readonly told: ToldUsage | null;
+  /** What ended it early; null when it is complete. */
+  readonly thrown: unknown;
+  /** Whether an answer began. */
+  readonly begun: boolean;
+  /** As far as they came. */
+  readonly choices: readonly Choice[];
+}
+
+/**
+ * What a call used: as the provider told, where it told; else what was sent and the tokens of what arrived. Reasoning that
+ * is not shown is not in what arrived.
+ *
+ * @returns null when it used nothing: it was refused, or never sent
+ */
+export function usageOfCall(
+  { told, thrown, begun, choices }: EndedCall,
+  plan: CallPlan,
+  tokens: TokenCounter,
+): Usage | null {
+  if (!begun && thrown instanceof ChatFailure && !mayHaveRun(thrown)) return null;
+  const broke = begun && thrown !== null;
+  const { encoding } = tokenRules(plan.model.id);
+  const arrived = () => estimateOutput(choices, tokens.counting(encoding, { exact: true }));
+  if (told === null) return plainUsage(plan.estimatedInputTokens, arrived(), broke ? 'PARTIAL' : 'ESTIMATED');
+  return completeUsage(told, { inputTokens: plan.estimatedInputTokens, arrived, broke });
+}
+
+/** A call without any answer may still have been run by the provider, unless it was refused or never got there. */
+function mayHaveRun(failure: ChatFailure): boolean {
+  return failure.httpStatus === null && !failure.neverSent;
+}

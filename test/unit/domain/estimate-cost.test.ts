@@ -1,0 +1,82 @@
+import { Big } from 'big.js';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { calculateCost } from '../../../src/domain/calculate-cost.ts';
+import { highestCost, lowestCost } from '../../../src/domain/estimate-cost.ts';
+import type { PriceComponents } from '../../../src/domain/price.ts';
+import { plainUsage } from '../../../src/domain/usage.ts';
+import { priceOf } from '../../support/fakes/fake-catalog.ts';
+
+const M = 1_000_000;
+const usage = { inputTokens: M, audioTokens: 0, outputTokens: M, audioOutput: false };
+const priced = (components: Partial<PriceComponents>) =>
+  priceOf('gpt-4', { components: { input: '2', output: '10', ...components } });
+
+describe('highestCost', () => {
+  it.each([
+    ['plain rates', {}, {}, '12'],
+    ['a prompt that is written to the cache', { cacheWrite: '2.5' }, {}, '12.5'],
+    ['a prompt that is not, where writing is cheaper', { cacheWrite: '1' }, {}, '12'],
+    ['an answer that is reasoned', { reasoning: '11' }, {}, '13'],
+    ['an answer that is not, where reasoning is cheaper', { reasoning: '1' }, {}, '12'],
+    ['a prompt that is cached, where that is dearer', { cachedInput: '3' }, {}, '13'],
+    ['both', { cacheWrite: '2.5', reasoning: '11' }, {}, '13.5'],
+    ['audio in the prompt', { inputAudio: '40' }, { audioTokens: M / 2 }, '31'],
+    ['a spoken answer', { outputAudio: '80' }, { audioOutput: true }, '82'],
+  ])('takes %s', (_case, components, members, amount) => {
+    expect(highestCost({ ...usage, ...members }, priced(components), null)).toBe(amount);
+  });
+
+  it('is not told when audio has no price', () => {
+    expect(highestCost({ ...usage, audioTokens: 1 }, priced({}), null)).toBeNull();
+    expect(highestCost({ ...usage, audioOutput: true }, priced({}), null)).toBeNull();
+  });
+
+  it('takes the rates of the tier that was asked for, also where only they have one for the cache', () => {
+    const flex = { components: { input: '1', output: '5', cacheWrite: '3' } };
+    expect(highestCost(usage, { ...priced({}), serviceTiers: { flex } }, 'flex')).toBe('8');
+    const above = [{ aboveInputTokens: 10, components: { input: '4', output: '20', cacheWrite: '5' } }];
+    expect(highestCost(usage, { ...priced({}), tiers: above }, null)).toBe('25');
+    expect(highestCost(usage, priced({}), 'flex')).toBeNull();
+  });
+});
+
+describe('lowestCost', () => {
+  it('takes all of the prompt from the cache, and no answer', () => {
+    expect(lowestCost(M, priced({}), null)).toBe('2');
+    expect(lowestCost(M, priced({ cachedInput: '0.5' }), null)).toBe('0.5');
+    expect(lowestCost(M, priced({}), 'flex')).toBeNull();
+  });
+});
+
+it('every usage within the limits costs what is between the two', () => {
+  const rate = fc.integer({ min: 0, max: 500 }).map((cents) => new Big(cents).div(100).toFixed());
+  const rates = fc.record(
+    { input: rate, output: rate, cachedInput: rate, cacheWrite: rate, reasoning: rate },
+    { requiredKeys: ['input', 'output'] },
+  );
+  const share = fc.double({ min: 0, max: 1, noNaN: true });
+  fc.assert(
+    fc.property(rates, fc.array(share, { minLength: 4, maxLength: 4 }), (components, shares) => {
+      const price = priceOf('gpt-4', { components });
+      const [output, cached, cacheWrite, reasoning] = shares.map((part) => Math.floor(part * 500));
+      const told = calculateCost(
+        {
+          ...plainUsage(1_000, output ?? 0, 'PROVIDER'),
+          cachedInputTokens: cached ?? 0,
+          cacheWriteTokens: cacheWrite ?? 0,
+          reasoningTokens: Math.min(reasoning ?? 0, output ?? 0),
+        },
+        price,
+        null,
+      );
+      const highest = highestCost({ ...usage, inputTokens: 1_000, outputTokens: 500 }, price, null) ?? 0;
+      const lowest = lowestCost(1_000, price, null) ?? 0;
+      const amount = new Big(told.status === 'PRICED' ? told.amount : -1);
+      expect(amount.lte(highest)).toBe(true);
+      // A cheaper cache write is no promise of a provider, and no part of the least.
+      if (new Big(components.cacheWrite ?? components.input).gte(components.input))
+        expect(amount.gte(lowest)).toBe(true);
+    }),
+  );
+});

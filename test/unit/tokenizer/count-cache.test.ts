@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { CountCache } from '../../../src/adapters/tokenizer/count-cache.ts';
+
+const count = (tokens: number) => ({ tokens, exact: true });
+
+describe('CountCache', () => {
+  it('forgets what was not asked for the longest when its texts are too long together', () => {
+    const cache = new CountCache(12);
+    cache.set('one', count(1));
+    cache.set('two', count(2));
+    cache.set('six', count(6));
+    cache.set('ten', count(10));
+    expect(cache.get('one')).toEqual(count(1));
+    cache.set('new', count(3));
+    expect(['one', 'two', 'six', 'ten', 'new'].map((text) => cache.get(text)?.tokens)).toEqual([
+      1,
+      undefined,
+      6,
+      10,
+      3,
+    ]);
+  });
+
+  it('counts a text that is set again once', () => {
+    const cache = new CountCache(12);
+    for (let time = 0; time < 9; time += 1) cache.set('one', { tokens: time, exact: false });
+    for (const text of ['two', 'six', 'ten']) cache.set(text, count(1));
+    expect(cache.get('one')).toEqual({ tokens: 8, exact: false });
+  });
+
+  it('does not give all its room to one text', () => {
+    const cache = new CountCache(12);
+    cache.set('four', count(1));
+    expect(cache.get('four')).toBeNull();
+  });
+});

@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { countTokens as countCl100k } from 'gpt-tokenizer/encoding/cl100k_base';
+import { countTokens as countO200k } from 'gpt-tokenizer/encoding/o200k_base';
+import { describe, expect, it } from 'vitest';
+import { createTokenCounter } from '../../../src/adapters/tokenizer/token-counter.ts';
+import { encodingNames } from '../../../src/domain/token-rules.ts';
+
+const counter = await createTokenCounter();
+const exactly = { exact: true };
+const roughly = { exact: false };
+
+/** The library's own counts: special tokens as plain text. */
+const plainly = { disallowedSpecial: new Set<string>() };
+const reference = {
+  o200k_base: (text: string) => countO200k(text, plainly),
+  cl100k_base: (text: string) => countCl100k(text, plainly),
+};
+
+const textOf = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+const samples = {
+  prose: textOf('docs/architecture.md'),
+  code: textOf('src/pipeline/pipeline.ts'),
+  json: textOf('schemas/ChatRequest.avsc'),
+  Chinese: '今天天气很好，我们一起去公园散步吧。'.repeat(40),
+  emoji: '👩‍👩‍👧 🇩🇪 naïve café ﬁ Ⅷ'.repeat(20),
+};
+const characters = fc.string({ unit: fc.constantFrom(...'aZé 今\n\t🙂1.\u0301\ud800\udc00') });
+const texts = fc.oneof(fc.string({ unit: 'binary', maxLength: 300 }), fc.string(), characters);
+
+describe.each(encodingNames)('the counter of %s', (encoding) => {
+  it.each(Object.keys(samples) as (keyof typeof samples)[])(
+    'counts %s as the encoding’s own library',
+    (kind) => {
+      const text = samples[kind];
+      expect(counter.counting(encoding, exactly)(text)).toBe(reference[encoding](text));
+    },
+  );
+
+  it('counts every text below its bound as the library', () => {
+    const count = (text: string) => counter.counting(encoding, exactly)(text);
+    fc.assert(fc.property(texts, (text) => count(text) === reference[encoding](text)));
+  });
+
+  it.each(['<|endoftext|>', '<|im_start|>system<|im_sep|>', '<|fim_prefix|>'])(
+    'counts the special token %s as plain text',
+    (text) => {
+      expect(counter.counting(encoding, exactly)(text)).toBeGreaterThan(2);
+    },
+  );
+
+  it.each([
+    ['one letter', 'a'],
+    ['spaces', ' '],
+    ['line breaks', '\n'],
+    ['an ideograph', '好'],
+    ['dashes', '-'],
+    ['an emoji', '🙂'],
+    ['half an emoji', '\ud83d'],
+  ])('has an answer for a million times %s', (_kind, unit) => {
+    const text = unit.repeat(1_000_000 / unit.length);
+    for (const precision of [exactly, roughly]) {
+      const tokens = counter.counting(encoding, precision)(text);
+      expect(tokens).toBeGreaterThan(1_000);
+      expect(tokens).toBeLessThanOrEqual(3 * text.length);
+    }
+  });
+
+  it('is hardly above the library for a piece that is too long to be merged at once', () => {
+    const text = 'abcdefghij'.repeat(300);
+    const tokens = counter.counting(encoding, exactly)(text);
+    expect(tokens).toBeGreaterThanOrEqual(reference[encoding](text));
+    expect(tokens).toBeLessThanOrEqual(reference[encoding](text) * 1.1);
+  });
+});
+
+describe('counting by samples', () => {
+  const long = samples.prose.repeat(5);
+
+  it('is exact for what is short', () => {
+    fc.assert(
+      fc.property(texts, (text) => {
+        const [precise, rough] = [exactly, roughly].map((how) => counter.counting('o200k_base', how)(text));
+        return precise === rough;
+      }),
+    );
+  });
+
+  it.each(['prose', 'code', 'json'] as const)('is within a tenth for long %s', (kind) => {
+    const text = `${samples[kind].repeat(3)}.`;
+    const ratio = counter.counting('o200k_base', roughly)(text) / reference.o200k_base(text);
+    expect(Math.abs(ratio - 1)).toBeLessThan(0.1);
+  });
+
+  it('goes on as before when a request has more texts than may be counted', () => {
+    const count = counter.counting('o200k_base', roughly);
+    const lines = long.split('\n').slice(0, 500);
+    const told = lines.reduce((sum, line) => sum + count(`${line} `), 0);
+    const real = lines.reduce((sum, line) => sum + reference.o200k_base(`${line} `), 0);
+    expect(told / real).toBeGreaterThan(0.8);
+    expect(told / real).toBeLessThan(1.3);
+  });
+
+  it('never answers for somebody who asked for the exact number', () => {
+    const text = `first by samples: ${long}`;
+    counter.counting('o200k_base', roughly)(text);
+    expect(counter.counting('o200k_base', exactly)(text)).toBe(reference.o200k_base(text));
+  });
+
+  it('takes the exact number when it is known', () => {
+    const text = `first exactly: ${long}`;
+    counter.counting('o200k_base', exactly)(text);
+    expect(counter.counting('o200k_base', roughly)(text)).toBe(reference.o200k_base(text));
+  });
+
+  it('knows a sampled text again, whatever was counted before it', () => {
+    const text = `again: ${long}`;
+    const first = counter.counting('o200k_base', roughly)(text);
+    const count = counter.counting('o200k_base', roughly);
+    count(samples.code);
+    expect(count(text)).toBe(first);
+  });
+});
