@@ -1,13 +1,14 @@
 /** What remains of the pace after a refusal. */
 const DECREASE = 0.6;
 /** What each accepted call adds to it, as a part of the pace that was refused. */
-const INCREASE = 0.004;
+const INCREASE = 0.0035;
 /** Time that adds as much again as the pace that was refused, however few the calls are. */
 const RECOVERY_MS = 300_000;
 /** Without a refusal up to this multiple of the pace that was refused, there is no limit any more. */
 const FORGET_AT = 2;
-/** A refusal says something about the pace only if there was another among so many calls before it. */
-const ISOLATED_CALLS = 16;
+/** So many refusals among so many calls say something about the pace; fewer are a provider's own affair. */
+const REFUSALS = 3;
+const AMONG_CALLS = 32;
 /** Calls over which the pace is measured. */
 const MEASURED_CALLS = 32;
 /** A longer time without an accepted call says that there was nothing to call for, and nothing of the pace. */
@@ -19,8 +20,8 @@ const SLOWEST_MS = 30_000;
 
 /**
  * Finds a limit that nobody tells, by additive increase and multiplicative decrease of the calls per time: no limit before a
- * refusal, one decrease for all calls that were under way together, and none for a lone refusal among many calls. Times are monotonic
- * milliseconds; constant time per call.
+ * refusal, one decrease for all calls that were under way together, and none for
+ * single refusals among many calls. Times are monotonic milliseconds; constant time per call.
  *
  * @see https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease
  */
@@ -36,7 +37,8 @@ export class AdaptivePace {
   private position = 0;
   /** Calls that were accepted or refused. */
   private calls = 0;
-  private lastRefused = Number.NEGATIVE_INFINITY;
+  /** The numbers of the last refused calls since the pace was lowered, the newest first; at most `REFUSALS`. */
+  private recentRefusals: number[] = [];
 
   waitMs(now: number): number {
     return this.pace === null ? 0 : Math.max(0, this.nextAt - now);
@@ -59,9 +61,12 @@ export class AdaptivePace {
   /** @param begunAt when the refused call was made */
   refused(begunAt: number, now: number): void {
     this.calls += 1;
-    const isIsolated = this.calls - this.lastRefused > ISOLATED_CALLS;
-    this.lastRefused = this.calls;
-    if (isIsolated || begunAt <= this.decreasedAt) return;
+    // Answers to what was called at the old pace say nothing of the new one.
+    if (begunAt <= this.decreasedAt) return;
+    this.recentRefusals = [this.calls, ...this.recentRefusals].slice(0, REFUSALS);
+    const first = this.recentRefusals[REFUSALS - 1];
+    if (first === undefined || this.calls - first >= AMONG_CALLS) return;
+    this.recentRefusals = [];
     const measured = this.measure(now);
     this.refusedPace = Math.max(1 / SLOWEST_MS, Math.min(this.pace ?? Number.POSITIVE_INFINITY, measured));
     this.pace = this.refusedPace * DECREASE;

@@ -36,7 +36,8 @@ export function calls(evidence: Evidence): string[] {
  */
 function canBeBilled({ vanished, responses, allowances }: Evidence): (call: Call) => boolean {
   if (allowances.deaths === 0 && !allowances.lostRecords) return () => true;
-  const originals = responses.filter(({ value }) => !value.replayed);
+  // A refusal, such as of an id that was used for another request, speaks of no call.
+  const originals = responses.filter(({ value }) => !value.replayed && value.attempts > 0);
   const answered = new Set(originals.map(({ value }) => value.requestId));
   const orphaned = new Set(
     vanished.map(({ requestId }) => requestId).filter((id) => !answered.has(id ?? '')),

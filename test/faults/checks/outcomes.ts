@@ -23,7 +23,9 @@ export function outcomes(evidence: Evidence): string[] {
   return [...ids].flatMap((id) => {
     const own = responses.get(id) ?? [];
     const least = records.get(id)?.length ?? 0;
-    const most = least + (vanished.get(id)?.length ?? 0);
+    // What the log has lost may have been written more often than it was acknowledged.
+    const mayBeMore = evidence.allowances.lostRecords && vanished.has(id);
+    const most = mayBeMore ? Number.POSITIVE_INFINITY : least + (vanished.get(id)?.length ?? 0);
     const bodies = new Set(records.get(id)?.map(({ value }) => Buffer.from(value ?? []).toString('base64')));
     return [
       ...count(id, own.length, least, most),
