@@ -168,6 +168,17 @@ export class World {
     return stream;
   }
 
+  /** What six lists without a model come to. */
+  async removeModel(id: string): Promise<void> {
+    const store = createModelStore(this.mongo.db(this.config.mongo.database));
+    const at = Date.now();
+    await store.update((known) =>
+      known
+        .filter((model) => model.id === id)
+        .map((model) => ({ ...model, deprecatedAt: at, removedAt: at })),
+    );
+  }
+
   /** Lets a price source tell of prices from 2031 on that are not believed unseen. */
   async letPricesWait(models: readonly string[]): Promise<void> {
     const db = this.mongo.db(this.config.mongo.database);

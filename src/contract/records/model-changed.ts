@@ -2,7 +2,7 @@
 
 /** The catalog of models or their prices changed. */
 export interface ModelChanged {
-  /** UUID v5 of provider, model, change and occurredAt: drop a repeated one. */
+  /** UUID v5 of provider, model, change and occurredAt, of a new price its id in place of the time: drop a repeated one. */
   eventId: string;
   /** Configured provider name. */
   provider: string;

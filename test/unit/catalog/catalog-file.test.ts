@@ -120,16 +120,23 @@ describe('what ships with the service', () => {
     expect(componentsOf('gpt-4-turbo')).toEqual([['10', '30']]);
   });
 
-  it('has a model for every price, and a price for every model or its base', () => {
-    const priced = new Set(prices.map(({ model }) => model));
+  it('has a model for every price', () => {
     const known = new Set(models.map(({ id }) => id));
-    expect([...priced].filter((model) => !known.has(model))).toEqual([]);
-    const hasPrice = (id: string) => priced.has(id) || priced.has(id.replace(/-\d{4}-\d{2}-\d{2}$/, ''));
-    expect([...known].filter((id) => !hasPrice(id))).toEqual([]);
+    expect(prices.map(({ model }) => model).filter((model) => !known.has(model))).toEqual([]);
+  });
+
+  it('has what each model can do, and of every alias and snapshot only one', () => {
+    const withAudio = models.filter(({ capabilities }) => capabilities.includes('audio_input'));
+    expect(withAudio.map(({ id }) => id)).toContain('gpt-audio');
+    for (const { id, capabilities } of models) expect(capabilities, id).toContain('chat');
+    const known = new Set(models.map(({ id }) => id));
+    for (const { id, snapshot } of models.filter((model) => model.snapshot !== null)) {
+      expect(known, id).toContain(snapshot);
+    }
   });
 
   it('has reasoning models that refuse sampling parameters and take max_completion_tokens', () => {
-    const reasoning = models.filter(({ id }) => /^(o\d|gpt-5)/.test(id));
+    const reasoning = models.filter(({ id }) => /^(o\d|gpt-[56])/.test(id));
     expect(reasoning.length).toBeGreaterThan(0);
     for (const model of reasoning) {
       const { maxTokensParameter, refusedParameters, refusedWhileReasoning } = model;
@@ -143,7 +150,7 @@ describe('what ships with the service', () => {
   it('has models whose sampling can be set when they do not reason, from gpt-5.1 on', () => {
     const withChoice = models.filter(({ refusedWhileReasoning }) => refusedWhileReasoning.length > 0);
     expect(withChoice.map(({ id }) => id)).toEqual(
-      models.map(({ id }) => id).filter((id) => /^gpt-5\.\d/.test(id)),
+      models.map(({ id }) => id).filter((id) => /^gpt-(5\.\d|6-(luna|sol)|6\.1-terra)/.test(id)),
     );
   });
 });

@@ -1,0 +1,172 @@
+import { MongoClient } from 'mongodb';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { KafkaLaneTransport } from '../../src/adapters/kafka/lane-transport.ts';
+import { createModelStore } from '../../src/adapters/mongo/catalog-store.ts';
+import { createChangeOutbox } from '../../src/adapters/mongo/change-outbox.ts';
+import { type AnnounceChanges, createAnnouncer } from '../../src/catalog/announce-changes.ts';
+import { type CatalogModel, type ChangeOutbox, NEVER_LISTED } from '../../src/catalog/stores.ts';
+import type { LaneTransport } from '../../src/ports.ts';
+import { ModelChangeLog } from '../support/model-changes.ts';
+import { silent, World } from '../support/world.ts';
+
+const signal = new AbortController().signal;
+const DIED = new Error('this process has died here');
+
+let world: World;
+let mongo: MongoClient;
+let log: ModelChangeLog;
+let outbox: ChangeOutbox;
+let transports: KafkaLaneTransport[];
+
+beforeEach(async () => {
+  world = await World.create({ partitions: 1 });
+  mongo = await MongoClient.connect(world.config.mongo.url);
+  outbox = createChangeOutbox(db());
+  transports = [];
+  log = await ModelChangeLog.read(world);
+  await (await announcer()).all(signal);
+});
+afterEach(async () => {
+  await Promise.all(transports.map((transport) => transport.close()));
+  await log?.close();
+  await mongo?.close();
+  await world?.close();
+});
+
+const db = () => mongo.db(world.config.mongo.database);
+
+function model(id: string): CatalogModel {
+  return {
+    provider: 'openai',
+    id,
+    contextWindow: 1,
+    maxOutputTokens: null,
+    maxTokensParameter: 'max_tokens',
+    refusedParameters: [],
+    refusedWhileReasoning: [],
+    capabilities: ['chat'],
+    aliases: [],
+    snapshot: null,
+    shutdownAt: null,
+    source: 'test',
+    ...NEVER_LISTED,
+  };
+}
+const addModels = (...ids: string[]) => createModelStore(db()).update(() => ids.map(model));
+
+/** An announcer like another process's, with its own connections and where wanted other parts. */
+async function announcer(
+  change: (transport: LaneTransport) => LaneTransport = (transport) => transport,
+  box: ChangeOutbox = outbox,
+): Promise<AnnounceChanges> {
+  const { kafka } = world.config;
+  const transport = await KafkaLaneTransport.connect(
+    { ...kafka, groupId: `${kafka.groupId}.catalog` },
+    silent,
+  );
+  transports.push(transport);
+  return createAnnouncer({
+    outbox: box,
+    transport: change({
+      clusterId: transport.clusterId,
+      holds: (member, partition) => transport.holds(member, partition),
+      fence: (partition) => transport.fence(partition),
+      committedPosition: (partition) => transport.committedPosition(partition),
+    }),
+    codec: world.codec,
+    topic: world.topics.modelChanges,
+    groupId: kafka.groupId,
+    onAnnounced: () => undefined,
+  });
+}
+
+/** What is visible of the models m…, once all that was stored is. */
+async function visible(): Promise<string[]> {
+  await addModels('the-end');
+  await (await announcer()).all(signal);
+  await log.seen('the-end');
+  return log.all.map(({ model: id, change }) => `${change} ${id}`).filter((line) => / m\d$/.test(line));
+}
+
+describe('announcing changes', () => {
+  it('publishes what is stored, in order, and forgets it', async () => {
+    await addModels('m2', 'm1');
+    await createModelStore(db()).update(() => [{ ...model('m1'), contextWindow: 2 }]);
+    expect(await (await announcer()).isNeeded()).toBe(true);
+    expect(await visible()).toEqual(['ADDED m2', 'ADDED m1', 'UPDATED m1']);
+    expect(await outbox.pending(10)).toEqual({ outboxId: '', changes: [] });
+    expect(await (await announcer()).isNeeded()).toBe(false);
+  });
+
+  it('publishes nothing twice that was published by one who died before he forgot it', async () => {
+    await addModels('m1', 'm2');
+    const dying = { ...outbox, forget: () => Promise.reject(DIED) };
+    await expect((await announcer(undefined, dying)).all(signal)).rejects.toThrow(DIED.message);
+    await addModels('m3');
+    expect(await visible()).toEqual(['ADDED m1', 'ADDED m2', 'ADDED m3']);
+  });
+
+  it('publishes what one did not who died before his transaction was committed', async () => {
+    await addModels('m1', 'm2');
+    const dying = await announcer((transport) => ({
+      ...transport,
+      fence: async (partition) => {
+        const producer = await transport.fence(partition);
+        return { settle: () => Promise.reject(DIED), close: () => producer.close() };
+      },
+    }));
+    await expect(dying.all(signal)).rejects.toThrow(DIED.message);
+    expect(await visible()).toEqual(['ADDED m1', 'ADDED m2']);
+  });
+
+  it('ends one who was frozen in between, so that he publishes nothing when he wakes', async () => {
+    await addModels('m1', 'm2');
+    const frozen = Promise.withResolvers<void>();
+    const woken = Promise.withResolvers<void>();
+    let isFirst = true;
+    const sleeper = await announcer((transport) => ({
+      ...transport,
+      fence: async (partition) => {
+        const producer = await transport.fence(partition);
+        if (!isFirst) return producer;
+        isFirst = false;
+        return {
+          settle: async (settlement) => {
+            frozen.resolve();
+            await woken.promise;
+            await producer.settle(settlement);
+          },
+          close: () => producer.close(),
+        };
+      },
+    }));
+    const sleeping = sleeper.all(signal);
+    await frozen.promise;
+    await (await announcer()).all(signal);
+    await addModels('m3');
+    woken.resolve();
+    await sleeping;
+    expect(await visible()).toEqual(['ADDED m1', 'ADDED m2', 'ADDED m3']);
+  });
+
+  it('publishes each change once, however many try at the same time', async () => {
+    await addModels('m1', 'm2', 'm3');
+    const all = await Promise.all(Array.from({ length: 4 }, () => announcer()));
+    await Promise.allSettled(all.map((one) => one.all(signal)));
+    expect(await visible()).toEqual(['ADDED m1', 'ADDED m2', 'ADDED m3']);
+  });
+
+  it('does not take the position of a database that is gone for that of a new one', async () => {
+    await addModels('m1');
+    await (await announcer()).all(signal);
+    await db().dropDatabase();
+    await addModels('m2');
+    expect((await outbox.pending(1)).changes[0]?.number).toBe(1);
+    expect(await visible()).toEqual(['ADDED m1', 'ADDED m2']);
+  });
+
+  it('stores one change of two writers who have seen the same', async () => {
+    await Promise.all(Array.from({ length: 8 }, () => addModels('m1', 'm2')));
+    expect(await visible()).toEqual(['ADDED m1', 'ADDED m2']);
+  });
+});

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { History } from '../support/history.ts';
+import { request, World } from '../support/world.ts';
+
+let world: World;
+let history: History;
+
+beforeAll(async () => {
+  world = await World.create({ partitions: 1, env: { CATALOG_REFRESH: '24h' } });
+  await world.startWorker();
+  history = await world.readHistory();
+});
+afterAll(() => world?.close());
+
+async function answerTo(requestId: string, model: string) {
+  await world.publish([request(requestId, { model })]);
+  return history.untilAnswerTo(requestId);
+}
+
+it('an alias is called by the id that it stands for, and both are reported', async () => {
+  const response = await answerTo('by-alias', 'gpt-35-turbo');
+  expect(response).toMatchObject({
+    status: 'COMPLETED',
+    requestedModel: 'gpt-35-turbo',
+    model: 'gpt-3.5-turbo',
+    costStatus: 'PRICED',
+  });
+  expect(history.costs.find(({ value }) => value.requestId === 'by-alias')?.value.calls).toMatchObject([
+    { model: 'gpt-3.5-turbo' },
+  ]);
+});
+
+it('a deprecated model works, and says until when', async () => {
+  const { status, warnings } = await answerTo('deprecated', 'gpt-4');
+  expect(status).toBe('COMPLETED');
+  expect(warnings).toMatchObject([
+    { path: 'model', code: 'deprecated_model', message: expect.stringContaining('2026-10-23') },
+  ]);
+});
+
+it('a worker that runs sees that a model was removed: it is refused without a call, with the nearest names', async () => {
+  const before = (await world.standIn.calls()).length;
+  await world.removeModel('gpt-4o-mini');
+  let response = await answerTo('removed-0', 'gpt-4o-mini');
+  // The database tells the worker of it within moments.
+  for (let tries = 1; response.status === 'COMPLETED'; tries += 1)
+    response = await answerTo(`removed-${tries}`, 'gpt-4o-mini');
+  expect(response).toMatchObject({
+    status: 'FAILED',
+    requestedModel: 'gpt-4o-mini',
+    attempts: 0,
+    error: { code: 'model_not_found', retryable: false, param: 'model' },
+  });
+  expect(response.error?.message).toMatch(/"gpt-4o-mini" was removed by its provider.*gpt-4\.1-mini/);
+  const refused = history.originals.filter(({ status }) => status === 'FAILED').length;
+  expect(refused).toBe(1);
+  const completed = history.originals.filter(({ requestId }) => requestId.startsWith('removed')).length - 1;
+  expect((await world.standIn.calls()).length - before).toBe(completed);
+});
+
+it('a model that the catalog does not know is passed on', async () => {
+  expect(await answerTo('unknown', 'gpt-from-tomorrow')).toMatchObject({
+    status: 'COMPLETED',
+    model: 'gpt-from-tomorrow',
+    warnings: [],
+    costStatus: 'UNPRICED',
+  });
+});

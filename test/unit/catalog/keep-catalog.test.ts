@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type CatalogDuty,
+  type CatalogStep,
+  keepCatalog,
+  TaskLost,
+} from '../../../src/catalog/keep-catalog.ts';
+import { createLogger } from '../../../src/logger.ts';
+
+const HOUR = 3_600_000;
+
+/** A database in memory: what is due, and what was done with the task. */
+function dutyOf(members: Partial<CatalogDuty> = {}) {
+  const told: string[] = [];
+  let isDue = true;
+  let pending = false;
+  const stop = new AbortController();
+  const duty: CatalogDuty = {
+    lead: {
+      isDue: async () => isDue,
+      take: async () => {
+        told.push('take');
+        return 'me';
+      },
+      give: async (owner, nextInMs) => {
+        told.push(`give ${owner} ${nextInMs}`);
+        if (nextInMs !== null) isDue = false;
+      },
+    },
+    steps: [],
+    announce: {
+      isNeeded: async () => pending,
+      all: async () => {
+        told.push('announce');
+        pending = false;
+      },
+    },
+    intervalMs: HOUR,
+    lookMs: 0,
+    random: () => 0.5,
+    metrics: {
+      stepDone: (step, error) => void told.push(`${step} ${error}`),
+      announced: () => undefined,
+      pricesWaiting: () => undefined,
+    },
+    logger: createLogger({ level: 'silent' }),
+    ...members,
+  };
+  return { duty, told, stop, makePending: () => (pending = true) };
+}
+
+const step = (name: CatalogStep['name'], run: CatalogStep['run']): CatalogStep => ({ name, run });
+const lasting = new AbortController().signal;
+
+/** Keeps the catalog until something was told. */
+async function until({ duty, told, stop }: ReturnType<typeof dutyOf>, last: string): Promise<string[]> {
+  const keeping = keepCatalog(duty, stop.signal, () => lasting);
+  while (!told.includes(last)) await new Promise(setImmediate);
+  stop.abort();
+  await keeping;
+  return told;
+}
+
+describe('keeping the catalog', () => {
+  it('does every step when it is due, announces, and says when it is due again', async () => {
+    const world = dutyOf({
+      steps: [
+        step('models', async (owner) => void world.told.push(owner)),
+        step('prices', async () => undefined),
+      ],
+    });
+    expect(await until(world, `give me ${HOUR}`)).toEqual([
+      'take',
+      'me',
+      'models null',
+      'prices null',
+      'announce',
+      `give me ${HOUR}`,
+    ]);
+  });
+
+  it.each([
+    [0, 0.9 * HOUR],
+    [1, 1.1 * HOUR],
+  ])('is a tenth early or late (%d)', async (random, expected) => {
+    const world = dutyOf({ random: () => random });
+    await until(world, `give me ${Math.round(expected)}`);
+  });
+
+  it('does the other steps when one fails, announces what there is, and tries again sooner', async () => {
+    const failing = [
+      step('models', () => Promise.reject(Object.assign(new Error('no'), { code: 'timeout' }))),
+      step('prices', () => Promise.reject(new RangeError('no'))),
+    ];
+    expect(await until(dutyOf({ steps: failing }), `give me ${HOUR / 12}`)).toEqual([
+      'take',
+      'models timeout',
+      'prices RangeError',
+      'announce',
+      `give me ${HOUR / 12}`,
+    ]);
+  });
+
+  it('only announces when something is stored and nothing is due', async () => {
+    const world = dutyOf();
+    await until(world, `give me ${HOUR}`);
+    const again = dutyOf({ lead: { ...world.duty.lead } });
+    again.makePending();
+    await until(again, 'announce');
+    expect(again.told).toEqual(['announce']);
+    expect(world.told.slice(-2)).toEqual(['take', 'give me null']);
+  });
+
+  it('leaves the due time to others when the task was lost, and goes on', async () => {
+    let times = 0;
+    const world = dutyOf({
+      steps: [
+        step('models', async () => {
+          times += 1;
+          if (times === 1) throw new TaskLost('taken over');
+        }),
+      ],
+    });
+    expect(await until(world, `give me ${HOUR}`)).toEqual([
+      'take',
+      'give me null',
+      'take',
+      'models null',
+      'announce',
+      `give me ${HOUR}`,
+    ]);
+  });
+
+  it('stops in the middle of a step, and gives the task back as due as it was', async () => {
+    const running = Promise.withResolvers<void>();
+    const world = dutyOf({
+      steps: [
+        step('models', (_owner, signal) => {
+          running.resolve();
+          return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+        }),
+      ],
+    });
+    const keeping = keepCatalog(world.duty, world.stop.signal, () => lasting);
+    await running.promise;
+    world.stop.abort(new Error('stopping'));
+    await keeping;
+    expect(world.told).toEqual(['take', 'give me null']);
+  });
+
+  it('outlives a database that is away', async () => {
+    let isAway = true;
+    const world = dutyOf();
+    const lead = {
+      ...world.duty.lead,
+      isDue: async () => {
+        if (!isAway) return true;
+        isAway = false;
+        throw new Error('away');
+      },
+    };
+    expect(await until({ ...world, duty: { ...world.duty, lead } }, 'announce')).toContain('take');
+  });
+});
