@@ -4,6 +4,7 @@ import { createLogger } from '../logger.ts';
 import { importModelFile, importPriceFile, listModels, listPrices } from './catalog.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
+import { type EstimateOptions, estimate } from './estimate.ts';
 import { serve } from './serve.ts';
 import type { CommandLine } from './tool.ts';
 import { createTopicsCommand } from './topics.ts';
@@ -54,6 +55,19 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
       exitCode = await chat(tool(), text, options);
     });
 
+  program
+    .command('estimate')
+    .description('count the tokens of a request and say what it would cost; nothing is sent')
+    .argument('[text]', 'what would be said')
+    .option('-m, --model <model>', 'model (default: the file’s, else the service’s)')
+    .option('-f, --file <request>', 'a Chat Completions body in JSON instead of a text')
+    .option('--max-output-tokens <count>', 'how long the answer may be', readCount)
+    .option('--prices <file>', 'prices from a file, or "shipped": needs no database')
+    .option('--json', 'print one JSON object')
+    .action((text: string | undefined, options: EstimateOptions) =>
+      estimate(tool(), text, options, Date.now()),
+    );
+
   const topics = program.command('topics').description('the service’s topics');
   topics
     .command('create')
@@ -100,4 +114,10 @@ function readSeconds(text: string): number {
   const seconds = Number(text);
   if (seconds > 0 && seconds <= LONGEST_WAIT_SECONDS) return seconds;
   throw new InvalidArgumentError(`It is a number of seconds up to ${LONGEST_WAIT_SECONDS}.`);
+}
+
+function readCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError('It is a whole number above 0.');
 }

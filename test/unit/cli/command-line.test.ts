@@ -27,7 +27,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
   return { code, ...written };
 }
 
-const commands = ['serve', 'chat', 'topics', 'models', 'prices'];
+const commands = ['serve', 'chat', 'estimate', 'topics', 'models', 'prices'];
 
 describe('the command line', () => {
   it('describes every command on --help', async () => {
