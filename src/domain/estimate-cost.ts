@@ -16,8 +16,8 @@ export interface HighestUsage {
 }
 
 /**
- * The most that such a call costs: whatever may happen to it at a higher rate (its prompt written to the cache, its
- * answer reasoned or spoken) does.
+ * The most that such a call costs: whatever may happen to it at a higher rate (its prompt written to or
+ * read from the cache, its answer reasoned or spoken) does.
  *
  * @param askedTier as in the request; the one that serves is not known yet
  * @returns null when the price does not have what it takes
@@ -29,9 +29,11 @@ export function highestCost(usage: HighestUsage, price: Price, askedTier: string
     inputAudioTokens: usage.audioTokens,
   };
   const text = inputTokens - usage.audioTokens;
-  const inputs = hasRate(price, 'cacheWrite') ? [{}, { cacheWriteTokens: text }] : [{}];
+  const inputs: Partial<Usage>[] = [{}];
+  if (mayCostMore(price, 'cacheWrite', 'input')) inputs.push({ cacheWriteTokens: text });
+  if (mayCostMore(price, 'cachedInput', 'input')) inputs.push({ cachedInputTokens: text });
   const outputs: Partial<Usage>[] = [{}];
-  if (hasRate(price, 'reasoning')) outputs.push({ reasoningTokens: usage.outputTokens });
+  if (mayCostMore(price, 'reasoning', 'output')) outputs.push({ reasoningTokens: usage.outputTokens });
   if (usage.audioOutput) outputs.push({ outputAudioTokens: usage.outputTokens });
   const costs = inputs.flatMap((input) =>
     outputs.map((output) => calculateCost({ ...plain, ...input, ...output }, price, askedTier)),
@@ -46,14 +48,15 @@ export function highestCost(usage: HighestUsage, price: Price, askedTier: string
 }
 
 /**
- * The least that a call with so much input costs: all of it from the cache, and no answer.
+ * The least that a call with so much input costs: all of it at the lowest rate that text may have (from the cache,
+ * as a rule), and no answer.
  *
  * @returns null when the price has no rates for the tier
  */
 export function lowestCost(inputTokens: number, price: Price, askedTier: string | null): DecimalText | null {
   const plain = plainUsage(inputTokens, 0, 'ESTIMATED');
-  const costs = [plain, { ...plain, cachedInputTokens: inputTokens }]
-    .map((usage) => calculateCost(usage, price, askedTier))
+  const costs = [{}, { cachedInputTokens: inputTokens }, { cacheWriteTokens: inputTokens }]
+    .map((kind) => calculateCost({ ...plain, ...kind }, price, askedTier))
     .flatMap((cost) => (cost.status === 'PRICED' ? [new Big(cost.amount)] : []));
   const [first, ...others] = costs;
   return first === undefined
@@ -61,11 +64,11 @@ export function lowestCost(inputTokens: number, price: Price, askedTier: string 
     : others.reduce((least, cost) => (cost.lt(least) ? cost : least), first).toFixed();
 }
 
-/** Of any tier: looked for where it may be, since a rate that does not apply changes nothing. */
-function hasRate(price: Price, component: keyof PriceComponents): boolean {
+/** In any tier: looked for where it may be, since a rate that does not apply changes nothing. */
+function mayCostMore(price: Price, component: keyof PriceComponents, than: 'input' | 'output'): boolean {
+  const costsMore = (components: PriceComponents) => Number(components[component]) > Number(components[than]);
   const all = [price, ...Object.values(price.serviceTiers ?? {})];
   return all.some(
-    ({ components, tiers }) =>
-      components[component] !== undefined || tiers?.some((tier) => tier.components[component] !== undefined),
+    ({ components, tiers }) => costsMore(components) || tiers?.some((tier) => costsMore(tier.components)),
   );
 }

@@ -26,7 +26,9 @@ export function createBytePairCounter({ tokens, pieces }: Vocabulary): (text: st
   for (const [rank, token] of tokens.entries()) {
     if (typeof token === 'string') {
       wholeTexts.add(token);
-      ranks.set(bytesOf(token), rank);
+      const bytes = bytesOf(token);
+      // One string for both, which saves some megabytes.
+      ranks.set(bytes === token ? token : bytes, rank);
     } else if (token !== undefined) ranks.set(String.fromCharCode(...token), rank);
   }
 
