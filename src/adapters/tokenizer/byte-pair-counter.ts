@@ -17,7 +17,7 @@ const NO_RANK = 0x7fffffff;
 
 /**
  * Counts the tokens that a text has in a byte pair encoding. Special tokens are counted as the plain text that they are
- * in a request, lone surrogates as the replacement character that they are sent as. Nothing of a text is kept.
+ * in a request, lone surrogates as the replacement character that they are sent as. Nothing of a text is kept here.
  */
 export function createBytePairCounter({ tokens, pieces }: Vocabulary): (text: string) => number {
   const wholeTexts = new Set<string>();

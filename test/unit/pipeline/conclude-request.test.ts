@@ -138,7 +138,7 @@ describe('what the metrics are told', () => {
     const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void told.push(of) };
     Object.assign(handling.options, { metrics });
     await handling.handle(handling.record());
-    expect(told).toEqual([{ amount: 0.00036, currency: 'USD', model: 'unknown' }]);
+    expect(told).toEqual([{ amount: 0.00039, currency: 'USD', model: 'unknown' }]);
   });
 });
 
