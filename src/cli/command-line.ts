@@ -4,8 +4,9 @@ import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
+import { type EstimateOptions, estimate } from './estimate.ts';
 import { addModelCommands } from './model-commands.ts';
-import { readSeconds } from './option-values.ts';
+import { readCount, readSeconds } from './option-values.ts';
 import { addCostCommands, addPriceCommands } from './price-commands.ts';
 import { serve } from './serve.ts';
 import type { CommandLine } from './tool.ts';
@@ -58,6 +59,19 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .action(async (text: string, options: Parameters<typeof chat>[2]) => {
       exitCode = await chat(tool(), text, options);
     });
+
+  program
+    .command('estimate')
+    .description('count the tokens of a request and say what it would cost; nothing is sent')
+    .argument('[text]', 'what would be said')
+    .option('-m, --model <model>', 'model (default: the file’s, else the service’s)')
+    .option('-f, --file <request>', 'a Chat Completions body in JSON instead of a text')
+    .option('--max-output-tokens <count>', 'how long the answer may be', readCount)
+    .option('--prices <file>', 'prices from a file, or "shipped": needs no database')
+    .option('--json', 'print one JSON object')
+    .action((text: string | undefined, options: EstimateOptions) =>
+      estimate(tool(), text, options, Date.now()),
+    );
 
   const topics = program.command('topics').description('the service’s topics');
   topics

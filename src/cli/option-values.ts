@@ -11,6 +11,13 @@ export function readSeconds(text: string): number {
   throw new InvalidArgumentError(`It is a number of seconds up to ${LONGEST_WAIT_SECONDS}.`);
 }
 
+/** @throws InvalidArgumentError */
+export function readCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError('It is a whole number above 0.');
+}
+
 /**
  * A date, which is its midnight UTC, or a time with an offset, as epoch ms.
  *

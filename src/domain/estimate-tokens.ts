@@ -1,6 +1,6 @@
 import type { ChatRequest, Choice, ContentPart, Message, ToolChoice } from '../contract/records.ts';
 import { audioTokens } from './audio-tokens.ts';
-import { readImageSize } from './image-size.ts';
+import { type ImageSize, readImageSize } from './image-size.ts';
 import { imageTokens, type TokenRange } from './image-tokens.ts';
 import { renderTools } from './render-tools.ts';
 import type { ImageRule } from './token-rules.ts';
@@ -161,27 +161,37 @@ function asGiven({
   return [name, description, parametersJson, grammarDefinition].filter((text) => text !== null).join('\n');
 }
 
-/** Enough of an image for its size to be in it; in JPEG files it may come after a preview. */
-const HEAD_CHARACTERS = 87_380;
-const DATA_URL = /^data:[^,]{0,200};base64,/i;
-
 function partImageTokens({ url, data, detail }: ContentPart, rule: ImageRule): TokenRange {
-  const head = data ?? (url === null ? null : dataUrlHead(url));
-  return imageTokens(rule, detail, head === null ? null : readImageSize(head));
+  const size = data === null ? sizeByUrl(url ?? '') : readImageSize(data);
+  return imageTokens(rule, detail, size);
 }
 
+const DATA_URL = /^data:[^,]{0,200};base64,/i;
+/** In characters: most formats tell their size at once, JPEG files often only after a preview. */
+const HEADS = [512, 8_192, 131_072];
+
 /** Null for an address that only the provider fetches. */
-function dataUrlHead(url: string): Uint8Array | null {
-  const prefix = DATA_URL.exec(url)?.[0].length;
-  if (prefix === undefined) return null;
-  const head = url.slice(prefix, prefix + HEAD_CHARACTERS);
-  try {
-    return Uint8Array.from(atob(head.slice(0, head.length - (head.length % 4))), (byte) =>
-      byte.charCodeAt(0),
-    );
-  } catch {
-    return null;
+function sizeByUrl(url: string): ImageSize | null {
+  const start = DATA_URL.exec(url)?.[0].length;
+  if (start === undefined) return null;
+  for (const head of HEADS) {
+    const size = readImageSize(decodeBase64(url.slice(start, start + head)));
+    if (size !== null || start + head >= url.length) return size;
   }
+  return null;
+}
+
+/** Nothing where the text is not base64. */
+function decodeBase64(text: string): Uint8Array {
+  let bytes = '';
+  try {
+    bytes = atob(text);
+  } catch {
+    // The provider will say so.
+  }
+  const decoded = new Uint8Array(bytes.length);
+  for (let index = 0; index < bytes.length; index += 1) decoded[index] = bytes.charCodeAt(index);
+  return decoded;
 }
 
 function extraTokens(extraJson: string, count: CountTokens): number {

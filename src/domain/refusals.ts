@@ -53,7 +53,7 @@ export function modelRemoved(name: string, nearest: readonly string[]): ChatFail
 export function budgetExceeded(maxCost: string, estimate: string | null): ChatFailure {
   const message =
     estimate === null
-      ? `maxCost is ${maxCost}, but the highest cost cannot be told: the model has no known price, or the answer has no token limit; set maxOutputTokens, or leave maxCost out`
+      ? `maxCost is ${maxCost}, but the highest cost cannot be told: the model has no known price for what is asked, or there is no limit to the answer, or to a file in the prompt; set maxOutputTokens, or leave maxCost out`
       : `the request may cost up to ${estimate}, more than its maxCost of ${maxCost}; lower maxOutputTokens, or raise maxCost`;
   return failureOf('budget_exceeded', message, false, { param: 'maxCost' });
 }

@@ -31,6 +31,8 @@ export interface CallPlan {
   /** Null: not sent. */
   readonly maxOutputTokens: number | null;
   readonly estimatedInputTokens: number;
+  /** The same by part, with its bounds. */
+  readonly input: InputEstimate;
   /** The highest cost that is expected, as decimal text; null without a price or a limit on the output. */
   readonly estimatedCost: { readonly amount: string; readonly currency: string } | null;
   readonly warnings: readonly Problem[];
@@ -86,6 +88,7 @@ export function planCall(
     temperature: request.temperature ?? (takes('temperature') ? defaults.temperature : null),
     maxOutputTokens,
     estimatedInputTokens,
+    input,
     estimatedCost,
     warnings: model.lifecycle === 'deprecated' ? [deprecatedModel(model)] : [],
   };

@@ -72,6 +72,7 @@ async function announcer(
       holds: (member, partition) => transport.holds(member, partition),
       fence: (partition) => transport.fence(partition),
       committedPosition: (partition) => transport.committedPosition(partition),
+      topicId: (topic) => transport.topicId(topic),
     }),
     codec: world.codec,
     topic: world.topics.modelChanges,

@@ -170,6 +170,18 @@ describe('topics, models and prices', () => {
     );
   });
 
+  it('estimate counts a text and prices it by what is in force in the database', async () => {
+    const { code, stdout, stderr } = await run(['estimate', 'Say hello.', '-m', 'gpt-4-0613', '--json']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toMatchObject({
+      model: 'gpt-4-0613',
+      encoding: 'cl100k_base',
+      inputTokens: { messages: 3, overhead: 7, total: 10 },
+      lowestCost: '0.0003',
+      currency: 'USD',
+    });
+  });
+
   it('an import says of every refused entry which one and why', async () => {
     const { code, stdout } = await run(['prices', 'import', 'other.json'], {
       readFile: () => priceFile({ input: '9', output: '9' }),

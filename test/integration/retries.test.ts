@@ -1,3 +1,4 @@
+import { countTokens } from 'gpt-tokenizer/encoding/cl100k_base';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { History } from '../support/history.ts';
 import type { Script } from '../support/stand-in/script.ts';
@@ -84,10 +85,15 @@ describe('a service that begins broken answers again', () => {
       [1, 'RETRIED', 'PARTIAL'],
       [2, 'ACCEPTED', 'PROVIDER'],
     ]);
-    expect(cost?.calls[0]?.usage.outputTokens).toBeGreaterThan(0);
+    const arrived = chunks.filter(({ attempt }) => attempt === 1).map(({ content }) => content);
+    expect(cost?.calls[0]?.usage.outputTokens).toBe(countTokens(arrived.join('')));
     expect(cost?.lines.map(({ attempt }) => attempt)).toEqual([1, 1, 2, 2]);
     const announced = service.history.sent.filter(({ value }) => value.requestId === 'broken');
-    expect(announced.map(({ value }) => value.attempt)).toEqual([1, 2]);
+    const { inputTokens } = cost?.calls[0]?.usage ?? {};
+    expect(announced.map(({ value }) => [value.attempt, value.estimatedInputTokens])).toEqual([
+      [1, inputTokens],
+      [2, inputTokens],
+    ]);
   });
 
   test('leaves a broken answer as it is when its request says so', async () => {

@@ -17,7 +17,7 @@ const NO_RANK = 0x7fffffff;
 
 /**
  * Counts the tokens that a text has in a byte pair encoding. Special tokens are counted as the plain text that they are
- * in a request, lone surrogates as the replacement character that they are sent as. Nothing of a text is kept.
+ * in a request, lone surrogates as the replacement character that they are sent as. Nothing of a text is kept here.
  */
 export function createBytePairCounter({ tokens, pieces }: Vocabulary): (text: string) => number {
   const wholeTexts = new Set<string>();
@@ -26,7 +26,9 @@ export function createBytePairCounter({ tokens, pieces }: Vocabulary): (text: st
   for (const [rank, token] of tokens.entries()) {
     if (typeof token === 'string') {
       wholeTexts.add(token);
-      ranks.set(bytesOf(token), rank);
+      const bytes = bytesOf(token);
+      // One string for both, which saves some megabytes.
+      ranks.set(bytes === token ? token : bytes, rank);
     } else if (token !== undefined) ranks.set(String.fromCharCode(...token), rank);
   }
 

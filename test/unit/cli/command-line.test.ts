@@ -28,7 +28,7 @@ async function run(args: readonly string[], env: Record<string, string> = {}) {
   return { code, ...written };
 }
 
-const commands = ['serve', 'chat', 'topics', 'models', 'prices', 'costs'];
+const commands = ['serve', 'chat', 'estimate', 'topics', 'models', 'prices', 'costs'];
 
 describe('the command line', () => {
   it('describes every command on --help', async () => {

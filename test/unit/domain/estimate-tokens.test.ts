@@ -193,10 +193,22 @@ describe('estimateInput', () => {
     return file;
   };
 
+  /** Of 1,024 x 1,024 pixels, after as many previews of so many bytes. */
+  const jpegWithPreview = (bytes: number, previews = 1) => {
+    const preview = Buffer.alloc(2 + bytes);
+    preview.writeUInt16BE(0xffe1);
+    preview.writeUInt16BE(bytes, 2);
+    const frame = Buffer.from('ffc0001108040004000300', 'hex');
+    const file = Buffer.concat([Buffer.from('ffd8', 'hex'), ...Array(previews).fill(preview), frame]);
+    return `data:image/jpeg;base64,${file.toString('base64')}`;
+  };
+
   it.each([
     ['bytes', { data: png(1_024, 1_024) }, 765],
     ['a data URL', { url: `data:image/png;base64,${png(2_048, 4_096).toString('base64')}` }, 1_105],
     ['an address, as the largest', { url: 'https://example.com/a.png' }, 1_445],
+    ['a data URL of a file with a preview before its size', { url: jpegWithPreview(30_000) }, 765],
+    ['a data URL whose preview is too long, as the largest', { url: jpegWithPreview(65_000, 3) }, 1_445],
     ['a data URL that is none, as the largest', { url: 'data:image/png;base64,%%%%' }, 1_445],
     ['nothing, as the largest', {}, 1_445],
   ])('counts an image by %s', (_how, members, tokens) => {

@@ -66,6 +66,11 @@ describe.each(encodingNames)('the counter of %s', (encoding) => {
     }
   });
 
+  it('cuts no character in two in a piece that is too long to be merged at once', () => {
+    const text = `-${'🪿'.repeat(100)}`;
+    expect(counter.counting(encoding, exactly)(text)).toBe(reference[encoding](text));
+  });
+
   it('is hardly above the library for a piece that is too long to be merged at once', () => {
     const text = 'abcdefghij'.repeat(300);
     const tokens = counter.counting(encoding, exactly)(text);
@@ -120,4 +125,12 @@ describe('counting by samples', () => {
     count(samples.code);
     expect(count(text)).toBe(first);
   });
+});
+
+it('a text that cannot be counted is taken by its bytes', async () => {
+  const failing = await createTokenCounter(async () => () => {
+    throw new Error('out of order');
+  });
+  for (const precision of [exactly, roughly])
+    expect(failing.counting('o200k_base', precision)('naïve')).toBe(2);
 });
