@@ -38,7 +38,7 @@ describe('a price file of LiteLLM', () => {
     const millionthsPerMillion = fc.bigInt({ min: 0n, max: 999_999_999_999_999n });
     const written = (value: bigint) => [
       `${value}e-12`,
-      `${value}0E-13`,
+      `${value}.0E-12`,
       `0.${String(value).padStart(27, '0')}e+15`,
       `${value / 10n ** 12n}.${String(value % 10n ** 12n).padStart(12, '0')}`,
     ];
