@@ -1,13 +1,11 @@
-import { createReadStream, readFileSync } from 'node:fs';
-import { PassThrough } from 'node:stream';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { metrics } from '@opentelemetry/api';
 import { Big } from 'big.js';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { CommandLine } from '../../src/cli/tool.ts';
+import { runCommand } from '../support/run-command.ts';
 import type { Script } from '../support/stand-in/script.ts';
 import { silent, World } from '../support/world.ts';
 
@@ -27,29 +25,8 @@ afterAll(async () => {
   await world?.close();
 });
 
-/** Runs a command in this process and gives back what it wrote. */
-async function run(args: readonly string[], options: Partial<CommandLine> = {}) {
-  const written = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof written) =>
-    new PassThrough().on('data', (text: Buffer) => {
-      written[name] += text.toString();
-    });
-  const code = await runCommandLine({
-    args,
-    env: world.env,
-    version: '1.2.3',
-    telemetry: { meter: metrics.getMeter('test'), metricsHandler: () => undefined, shutdown: async () => {} },
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-    readFile: (path) => readFileSync(path, 'utf8'),
-    openFile: (path) => createReadStream(path),
-    onSignal: () => undefined,
-    onUncaught: () => undefined,
-    exitNow: () => undefined,
-    ...options,
-  });
-  return { code, ...written };
-}
+const run = (args: readonly string[], options: Partial<CommandLine> = {}) =>
+  runCommand(world.env, args, options);
 
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 

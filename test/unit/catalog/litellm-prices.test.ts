@@ -136,6 +136,11 @@ describe('a price file of LiteLLM', () => {
       /at most 6 decimals/,
     ],
     [
+      'a price beyond all bounds',
+      '"input_cost_per_token": 1e999999999, "output_cost_per_token": 1e-999999999',
+      /input_cost_per_token is no price.*; output_cost_per_token is no price/,
+    ],
+    [
       'a negative price',
       '"input_cost_per_token": -1e-06, "output_cost_per_token": 1',
       /input_cost_per_token is no price/,
