@@ -32,6 +32,8 @@ const perMillion = { factor: 1_000_000, form: /^\d{1,9}(\.\d{1,6})?$/ };
 const perCall = { factor: 1, form: /^\d{1,9}(\.\d{1,12})?$/ };
 const perThousandCalls = { ...perCall, factor: '0.001' };
 
+const LARGEST_EXPONENT = 30;
+
 /** Dollars per token by LiteLLM's names; two of them are names for one price. */
 const tokenKeys: Readonly<Record<string, ComponentName>> = {
   input_cost_per_token: 'input',
@@ -173,7 +175,8 @@ interface PriceUnit {
 
 /** Decimal text without padding; null when it is no number, negative, or has more digits than the form. */
 function exactPrice(value: LiteLlmValue, { factor, form }: PriceUnit): string | null {
-  if (!(value instanceof Big)) return null;
+  // Written out, an exponent without bounds would fill the memory.
+  if (!(value instanceof Big) || Math.abs(value.e) > LARGEST_EXPONENT) return null;
   const text = value.times(factor).toFixed();
   return form.test(text) ? text : null;
 }

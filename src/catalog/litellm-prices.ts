@@ -108,7 +108,8 @@ function countKeys(keys: readonly string[]): { key: string; models: number }[] {
 
 /** JSON whose numbers never were floating point: each is read from its digits. */
 function parseExactly(text: string): LiteLlmObject {
+  // Without its text a number is refused by Big: it is never taken from the float.
   const exact = (_key: string, value: unknown, context?: { readonly source?: string }) =>
-    typeof value === 'number' ? new Big(context?.source ?? value) : value;
+    typeof value === 'number' ? new Big(context?.source ?? '') : value;
   return JSON.parse(text, exact) as LiteLlmObject;
 }

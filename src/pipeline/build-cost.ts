@@ -33,16 +33,18 @@ export function buildCost(
   catalog: Catalog,
   occurredAt: number,
 ): CostCalculated | null {
-  const priced = attempts
+  const calls = attempts
     .map((attempt) => ({ ...attempt, usage: knownUsage(attempt) }))
     .flatMap((attempt) =>
       attempt.usage === null ? [] : [priceAttempt({ ...attempt, usage: attempt.usage }, catalog)],
     );
-  if (priced.length === 0) return null;
+  if (calls.length === 0) return null;
 
+  const currency = calls.find((call) => call.currency !== null)?.currency ?? null;
+  const priced = calls.map((call) =>
+    call.currency === null || call.currency === currency ? call : leaveUnpriced(call),
+  );
   const costStatus = overallStatus(priced.map(({ cost }) => cost));
-  const currency =
-    costStatus === 'UNPRICED' ? null : (priced.find((call) => call.currency !== null)?.currency ?? null);
   const lines = numberLines(priced);
   const total = (direction?: string) => (costStatus === 'PRICED' ? sumLines(lines, direction) : null);
   const accepted = priced.find(({ call }) => call.attempt === acceptedAttempt);
@@ -116,6 +118,17 @@ function priceAttempt(attempt: UsedAttempt, catalog: Catalog): PricedCall {
       priceSource: isPriced ? (price?.source ?? null) : null,
       amount: isPriced ? cost.amount : null,
     },
+  };
+}
+
+/** Amounts of two currencies have no sum: the other one's are in an event of its own, which `costs reprice` publishes. */
+function leaveUnpriced({ call }: PricedCall): PricedCall {
+  const cost = { status: 'UNPRICED', reason: 'unknown_currency' } as const;
+  const unpriced = { costStatus: cost.status, priceId: null, priceEffectiveFrom: null, priceSource: null };
+  return {
+    cost,
+    currency: null,
+    call: { ...call, ...unpriced, unpricedReason: cost.reason, pricedModel: null, amount: null },
   };
 }
 

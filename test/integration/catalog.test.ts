@@ -236,7 +236,13 @@ describe('importing prices', () => {
   });
 
   it('keeps every figure as a decimal, down to the last digit', async () => {
-    const components = { input: '123456789.123456', output: '0.000001', cachedInput: '0', reasoning: '0.1' };
+    const components = {
+      input: '123456789.123456',
+      output: '0.000001',
+      cachedInput: '0',
+      reasoning: '0.1',
+      webSearch: '0.000000000001',
+    };
     const tiers = [{ aboveInputTokens: 272_000, components }];
     const serviceTiers = { flex: { components, tiers }, 'odd.$name': { components } };
     await importPrices(prices, priceFile({ components, tiers, serviceTiers, effectiveTo: '2025-06-01' }));

@@ -1,11 +1,9 @@
-import { PassThrough, Readable } from 'node:stream';
-import { metrics } from '@opentelemetry/api';
 import { Big } from 'big.js';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ExclusivePublisher, TakenOver } from '../../src/adapters/kafka/exclusive-publisher.ts';
-import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { CostCalculated } from '../../src/contract/records.ts';
+import { runCommand } from '../support/run-command.ts';
 import { silent, World } from '../support/world.ts';
 
 let world: World;
@@ -20,27 +18,8 @@ afterAll(async () => {
   await world?.close();
 });
 
-async function run(args: readonly string[], readFile: () => string = () => '') {
-  const written = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof written) =>
-    new PassThrough().on('data', (text: Buffer) => {
-      written[name] += text.toString();
-    });
-  const code = await runCommandLine({
-    args,
-    env: world.env,
-    version: '1.2.3',
-    telemetry: { meter: metrics.getMeter('test'), metricsHandler: () => undefined, shutdown: async () => {} },
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-    readFile,
-    openFile: () => Readable.from([]),
-    onSignal: () => undefined,
-    onUncaught: () => undefined,
-    exitNow: () => undefined,
-  });
-  return { code, ...written };
-}
+const run = (args: readonly string[], readFile: () => string = () => '') =>
+  runCommand(world.env, args, { readFile });
 
 const lastLine = (text: string) => text.trimEnd().split('\n').at(-1);
 const sumOf = (events: readonly CostCalculated[]) =>

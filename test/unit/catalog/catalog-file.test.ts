@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidCatalogFile, readModelFile, readPriceFile } from '../../../src/catalog/catalog-file.ts';
+import { versionsOfFile } from '../../../src/catalog/price-versions.ts';
 import { shippedModels, shippedPrices } from '../../../src/catalog/shipped-catalog.ts';
 
 const price = {
@@ -120,11 +121,6 @@ describe('what ships with the service', () => {
     expect(componentsOf('gpt-4-turbo')).toEqual([['10', '30']]);
   });
 
-  it('has a model for every price', () => {
-    const known = new Set(models.map(({ id }) => id));
-    expect(prices.map(({ model }) => model).filter((model) => !known.has(model))).toEqual([]);
-  });
-
   it('has what each model can do, and of every alias and snapshot only one', () => {
     const withAudio = models.filter(({ capabilities }) => capabilities.includes('audio_input'));
     expect(withAudio.map(({ id }) => id)).toContain('gpt-audio');
@@ -133,6 +129,16 @@ describe('what ships with the service', () => {
     for (const { id, snapshot } of models.filter((model) => model.snapshot !== null)) {
       expect(known, id).toContain(snapshot);
     }
+  });
+
+  it('has a price for every model, or for its base', () => {
+    const priced = new Set(prices.map(({ model }) => model));
+    const hasPrice = (id: string) => priced.has(id) || priced.has(id.replace(/-\d{4}-\d{2}-\d{2}$/, ''));
+    expect(models.map(({ id }) => id).filter((id) => !hasPrice(id))).toEqual([]);
+  });
+
+  it('has prices that do not overlap', () => {
+    expect(versionsOfFile(shippedPrices)).toHaveLength(prices.length);
   });
 
   it('has reasoning models that refuse sampling parameters and take max_completion_tokens', () => {

@@ -38,7 +38,7 @@ describe('a price file of LiteLLM', () => {
     const millionthsPerMillion = fc.bigInt({ min: 0n, max: 999_999_999_999_999n });
     const written = (value: bigint) => [
       `${value}e-12`,
-      `${value}0E-13`,
+      `${value}.0E-12`,
       `0.${String(value).padStart(27, '0')}e+15`,
       `${value / 10n ** 12n}.${String(value % 10n ** 12n).padStart(12, '0')}`,
     ];
@@ -134,6 +134,11 @@ describe('a price file of LiteLLM', () => {
       'a price that is too fine',
       '"input_cost_per_token": 1.2345678e-06, "output_cost_per_token": 1',
       /at most 6 decimals/,
+    ],
+    [
+      'a price beyond all bounds',
+      '"input_cost_per_token": 1e999999999, "output_cost_per_token": 1e-999999999',
+      /input_cost_per_token is no price.*; output_cost_per_token is no price/,
     ],
     [
       'a negative price',

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { PassThrough, Readable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { metrics } from '@opentelemetry/api';
 import { Big } from 'big.js';
 import { describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { versionsOfFile } from '../../../src/catalog/price-versions.ts';
+import { runCommand } from '../../support/run-command.ts';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/prices/${name}`, import.meta.url));
 const readFile = (path: string) => readFileSync(path, 'utf8');
@@ -19,28 +19,19 @@ interface PricedOutput {
   readonly priceId?: string;
 }
 
+const noDatabase = { MONGODB_URL: 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1' };
+
 /** Runs `costs calculate` over usages that come in pieces, without any database. */
 async function calculate(usages: Iterable<string | Uint8Array>, ...args: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof written) =>
-    new PassThrough().on('data', (text: Buffer) => {
-      written[name] += text.toString();
-    });
-  const code = await runCommandLine({
-    args: ['costs', 'calculate', '--usage', '-', ...args],
-    env: { MONGODB_URL: 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1' },
-    version: '1.2.3',
-    telemetry: { meter: metrics.getMeter('test'), metricsHandler: () => undefined, shutdown: async () => {} },
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-    readFile,
-    openFile: () => Readable.from(usages),
-    onSignal: () => undefined,
-    onUncaught: () => undefined,
-    exitNow: () => undefined,
-  });
-  const lines = written.stdout.split('\n').filter((line) => line !== '');
-  return { code, stderr: written.stderr, priced: lines.map((line) => JSON.parse(line) as PricedOutput) };
+  const { code, stdout, stderr } = await runCommand(
+    noDatabase,
+    ['costs', 'calculate', '--usage', '-', ...args],
+    {
+      openFile: () => Readable.from(usages),
+    },
+  );
+  const lines = stdout.split('\n').filter((line) => line !== '');
+  return { code, stderr, priced: lines.map((line) => JSON.parse(line) as PricedOutput) };
 }
 
 const litellm = ['--prices', fixture('litellm-prices.json')] as const;
@@ -176,13 +167,36 @@ describe('costs calculate', () => {
     expect(priced.map(({ id }) => id)).toEqual(['ä', 'ö']);
   });
 
-  it('writes as it reads: more output than fits into memory buffers comes whole', async () => {
-    const many = Array.from({ length: 5_000 }, (_, id) => line({ id }));
-    const { priced } = await calculate(many, ...litellm);
-    expect(priced.map(({ id }) => id)).toEqual(Array.from({ length: 5_000 }, (_, id) => id));
+  it('writes page by page, and waits for a reader that is slower', async () => {
+    const many = Array.from({ length: 2_000 }, (_, id) => line({ id }));
+    let written = '';
+    let isBusy = false;
+    const slow = new Writable({
+      highWaterMark: 1,
+      decodeStrings: false,
+      write(text: string, _encoding, done) {
+        expect(isBusy).toBe(false);
+        isBusy = true;
+        setImmediate(() => {
+          written += text;
+          isBusy = false;
+          done();
+        });
+      },
+    });
+    await runCommand(noDatabase, ['costs', 'calculate', '--usage', '-', ...litellm], {
+      openFile: () => Readable.from(many),
+      stdout: slow,
+    });
+    await new Promise((resolve) => slow.end(resolve));
+    const ids = written
+      .trim()
+      .split('\n')
+      .map((json) => (JSON.parse(json) as PricedOutput).id);
+    expect(ids).toEqual(many.map((_, id) => id));
   });
 
-  it('refuses a price file whose entries overlap, with both named', async () => {
+  it('refuses a price file whose entries overlap, with both named', () => {
     const entry = {
       provider: 'openai',
       model: 'gpt-x',
@@ -191,7 +205,6 @@ describe('costs calculate', () => {
       components: { input: '1', output: '2' },
       source: 'a test',
     };
-    const { versionsOfFile } = await import('../../../src/catalog/price-versions.ts');
     const text = JSON.stringify([entry, { ...entry, components: { input: '3', output: '4' } }]);
     expect(() => versionsOfFile({ name: 'twice.json', text })).toThrow(/twice\.json.*\n.*same instant/);
   });

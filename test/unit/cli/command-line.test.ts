@@ -1,32 +1,7 @@
-import { PassThrough, Readable } from 'node:stream';
-import { metrics } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
-import { runCommandLine } from '../../../src/cli/command-line.ts';
+import { runCommand } from '../../support/run-command.ts';
 
-/** Runs a command and gives back what it wrote. */
-async function run(args: readonly string[], env: Record<string, string> = {}) {
-  const written = { stdout: '', stderr: '' };
-  const stream = (name: keyof typeof written) =>
-    new PassThrough().on('data', (text: Buffer) => {
-      written[name] += text.toString();
-    });
-  const code = await runCommandLine({
-    args,
-    env,
-    version: '1.2.3',
-    telemetry: { meter: metrics.getMeter('test'), metricsHandler: () => undefined, shutdown: async () => {} },
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-    readFile: (path) => {
-      throw new Error(`ENOENT: no such file or directory, open '${path}'`);
-    },
-    openFile: () => Readable.from([]),
-    onSignal: () => undefined,
-    onUncaught: () => undefined,
-    exitNow: () => undefined,
-  });
-  return { code, ...written };
-}
+const run = (args: readonly string[], env: Record<string, string> = {}) => runCommand(env, args);
 
 const commands = ['serve', 'chat', 'estimate', 'topics', 'models', 'prices', 'costs'];
 
@@ -57,6 +32,12 @@ describe('the command line', () => {
     ['a time that is no number', ['chat', 'Hello', '--timeout', 'soon'], 'a number of seconds'],
     ['a time of nothing', ['chat', 'Hello', '--timeout', '0'], 'a number of seconds'],
     ['a time without end', ['chat', 'Hello', '--timeout', 'Infinity'], 'a number of seconds'],
+    ['a date that is none', ['prices', 'import', '--effective-from', '2025-02-30'], 'ISO 8601'],
+    [
+      'a price without its output',
+      ['prices', 'set', 'gpt-x', '--input', '1'],
+      "'--output <amount>' not specified",
+    ],
     ['nothing at all', [], 'Usage: completion-bus'],
   ])('ends with 2 for %s, and says so', async (_what, args, message) => {
     const { code, stdout, stderr } = await run(args);
@@ -65,19 +46,23 @@ describe('the command line', () => {
     expect(stdout).toBe('');
   });
 
-  it.each([['chat', 'Hello'], ['topics', 'create'], ['models', 'import'], ['prices', 'list'], ['serve']])(
-    'ends with 2 for a bad configuration of %s %s, and lists every problem',
-    async (...args) => {
-      const env = { KAFKA_BROKERS: 'nowhere', MONGODB_URL: 'mysql://user:secret@host', LOG_LEVEL: 'loud' };
-      const { code, stderr } = await run(
-        args.filter((arg) => arg !== undefined),
-        env,
-      );
-      expect(code).toBe(2);
-      for (const name of Object.keys(env)) expect(stderr).toContain(`  ${name}: `);
-      expect(stderr).not.toContain('secret');
-    },
-  );
+  it.each([
+    ['chat', 'Hello'],
+    ['topics', 'create'],
+    ['models', 'import'],
+    ['prices', 'list'],
+    ['costs', 'reprice'],
+    ['serve'],
+  ])('ends with 2 for a bad configuration of %s %s, and lists every problem', async (...args) => {
+    const env = { KAFKA_BROKERS: 'nowhere', MONGODB_URL: 'mysql://user:secret@host', LOG_LEVEL: 'loud' };
+    const { code, stderr } = await run(
+      args.filter((arg) => arg !== undefined),
+      env,
+    );
+    expect(code).toBe(2);
+    for (const name of Object.keys(env)) expect(stderr).toContain(`  ${name}: `);
+    expect(stderr).not.toContain('secret');
+  });
 
   it('asks serve for what only serve needs', async () => {
     const { code, stderr } = await run(['serve']);

@@ -366,4 +366,28 @@ describe('calculateCost, for any usage', () => {
       }),
     );
   });
+
+  it('never costs less for more tokens, across a threshold whose prices are no lower either', () => {
+    fc.assert(
+      fc.property(
+        components,
+        counts,
+        fc.nat(6),
+        fc.nat(300_000),
+        fc.nat(9),
+        (rates, tokens, kind, more, factor) => {
+          const above = Object.fromEntries(
+            Object.entries(rates).map(([name, amount]) => [
+              name,
+              new Big(amount).times(1 + factor).toFixed(),
+            ]),
+          ) as unknown as PriceComponents;
+          const tiered = price(rates, { tiers: [{ aboveInputTokens: 272_000, components: above }] });
+          const grown = tokens.map((one, index) => (index === kind ? one + more : one));
+          const [less, greater] = [tokens, grown].map((each) => amountOf(usageOf(each), tiered, null));
+          expect(new Big(greater ?? '').gte(less ?? '')).toBe(true);
+        },
+      ),
+    );
+  });
 });

@@ -271,7 +271,7 @@ describe('the bills of a topic', () => {
     const corrected = catalogOf({ ...thirty, id: 'another', components: { input: '1', output: '1' } });
     const third = new BillLog({ ...always, reason: 'price_corrected' }, corrected);
     third.add(charge, source(0));
-    for (const { event } of due) third.add(event, source(2));
+    for (const { event } of [...due, ...due]) third.add(event, source(2));
     expect(third.due(NOW + 2).map(({ event }) => [event.revision, event.totalCost])).toEqual([
       [2, '-0.00585'],
     ]);

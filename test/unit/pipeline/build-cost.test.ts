@@ -2,6 +2,7 @@ import { Big } from 'big.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainUsage } from '../../../src/domain/usage.ts';
+import { buildAdjustments } from '../../../src/pipeline/build-adjustment.ts';
 import { buildCost } from '../../../src/pipeline/build-cost.ts';
 import type { AttemptRow } from '../../../src/ports.ts';
 import { FakeCatalog, priceOf } from '../../support/fakes/fake-catalog.ts';
@@ -129,6 +130,45 @@ describe('buildCost', () => {
     expect(cost([orphan])?.usage).toMatchObject({ inputTokens: 7, confidence: 'PARTIAL' });
   });
 
+  it('never adds amounts of two currencies: a call of another than the first has no price in this event', () => {
+    const catalog = catalogOf(['gpt-4'], ['gpt-5', { currency: 'EUR' }]);
+    const event = cost(
+      [attemptRow(1, { disposition: 'RETRIED' }), attemptRow(2, { model: 'gpt-5' })],
+      catalog,
+    );
+    expect(event).toMatchObject({
+      costStatus: 'PARTLY_PRICED',
+      currency: 'USD',
+      totalCost: null,
+      acceptedCost: null,
+      calls: [
+        { costStatus: 'PRICED', amount: '0.006' },
+        { costStatus: 'UNPRICED', unpricedReason: 'unknown_currency', priceId: null, amount: null },
+      ],
+    });
+    expect(event?.lines.map(({ attempt }) => attempt)).toEqual([1, 1]);
+    if (event === null) return;
+    const prices = { price: catalog.price.bind(catalog) };
+    const adjustments = buildAdjustments({ charge: event, adjustments: [] }, prices, 'late_price', 1, NOW);
+    expect(adjustments).toMatchObject([{ currency: 'EUR', totalCost: '0.006', acceptedCost: '0.006' }]);
+  });
+
+  it('has the search that a search model makes for each answer, which its usage does not tell', () => {
+    const components = { input: '30', output: '60', webSearch: '0.025' };
+    const model = 'gpt-4o-search-preview';
+    const catalog = catalogOf([model, { components }]);
+    const searched = cost([attemptRow(1, { model })], catalog);
+    expect(searched).toMatchObject({ otherCost: '0.025', totalCost: '0.031' });
+    expect(searched?.lines.at(-1)).toMatchObject({
+      kind: 'web_search',
+      unit: 'call',
+      quantity: 1,
+      unitSize: 1,
+    });
+    const refused = attemptRow(1, { model, usage: plainUsage(100, 0, 'ESTIMATED') });
+    expect(cost([refused], catalog)).toMatchObject({ otherCost: '0', totalCost: '0.003' });
+  });
+
   it('without a price is unpriced: no totals and no currency, but the usage', () => {
     const event = cost([attemptRow(1, { model: 'gpt-5' })]);
     expect(event).toMatchObject({
@@ -163,6 +203,7 @@ describe('buildCost', () => {
       totalCost: null,
       inputCost: null,
       acceptedCost: '0.006',
+      calls: [{ unpricedReason: 'no_price' }, { unpricedReason: null }],
       lines: [
         { lineNumber: 1, attempt: 2 },
         { lineNumber: 2, attempt: 2 },
