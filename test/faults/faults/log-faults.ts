@@ -38,6 +38,8 @@ export const logFaults: readonly Fault[] = [
     what: 'the request topic is deleted and created again, twice: the new one is read from its start',
     cluster: 'one',
     allows: { lostCalls: true, lostRecords: true },
+    // A worker that starts while the topic is away says so and ends.
+    workersMayEnd: true,
     disturb: recreateTopic,
   },
   {
