@@ -51,13 +51,15 @@ export interface RequestSourceListener {
   assigned(memberId: string, partitions: readonly TopicPartition[]): void;
   /** Records were fetched. The position moves past them if true is returned, else it stays. */
   fetched(batch: FetchedRecords): boolean;
+  /** Reading has come to an offset: everything before it was handed over, or is no record (markers, aborted ones). */
+  progressed?(partition: TopicPartition, nextOffset: number, highWatermark: number): void;
   /** The source has left the group and comes back by itself: nothing is assigned until `assigned` is called again. */
   interrupted(error: Error): void;
   /** The source is dead and does not come back by itself. */
   crashed(error: Error): void;
 }
 
-/** A group member that reads the request topics. Offsets are never committed by it. */
+/** A group member that reads topics. It commits no offsets by itself. */
 export interface RequestSource {
   start(listener: RequestSourceListener): Promise<void>;
   pause(partition: TopicPartition): void;

@@ -7,6 +7,7 @@ import type { Role } from './config/environment.ts';
 import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import type { Clock } from './ports.ts';
+import { startLedger } from './roles/ledger.ts';
 import type { RunningRole, StartRole } from './roles/role.ts';
 import { StartedParts } from './roles/started-parts.ts';
 import { startWorker } from './roles/worker.ts';
@@ -15,6 +16,7 @@ import type { Telemetry } from './telemetry/start.ts';
 /** How each role starts. */
 const starters: Partial<Record<Role, StartRole>> = {
   worker: startWorker,
+  ledger: startLedger,
 };
 
 export interface ServiceOptions {

@@ -5,6 +5,7 @@ import { importModelFile, importPriceFile, listModels, listPrices } from './cata
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
 import { serve } from './serve.ts';
+import { addSpendCommands } from './spend-commands.ts';
 import type { CommandLine } from './tool.ts';
 import { createTopicsCommand } from './topics.ts';
 
@@ -85,6 +86,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .description('list the versions of all prices, or of one model')
     .argument('[model]')
     .action((model?: string) => listPrices(tool(), model));
+  addSpendCommands(program, tool);
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });

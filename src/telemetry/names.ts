@@ -50,6 +50,7 @@ export const attribute = {
   laneState: 'completionbus.lane.state',
   ledgerOperation: 'completionbus.ledger.operation',
   problemCode: 'completionbus.problem.code',
+  partitionState: 'completionbus.partition.state',
 } as const;
 
 /** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
@@ -78,6 +79,11 @@ export const metricName = {
   ledgerDuration: 'completionbus.ledger.duration',
   ledgerRetries: 'completionbus.ledger.retries',
   catalogAge: 'completionbus.catalog.age',
+  spendEvents: 'completionbus.spend.events',
+  spendUnreadable: 'completionbus.spend.unreadable',
+  spendFoldDuration: 'completionbus.spend.fold.duration',
+  spendLag: 'completionbus.spend.lag',
+  spendPartitions: 'completionbus.spend.partitions',
 } as const;
 
 /** Attributes without those that have no value: an empty metric label would make a time series of its own. */

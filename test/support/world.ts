@@ -152,6 +152,16 @@ export class World {
     await this.send([message]);
   }
 
+  /** Puts records on a topic of the service. */
+  async sendTo(topic: string, records: readonly Omit<OutboundRecord, 'topic'>[]): Promise<void> {
+    await this.sink?.send(records.map((record) => ({ topic, ...record })));
+  }
+
+  /** The database of this world. */
+  get database() {
+    return this.mongo.db(this.config.mongo.database);
+  }
+
   ledgerRows() {
     return this.mongo.db(this.config.mongo.database).collection<{ _id: string }>('requests');
   }
