@@ -1,6 +1,7 @@
 import type { ChatRequest, Problem, Usage } from './contract/records.ts';
+import type { Budget, BudgetUse } from './domain/budget.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
-import type { Price } from './domain/price.ts';
+import type { DecimalText, Price } from './domain/price.ts';
 import type { ModelParameters } from './domain/refused-parameters.ts';
 
 /* ---------- Kafka: records in, records out ---------- */
@@ -283,6 +284,37 @@ export interface Catalog {
   model(provider: string, id: string): ModelInfo | null;
   /** The version in force at an instant (epoch ms); null when there is none. */
   price(provider: string, model: string, at: number): Price | null;
+}
+
+/** What a request asks of the budgets of its tenant. */
+export interface Reservation {
+  readonly identity: RequestIdentity;
+  readonly amount: DecimalText;
+  readonly currency: string;
+  /** When the call begins, epoch ms: decides the day and the month. */
+  readonly at: number;
+  readonly budgets: readonly Budget[];
+}
+
+/** The budgets of all tenants, and what is reserved of them. */
+export interface Budgets {
+  /** The budgets that hold for a tenant, from memory; empty for a tenant without any. */
+  of(tenantId: string): readonly Budget[];
+  /** Milliseconds since spend was last known to be complete, from memory; null when it never was. */
+  spendAgeMs(): number | null;
+  /**
+   * Reserves an amount if it fits into every budget, in one atomic step with the check. A request that has reserved
+   * already keeps what it has.
+   *
+   * @returns the budget that it does not fit into, with its use; null when it is reserved
+   * @throws the signal's reason when it fires first
+   */
+  reserve(
+    reservation: Reservation,
+    signal: AbortSignal,
+  ): Promise<(BudgetUse & { readonly budget: Budget }) | null>;
+  /** Gives back what a request has reserved that ended without any cost. Not waited for; else it expires. */
+  release(identity: RequestIdentity): void;
 }
 
 /* ---------- The provider of models ---------- */

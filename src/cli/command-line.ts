@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
+import { addBudgetCommands } from './budgets.ts';
 import { importModelFile, importPriceFile, listModels, listPrices } from './catalog.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
@@ -87,6 +88,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .argument('[model]')
     .action((model?: string) => listPrices(tool(), model));
   addSpendCommands(program, tool);
+  addBudgetCommands(program, tool);
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });

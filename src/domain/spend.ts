@@ -109,15 +109,15 @@ function charge(event: CostCalculated, call: ProviderCall, lines: readonly CostL
 }
 
 function adjustment(event: CostCalculated, call: ProviderCall, lines: readonly CostLine[]): SpendEntry[] {
-  if (lines.length === 0) return [];
+  const isLate = event.reason === 'late_price' && call.costStatus === 'PRICED';
+  if (lines.length === 0 && !isLate) return [];
   const tokens = {
     inputTokens: sumTokens(lines, 'input'),
     outputTokens: sumTokens(lines, 'output'),
   };
   const bucket = bucketOf(event, call, currencyOf(event));
   const amount = sumAmounts(lines);
-  if (event.reason !== 'late_price')
-    return [{ ...bucket, amount, calls: 0, unpricedCalls: 0, estimatedCalls: 0, ...tokens }];
+  if (!isLate) return [{ ...bucket, amount, calls: 0, unpricedCalls: 0, estimatedCalls: 0, ...tokens }];
   const estimatedCalls = isEstimated(call) ? 1 : 0;
   return [
     { ...bucket, amount, calls: 1, unpricedCalls: 0, estimatedCalls, ...tokens },

@@ -17,11 +17,17 @@ import {
 import type { RequestToHandle } from './decode-request.ts';
 import { type CallDefaults, type CallPlan, planCall } from './plan-call.ts';
 import { requestBodyHash } from './request-identity.ts';
+import { type BudgetOptions, reserveBudget } from './reserve-budget.ts';
 import { limitTime } from './time-limit.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
 
-export interface HandlerOptions extends CallerOptions, ClaimingOptions, ConcludeOptions, AnswerCheckOptions {
+export interface HandlerOptions
+  extends CallerOptions,
+    ClaimingOptions,
+    BudgetOptions,
+    ConcludeOptions,
+    AnswerCheckOptions {
   readonly providers: ReadonlyMap<string, ChatProvider>;
   readonly defaults: CallDefaults;
   /** How long a call and its retries may take in all. */
@@ -168,12 +174,18 @@ async function answer(
     attempts.push(neverMade(plan, claim));
     return { answer: null, failure: deadlineExceeded(false) };
   }
+  const identity = { tenantId: request.tenantId, requestId: request.requestId };
+  const { refusal, warnings } = await reserveBudget(identity, plan, claim.startedAt, options, signal);
+  if (refusal !== null) {
+    attempts.push(neverMade(plan, claim));
+    return { answer: null, failure: refusal };
+  }
   const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, options.clock.now());
   try {
     const last = await callProvider(
       {
         origin: { record, orderKey, trace: job.trace },
-        identity: { tenantId: request.tenantId, requestId: request.requestId },
+        identity,
         token: claim.token,
         request,
         plan,
@@ -188,7 +200,7 @@ async function answer(
     const choices = last.failure === null ? await checkAnswer(request, last.choices, options) : last.choices;
     // The broker may be away for long: a stop must not wait for it.
     await untilAborted(last.chunksAcknowledged, signal);
-    return { answer: { ...last, choices }, failure: last.failure };
+    return { answer: { ...last, choices }, failure: last.failure, warnings };
   } finally {
     limit.clear();
   }

@@ -284,7 +284,7 @@ export class SpendListener implements RequestSourceListener {
     );
   }
 
-  /** Says that idle partitions are up to date, and looks whether a rebuild has mended halted ones. */
+  /** Says that idle partitions are up to date, and takes to a rebuild that was put to use; it also mends halted ones. */
   private async confirm(): Promise<void> {
     const { source, store, logger } = this.options;
     try {
@@ -297,11 +297,13 @@ export class SpendListener implements RequestSourceListener {
             of.map(({ number }) => number),
           );
       }
-      for (const partition of [...this.partitions.values()].filter(({ state }) => state === 'halted')) {
-        const { generation } = await store.position(partition.number);
-        const isStillHere = this.partitions.get(partition.number) === partition;
-        if (generation !== partition.generation && isStillHere) void this.open([partition.number]);
-      }
+      const [first] = this.partitions.keys();
+      if (first === undefined) return;
+      const { generation } = await store.position(first);
+      const outdated = [...this.partitions.values()].filter(
+        (partition) => partition.state !== 'opening' && partition.generation !== generation,
+      );
+      if (outdated.length > 0) void this.open(outdated.map(({ number }) => number));
     } catch (error) {
       if (!this.stopping.signal.aborted) logger.warn({ err: error }, 'the state of spend cannot be written');
     }

@@ -50,6 +50,7 @@ export const attribute = {
   laneState: 'completionbus.lane.state',
   ledgerOperation: 'completionbus.ledger.operation',
   problemCode: 'completionbus.problem.code',
+  reservationResult: 'completionbus.reservation.result',
   partitionState: 'completionbus.partition.state',
 } as const;
 
@@ -83,6 +84,8 @@ export const metricName = {
   spendUnreadable: 'completionbus.spend.unreadable',
   spendFoldDuration: 'completionbus.spend.fold.duration',
   spendLag: 'completionbus.spend.lag',
+  spendAge: 'completionbus.spend.age',
+  budgetReservations: 'completionbus.budget.reservations',
   spendPartitions: 'completionbus.spend.partitions',
 } as const;
 

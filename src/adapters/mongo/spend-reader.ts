@@ -1,8 +1,10 @@
 import { Big } from 'big.js';
 import type { Db, Decimal128 } from 'mongodb';
+import type { BudgetUse } from '../../domain/budget.ts';
 import type { Dimension, ReportQuery, ReportRow, SpendReader } from '../../spend/spend-report.ts';
 import { boundedRead } from './durable-write.ts';
-import { spendCollections } from './spend-rows.ts';
+import { reservationsOf } from './reservation-row.ts';
+import { spendCollections, totalId } from './spend-rows.ts';
 
 const fieldOf: Readonly<Record<Dimension, string>> = {
   day: '$day',
@@ -22,9 +24,14 @@ interface GroupRow {
   readonly outputTokens: number;
 }
 
+export interface MongoSpendReader extends SpendReader {
+  /** What a tenant has spent in a UTC day or month, and what is reserved for its requests under way. */
+  use(tenantId: string, period: string, currency: string): Promise<BudgetUse>;
+}
+
 /** Spend as it is in the generation in use. */
-export function createSpendReader(db: Db): SpendReader {
-  const { state, positions, spend } = spendCollections(db);
+export function createSpendReader(db: Db): MongoSpendReader {
+  const { state, positions, spend, totals } = spendCollections(db);
   const inUse = async () => (await state.findOne({ _id: 'spend' }, boundedRead))?.generation ?? 1;
   const sum = (field: string) => ({ $sum: `$${field}` });
 
@@ -55,6 +62,23 @@ export function createSpendReader(db: Db): SpendReader {
         amount: _id.currency === null ? null : plainDecimal(amount),
         ...sums,
       }));
+    },
+
+    async use(tenantId, period, currency) {
+      const total = await totals.findOne(
+        { _id: totalId(await inUse(), tenantId, period, currency) },
+        boundedRead,
+      );
+      const [open] = await reservationsOf(db)
+        .aggregate<{ amount: Decimal128 }>(
+          [
+            { $match: { tenantId, currency, $expr: { $gt: ['$expiresAt', '$$NOW'] } } },
+            { $group: { _id: null, amount: sum('amount') } },
+          ],
+          boundedRead,
+        )
+        .toArray();
+      return { spent: plainDecimal(total?.amount ?? 0), reserved: plainDecimal(open?.amount ?? 0) };
     },
 
     async unreadable() {

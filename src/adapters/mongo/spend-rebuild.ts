@@ -76,6 +76,7 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
         // Removed here, so that whoever folds into the old generation at this moment is refused, or refuses this.
         await positions.deleteMany({ generation: row.generation }, { session });
         await state.updateOne({ _id: 'spend' }, { $set: { generation } }, { session });
+        await positions.updateMany({ generation }, { $currentDate: { currentAt: true } }, { session });
         const ids = counted.map(rowId);
         for (let begin = 0; begin < ids.length; begin += CHUNK)
           await reservations.deleteMany({ _id: { $in: ids.slice(begin, begin + CHUNK) } }, { session });

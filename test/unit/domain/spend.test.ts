@@ -76,6 +76,14 @@ describe('an adjustment', () => {
     });
   });
 
+  it('with a late price moves a call that turned out to be free, which has no lines', () => {
+    const late = costEvent('r', { kind: 'ADJUSTMENT', reason: 'late_price', lines: [] });
+    expect(spendOf(late)).toMatchObject([
+      { currency: 'USD', amount: '0', calls: 1 },
+      { currency: null, amount: null, calls: -1, unpricedCalls: -1 },
+    ]);
+  });
+
   it('leaves alone the calls that it has no line of', () => {
     const calls = [costCall(), costCall({ attempt: 2 })];
     const { lines } = costEvent('r', { calls: [costCall({ attempt: 2 })] });
