@@ -87,7 +87,9 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .description('list the versions of all prices, or of one model')
     .argument('[model]')
     .action((model?: string) => listPrices(tool(), model));
-  addSpendCommands(program, tool);
+  addSpendCommands(program, tool, () => {
+    exitCode = 1;
+  });
   addBudgetCommands(program, tool);
 
   try {

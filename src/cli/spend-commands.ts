@@ -2,16 +2,22 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { utcDay } from '../domain/spend.ts';
 import { FORMATS, type Format } from '../spend/format-report.ts';
 import { DIMENSIONS, type Dimension } from '../spend/spend-report.ts';
-import { rebuildCosts, reportCosts } from './spend-tool.ts';
+import { rebuildCosts, reconcileCosts, reportCosts } from './spend-tool.ts';
 import type { Tool } from './tool.ts';
+
+const DAY_MS = 86_400_000;
 
 interface Period {
   readonly from?: string;
   readonly to?: string;
 }
 
-/** Adds the commands of spend to a program. */
-export function addSpendCommands(program: Command, tool: () => Tool): void {
+/**
+ * Adds the commands of spend to a program.
+ *
+ * @param fail sets the exit code to 1 although nothing went wrong: there are differences
+ */
+export function addSpendCommands(program: Command, tool: () => Tool, fail: () => void): void {
   const costs =
     program.commands.find((command) => command.name() === 'costs') ??
     program.command('costs').description('what calls cost');
@@ -26,21 +32,41 @@ export function addSpendCommands(program: Command, tool: () => Tool): void {
     .action((options: Period & { by: Dimension[]; format: Format }) =>
       reportCosts(tool(), { by: options.by, ...days(options) }, options.format),
     );
+  period(
+    costs
+      .command('reconcile')
+      .description(
+        'compare spend with the provider’s own usage and costs; exit code 1 when there are differences',
+      ),
+    'yesterday',
+  )
+    .option('--tolerance <amount>', 'largest difference of an amount that is not told', readAmount, '0')
+    .addOption(new Option('--format <format>', 'how it is written').choices(FORMATS).default('table'))
+    .action(async (options: Period & { tolerance: string; format: Format }) => {
+      const query = { ...days(options, DAY_MS), tolerance: options.tolerance };
+      if (!(await reconcileCosts(tool(), query, options.format))) fail();
+    });
   costs
     .command('rebuild')
     .description('count the whole cost topic afresh, beside the listener, then put it to use')
     .action(() => rebuildCosts(tool()));
 }
 
-function period(command: Command): Command {
+function period(command: Command, last = 'today'): Command {
   return command
-    .option('--from <day>', 'first UTC day, YYYY-MM-DD (default: the first of this month)', readDay)
-    .option('--to <day>', 'last UTC day, included (default: today)', readDay);
+    .option('--from <day>', 'first UTC day, YYYY-MM-DD (default: the first of the last day’s month)', readDay)
+    .option('--to <day>', `last UTC day, included (default: ${last})`, readDay);
 }
 
-function days({ from, to }: Period): { from: string; to: string } {
-  const today = utcDay(Date.now());
-  return { from: from ?? `${today.slice(0, 7)}-01`, to: to ?? today };
+/** @param agoMs how long ago the last day was unless it is given: a provider’s books of today are not closed */
+function days({ from, to }: Period, agoMs = 0): { from: string; to: string } {
+  const last = to ?? utcDay(Date.now() - agoMs);
+  return { from: from ?? `${last.slice(0, 7)}-01`, to: last };
+}
+
+function readAmount(text: string): string {
+  if (/^\d{1,20}(\.\d+)?$/.test(text)) return text;
+  throw new InvalidArgumentError('It is an amount such as 0.01.');
 }
 
 function readDay(text: string): string {

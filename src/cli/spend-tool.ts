@@ -5,9 +5,12 @@ import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { readTopicRanges } from '../adapters/kafka/topic-ranges.ts';
 import { createSpendReader } from '../adapters/mongo/spend-reader.ts';
 import { createSpendRebuild } from '../adapters/mongo/spend-rebuild.ts';
+import { createOpenAiBilling } from '../adapters/openai/openai-billing.ts';
 import { topicNames } from '../contract/topics.ts';
+import { formatReconciliation } from '../spend/format-reconciliation.ts';
 import { type Format, formatReport } from '../spend/format-report.ts';
 import { rebuildSpend } from '../spend/rebuild-spend.ts';
+import { reconcileSpend } from '../spend/reconcile-spend.ts';
 import { reservationTtlMs } from '../spend/reservation-ttl.ts';
 import { type ReportQuery, reportSpend } from '../spend/spend-report.ts';
 import type { Tool } from './tool.ts';
@@ -18,6 +21,34 @@ export async function reportCosts(tool: Tool, query: ReportQuery, format: Format
   await withDatabase(tool, async (db) =>
     tool.print(formatReport(await reportSpend(createSpendReader(db), query), format)),
   );
+}
+
+/**
+ * `costs reconcile`
+ *
+ * @returns whether there were no differences
+ */
+export async function reconcileCosts(
+  tool: Tool,
+  query: { readonly from: string; readonly to: string; readonly tolerance: string },
+  format: Format,
+): Promise<boolean> {
+  const { adminKey, organization, project, baseUrl } = tool.config.openai;
+  if (adminKey === null)
+    throw new Error(
+      'costs reconcile needs an admin key of the organization in AI_OPENAI_ADMIN_KEY (or AI_OPENAI_ADMIN_KEY_FILE)',
+    );
+  let differences = 0;
+  await withDatabase(tool, async (db) => {
+    const found = await reconcileSpend(
+      createSpendReader(db),
+      createOpenAiBilling({ adminKey, organization, baseUrl }),
+      { ...query, provider: 'openai', projectId: project },
+    );
+    differences = found.differences.length;
+    tool.print(formatReconciliation(found, format));
+  });
+  return differences === 0;
 }
 
 /** `costs rebuild` */

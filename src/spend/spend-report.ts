@@ -26,9 +26,15 @@ export interface Report extends ReportQuery {
   readonly unreadable: number;
 }
 
+/** Whose calls are looked at: one provider's, and of one account of it unless that is null. */
+export interface SpendFilter {
+  readonly provider: string;
+  readonly account: string | null;
+}
+
 /** Reads spend from where it is kept. */
 export interface SpendReader {
-  rows(query: ReportQuery): Promise<readonly ReportRow[]>;
+  rows(query: ReportQuery, filter?: SpendFilter): Promise<readonly ReportRow[]>;
   unreadable(): Promise<number>;
 }
 

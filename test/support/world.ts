@@ -157,6 +157,11 @@ export class World {
     await this.sink?.send(records.map((record) => ({ topic, ...record })));
   }
 
+  /** The health ports of its workers. */
+  get httpPorts(): number[] {
+    return this.workers.map(({ httpPort }) => httpPort);
+  }
+
   /** The database of this world. */
   get database() {
     return this.mongo.db(this.config.mongo.database);

@@ -1,7 +1,13 @@
 import { Big } from 'big.js';
 import type { Db, Decimal128 } from 'mongodb';
 import type { BudgetUse } from '../../domain/budget.ts';
-import type { Dimension, ReportQuery, ReportRow, SpendReader } from '../../spend/spend-report.ts';
+import type {
+  Dimension,
+  ReportQuery,
+  ReportRow,
+  SpendFilter,
+  SpendReader,
+} from '../../spend/spend-report.ts';
 import { boundedRead } from './durable-write.ts';
 import { reservationsOf } from './reservation-row.ts';
 import { spendCollections, totalId } from './spend-rows.ts';
@@ -36,11 +42,15 @@ export function createSpendReader(db: Db): MongoSpendReader {
   const sum = (field: string) => ({ $sum: `$${field}` });
 
   return {
-    async rows({ by, from, to }: ReportQuery): Promise<ReportRow[]> {
+    async rows({ by, from, to }: ReportQuery, filter?: SpendFilter): Promise<ReportRow[]> {
+      const whose = filter && {
+        provider: filter.provider,
+        ...(filter.account !== null && { account: filter.account }),
+      };
       const groups = await spend
         .aggregate<GroupRow>(
           [
-            { $match: { generation: await inUse(), day: { $gte: from, $lte: to } } },
+            { $match: { generation: await inUse(), day: { $gte: from, $lte: to }, ...whose } },
             {
               $group: {
                 _id: { group: by.map((dimension) => fieldOf[dimension]), currency: '$currency' },

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Billing, billingSchema } from './billing.ts';
 import type { CallLog } from './call-log.ts';
 import { limitsSchema, type RateLimiter } from './rate-limits.ts';
 import { parseScripts, ScriptError } from './script.ts';
@@ -15,6 +16,7 @@ export interface Controls {
   log: CallLog;
   limiter: RateLimiter;
   scripts: ScriptSource;
+  billing: Billing;
   /** The default script given at the start, to which a reset returns. */
   initialDefault: unknown;
 }
@@ -51,6 +53,9 @@ function answer(route: string, body: string, controls: Controls): ControlAnswer 
       limiter.setLimits(limits === null ? undefined : limitsSchema.parse(limits));
       return { status: 204, body: undefined };
     }
+    case 'PUT /control/billing':
+      controls.billing.set(billingSchema.parse(JSON.parse(body)));
+      return { status: 204, body: undefined };
     case 'POST /control/reset':
       log.clear();
       limiter.setLimits(undefined);

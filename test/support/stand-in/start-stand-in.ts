@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { BillingBooks } from './billing.ts';
 import type { Call, CallSummary } from './call-log.ts';
 import type { Limits } from './rate-limits.ts';
 import type { Script } from './script.ts';
@@ -29,6 +30,8 @@ export interface StandIn {
   setDefault(script: Script | Script[] | null): Promise<void>;
   /** Enforces limits from now on; null lifts them. */
   setLimits(limits: Limits | null): Promise<void>;
+  /** What it says was used and billed, by day. */
+  setBilling(books: BillingBooks): Promise<void>;
   /** Ends the process; open streams are cut. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -65,6 +68,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     reset: () => tell('POST', 'reset'),
     setDefault: (script) => tell('PUT', 'default', script),
     setLimits: (limits) => tell('PUT', 'limits', limits),
+    setBilling: (books) => tell('PUT', 'billing', books),
     close: () => stop(child),
   };
 }
