@@ -8,6 +8,7 @@ import type {
   RequestSourceListener,
   TopicPartition,
 } from '../ports.ts';
+import { endFoldSpan, startFoldSpan } from '../telemetry/fold-span.ts';
 import { type CountingOptions, countEvent } from './count-event.ts';
 import { CountedPartition } from './counted-partition.ts';
 import {
@@ -220,7 +221,18 @@ export class SpendListener implements RequestSourceListener {
       taken.push({ partition, records, step: this.stepOf(partition, newest, unreadable) });
     }
 
-    const moved = await store.fold({ generation, steps: taken.map(({ step }) => step), events });
+    const span = startFoldSpan(this.options.topic);
+    const records = taken.reduce((sum, { records }) => sum + records.length, 0);
+    const moved = await store.fold({ generation, steps: taken.map(({ step }) => step), events }).then(
+      (done) => {
+        endFoldSpan(span, records, null);
+        return done;
+      },
+      (error: unknown) => {
+        endFoldSpan(span, records, error);
+        throw error;
+      },
+    );
     if (moved.length > 0) {
       for (const { partition, records } of taken) {
         if (!moved.includes(partition.number)) partition.giveBack(records);
