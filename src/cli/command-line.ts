@@ -87,9 +87,10 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .description('list the versions of all prices, or of one model')
     .argument('[model]')
     .action((model?: string) => listPrices(tool(), model));
-  addSpendCommands(program, tool, () => {
-    exitCode = 1;
-  });
+  const end = (code: number) => {
+    exitCode = code;
+  };
+  addSpendCommands(program, tool, end);
   addBudgetCommands(program, tool);
 
   try {

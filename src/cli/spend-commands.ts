@@ -15,9 +15,9 @@ interface Period {
 /**
  * Adds the commands of spend to a program.
  *
- * @param fail sets the exit code to 1 although nothing went wrong: there are differences
+ * @param end sets the exit code of a command that ended well and has to say more than that
  */
-export function addSpendCommands(program: Command, tool: () => Tool, fail: () => void): void {
+export function addSpendCommands(program: Command, tool: () => Tool, end: (code: number) => void): void {
   const costs =
     program.commands.find((command) => command.name() === 'costs') ??
     program.command('costs').description('what calls cost');
@@ -44,7 +44,7 @@ export function addSpendCommands(program: Command, tool: () => Tool, fail: () =>
     .addOption(new Option('--format <format>', 'how it is written').choices(FORMATS).default('table'))
     .action(async (options: Period & { tolerance: string; format: Format }) => {
       const query = { ...days(options, DAY_MS), tolerance: options.tolerance };
-      if (!(await reconcileCosts(tool(), query, options.format))) fail();
+      if (!(await reconcileCosts(tool(), query, options.format))) end(1);
     });
   costs
     .command('rebuild')

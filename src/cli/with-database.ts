@@ -2,12 +2,15 @@ import type { Db } from 'mongodb';
 import { connectDatabase, ensureIndexes } from '../adapters/mongo/database.ts';
 import type { Tool } from './tool.ts';
 
-/** Connects for one command, and closes behind it. */
-export async function withDatabase({ config }: Tool, work: (db: Db) => Promise<void>): Promise<void> {
+/** Does something with the service's database, and leaves no connection behind. */
+export async function withDatabase<Result>(
+  { config }: Tool,
+  work: (db: Db) => Promise<Result>,
+): Promise<Result> {
   const { db, close } = await connectDatabase({ ...config.mongo, applicationName: config.kafka.clientId });
   try {
     await ensureIndexes(db);
-    await work(db);
+    return await work(db);
   } finally {
     await close();
   }

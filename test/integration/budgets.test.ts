@@ -201,7 +201,7 @@ describe('a service with budgets', () => {
     };
     const limit = new Big(estimatedCost ?? 0).times(10).toFixed();
     expect(
-      (await runCommand(['budgets', 'set', limit, '--tenant', 'acme', '--period', 'day'], world.env)).code,
+      (await runCommand(world.env, ['budgets', 'set', limit, '--tenant', 'acme', '--period', 'day'])).code,
     ).toBe(0);
     await untilKnown(world);
 
@@ -225,7 +225,7 @@ describe('a service with budgets', () => {
 
     while ((await reservationsOf(world.database).countDocuments()) > 0)
       await new Promise((resolve) => setTimeout(resolve, 50));
-    const { stdout } = await runCommand(['budgets', 'list'], world.env);
+    const { stdout } = await runCommand(world.env, ['budgets', 'list']);
     const [, row = ''] = stdout.split('\n');
     const spent = history.costs
       .filter(({ value }) => value.tenantId === 'acme')
@@ -235,7 +235,7 @@ describe('a service with budgets', () => {
 
   it('while the role ledger is down refuses, or allows and says so', async () => {
     world = await World.create({ partitions: 2, env: { ROLES: 'worker' } });
-    await runCommand(['budgets', 'set', '5'], world.env);
+    await runCommand(world.env, ['budgets', 'set', '5']);
     const refusing = await world.startWorker();
     const history = await world.readHistory();
     await world.publish([request('one')]);
@@ -254,7 +254,7 @@ describe('a service with budgets', () => {
 
   it('budgets are set, listed and removed by command; what cannot be right is refused', async () => {
     world = await World.create({ partitions: 1 });
-    const run = (...args: string[]) => runCommand(['budgets', ...args], world.env);
+    const run = (...args: string[]) => runCommand(world.env, ['budgets', ...args]);
     expect(await run('list')).toMatchObject({ code: 0, stdout: 'there are no budgets\n' });
     expect(await run('set', '250.50', '--currency', 'EUR')).toMatchObject({
       stdout: 'default\tper month\t250.5 EUR\n',

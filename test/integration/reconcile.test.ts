@@ -40,10 +40,13 @@ async function count(events: readonly CostCalculated[]): Promise<void> {
 }
 
 const reconcile = (env: Record<string, string> = {}, ...args: string[]) =>
-  runCommand(['costs', 'reconcile', '--from', '2026-10-01', '--to', '2026-11-30', ...args], {
-    ...world.env,
-    ...env,
-  });
+  runCommand(
+    {
+      ...world.env,
+      ...env,
+    },
+    ['costs', 'reconcile', '--from', '2026-10-01', '--to', '2026-11-30', ...args],
+  );
 
 const at = (day: number) => Date.UTC(2026, 10, day, 12);
 const events = () => [

@@ -103,21 +103,18 @@ interface JsonReport {
 }
 
 async function report(): Promise<JsonReport> {
-  const { code, stdout, stderr } = await runCommand(
-    [
-      'costs',
-      'report',
-      '--by',
-      'day,tenant,model',
-      '--from',
-      '2026-01-01',
-      '--to',
-      '2026-12-31',
-      '--format',
-      'json',
-    ],
-    world.env,
-  );
+  const { code, stdout, stderr } = await runCommand(world.env, [
+    'costs',
+    'report',
+    '--by',
+    'day,tenant,model',
+    '--from',
+    '2026-01-01',
+    '--to',
+    '2026-12-31',
+    '--format',
+    'json',
+  ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout) as JsonReport;
 }
@@ -170,7 +167,7 @@ it(`spend is the sum of the events after the listener was killed ${KILLS} times,
   expect(await reported()).toEqual(expected);
 
   const flowing = publish(someEvents(200));
-  const { code, stdout } = await runCommand(['costs', 'rebuild'], world.env);
+  const { code, stdout } = await runCommand(world.env, ['costs', 'rebuild']);
   await flowing;
   expect(code).toBe(0);
   expect(stdout).toMatch(/^spend is rebuilt: \d+ events\n$/);
@@ -226,7 +223,7 @@ it('a recreated topic is found out and told, and a rebuild is the way out withou
 
   const listener = world.spawnWorker();
   await listener.logged('it was cut or recreated');
-  const { code, stdout } = await runCommand(['costs', 'rebuild'], world.env);
+  const { code, stdout } = await runCommand(world.env, ['costs', 'rebuild']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^spend is rebuilt: \d+ events\n$/);
   expect(await reported()).toEqual(await sumOfTopic());

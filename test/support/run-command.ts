@@ -4,7 +4,7 @@ import { metrics } from '@opentelemetry/api';
 import { runCommandLine } from '../../src/cli/command-line.ts';
 
 /** Runs a command in this process and gives back what it wrote. */
-export async function runCommand(args: readonly string[], env: Readonly<Record<string, string>>) {
+export async function runCommand(env: Readonly<Record<string, string>>, args: readonly string[]) {
   const written = { stdout: '', stderr: '' };
   const stream = (name: keyof typeof written) =>
     new PassThrough().on('data', (text: Buffer) => {
