@@ -160,6 +160,11 @@ function nest(values: Values) {
     },
     mongo: { url: values.MONGODB_URL, database: values.MONGODB_DATABASE },
     ledger: { ttlMs: values.LEDGER_TTL, leaseMs: values.LEASE_MS },
+    spend: { groupId: values.SPEND_GROUP_ID ?? `${values.KAFKA_GROUP_ID}-spend` },
+    budgets: {
+      whenLedgerIsDown: values.BUDGET_WHEN_LEDGER_IS_DOWN,
+      ledgerMaxAgeMs: values.BUDGET_LEDGER_MAX_AGE,
+    },
     catalog: {
       refreshMs: values.CATALOG_REFRESH,
       syncIntervalMs: values.CATALOG_SYNC_INTERVAL,
@@ -167,6 +172,7 @@ function nest(values: Values) {
     },
     openai: {
       apiKey: values.AI_OPENAI_API_KEY ?? null,
+      adminKey: values.AI_OPENAI_ADMIN_KEY ?? null,
       organization: values.AI_OPENAI_ORGANIZATION ?? null,
       project: values.AI_OPENAI_PROJECT ?? null,
       baseUrl: values.AI_OPENAI_BASE_URL,

@@ -1,7 +1,8 @@
 import type { ChatRequest, Problem, Usage } from './contract/records.ts';
+import type { Budget, BudgetUse } from './domain/budget.ts';
 import type { CompletionDelta } from './domain/completion-delta.ts';
 import type { CountTokens } from './domain/estimate-tokens.ts';
-import type { Price } from './domain/price.ts';
+import type { DecimalText, Price } from './domain/price.ts';
 import type { RateLimits } from './domain/rate-limits.ts';
 import type { ModelParameters } from './domain/refused-parameters.ts';
 import type { EncodingName } from './domain/token-rules.ts';
@@ -55,13 +56,15 @@ export interface RequestSourceListener {
   assigned(memberId: string, partitions: readonly TopicPartition[]): void;
   /** Records were fetched. The position moves past them if true is returned, else it stays. */
   fetched(batch: FetchedRecords): boolean;
+  /** Reading has come to an offset: everything before it was handed over, or is no record (markers, aborted ones). */
+  progressed?(partition: TopicPartition, nextOffset: number, highWatermark: number): void;
   /** The source has left the group and comes back by itself: nothing is assigned until `assigned` is called again. */
   interrupted(error: Error): void;
   /** The source is dead and does not come back by itself. */
   crashed(error: Error): void;
 }
 
-/** A group member that reads the request topics. Offsets are never committed by it. */
+/** A group member that reads topics. It commits no offsets by itself. */
 export interface RequestSource {
   start(listener: RequestSourceListener): Promise<void>;
   pause(partition: TopicPartition): void;
@@ -297,6 +300,37 @@ export interface Catalog {
   nearest(provider: string, name: string): readonly string[];
   /** The version in force at an instant (epoch ms); null when there is none. */
   price(provider: string, model: string, at: number): Price | null;
+}
+
+/** What a request asks of the budgets of its tenant. */
+export interface Reservation {
+  readonly identity: RequestIdentity;
+  readonly amount: DecimalText;
+  readonly currency: string;
+  /** When the call begins, epoch ms: decides the day and the month. */
+  readonly at: number;
+  readonly budgets: readonly Budget[];
+}
+
+/** The budgets of all tenants, and what is reserved of them. */
+export interface Budgets {
+  /** The budgets that hold for a tenant, from memory; empty for a tenant without any. */
+  of(tenantId: string): readonly Budget[];
+  /** Milliseconds since spend was last known to be complete, from memory; null when it never was. */
+  spendAgeMs(): number | null;
+  /**
+   * Reserves an amount if it fits into every budget, in one atomic step with the check. A request that has reserved
+   * already keeps what it has.
+   *
+   * @returns the budget that it does not fit into, with its use; null when it is reserved
+   * @throws the signal's reason when it fires first
+   */
+  reserve(
+    reservation: Reservation,
+    signal: AbortSignal,
+  ): Promise<(BudgetUse & { readonly budget: Budget }) | null>;
+  /** Gives back what a request has reserved that ended without any cost. Not waited for; else it expires. */
+  release(identity: RequestIdentity): void;
 }
 
 /* ---------- The provider of models ---------- */

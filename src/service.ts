@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import type { Logger } from './logger.ts';
 import type { Clock } from './ports.ts';
 import { startCatalog } from './roles/catalog.ts';
+import { startLedger } from './roles/ledger.ts';
 import type { RunningRole, StartRole } from './roles/role.ts';
 import { StartedParts } from './roles/started-parts.ts';
 import { startWorker } from './roles/worker.ts';
@@ -17,6 +18,7 @@ import type { Telemetry } from './telemetry/start.ts';
 const starters: Partial<Record<Role, StartRole>> = {
   worker: startWorker,
   catalog: startCatalog,
+  ledger: startLedger,
 };
 
 export interface ServiceOptions {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
+import { addBudgetCommands } from './budgets.ts';
 import { chat } from './chat.ts';
 import { describeFailure } from './describe-failure.ts';
 import { type EstimateOptions, estimate } from './estimate.ts';
@@ -86,6 +87,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
   };
   addPriceCommands(program, tool, end);
   addCostCommands(program, tool, end);
+  addBudgetCommands(program, tool);
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });

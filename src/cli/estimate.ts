@@ -10,7 +10,7 @@ import type { Price } from '../domain/price.ts';
 import { invalidRequest } from '../domain/refusals.ts';
 import { tokenRules } from '../domain/token-rules.ts';
 import { decodeJsonRequest } from '../pipeline/decode-json-request.ts';
-import { type CallPlan, planCall } from '../pipeline/plan-call.ts';
+import { type CallPlan, countingExactly, planCall } from '../pipeline/plan-call.ts';
 import { validateRequest } from '../pipeline/validate-request.ts';
 import type { Catalog, ChatProvider } from '../ports.ts';
 import { createFileCatalog } from './file-catalog.ts';
@@ -75,7 +75,7 @@ async function estimateRequest(
     },
     now,
     // The command has time for all of a text.
-    { counting: (encoding) => counter.counting(encoding, { exact: true }) },
+    countingExactly(counter),
   );
   const price = catalog.price(plan.provider.name, plan.model.id, now);
   return {

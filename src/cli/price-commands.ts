@@ -13,6 +13,7 @@ import {
   setPrice,
 } from './prices.ts';
 import { repriceCosts } from './reprice-costs.ts';
+import { addSpendCommands } from './spend-commands.ts';
 import type { Tool } from './tool.ts';
 
 const required: ReadonlySet<string> = new Set(['input', 'output']);
@@ -138,6 +139,7 @@ export function addCostCommands(program: Command, tool: () => Tool, end: (exitCo
         now: Date.now(),
       }),
     );
+  addSpendCommands(costs, tool, end);
 }
 
 interface RepriceFlags {

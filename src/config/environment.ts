@@ -19,6 +19,7 @@ const ROLES = ['worker', 'catalog', 'ledger'] as const;
 export type Role = (typeof ROLES)[number];
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const LEDGER_DOWN_POLICIES = ['refuse', 'allow'] as const;
 const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 const OUTAGE_POLICIES = ['wait', 'fail', 'ignore'] as const;
 const INT_32_MAX = 2_147_483_647;
@@ -57,6 +58,10 @@ export const environment = z.object({
   }),
   KAFKA_GROUP_ID: set('completion-bus', text, {
     description: 'Consumer group of the workers; also the beginning of their transactional ids.',
+  }),
+  SPEND_GROUP_ID: optional(text, {
+    description: 'Consumer group of the role `ledger`, which adds up the cost topic.',
+    otherwise: '`<KAFKA_GROUP_ID>-spend`',
   }),
   KAFKA_SSL: set('false', flag, { description: 'Whether connections to the brokers use TLS.' }),
   KAFKA_SSL_CA: optional(text, {
@@ -150,9 +155,21 @@ export const environment = z.object({
     description: 'File or https URL that the role `catalog` imports prices from, in our format or LiteLLM’s.',
     otherwise: 'the prices that ship with the service, for models that have none',
   }),
+  BUDGET_WHEN_LEDGER_IS_DOWN: set('refuse', oneOf(LEDGER_DOWN_POLICIES), {
+    description:
+      'What becomes of requests with a budget while spend is not added up: `refuse` them, or `allow` them by what was added up last.',
+  }),
+  BUDGET_LEDGER_MAX_AGE: set('60s', duration('s', '10s', '24h'), {
+    description: 'Age of the spend above which the role `ledger` counts as down.',
+    unit: 's',
+  }),
 
   AI_OPENAI_API_KEY: optional(text, {
     description: 'API key; `serve` needs it for the roles `worker` and `catalog`.',
+    secret: true,
+  }),
+  AI_OPENAI_ADMIN_KEY: optional(text, {
+    description: 'Admin key of the organization; `costs reconcile` reads what was billed with it.',
     secret: true,
   }),
   AI_OPENAI_ORGANIZATION: optional(text, {

@@ -1,7 +1,16 @@
 import type { RecordCodec } from '../contract/codec.ts';
+import type { Problem } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { refusedByBroker, tooLargeToPublish } from '../domain/refusals.ts';
-import type { AttemptRow, Catalog, Clock, OutboundRecord, RequestLedger, StoredOutcome } from '../ports.ts';
+import type {
+  AttemptRow,
+  Budgets,
+  Catalog,
+  Clock,
+  OutboundRecord,
+  RequestLedger,
+  StoredOutcome,
+} from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { buildCost } from './build-cost.ts';
 import { buildResponse, buildResponseGenerated, chatError, responseStatus } from './build-response.ts';
@@ -22,6 +31,7 @@ import type { CallPlan } from './plan-call.ts';
 export interface ConcludeOptions {
   readonly ledger: RequestLedger;
   readonly catalog: Catalog;
+  readonly budgets: Budgets;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly outputs: OutputRecords;
@@ -51,18 +61,22 @@ export type OwnClaim = Extract<DecidedClaim, { kind: 'claimed' | 'poisoned' }>;
 export interface Answered {
   readonly answer: Answer | null;
   readonly failure: ChatFailure | null;
+  /** What the response tells besides the plan's warnings. */
+  readonly warnings?: readonly Problem[];
 }
 
 /** Builds the outcome of a claimed request and writes it to the ledger. @throws ClaimLost */
 export async function conclude(
   job: RequestToHandle,
   claim: OwnClaim,
-  plan: CallPlan | ChatFailure,
-  { answer, failure }: Answered,
+  planned: CallPlan | ChatFailure,
+  { answer, failure, warnings = [] }: Answered,
   attempts: readonly AttemptRow[],
   options: ConcludeOptions,
 ): Promise<HandledRequest> {
   const { request } = job.accepted;
+  const plan =
+    planned instanceof ChatFailure ? planned : { ...planned, warnings: [...planned.warnings, ...warnings] };
   const outcome = buildOutcome(job, claim, plan, answer, failure, attempts, options);
   let stored = encodeOutcome(outcome, options.ledgerCodec, options.recordMaxBytes);
   let told = outcome;
@@ -77,6 +91,8 @@ export async function conclude(
   const all = [...claim.earlier, ...attempts];
   if (!(await options.ledger.complete(identity, claim.token, { ...stored, remembered }, all)))
     throw new ClaimLost();
+  // With a cost it is released by whoever counts that.
+  if (told.cost === null) options.budgets.release(identity);
   if (told.cost?.totalCost != null && told.cost.currency !== null) {
     options.metrics.costCalculated({
       amount: Number(told.cost.totalCost),

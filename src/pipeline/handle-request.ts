@@ -17,8 +17,9 @@ import {
 import type { RequestToHandle } from './decode-request.ts';
 import { type EnteringOptions, enterGate } from './enter-gate.ts';
 import type { Permit } from './key-gate.ts';
-import { type CallDefaults, type CallPlan, planCall } from './plan-call.ts';
+import { type CallDefaults, type CallPlan, countingExactly, planCall } from './plan-call.ts';
 import { requestBodyHash } from './request-identity.ts';
+import { type BudgetOptions, reserveBudget } from './reserve-budget.ts';
 import { limitTime } from './time-limit.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
@@ -27,6 +28,7 @@ export interface HandlerOptions
   extends CallerOptions,
     ClaimingOptions,
     EnteringOptions,
+    BudgetOptions,
     ConcludeOptions,
     AnswerCheckOptions {
   readonly providers: ReadonlyMap<string, ChatProvider>;
@@ -191,11 +193,13 @@ function neverMade(plan: CallPlan, claim: OwnClaim & { kind: 'claimed' }): Attem
 
 function tryPlan({ accepted, givenUp }: RequestToHandle, options: HandlerOptions): CallPlan | ChatFailure {
   if (givenUp !== null) return givenUp;
-  const { providers, catalog, defaults, clock, tokens } = options;
+  const { providers, catalog, defaults, clock, budgets } = options;
   const now = clock.now();
   if (isOver(accepted.request.deadline, now)) return deadlineExceeded(false);
+  const hasBudget = budgets.of(accepted.request.tenantId).length > 0;
+  const counter = hasBudget ? countingExactly(options.tokens) : options.tokens;
   try {
-    return planCall(accepted.request, providers, catalog, defaults, now, tokens);
+    return planCall(accepted.request, providers, catalog, defaults, now, counter);
   } catch (error) {
     if (error instanceof ChatFailure) return error;
     throw error;
@@ -239,6 +243,13 @@ async function answer(
     return { answer: null, failure: permit };
   }
   admitted.permit = permit;
+  // The permit is there first: nobody holds back a budget while waiting.
+  const identity = { tenantId: request.tenantId, requestId: request.requestId };
+  const { refusal, warnings } = await reserveBudget(identity, plan, claim.startedAt, options, signal);
+  if (refusal !== null) {
+    attempts.push(neverMade(plan, claim));
+    return { answer: null, failure: refusal };
+  }
   const { clock } = options;
   const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, clock.now());
   const nextPermit = async (order: 'next' | 'last') => {
@@ -253,7 +264,7 @@ async function answer(
     const last = await callProvider(
       {
         origin: { record, orderKey, trace: job.trace },
-        identity: { tenantId: request.tenantId, requestId: request.requestId },
+        identity,
         token: claim.token,
         request,
         plan,
@@ -272,7 +283,7 @@ async function answer(
     const choices = last.failure === null ? await checkAnswer(request, last.choices, options) : last.choices;
     // The broker may be away for long: a stop must not wait for it.
     await untilAborted(last.chunksAcknowledged, signal);
-    return { answer: { ...last, choices }, failure: last.failure };
+    return { answer: { ...last, choices }, failure: last.failure, warnings };
   } finally {
     limit.clear();
   }

@@ -38,6 +38,11 @@ export interface CallPlan {
   readonly warnings: readonly Problem[];
 }
 
+/** Counts every text to its end, for where the number decides something. */
+export function countingExactly(tokens: TokenCounter): TokenCounter {
+  return { counting: (encoding) => tokens.counting(encoding, { exact: true }) };
+}
+
 /**
  * Chooses provider and model (none: the default; an alias: the model that it stands for) and fills in the service's
  * defaults: a temperature only where the model takes one, a token limit only as large as the model and the prompt leave.

@@ -4,6 +4,7 @@ import type { Check } from '../adapters/http/health-server.ts';
 import { createSchemaCompiler } from '../adapters/json-schema/schema-compiler.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { KafkaWriter } from '../adapters/kafka/writer/kafka-writer.ts';
+import { createBudgetGate } from '../adapters/mongo/budget-gate.ts';
 import { createCatalog } from '../adapters/mongo/catalog-cache.ts';
 import { createRequestLedger } from '../adapters/mongo/ledger.ts';
 import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
@@ -17,14 +18,18 @@ import { OutputRecords } from '../pipeline/output-records.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { ProgressReporter } from '../pipeline/progress-reporter.ts';
 import { ProviderGate } from '../pipeline/provider-gate.ts';
+import { reservationTtlMs } from '../spend/reservation-ttl.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
+import { watchBudgets } from './watch-budgets.ts';
 
 /** Chunks that may wait for the broker before provider streams are read more slowly. */
 const CHUNK_BUFFER_BYTES = 64 * 1024 * 1024;
 /** What a busy lane's outcomes wait at most to share a transaction. */
 const SETTLE_SPACING_MS = 100;
+/** How soon a budget that was set or removed is known, and that spend is or is not added up. */
+const BUDGET_REFRESH_MS = 5_000;
 /** A worker whose last answer from a broker is older does not count as ready. */
 const FETCH_MAX_AGE_MS = 30_000;
 
@@ -75,6 +80,15 @@ export async function startWorker({
       onRetry,
     });
     parts.add(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
+    const budgets = await createBudgetGate({
+      db,
+      policy: { signal: ledgerStop.signal, onRetry },
+      clock,
+      refreshMs: BUDGET_REFRESH_MS,
+      reservationTtlMs: reservationTtlMs(config.limits.requestTimeoutMs),
+      onRefreshFailed: (error) => logger.warn({ err: error }, 'budgets could not be read again'),
+    });
+    parts.add(budgets, () => budgets.stop());
     const progress = new ProgressReporter(ledger, Math.floor(config.ledger.leaseMs / 3));
     parts.add(progress, () => progress.stop());
     const failures = new FailureLog(logger);
@@ -131,6 +145,8 @@ export async function startWorker({
         lease,
         clock,
         catalog,
+        budgets: watchBudgets(budgets, config.budgets, telemetry.meter, logger),
+        budgetPolicy: config.budgets,
         chunks,
         progress,
         failures,

@@ -54,6 +54,8 @@ export const attribute = {
   problemCode: 'completionbus.problem.code',
   catalogStep: 'completionbus.catalog.step',
   catalogChange: 'completionbus.catalog.change',
+  reservationResult: 'completionbus.reservation.result',
+  partitionState: 'completionbus.partition.state',
 } as const;
 
 /** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
@@ -89,6 +91,13 @@ export const metricName = {
   catalogSteps: 'completionbus.catalog.steps',
   catalogChanges: 'completionbus.catalog.changes',
   catalogPricesWaiting: 'completionbus.catalog.prices.waiting',
+  spendEvents: 'completionbus.spend.events',
+  spendUnreadable: 'completionbus.spend.unreadable',
+  spendFoldDuration: 'completionbus.spend.fold.duration',
+  spendLag: 'completionbus.spend.lag',
+  spendAge: 'completionbus.spend.age',
+  budgetReservations: 'completionbus.budget.reservations',
+  spendPartitions: 'completionbus.spend.partitions',
 } as const;
 
 /** Attributes without those that have no value: an empty metric label would make a time series of its own. */

@@ -92,6 +92,20 @@ async function groupMembers(): Promise<number> {
   }
 }
 
+it('a process with the role ledger alone is ready when it holds partitions of the cost topic, and needs no key', async () => {
+  const service = await start({ ROLES: 'ledger', AI_OPENAI_API_KEY: '' });
+  await untilReady(service.httpPort);
+  const answer = await fetch(`http://127.0.0.1:${service.httpPort}/readyz`);
+  const { checks } = (await answer.json()) as { checks: { name: string; why: string }[] };
+  expect(checks.map(({ name }) => name)).toEqual(['running', 'spend group', 'spend', 'spend fetch']);
+  expect(checks.find(({ name }) => name === 'spend')?.why).toBe(
+    '2 partitions open, 0 opening, 0 halted; 0 records to add',
+  );
+  const page = await (await fetch(`http://127.0.0.1:${service.httpPort}/metrics`)).text();
+  expect(page).toMatch(/^completionbus_spend_lag(\{.*\})? 0$/m);
+  await service.stop();
+});
+
 describe('a service', () => {
   let service: Service;
 

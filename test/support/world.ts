@@ -155,6 +155,21 @@ export class World {
     await this.send([message]);
   }
 
+  /** Puts records on a topic of the service. */
+  async sendTo(topic: string, records: readonly Omit<OutboundRecord, 'topic'>[]): Promise<void> {
+    await this.sink?.send(records.map((record) => ({ topic, ...record })));
+  }
+
+  /** The health ports of its workers. */
+  get httpPorts(): number[] {
+    return this.workers.map(({ httpPort }) => httpPort);
+  }
+
+  /** The database of this world. */
+  get database() {
+    return this.mongo.db(this.config.mongo.database);
+  }
+
   ledgerRows() {
     return this.mongo.db(this.config.mongo.database).collection<{ _id: string }>('requests');
   }

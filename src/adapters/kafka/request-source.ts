@@ -45,7 +45,7 @@ export class KafkaRequestSource implements RequestSource {
 
   async start(listener: RequestSourceListener): Promise<void> {
     const { consumer } = this;
-    const { GROUP_JOIN, CRASH, FETCH } = consumer.events;
+    const { GROUP_JOIN, CRASH, FETCH, END_BATCH_PROCESS } = consumer.events;
     // kafkajs calls listeners synchronously: what is paused and sought here holds before the first fetch of the assignment.
     consumer.on(GROUP_JOIN, ({ payload }) => {
       const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
@@ -62,6 +62,11 @@ export class KafkaRequestSource implements RequestSource {
     consumer.on(FETCH, () => {
       this.lastFetchAt = performance.now();
     });
+    if (listener.progressed !== undefined) {
+      consumer.on(END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset, highWatermark } }) =>
+        listener.progressed?.({ topic, partition }, Number(lastOffset) + 1, Number(highWatermark)),
+      );
+    }
     await consumer.connect();
     await consumer.subscribe({ topics: [...this.topics], fromBeginning: true });
     await consumer.run({
@@ -93,6 +98,11 @@ export class KafkaRequestSource implements RequestSource {
 
   seek({ topic, partition }: TopicPartition, offset: number): void {
     this.whileInGroup(() => this.consumer.seek({ topic, partition, offset: String(offset) }));
+  }
+
+  /** Tells the group's coordinator how far reading has come, for tools that show lag; nothing is read from there. */
+  async commit({ topic, partition }: TopicPartition, offset: number): Promise<void> {
+    await this.consumer.commitOffsets([{ topic, partition, offset: String(offset) }]);
   }
 
   advertiseDraining(): void {

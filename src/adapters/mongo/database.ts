@@ -80,6 +80,10 @@ export async function ensureIndexes(db: Db): Promise<void> {
     db
       .collection('prices')
       .createIndex({ provider: 1, model: 1, effectiveFrom: 1 }, { name: 'version', unique: true }),
+    db.collection('spend').createIndex({ generation: 1, day: 1 }, { name: 'days' }),
+    db.collection('spendEvents').createIndex({ keepUntil: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
+    db.collection('reservations').createIndex({ tenantId: 1, currency: 1 }, { name: 'tenant' }),
+    db.collection('reservations').createIndex({ expiresAt: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
   ]);
 }
 

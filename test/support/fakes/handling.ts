@@ -15,6 +15,7 @@ import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { FakeBudgets } from './fake-budgets.ts';
 import { FakeCatalog, modelInfo, priceOf } from './fake-catalog.ts';
 import { FakeClock } from './fake-clock.ts';
 import { FakeLease } from './fake-lease.ts';
@@ -50,6 +51,7 @@ export class Handling {
   readonly ledger = new FakeLedger();
   readonly lease = new FakeLease();
   readonly catalog = new FakeCatalog();
+  readonly budgets = new FakeBudgets();
   readonly sink = new FakeRecordSink();
   readonly tokens = new FakeTokenCounter();
   readonly stop = new AbortController();
@@ -76,6 +78,8 @@ export class Handling {
       lease: this.lease,
       clock: this.clock,
       catalog: this.catalog,
+      budgets: this.budgets,
+      budgetPolicy: { whenLedgerIsDown: 'refuse', ledgerMaxAgeMs: 60_000 },
       chunks,
       progress: this.progress,
       failures: new FailureLog(createLogger({ level: 'silent' })),

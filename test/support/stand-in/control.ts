@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Billing, billingSchema } from './billing.ts';
 import type { CallLog } from './call-log.ts';
 import { type ModelDirectory, modelListingSchema } from './models.ts';
 import { limitsSchema, type RateLimiter } from './rate-limits.ts';
@@ -17,6 +18,7 @@ export interface Controls {
   limiter: RateLimiter;
   scripts: ScriptSource;
   models: ModelDirectory;
+  billing: Billing;
   /** The default script given at the start, to which a reset returns. */
   initialDefault: unknown;
 }
@@ -60,6 +62,9 @@ function answer(route: string, body: string, controls: Controls): ControlAnswer 
       controls.models.set(listing === null ? undefined : modelListingSchema.parse(listing));
       return { status: 204, body: undefined };
     }
+    case 'PUT /control/billing':
+      controls.billing.set(billingSchema.parse(JSON.parse(body)));
+      return { status: 204, body: undefined };
     case 'POST /control/reset':
       log.clear();
       limiter.setLimits(undefined);

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { answerBilling, Billing } from './billing.ts';
 import { CallLog } from './call-log.ts';
 import { type ChatParts, handleChat } from './chat-handler.ts';
 import { type Controls, control, setDefault } from './control.ts';
@@ -30,7 +31,12 @@ export function createStandInServer(options: StandInServerOptions = {}): Server 
   };
   setDefault(parts.scripts, options.defaultScript);
   const models = new ModelDirectory();
-  const controls: Controls = { ...parts, models, initialDefault: options.defaultScript };
+  const controls: Controls = {
+    ...parts,
+    models,
+    billing: new Billing(),
+    initialDefault: options.defaultScript,
+  };
   // A slow stream is the point here: the server itself never gives up on a connection.
   const server = createServer(
     { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 },
@@ -53,6 +59,10 @@ async function route(
   const path = (request.url ?? '').split('?')[0] ?? '';
   const name = `${request.method} ${path}`;
   if (name === 'POST /v1/chat/completions') return handleChat(request, response, parts);
+  if (name.startsWith('GET /v1/organization/')) {
+    const { status, body } = answerBilling(request, controls.billing);
+    return sendJson(response, status, body);
+  }
   if (path.startsWith('/control/')) {
     const { status, body } = control(name, await text(request), controls);
     return sendJson(response, status, body === undefined ? '' : JSON.stringify(body));

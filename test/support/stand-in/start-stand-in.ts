@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { BillingBooks } from './billing.ts';
 import type { Call, CallSummary } from './call-log.ts';
 import type { ModelListing } from './models.ts';
 import type { Limits } from './rate-limits.ts';
@@ -34,6 +35,8 @@ export interface StandIn {
   setModels(listing: ModelListing | null): Promise<void>;
   /** How often it was asked for since the last reset. */
   modelListsAsked(): Promise<number>;
+  /** What it says was used and billed, by day. */
+  setBilling(books: BillingBooks): Promise<void>;
   /** Ends the process; open streams are cut. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -72,6 +75,7 @@ export async function startStandIn(options: StandInOptions = {}): Promise<StandI
     setLimits: (limits) => tell('PUT', 'limits', limits),
     setModels: (listing) => tell('PUT', 'models', listing),
     modelListsAsked: async () => ((await (await send('GET', 'models')).json()) as { asked: number }).asked,
+    setBilling: (books) => tell('PUT', 'billing', books),
     close: () => stop(child),
   };
 }

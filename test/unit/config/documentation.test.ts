@@ -41,6 +41,7 @@ describe('describeConfig', () => {
       'KAFKA_SASL_PASSWORD',
       'MONGODB_URL',
       'AI_OPENAI_API_KEY',
+      'AI_OPENAI_ADMIN_KEY',
     ]);
     expect(named('fromFile')).toEqual(['KAFKA_SSL_CA', 'KAFKA_SSL_CERT', ...named('secret')]);
   });

@@ -33,6 +33,7 @@ describe('loadConfig', () => {
     expect(config.topics.requests).toEqual([{ topic: 'chat.requests', tenantId: null }]);
     expect(config.openai).toEqual({
       apiKey: null,
+      adminKey: null,
       organization: null,
       project: null,
       outage: 'wait',

@@ -105,6 +105,13 @@ export class PipelineBench {
         recordMaxBytes: 900_000,
         requestTimeoutMs: 60_000,
         defaults: { provider: 'openai', model: 'gpt-4', temperature: 1, maxOutputTokens: 100 },
+        budgets: {
+          of: () => [],
+          spendAgeMs: () => null,
+          reserve: async () => null,
+          release: () => undefined,
+        },
+        budgetPolicy: { whenLedgerIsDown: 'refuse', ledgerMaxAgeMs: 60_000 },
         policy: {
           retryAttempts: 0,
           retryDelayMs: 1,

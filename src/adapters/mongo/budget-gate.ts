@@ -1,0 +1,132 @@
+import type { Db } from 'mongodb';
+import { type Budget, budgetsFor } from '../../domain/budget.ts';
+import type { Budgets, Clock, Reservation } from '../../ports.ts';
+import { createBatchWriter } from './batch-writer.ts';
+import { createBudgetStore } from './budget-store.ts';
+import { boundedRead } from './durable-write.ts';
+import { rowId } from './request-row.ts';
+import { reservationsOf } from './reservation-row.ts';
+import { type ReservationResult, reserveAmounts } from './reserve-amounts.ts';
+import { pause, type RetryPolicy, untilAborted } from './retry.ts';
+import { spendCollections } from './spend-rows.ts';
+import { inTransaction } from './transaction.ts';
+
+export interface BudgetGateOptions {
+  readonly db: Db;
+  readonly policy: RetryPolicy;
+  readonly clock: Clock;
+  /** Time between two readings of the budgets and of the age of spend. */
+  readonly refreshMs: number;
+  /** How long an amount stays reserved when nobody counts its cost. */
+  readonly reservationTtlMs: number;
+  /** Told of every reading that failed; what was read before goes on being used. */
+  readonly onRefreshFailed: (error: unknown) => void;
+}
+
+export interface BudgetGate extends Budgets {
+  /** Reads budgets and age of spend now. */
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+interface Snapshot {
+  readonly budgets: readonly Budget[];
+  readonly byTenant: Map<string, readonly Budget[]>;
+  readonly spendAgeMs: number | null;
+  readonly readAt: number;
+}
+
+/** Tenants whose budgets are kept at hand. */
+const REMEMBERED_TENANTS = 10_000;
+
+/**
+ * Budgets in memory, reservations in the database. Requests that come at the same time are reserved for in one
+ * transaction per tenant.
+ *
+ * @throws the driver's error when the first reading fails
+ */
+export async function createBudgetGate(options: BudgetGateOptions): Promise<BudgetGate> {
+  const { db, policy, clock } = options;
+  const stopped = new AbortController();
+  let current = await readSnapshot(db, clock);
+  const refresh = async () => {
+    current = await readSnapshot(db, clock);
+  };
+  const keepFresh = async () => {
+    for (;;) {
+      await pause(options.refreshMs, stopped.signal);
+      if (stopped.signal.aborted) return;
+      await refresh().catch(options.onRefreshFailed);
+    }
+  };
+  void keepFresh();
+
+  const reserve = createBatchWriter((wanted: readonly Reservation[]) => reserveAll(wanted, options));
+  const release = createBatchWriter(async (ids: readonly string[]) => {
+    await reservationsOf(db).deleteMany({ _id: { $in: [...ids] } }, boundedRead);
+    return ids;
+  });
+
+  const budgetsOf = (tenantId: string): readonly Budget[] => {
+    const { budgets, byTenant } = current;
+    if (budgets.length === 0) return budgets;
+    const known = byTenant.get(tenantId);
+    if (known !== undefined) return known;
+    const found = budgetsFor(tenantId, budgets);
+    if (byTenant.size < REMEMBERED_TENANTS) byTenant.set(tenantId, found);
+    return found;
+  };
+
+  return {
+    of: budgetsOf,
+    spendAgeMs: () =>
+      current.spendAgeMs === null ? null : current.spendAgeMs + clock.monotonic() - current.readAt,
+    reserve: (reservation, signal) => untilAborted(reserve(reservation), signal),
+    release: (identity) => {
+      if (budgetsOf(identity.tenantId).length === 0) return;
+      // Else it expires.
+      release(rowId(identity)).catch(policy.onRetry);
+    },
+    refresh,
+    stop: () => stopped.abort(),
+  };
+}
+
+async function reserveAll(
+  wanted: readonly Reservation[],
+  { db, policy, clock, reservationTtlMs }: BudgetGateOptions,
+): Promise<ReservationResult[]> {
+  const results = new Map<Reservation, ReservationResult>();
+  for (const [tenantId, own] of Map.groupBy(wanted, ({ identity }) => identity.tenantId)) {
+    const decided = await inTransaction(db, policy, (session) =>
+      reserveAmounts(db, session, tenantId, own, reservationTtlMs, clock.now()),
+    );
+    for (const [index, reservation] of own.entries()) results.set(reservation, decided[index] ?? null);
+  }
+  return wanted.map((reservation) => results.get(reservation) ?? null);
+}
+
+async function readSnapshot(db: Db, clock: Clock): Promise<Snapshot> {
+  const readAt = clock.monotonic();
+  const budgets = await createBudgetStore(db).list();
+  const spendAgeMs = budgets.length === 0 ? null : await readSpendAge(db);
+  return { budgets, byTenant: new Map(), spendAgeMs, readAt };
+}
+
+/** Since all partitions were last known to be counted, by the server's clock; null when one never was. */
+async function readSpendAge(db: Db): Promise<number | null> {
+  const { state, positions } = spendCollections(db);
+  const generation = (await state.findOne({ _id: 'spend' }, boundedRead))?.generation ?? 1;
+  const never = new Date(0);
+  const [row] = await positions
+    .aggregate<{ oldest: Date; ageMs: number }>(
+      [
+        { $match: { generation } },
+        { $group: { _id: null, oldest: { $min: { $ifNull: ['$currentAt', never] } } } },
+        { $project: { oldest: 1, ageMs: { $toDouble: { $subtract: ['$$NOW', '$oldest'] } } } },
+      ],
+      boundedRead,
+    )
+    .toArray();
+  return row === undefined || row.oldest.getTime() === never.getTime() ? null : Math.max(0, row.ageMs);
+}

@@ -1,0 +1,87 @@
+import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
+import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import type { Check } from '../adapters/http/health-server.ts';
+import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
+import { readTopicRanges } from '../adapters/kafka/topic-ranges.ts';
+import { createSpendStore } from '../adapters/mongo/spend-store.ts';
+import { topicNames } from '../contract/topics.ts';
+import { SpendListener } from '../spend/spend-listener.ts';
+import { createSpendMetrics } from '../telemetry/spend-metrics.ts';
+import type { RoleContext, RunningRole } from './role.ts';
+
+/** A listener whose last answer from a broker is older does not count as ready. */
+const FETCH_MAX_AGE_MS = 30_000;
+
+/** Starts the role `ledger`: a member of a consumer group of its own that adds up the cost topic. */
+export async function startLedger({
+  config,
+  logger,
+  telemetry,
+  clock,
+  db,
+  onFatal,
+}: RoleContext): Promise<RunningRole> {
+  const topic = topicNames(config.topics.prefix).costs;
+  const stopping = new AbortController();
+  const source = new KafkaRequestSource({ ...config.kafka, groupId: config.spend.groupId }, [topic], logger);
+  const listener = new SpendListener({
+    source,
+    commit: (partition, offset) => source.commit(partition, offset),
+    store: createSpendStore({
+      db,
+      policy: {
+        signal: stopping.signal,
+        onRetry: (error) => logger.warn({ err: error }, 'spend could not be written; trying again'),
+      },
+    }),
+    topic,
+    readRanges: () => readTopicRanges(config.kafka, logger, topic),
+    codec: createAvroCodec({
+      schemas: loadSchemas(),
+      framing: { kind: 'single-object' },
+      maxBytes: config.limits.recordMaxBytes,
+    }),
+    chargeIdTtlMs: config.ledger.ttlMs,
+    clock,
+    logger,
+    onFolded: ({ events, unreadable, durationMs }) =>
+      metrics.folded({ events: events.length, unreadable, durationMs }),
+    onCrash: onFatal,
+  });
+  const metrics = createSpendMetrics(telemetry.meter, {
+    lag: () => listener.lag,
+    partitions: () => ({ ...listener.states }),
+  });
+  try {
+    await listener.start();
+  } catch (error) {
+    stopping.abort(error);
+    await listener.stop().catch(() => undefined);
+    throw error;
+  }
+  return {
+    ready: () => readiness(listener, source),
+    stop: async () => {
+      stopping.abort(new Error('the service has stopped'));
+      await listener.stop();
+    },
+  };
+}
+
+function readiness(listener: SpendListener, source: KafkaRequestSource): Check[] {
+  const { open, opening, halted } = listener.states;
+  const fetchAgeMs = source.lastFetchAgeMs();
+  return [
+    { name: 'spend group', ok: listener.hasJoined, why: 'ready after the first assignment of partitions' },
+    {
+      name: 'spend',
+      ok: opening === 0 && halted === 0,
+      why: `${open} partitions open, ${opening} opening, ${halted} halted; ${listener.lag} records to add`,
+    },
+    {
+      name: 'spend fetch',
+      ok: fetchAgeMs !== null && fetchAgeMs < FETCH_MAX_AGE_MS,
+      why: fetchAgeMs === null ? 'nothing fetched yet' : `last answer ${Math.round(fetchAgeMs)} ms ago`,
+    },
+  ];
+}

@@ -1,0 +1,11 @@
+import type { Budget, BudgetPeriod } from '../domain/budget.ts';
+
+/** Where budgets are kept. */
+export interface BudgetStore {
+  /** All, the defaults first. */
+  list(): Promise<readonly Budget[]>;
+  /** Replaces the tenant's budget for the period. */
+  set(budget: Budget): Promise<void>;
+  /** @returns false when there was none */
+  remove(tenantId: string | null, period: BudgetPeriod): Promise<boolean>;
+}

@@ -1,0 +1,64 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { RequestIdentity } from '../ports.ts';
+import { type Folded, SpendListener, type SpendListenerOptions } from './spend-listener.ts';
+import type { SpendRebuild } from './spend-store.ts';
+
+export interface RebuildOptions extends Omit<SpendListenerOptions, 'store' | 'onFolded' | 'onCrash'> {
+  readonly rebuild: SpendRebuild;
+  /** How long an amount may be reserved, in milliseconds: the requests of older events have none left. */
+  readonly reservationTtlMs: number;
+}
+
+const POLL_MS = 100;
+
+/**
+ * Counts the whole cost topic afresh, beside the listener, and puts the result to use in one step; until then reports
+ * and budgets see what was there before.
+ *
+ * @returns how many events were counted, and how many records could not be read
+ * @throws the signal's reason; whatever ends the reading
+ */
+export async function rebuildSpend(
+  { rebuild, reservationTtlMs, ...options }: RebuildOptions,
+  signal: AbortSignal,
+): Promise<{ events: number; unreadable: number }> {
+  // 1 A generation of its own, from the log's beginning.
+  const ranges = await options.readRanges();
+  const { generation } = await rebuild.begin(ranges.size);
+  const ends = new Map([...ranges].map(([partition, { low, high }]) => [partition, low === high ? 0 : high]));
+
+  // 2 Read all there is.
+  const crashed = Promise.withResolvers<never>();
+  crashed.promise.catch(() => undefined);
+  const counted: RequestIdentity[] = [];
+  const recentSince = options.clock.now() + options.chargeIdTtlMs - reservationTtlMs;
+  const done = { events: 0, unreadable: 0 };
+  const onFolded = ({ events, unreadable }: Folded) => {
+    done.events += events.length;
+    done.unreadable += unreadable;
+    for (const { request, keepUntil } of events) {
+      if (keepUntil !== null && keepUntil >= recentSince) counted.push(request);
+    }
+  };
+  const store = rebuild.storeOf(generation);
+  const listener = new SpendListener({ ...options, store, onFolded, onCrash: crashed.reject });
+  try {
+    await Promise.race([listener.start(), crashed.promise]);
+    for (;;) {
+      signal.throwIfAborted();
+      // 3 Put it to use, as soon as it has all that the one in use has.
+      if (listener.hasCounted(ends)) {
+        const now = await options.readRanges();
+        const logEnds = new Map([...now].map(([partition, { high }]) => [partition, high]));
+        if (await rebuild.finish(generation, logEnds, counted)) break;
+      }
+      await Promise.race([wait(POLL_MS, undefined, { signal }).catch(() => undefined), crashed.promise]);
+    }
+  } finally {
+    await listener.stop();
+  }
+
+  // 4 What was in use before, and what earlier rebuilds left.
+  await rebuild.clean();
+  return done;
+}

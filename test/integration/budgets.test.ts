@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import { Big } from 'big.js';
+import { MongoClient } from 'mongodb';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type BudgetGate, createBudgetGate } from '../../src/adapters/mongo/budget-gate.ts';
+import { createBudgetStore } from '../../src/adapters/mongo/budget-store.ts';
+import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
+import { reservationsOf } from '../../src/adapters/mongo/reservation-row.ts';
+import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
+import { spendOf } from '../../src/domain/spend.ts';
+import { costEvent } from '../support/cost-events.ts';
+import { FakeClock } from '../support/fakes/fake-clock.ts';
+import { runCommand } from '../support/run-command.ts';
+import { request, World } from '../support/world.ts';
+
+const TTL_MS = 60_000;
+
+describe('reservations in the database', () => {
+  const client = new MongoClient(process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0');
+  const db = client.db(`budgets-test-${randomUUID()}`);
+  const policy = { signal: new AbortController().signal, onRetry: () => undefined };
+  const store = createBudgetStore(db);
+  let clock: FakeClock;
+  let gates: BudgetGate[] = [];
+
+  beforeEach(async () => {
+    await db.dropDatabase();
+    await ensureIndexes(db);
+    // The server removes what has expired by its own clock.
+    clock = new FakeClock();
+    clock.time = Date.UTC(2099, 5, 15, 12);
+  });
+  afterEach(() => {
+    for (const gate of gates.splice(0)) gate.stop();
+  });
+  afterAll(async () => {
+    await db.dropDatabase();
+    await client.close();
+  });
+
+  async function gateOf(): Promise<BudgetGate> {
+    const gate = await createBudgetGate({
+      db,
+      policy,
+      clock,
+      refreshMs: 60_000,
+      reservationTtlMs: TTL_MS,
+      onRefreshFailed: () => undefined,
+    });
+    gates = [...gates, gate];
+    return gate;
+  }
+  const reserve = (gate: BudgetGate, requestId: string, amount = '1', tenantId = 'acme') =>
+    gate.reserve(
+      {
+        identity: { tenantId, requestId },
+        amount,
+        currency: 'USD',
+        at: clock.now(),
+        budgets: gate.of(tenantId),
+      },
+      policy.signal,
+    );
+  const setBudget = (limit: string, period: 'day' | 'month' = 'day', tenantId: string | null = 'acme') =>
+    store.set({ tenantId, period, currency: 'USD', limit });
+
+  it('from two workers at the same time never exceed the budget', async () => {
+    await setBudget('10');
+    const both = [await gateOf(), await gateOf()];
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        reserve(both[index % 2] ?? (both[0] as BudgetGate), `r${index}`),
+      ),
+    );
+    expect(results.filter((over) => over === null)).toHaveLength(10);
+    expect(results.find((over) => over !== null)).toMatchObject({
+      budget: { limit: '10' },
+      spent: '0',
+      reserved: '10',
+    });
+    expect(await reservationsOf(db).countDocuments()).toBe(10);
+  });
+
+  it('are made once for a request, however often it comes', async () => {
+    await setBudget('2');
+    const gate = await gateOf();
+    for (let times = 0; times < 3; times += 1) expect(await reserve(gate, 'one', '2')).toBeNull();
+    expect(await reserve(gate, 'two', '0.000000000001')).toMatchObject({ reserved: '2' });
+  });
+
+  it('expire when nobody counts their cost', async () => {
+    await setBudget('1');
+    const gate = await gateOf();
+    await reserve(gate, 'one');
+    clock.advance(TTL_MS - 1);
+    expect(await reserve(gate, 'two')).not.toBeNull();
+    clock.advance(1);
+    expect(await reserve(gate, 'two')).toBeNull();
+    expect(await reserve(gate, 'one')).toMatchObject({ reserved: '1' });
+  });
+
+  it('give way to the real cost in one step, and are held against day and month', async () => {
+    await setBudget('1');
+    await setBudget('1.0011', 'month');
+    const gate = await gateOf();
+    expect(await reserve(gate, 'one')).toBeNull();
+    const spend = createSpendStore({ db, policy });
+    await spend.prepare(1);
+    const event = costEvent('one');
+    const [call] = event.calls;
+    const today = { ...event, calls: call === undefined ? [] : [{ ...call, startedAt: clock.now() }] };
+    await spend.fold({
+      generation: 1,
+      steps: [
+        {
+          partition: 0,
+          from: null,
+          next: 1,
+          newest: { offset: 0, timestamp: 0 },
+          unreadable: 0,
+          isCurrent: true,
+        },
+      ],
+      events: [
+        {
+          id: 'one',
+          keepUntil: null,
+          request: { tenantId: 'acme', requestId: 'one' },
+          entries: spendOf(today),
+        },
+      ],
+    });
+    expect(await reserve(gate, 'two', '0.9985')).toBeNull();
+    expect(await reserve(gate, 'three', '0.0005')).toMatchObject({
+      budget: { period: 'day' },
+      spent: '0.0015',
+      reserved: '0.9985',
+    });
+    // On the next day only the month knows of it.
+    clock.advance(86_400_000);
+    expect(await reserve(gate, 'four', '0.9996')).toBeNull();
+    expect(await reserve(gate, 'five', '0.0002')).toMatchObject({
+      budget: { period: 'month' },
+      spent: '0.0015',
+      reserved: '0.9996',
+    });
+  });
+
+  it('are given back when a request has cost nothing', async () => {
+    await setBudget('1');
+    const gate = await gateOf();
+    await reserve(gate, 'one');
+    gate.release({ tenantId: 'acme', requestId: 'one' });
+    while ((await reserve(gate, 'two')) !== null) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(await reservationsOf(db).distinct('_id')).toEqual(['acme two']);
+  });
+
+  it('of other tenants and currencies do not count', async () => {
+    await setBudget('1', 'day', null);
+    const gate = await gateOf();
+    expect(await reserve(gate, 'one', '1', 'acme')).toBeNull();
+    expect(await reserve(gate, 'one', '1', 'other')).toBeNull();
+  });
+
+  it('and budgets are known from memory: a tenant without any is told at once', async () => {
+    const gate = await gateOf();
+    expect(gate.of('acme')).toEqual([]);
+    expect(gate.spendAgeMs()).toBeNull();
+    await setBudget('1');
+    await gate.refresh();
+    expect(gate.of('acme')).toHaveLength(1);
+    expect(gate.of('other')).toEqual([]);
+    expect(gate.of('other')).toBe(gate.of('other'));
+    expect(gate.spendAgeMs()).toBeNull();
+    const spend = createSpendStore({ db, policy });
+    await spend.prepare(2);
+    await spend.confirmCurrent(1, [0]);
+    await gate.refresh();
+    expect(gate.spendAgeMs()).toBeNull();
+    await spend.confirmCurrent(1, [1]);
+    await gate.refresh();
+    expect(gate.spendAgeMs()).toBeLessThan(60_000);
+  });
+});
+
+describe('a service with budgets', () => {
+  let world: World;
+  afterEach(() => world.close());
+
+  it('of 50 requests against a budget that allows 10, two workers send 10, and what they cost takes the place of what was reserved', async () => {
+    world = await World.create({ env: { ROLES: 'worker,ledger' } });
+    const answer = { text: 'one two three', usage: { prompt_tokens: 100, completion_tokens: 100 } };
+    await Promise.all([world.startWorker(), world.startWorker()]);
+    const history = await world.readHistory();
+    // One request of a tenant without a budget tells what each is expected to cost at most.
+    await world.publish([request('probe', { script: answer, maxOutputTokens: 100, tenantId: 'probe' })]);
+    await history.untilAnswered(1);
+    const { estimatedCost, estimatedInputTokens } = history.sent[0]?.value ?? {
+      estimatedCost: null,
+      estimatedInputTokens: 0,
+    };
+    const limit = new Big(estimatedCost ?? 0).times(10).toFixed();
+    expect(
+      (await runCommand(world.env, ['budgets', 'set', limit, '--tenant', 'acme', '--period', 'day'])).code,
+    ).toBe(0);
+    await untilKnown(world);
+
+    // What is reserved is what it costs, so that nothing becomes free again while they run.
+    const usage = { prompt_tokens: estimatedInputTokens, completion_tokens: 100 };
+    const requests = Array.from({ length: 50 }, (_, index) =>
+      request(`r${index}`, {
+        key: `k${index}`,
+        tenantId: 'acme',
+        script: { ...answer, usage },
+        maxOutputTokens: 100,
+      }),
+    );
+    await world.publish(requests);
+    await history.untilAnswered(51);
+    const own = history.originals.filter(({ tenantId }) => tenantId === 'acme');
+    const refused = own.filter(({ error }) => error?.code === 'budget_exceeded');
+    expect(await world.standIn.calls()).toHaveLength(1 + own.length - refused.length);
+    expect(own.length - refused.length).toBe(10);
+    expect(refused[0]?.error?.message).toContain(`the budget per day of tenant "acme"`);
+
+    while ((await reservationsOf(world.database).countDocuments()) > 0)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const { stdout } = await runCommand(world.env, ['budgets', 'list']);
+    const [, row = ''] = stdout.split('\n');
+    const spent = history.costs
+      .filter(({ value }) => value.tenantId === 'acme')
+      .reduce((sum, { value }) => sum.plus(value.totalCost ?? 0), new Big(0));
+    expect(row.split(/ +/)).toEqual(['acme', 'day', 'USD', limit, spent.toFixed(), '0']);
+  });
+
+  it('while the role ledger is down refuses, or allows and says so', async () => {
+    world = await World.create({ partitions: 2, env: { ROLES: 'worker' } });
+    await runCommand(world.env, ['budgets', 'set', '5']);
+    const refusing = await world.startWorker();
+    const history = await world.readHistory();
+    await world.publish([request('one')]);
+    const { error } = await history.untilAnswerTo('one');
+    expect(error).toMatchObject({ code: 'budget_exceeded', retryable: true });
+    await refusing.logged('spend is not added up');
+    await refusing.stop();
+
+    await world.startWorker({ BUDGET_WHEN_LEDGER_IS_DOWN: 'allow' });
+    await world.publish([request('two')]);
+    expect(await history.untilAnswerTo('two')).toMatchObject({
+      status: 'COMPLETED',
+      warnings: [{ code: 'budget_not_current' }],
+    });
+  });
+
+  it('budgets are set, listed and removed by command; what cannot be right is refused', async () => {
+    world = await World.create({ partitions: 1 });
+    const run = (...args: string[]) => runCommand(world.env, ['budgets', ...args]);
+    expect(await run('list')).toMatchObject({ code: 0, stdout: 'there are no budgets\n' });
+    expect(await run('set', '250.50', '--currency', 'EUR')).toMatchObject({
+      stdout: 'default\tper month\t250.5 EUR\n',
+    });
+    await run('set', '10', '--tenant', 'acme', '--period', 'day');
+    expect((await run('list')).stdout.split('\n')).toEqual([
+      'tenant     period  currency  limit  spent  reserved',
+      '(default)  month   EUR       250.5',
+      'acme       day     USD          10      0         0',
+      '',
+    ]);
+    expect(await run('set', '1.0000000000001')).toMatchObject({ code: 2 });
+    expect(await run('set', '1', '--currency', 'dollar')).toMatchObject({ code: 2 });
+    expect(await run('remove', '--tenant', 'acme', '--period', 'day')).toMatchObject({
+      code: 0,
+      stdout: 'removed the budget of tenant "acme" per day\n',
+    });
+    expect(await run('remove', '--tenant', 'acme')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('there is no budget of tenant "acme" per month'),
+    });
+    expect(await run('remove')).toMatchObject({ stdout: 'removed the default budget per month\n' });
+  });
+});
+
+/** Waits until every worker has read the budgets again: a minute's spend age is on its metrics page then. */
+async function untilKnown(world: World): Promise<void> {
+  for (const port of world.httpPorts) {
+    for (;;) {
+      const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      if (page.includes('completionbus_spend_age')) break;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { Big } from 'big.js';
+import { describe, expect, it } from 'vitest';
+import { addSums, bucketKey, spendOf, sumSpend } from '../../../src/domain/spend.ts';
+import { plainUsage } from '../../../src/domain/usage.ts';
+import { costCall, costEvent } from '../../support/cost-events.ts';
+
+describe('a charge', () => {
+  it('counts each call on its own day and for its own model, by its own lines', () => {
+    const calls = [
+      costCall({ attempt: 1, model: 'gpt-4', startedAt: Date.UTC(2026, 10, 26, 23, 59, 59, 999) }),
+      costCall({ attempt: 2, model: 'gpt-4o', startedAt: Date.UTC(2026, 10, 27), account: 'proj_1' }),
+    ];
+    const entries = spendOf(costEvent('r', { calls, userId: 'u1' }));
+    expect(entries).toEqual([
+      {
+        day: '2026-11-26',
+        tenantId: 'acme',
+        userId: 'u1',
+        provider: 'openai',
+        account: null,
+        model: 'gpt-4',
+        currency: 'USD',
+        amount: '0.0015',
+        calls: 1,
+        unpricedCalls: 0,
+        estimatedCalls: 0,
+        inputTokens: 10,
+        outputTokens: 5,
+      },
+      expect.objectContaining({ day: '2026-11-27', model: 'gpt-4o', account: 'proj_1', amount: '0.0015' }),
+    ]);
+  });
+
+  it('counts a call without a price with its tokens, and never as zero cost', () => {
+    const calls = [
+      costCall(),
+      costCall({ attempt: 2, costStatus: 'UNPRICED', usage: plainUsage(7, 3, 'ESTIMATED') }),
+    ];
+    const [, unpriced] = spendOf(costEvent('r', { calls, costStatus: 'PARTLY_PRICED' }));
+    expect(unpriced).toMatchObject({
+      currency: null,
+      amount: null,
+      calls: 1,
+      unpricedCalls: 1,
+      estimatedCalls: 1,
+      inputTokens: 7,
+      outputTokens: 3,
+    });
+  });
+
+  it('counts a free call as zero', () => {
+    expect(spendOf(costEvent('r', { lines: [] }))[0]).toMatchObject({ currency: 'USD', amount: '0' });
+  });
+});
+
+describe('an adjustment', () => {
+  it('adds signed amounts and quantities, and no call', () => {
+    const [line] = costEvent('r').lines;
+    const lines = line === undefined ? [] : [{ ...line, quantity: -4, amount: '-0.0002' }];
+    expect(spendOf(costEvent('r', { kind: 'ADJUSTMENT', reason: 'usage_corrected', lines }))).toEqual([
+      expect.objectContaining({ amount: '-0.0002', calls: 0, inputTokens: -4, outputTokens: 0 }),
+    ]);
+  });
+
+  it('with a late price moves the calls out of those without one: together they are as if priced at once', () => {
+    const unpriced = costEvent('r', { calls: [costCall({ costStatus: 'UNPRICED' })], currency: null });
+    const late = costEvent('r', { kind: 'ADJUSTMENT', reason: 'late_price' });
+    const left = sumSpend([...spendOf(unpriced), ...spendOf(late)]);
+    expect(left.find(({ currency }) => currency === 'USD')).toEqual(spendOf(costEvent('r'))[0]);
+    expect(left.find(({ currency }) => currency === null)).toMatchObject({
+      amount: null,
+      calls: 0,
+      unpricedCalls: 0,
+      inputTokens: 0,
+      outputTokens: 0,
+    });
+  });
+
+  it('with a late price moves a call that turned out to be free, which has no lines', () => {
+    const late = costEvent('r', { kind: 'ADJUSTMENT', reason: 'late_price', lines: [] });
+    expect(spendOf(late)).toMatchObject([
+      { currency: 'USD', amount: '0', calls: 1 },
+      { currency: null, amount: null, calls: -1, unpricedCalls: -1 },
+    ]);
+  });
+
+  it('leaves alone the calls that it has no line of', () => {
+    const calls = [costCall(), costCall({ attempt: 2 })];
+    const { lines } = costEvent('r', { calls: [costCall({ attempt: 2 })] });
+    const entries = spendOf(costEvent('r', { kind: 'ADJUSTMENT', reason: 'price_corrected', calls, lines }));
+    expect(entries).toHaveLength(1);
+  });
+});
+
+describe('an event that does not add up is refused', () => {
+  it.each([
+    ['an unknown kind', { kind: 'UNKNOWN' as const }, 'kind'],
+    ['a line without its call', { calls: [costCall({ attempt: 2 })], lines: costEvent('r').lines }, 'call 1'],
+    ['amounts without a currency', { currency: null }, 'currency'],
+  ])('%s', (_what, members, told) => {
+    expect(() => spendOf(costEvent('r', members))).toThrow(told);
+  });
+});
+
+describe('sums', () => {
+  it('are exact where floats are not', () => {
+    const [entry] = spendOf(costEvent('r'));
+    if (entry === undefined) throw new Error('no entry');
+    const [sum] = sumSpend(Array.from({ length: 10 }, () => ({ ...entry, amount: '0.1' })));
+    expect(new Big(sum?.amount ?? 0).eq(1)).toBe(true);
+    expect(sum?.calls).toBe(10);
+  });
+
+  it('never take a missing amount for zero', () => {
+    const none = {
+      amount: null,
+      calls: 1,
+      unpricedCalls: 1,
+      estimatedCalls: 0,
+      inputTokens: 1,
+      outputTokens: 1,
+    };
+    expect(addSums(none, none).amount).toBeNull();
+    expect(addSums(none, { ...none, amount: '0' }).amount).toBe('0');
+  });
+
+  it('are told apart by every part of the bucket', () => {
+    const bucket = {
+      day: 'd',
+      tenantId: 't',
+      userId: null,
+      provider: 'p',
+      account: null,
+      model: 'm',
+      currency: null,
+    };
+    const others = Object.keys(bucket).map((name) => ({ ...bucket, [name]: 'x' }));
+    expect(new Set([bucket, ...others].map(bucketKey)).size).toBe(8);
+  });
+});
