@@ -85,6 +85,8 @@ export interface PriceHistory {
 }
 
 export interface PriceStore {
+  /** All versions of all models, by provider, model and time. */
+  list(): Promise<PriceVersion[]>;
   history(provider: string, model: string): Promise<PriceHistory>;
   /**
    * Adds versions to one model's history if it is still at the revision, atomically. False: another writer was faster,

@@ -67,6 +67,11 @@ export function createPriceStore(db: Db, { now = Date.now }: CatalogStoreOptions
   };
 
   return {
+    list: async () => {
+      const inOrder = { sort: { provider: 1, model: 1, effectiveFrom: 1 }, ...boundedRead } as const;
+      return (await prices.find({}, inOrder).toArray()).map(priceVersion);
+    },
+
     history: (provider, model) =>
       inTransaction(db, async (session) => {
         const history = await histories.findOne({ _id: `${provider}/${model}` }, { session });
