@@ -51,13 +51,7 @@ export async function importPriceSource(
 /** Shipped prices never come between those that a person has chosen: they are for models that have none. */
 async function withoutPrices(prices: PriceStore): Promise<CatalogFile> {
   const entries = JSON.parse(shippedPrices.text) as { provider: string; model: string }[];
-  const names = new Set(entries.map(({ provider, model }) => `${provider}/${model}`));
-  const priced = new Set<string>();
-  for (const name of names) {
-    const at = name.indexOf('/');
-    const { versions } = await prices.history(name.slice(0, at), name.slice(at + 1));
-    if (versions.length > 0) priced.add(name);
-  }
+  const priced = new Set((await prices.list()).map(({ provider, model }) => `${provider}/${model}`));
   const missing = entries.filter(({ provider, model }) => !priced.has(`${provider}/${model}`));
   return { name: shippedPrices.name, text: JSON.stringify(missing) };
 }

@@ -2,9 +2,12 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config.ts';
+import { startService } from '../../src/service.ts';
+import { startTelemetry } from '../../src/telemetry/start.ts';
 import { ModelChangeLog } from '../support/model-changes.ts';
 import type { Worker } from '../support/worker.ts';
-import { World } from '../support/world.ts';
+import { silent, World } from '../support/world.ts';
 
 const KNOWN = ['gpt-4', 'gpt-4o', 'gpt-5', 'o3'];
 /** Three at once, so that a set of changes that is published in part would be seen. */
@@ -114,6 +117,51 @@ it('imports prices from PRICE_SOURCE: what has changed is announced, what is sus
   } finally {
     await source.close();
   }
+});
+
+it('a worker that has lost its lease in the middle of a run begins again, and announces once', async () => {
+  const telemetry = startTelemetry({ serviceName: 'completion-bus', serviceVersion: '1', env: {} });
+  const source = await servePrices([]);
+  const service = await startService({
+    config: loadConfig({ ...world.env, PRICE_SOURCE: source.url }, { readFile: () => '', serve: true }),
+    logger: silent,
+    telemetry,
+    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  try {
+    await log.seen('o3');
+    await world.standIn.setModels({ ids: [...KNOWN, ...NEW], hold: true });
+    await untilItAsks();
+    await world.loseLeases();
+    await untilItAsks();
+    await untilAnnounced([...KNOWN, ...NEW]);
+    for (const model of NEW) expect(log.of(model)).toEqual(['ADDED']);
+  } finally {
+    await service.stop();
+    await source.close();
+    await telemetry.shutdown();
+  }
+});
+
+it('a worker that was frozen while it waited for its list changes nothing by it when it wakes', async () => {
+  const frozen = await world.startWorker();
+  await log.seen('o3');
+  // What it will be told lacks a model that is there again by the time it wakes.
+  await world.standIn.setModels({ ids: [...KNOWN, 'gpt-5-old'], hold: true });
+  await untilItAsks();
+  frozen.signal('SIGSTOP');
+  const other = await world.startWorker();
+  await world.standIn.setModels({ ids: [...KNOWN, ...NEW] });
+  await log.seen('gpt-5-new-a');
+  frozen.signal('SIGCONT');
+  await frozen.logged('could not be looked after');
+  await untilAnnounced([...KNOWN, ...NEW]);
+  for (const model of NEW) expect(log.of(model)).toEqual(['ADDED']);
+  expect(log.of('gpt-5-old')).toEqual([]);
+  expect(await other.stop()).toBe(0);
 });
 
 describe('of two catalog workers, one killed while it holds the lease', () => {

@@ -8,18 +8,28 @@ export class ModelChangeLog {
   private readonly waiting = new Set<{ holds: () => boolean; resolve: () => void }>();
   private reader: TopicReader | null = null;
 
-  static async read({ config, topics, codec }: World): Promise<ModelChangeLog> {
+  static async read(world: World): Promise<ModelChangeLog> {
     const log = new ModelChangeLog();
-    log.reader = await readTopics({
+    const read = () => log.begin(world);
+    // A topic that has only just been created may not be led yet.
+    log.reader = await read().catch((error: { retriable?: boolean }) => {
+      if (error.retriable) return read();
+      throw error;
+    });
+    return log;
+  }
+
+  private begin({ config, topics, codec }: World): Promise<TopicReader> {
+    return readTopics({
       settings: config.kafka,
       logger: silent,
       topics: [topics.modelChanges],
       from: 'start',
       onRecord: ({ value, headers }) => {
-        log.all.push(codec.decode('ModelChanged', value, headers).record);
-        for (const entry of log.waiting) {
+        this.all.push(codec.decode('ModelChanged', value, headers).record);
+        for (const entry of this.waiting) {
           if (!entry.holds()) continue;
-          log.waiting.delete(entry);
+          this.waiting.delete(entry);
           entry.resolve();
         }
       },
@@ -27,7 +37,6 @@ export class ModelChangeLog {
         throw error;
       },
     });
-    return log;
   }
 
   /** Resolves when a change of this kind is visible for a model. */

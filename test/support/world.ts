@@ -183,6 +183,11 @@ export class World {
     return stream;
   }
 
+  /** As if every process had been silent for longer than its lease. */
+  async loseLeases(): Promise<void> {
+    await this.mongo.db(this.config.mongo.database).collection('leases').deleteMany({});
+  }
+
   /** What six lists without a model come to. */
   async removeModel(id: string): Promise<void> {
     const store = createModelStore(this.mongo.db(this.config.mongo.database));

@@ -11,26 +11,32 @@ export interface OpenAiModelLister extends ModelLister {
   close(): Promise<void>;
 }
 
-/** Longest time for the whole list. */
 const LIST_TIMEOUT_MS = 60_000;
 /** A thousand models take about 100 kB. */
 const MAX_LIST_BYTES = 8_388_608;
 
-/** Asks `GET /models` of a server with OpenAI's API: one request, nothing is repeated. */
-export function createModelLister(options: OpenAiProviderOptions): OpenAiModelLister {
+/**
+ * Asks `GET /models` of a server with OpenAI's API: one request, nothing is repeated.
+ *
+ * @param timeoutMs longest time for the whole list
+ */
+export function createModelLister(
+  options: OpenAiProviderOptions,
+  timeoutMs = LIST_TIMEOUT_MS,
+): OpenAiModelLister {
   const provider = options.name ?? 'openai';
   const transport = createHttpTransport();
   const client = createClient(options, transport);
   const context: ErrorContext = { provider, model: 'the list of models', apiKey: options.apiKey };
 
   async function list(signal: AbortSignal): Promise<readonly string[]> {
-    const timeout = AbortSignal.timeout(LIST_TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(timeoutMs);
     try {
       const response = await client.models.list({ signal: AbortSignal.any([signal, timeout]) }).asResponse();
       return readIds(await readText(transport.bodyOf(response), MAX_LIST_BYTES), provider);
     } catch (error) {
       signal.throwIfAborted();
-      if (timeout.aborted) throw tooSlow(provider);
+      if (timeout.aborted) throw tooSlow(provider, timeoutMs);
       throw error instanceof ChatFailure ? error : mapError(error, context, Date.now());
     }
   }
@@ -62,6 +68,6 @@ function idsOf(text: string): string[] | null {
   return ids.every((id) => id !== null) ? ids : null;
 }
 
-function tooSlow(provider: string): ChatFailure {
-  return failureOf('timeout', `${provider} did not list its models within ${LIST_TIMEOUT_MS / 1000} s`, true);
+function tooSlow(provider: string, timeoutMs: number): ChatFailure {
+  return failureOf('timeout', `${provider} did not list its models within ${timeoutMs} ms`, true);
 }
