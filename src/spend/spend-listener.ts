@@ -18,6 +18,7 @@ import {
   type RecordMark,
   type SpendStore,
 } from './spend-store.ts';
+import { tellDeleted, tellOtherLog, tellUnreadable } from './spend-troubles.ts';
 
 /** What a partition's log has: from `low` up to, not including, `high`. */
 export interface LogRange {
@@ -167,7 +168,7 @@ export class SpendListener implements RequestSourceListener {
           const range = ranges.get(partition.number);
           if (range === undefined || !isCurrent(partition)) continue;
           const deleted = partition.begin(position, range);
-          if (deleted !== null) this.tellDeleted(partition.number, deleted);
+          if (deleted !== null) tellDeleted(logger, this.place(partition.number), deleted);
           if (partition.state === 'halted') {
             this.halt(partition, range.high);
             continue;
@@ -248,11 +249,7 @@ export class SpendListener implements RequestSourceListener {
   private count(record: InboundRecord): CountedEvent | null {
     const counted = countEvent(record, this.options);
     if (typeof counted !== 'string') return counted;
-    const { topic, partition, offset } = record;
-    this.options.logger.error(
-      { topic, partition, offset, why: counted },
-      'a record of the cost topic cannot be counted: spend lacks it until a version that can read it rebuilds spend',
-    );
+    tellUnreadable(this.options.logger, record, counted);
     return null;
   }
 
@@ -283,17 +280,7 @@ export class SpendListener implements RequestSourceListener {
     const place = this.place(partition.number);
     this.options.source.pause(place);
     partition.halt();
-    this.options.logger.error(
-      { ...place, counted: partition.next, logEnd },
-      'spend has counted records that the cost topic does not have: it was cut or recreated. If it is right as it is now, count it afresh with: completion-bus costs rebuild',
-    );
-  }
-
-  private tellDeleted(partition: number, { from, to }: { from: number; to: number }): void {
-    this.options.logger.error(
-      { topic: this.options.topic, partition, from, to },
-      'records of the cost topic were deleted before they were counted: spend lacks them. Keep the topic for ever (retention.ms=-1)',
-    );
+    tellOtherLog(this.options.logger, place, partition.next, logEnd);
   }
 
   /** Says that idle partitions are up to date, and takes to a rebuild that was put to use; it also mends halted ones. */
