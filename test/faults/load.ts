@@ -16,6 +16,7 @@ export class Load {
   private readonly world: World;
   private readonly workload: Workload;
   private producer: Producer;
+  private readonly sending = new Set<Promise<void>>();
   private stopped = false;
   private paused: PromiseWithResolvers<void> | null = null;
 
@@ -55,6 +56,12 @@ export class Load {
 
   /** Publishes these at once. */
   async send(records: readonly WorkloadRecord[]): Promise<void> {
+    const sending = this.sendAll(records);
+    this.sending.add(sending);
+    await sending.finally(() => this.sending.delete(sending));
+  }
+
+  private async sendAll(records: readonly WorkloadRecord[]): Promise<void> {
     for (const { request, expected } of records) {
       if (request === null) continue;
       const known = this.expected.get(request.requestId);
@@ -76,8 +83,10 @@ export class Load {
     }
   }
 
-  pause(): void {
+  /** Resolves when all that was sent is acknowledged. */
+  async pause(): Promise<void> {
     this.paused ??= Promise.withResolvers();
+    await Promise.all(this.sending);
   }
 
   resume(): void {

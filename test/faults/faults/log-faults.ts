@@ -86,7 +86,7 @@ async function recreateTopic(run: FaultRun): Promise<void> {
   const { config, topics } = run.world;
   for (let times = 0; times < 2; times += 1) {
     await run.pause(1_500, 4_000);
-    run.load.pause();
+    await run.load.pause();
     await withAdmin(config.kafka, async (admin) => {
       await admin.deleteTopics({ topics: [topics.requests] });
       run.note('the topic is deleted');

@@ -164,7 +164,7 @@ async function moveToOtherCluster(run: FaultRun): Promise<void> {
   const { kafka } = world.config;
   const topic = world.topics.requests;
   await run.pause(2_000, 5_000);
-  run.load.pause();
+  await run.load.pause();
 
   // What the ledger has not been told to be visible is published again there: marks are best effort, so they are waited for.
   await run.progress.untilQuiet(1_500, 15_000);

@@ -1,0 +1,26 @@
+import type { Price } from '../domain/price.ts';
+import type { ModelParameters } from '../domain/refused-parameters.ts';
+
+export interface ModelInfo extends ModelParameters {
+  readonly provider: string;
+  readonly contextWindow: number | null;
+  readonly maxOutputTokens: number | null;
+  /** `max_completion_tokens` or `max_tokens`. */
+  readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens';
+  /** Whether it can be asked to answer piece by piece; else the answer comes in one piece. */
+  readonly streams: boolean;
+  /** A deprecated model works until the provider takes it away; a removed one does not. */
+  readonly lifecycle: 'active' | 'deprecated' | 'removed';
+  /** When the provider takes it away, epoch ms; null when it has not said. */
+  readonly shutdownAt: number | null;
+}
+
+/** Models and prices, from memory: answers at once and goes on answering while the database is away. */
+export interface Catalog {
+  /** The model with this id, else the one that has the name as an alias. Null when the catalog knows neither. */
+  model(provider: string, name: string): ModelInfo | null;
+  /** Ids and aliases of models that work, of those whose names are most alike to this one; at most three. */
+  nearest(provider: string, name: string): readonly string[];
+  /** The version in force at an instant (epoch ms); null when there is none. */
+  price(provider: string, model: string, at: number): Price | null;
+}

@@ -1,0 +1,126 @@
+export type HeaderValue = Uint8Array | string | (Uint8Array | string)[] | undefined;
+export type RecordHeaders = Record<string, HeaderValue>;
+
+export interface TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Where a record lies: what tells an original from a publisher's repetition. */
+export interface RecordSource extends TopicPartition {
+  readonly offset: number;
+  /** Broker or producer time of the record, epoch ms: tells records of a recreated topic apart. */
+  readonly timestamp: number;
+}
+
+/** A record as it lies in a request topic. */
+export interface InboundRecord extends RecordSource {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: RecordHeaders;
+}
+
+/** A record to be written. Without `partition` the key decides (murmur2). */
+export interface OutboundRecord {
+  readonly topic: string;
+  readonly partition?: number;
+  readonly key: Uint8Array | string | null;
+  readonly value: Uint8Array | null;
+  readonly headers: RecordHeaders;
+}
+
+/** Records that one fetch brought for one partition, in log order. */
+export interface FetchedRecords extends TopicPartition {
+  /** The offset that was asked for; records may begin later where the log has a gap. */
+  readonly fetchedOffset: number;
+  /** The offset after the last one of the partition. */
+  readonly highWatermark: number;
+  readonly records: readonly InboundRecord[];
+}
+
+/** What the source of requests tells. Called synchronously; must not throw. */
+export interface RequestSourceListener {
+  /** A new assignment, before anything of it is fetched: pauses and seeks made inside hold from the first fetch on. */
+  assigned(memberId: string, partitions: readonly TopicPartition[]): void;
+  /** Records were fetched. The position moves past them if true is returned, else it stays. */
+  fetched(batch: FetchedRecords): boolean;
+  /** Reading has come to an offset: everything before it was handed over, or is no record (markers, aborted ones). */
+  progressed?(partition: TopicPartition, nextOffset: number, highWatermark: number): void;
+  /** The source has left the group and comes back by itself: nothing is assigned until `assigned` is called again. */
+  interrupted(error: Error): void;
+  /** The source is dead and does not come back by itself. */
+  crashed(error: Error): void;
+}
+
+/** A group member that reads topics. It commits no offsets by itself. */
+export interface RequestSource {
+  start(listener: RequestSourceListener): Promise<void>;
+  pause(partition: TopicPartition): void;
+  resume(partition: TopicPartition): void;
+  seek(partition: TopicPartition, offset: number): void;
+  /** When partitions are divided the next time, this member gets none; it stays a member until `stop`. */
+  advertiseDraining(): void;
+  /** Leaves the group and closes. */
+  stop(): Promise<void>;
+  /** Milliseconds since the last answer of a broker to a fetch, by a monotonic clock; null before the first. */
+  lastFetchAgeMs(): number | null;
+}
+
+/** What the group's coordinator keeps for a partition. */
+export interface CommittedPosition {
+  /** The first offset that is not settled; null when nothing was committed. */
+  readonly offset: number | null;
+  /** The offset map as text; empty when there is none. */
+  readonly metadata: string;
+  /** The oldest offset that the log still has. */
+  readonly logStart: number;
+  /** The offset after the newest record. */
+  readonly logEnd: number;
+  /** Another one than before: the topic was deleted and created again. Null from brokers that have no such ids. */
+  readonly topicId: string | null;
+}
+
+/** One transaction: the position after it and everything that becomes visible with it. */
+export interface Settlement {
+  readonly offset: number;
+  readonly metadata: string;
+  readonly records: readonly OutboundRecord[];
+  /** The topic that the offset is of: nothing is committed when its name belongs to another one now. Null is not compared. */
+  readonly topicId: string | null;
+}
+
+/** A broker refused a record itself (its size, its form), so that sending it again never helps. */
+export class RecordRefused extends Error {
+  override readonly name = 'RecordRefused';
+}
+
+/** A fenced transactional producer of one lane. */
+export interface LaneProducer {
+  /**
+   * Commits offsets and records in one transaction. Any rejection leaves the outcome in doubt: the producer must be
+   * closed and the lane opened again. Rejects with `RecordRefused` when a record itself was refused.
+   */
+  settle(settlement: Settlement): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a lane needs of the cluster. */
+export interface LaneTransport {
+  /** Asks the group's coordinator now: is the group stable and does this member hold the partition? */
+  holds(memberId: string, partition: TopicPartition): Promise<boolean>;
+  /** A new producer with the lane's transactional id. When it resolves, every earlier one is fenced and every earlier transaction complete. */
+  fence(partition: TopicPartition): Promise<LaneProducer>;
+  /** Reads what is committed. Only true after `fence`. */
+  committedPosition(partition: TopicPartition): Promise<CommittedPosition>;
+  /** The id that the topic has now; null when the broker has no ids. Rejects when there is no such topic. */
+  topicId(topic: string): Promise<string | null>;
+  /** Identifies the cluster whose offsets a map speaks of. */
+  readonly clusterId: string;
+}
+
+/** Writes records outside any transaction: in order, one send at a time, the identical records again after an error. */
+export interface RecordSink {
+  /** Resolves when all records are acknowledged. */
+  send(records: readonly OutboundRecord[]): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,141 @@
+import type { Usage } from '../contract/records.ts';
+import type { RecordSource } from './kafka.ts';
+
+export interface RequestIdentity {
+  readonly tenantId: string;
+  readonly requestId: string;
+}
+
+export type AttemptDisposition = 'RUNNING' | 'ACCEPTED' | 'RETRIED' | 'ABORTED' | 'FAILED' | 'ORPHANED';
+
+/** One provider call as the ledger keeps it: written before the call is made, completed after it. */
+export interface AttemptRow {
+  /** From 1, never reused for a request, also across workers. */
+  readonly attempt: number;
+  readonly disposition: AttemptDisposition;
+  readonly provider: string;
+  readonly account: string | null;
+  /** As served, else as asked for. */
+  readonly model: string;
+  /** As served. */
+  readonly serviceTier: string | null;
+  readonly providerRequestId: string | null;
+  readonly providerResponseId: string | null;
+  /** Epoch ms: decides the price and the billing day. */
+  readonly startedAt: number;
+  /** Null while running: then what is known is `estimatedInputTokens`. */
+  readonly usage: Usage | null;
+  readonly estimatedInputTokens: number;
+  /** Text that had arrived when the worker last said so, in UTF-8 bytes: what is known of an attempt whose worker died. */
+  readonly outputBytes: number;
+}
+
+/** How far a running attempt has come. */
+export interface AttemptProgress {
+  readonly identity: RequestIdentity;
+  readonly token: string;
+  readonly attempt: number;
+  readonly outputBytes: number;
+}
+
+/** What an attempt is before it is made. */
+export type AttemptDraft = Pick<
+  AttemptRow,
+  'provider' | 'account' | 'model' | 'startedAt' | 'estimatedInputTokens'
+>;
+
+/** The outcome of a request, as single-object Avro, so that any later version of the service can read it. */
+export interface StoredOutcome {
+  readonly response: Uint8Array;
+  readonly responseGenerated: Uint8Array;
+  /** Null when nothing was used. */
+  readonly cost: Uint8Array | null;
+  /** False for a failure that used nothing and may be retried: another record with the same id runs afresh. */
+  readonly remembered: boolean;
+}
+
+export interface ClaimRequest {
+  readonly identity: RequestIdentity;
+  /** Hash of what was asked for; the same id with another hash is a conflict. */
+  readonly bodyHash: Uint8Array;
+  readonly source: RecordSource;
+  /** Fresh for every claim. */
+  readonly token: string;
+  readonly owner: string;
+  /** The attempt that will be made at once if the claim succeeds; null when none will be (a request refused beforehand). */
+  readonly draft: AttemptDraft | null;
+  /** An owner that the caller has seen dead: its claim may be taken over. */
+  readonly deadOwner: string | null;
+  /** Epoch ms. */
+  readonly now: number;
+}
+
+export type Claim =
+  /**
+   * The request is the caller's. `attempt` is the number of the draft; `earlier` are calls of earlier claims, complete
+   * (orphans included); `deaths` is how many workers died while they had it.
+   */
+  | {
+      readonly kind: 'claimed';
+      readonly attempt: number;
+      readonly earlier: readonly AttemptRow[];
+      readonly deaths: number;
+    }
+  /** Its claims outlived too many dead workers; the claim is the caller's, but no call may be made. */
+  | { readonly kind: 'poisoned'; readonly deaths: number; readonly earlier: readonly AttemptRow[] }
+  /** It has an outcome. `replay`: this record is a repetition. `settled`: this very record's outcome is already visible. */
+  | {
+      readonly kind: 'done';
+      readonly outcome: StoredOutcome;
+      readonly replay: boolean;
+      readonly settled: boolean;
+    }
+  /** The id was used for a different request. */
+  | { readonly kind: 'conflict' }
+  /** Another worker, or another record in this one, has it. */
+  | { readonly kind: 'held'; readonly owner: string };
+
+/** The ledger of requests. Every write is majority and journaled, and after the claim conditional on its token. */
+export interface RequestLedger {
+  claim(request: ClaimRequest): Promise<Claim>;
+  /** Writes the row of a further attempt before its call. `completed` are this claim's earlier attempts. False: the claim was lost. */
+  beginAttempt(
+    identity: RequestIdentity,
+    token: string,
+    attempt: AttemptRow,
+    completed: readonly AttemptRow[],
+  ): Promise<boolean>;
+  /** Stores the outcome and ends the claim. False: the claim was lost. Repeating it with the same token is harmless. */
+  complete(
+    identity: RequestIdentity,
+    token: string,
+    outcome: StoredOutcome,
+    attempts: readonly AttemptRow[],
+  ): Promise<boolean>;
+  /** Gives the claim back without an outcome (a drain that ran out of time). */
+  release(identity: RequestIdentity, token: string, attempts: readonly AttemptRow[]): Promise<void>;
+  /**
+   * Writes how far running attempts have come, as far as the claims are still the caller's; an attempt never goes back.
+   * Not waited for: rejects when the ledger is away.
+   */
+  reportProgress(running: readonly AttemptProgress[]): Promise<void>;
+  /** Marks outcomes as visible for their records. Best effort. */
+  markSettled(
+    settled: readonly { readonly identity: RequestIdentity; readonly source: RecordSource }[],
+  ): Promise<void>;
+}
+
+/** One lease per worker, kept alive by a beat. */
+export interface WorkerLease {
+  /**
+   * The worker id to claim under, as soon as its lease is held; a new one after the lease was lost.
+   *
+   * @throws the signal's reason
+   */
+  held(signal: AbortSignal): Promise<string>;
+  /**
+   * Whether `owner` is dead: this process has itself watched its beat stand still for a whole lease, or it has no lease document.
+   * Resolves as soon as it is known: true when dead, false when it has beaten meanwhile.
+   */
+  isDead(owner: string, signal: AbortSignal): Promise<boolean>;
+}

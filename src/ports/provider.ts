@@ -1,0 +1,58 @@
+import type { ChatRequest } from '../contract/records.ts';
+import type { CompletionDelta } from '../domain/completion-delta.ts';
+import type { RateLimits } from '../domain/rate-limits.ts';
+import type { ToldUsage } from '../domain/usage.ts';
+import type { ModelInfo } from './catalog.ts';
+
+/** One call as it is to be made: the caller's request with everything decided that the caller left open. */
+export interface ProviderCall {
+  /** Sent as X-Client-Request-Id: `<requestId>/<attempt>`. */
+  readonly clientRequestId: string;
+  readonly request: ChatRequest;
+  readonly model: ModelInfo;
+  /** Null: not sent. */
+  readonly temperature: number | null;
+  /** Null: not sent. */
+  readonly maxOutputTokens: number | null;
+  /** Milliseconds until the first piece must have arrived. */
+  readonly firstTokenTimeoutMs: number;
+  /** Milliseconds between two pieces. */
+  readonly idleTimeoutMs: number;
+}
+
+export interface ServedBy {
+  readonly responseId: string | null;
+  readonly model: string | null;
+  readonly serviceTier: string | null;
+  readonly systemFingerprint: string | null;
+  /** JSON object of the moderation results, as the provider sent it. */
+  readonly moderationJson: string | null;
+  readonly providerRequestId: string | null;
+}
+
+/** What came in by one read from the network. */
+export interface ProviderEvents {
+  readonly deltas: readonly CompletionDelta[];
+  /** The last usage told in this read; null when none was. */
+  readonly usage: ToldUsage | null;
+}
+
+/** One streamed answer. Iterating throws `ChatFailure` for whatever ends it early, or the signal's reason. */
+export interface ProviderStream extends AsyncIterable<ProviderEvents> {
+  /** Grows while the stream is read; complete after the first events. */
+  readonly served: ServedBy;
+  /** What was told of the provider's limits when the answer began; null when nothing was. */
+  readonly rateLimits: RateLimits | null;
+}
+
+export interface ChatProvider {
+  /** Configured provider name, e.g. openai. */
+  readonly name: string;
+  /** Configured name of what the provider bills; never the key. */
+  readonly account: string | null;
+  /**
+   * Makes exactly one call, never repeats it. Resolves when the answer begins.
+   * @throws ChatFailure with the provider's words, without prompts or secrets; the signal's reason when aborted
+   */
+  stream(call: ProviderCall, signal: AbortSignal): Promise<ProviderStream>;
+}
