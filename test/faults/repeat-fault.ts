@@ -10,6 +10,7 @@ import type { Fault } from './fault.ts';
 import { FaultRun } from './fault-run.ts';
 import type { Laboratory } from './laboratory.ts';
 import { Load } from './load.ts';
+import { oneHistory } from './one-history.ts';
 import { Progress, type Wanted } from './progress.ts';
 import { Random } from './random.ts';
 import { readOutputs, readPositions, readRequests } from './read-all.ts';
@@ -182,11 +183,7 @@ async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: 
     requests,
     vanished: vanishedFrom(requests, load),
     expected: load.expected,
-    responses: histories.flatMap(({ responses }) => responses),
-    generated: histories.flatMap(({ generated }) => generated),
-    costs: histories.flatMap(({ costs }) => costs),
-    chunks: histories.flatMap(({ chunks }) => chunks),
-    dead: histories.flatMap(({ dead }) => dead),
+    ...oneHistory(histories),
     calls: await world.standIn.calls(),
     patienceMs: FIRST_TOKEN_TIMEOUT_MS,
     positions: await readPositions(places.at(-1) ?? world.config.kafka, topics.requests),
