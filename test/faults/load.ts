@@ -16,6 +16,8 @@ export class Load {
   private readonly world: World;
   private readonly workload: Workload;
   private producer: Producer;
+  /** Sent in vain, as far as was told: some may have been written all the same. */
+  readonly unacknowledged: WorkloadRecord[] = [];
   private readonly sending = new Set<Promise<void>>();
   private stopped = false;
   private paused: PromiseWithResolvers<void> | null = null;
@@ -78,6 +80,7 @@ export class Load {
         this.published.push(...records);
         return;
       } catch {
+        this.unacknowledged.push(...records);
         await wait(200);
       }
     }

@@ -14,6 +14,7 @@ import { oneHistory } from './one-history.ts';
 import { Progress, type Wanted } from './progress.ts';
 import { Random } from './random.ts';
 import { readOutputs, readPositions, readRequests } from './read-all.ts';
+import type { WorkloadRecord } from './workload.ts';
 
 /** What came of one repetition. */
 export interface Repetition {
@@ -181,7 +182,10 @@ async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: 
   for (const settings of places) histories.push(await readOutputs(settings, topics, codec));
   return {
     requests,
-    vanished: vanishedFrom(requests, load),
+    vanished: vanishedFrom(
+      requests,
+      fault.allows?.lostRecords ? [...load.published, ...load.unacknowledged] : load.published,
+    ),
     expected: load.expected,
     ...oneHistory(histories),
     calls: await world.standIn.calls(),
@@ -197,10 +201,13 @@ async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: 
   };
 }
 
-/** What was acknowledged to the publisher more often than the log has it. */
-function vanishedFrom(requests: readonly RequestRecord[], load: Load): Evidence['vanished'] {
+/** What was published more often than the log has it. */
+function vanishedFrom(
+  requests: readonly RequestRecord[],
+  published: readonly WorkloadRecord[],
+): Evidence['vanished'] {
   const left = groupBy(requests, ({ requestId }) => requestId);
-  return load.published.flatMap(({ key, request }) => {
+  return published.flatMap(({ key, request }) => {
     const requestId = request?.requestId ?? null;
     return left.get(requestId)?.pop() === undefined ? [{ key, requestId }] : [];
   });
