@@ -1,3 +1,4 @@
+import type { ChatResponse } from '../../src/contract/records.ts';
 import type { History } from '../support/history.ts';
 
 type Outputs = Pick<History, 'responses' | 'generated' | 'costs' | 'chunks' | 'dead'>;
@@ -9,15 +10,16 @@ type Outputs = Pick<History, 'responses' | 'generated' | 'costs' | 'chunks' | 'd
  */
 export function oneHistory(histories: readonly Outputs[]): Outputs {
   const said = new Set<string>();
+  const isRefusal = ({ error, attempts }: ChatResponse) => error !== null && attempts === 0;
+  const all = histories.flatMap(({ responses }) => responses.map(({ value }) => value));
+  const refused = new Set(all.filter(isRefusal).map(({ requestId }) => requestId));
   return {
     responses: histories.flatMap(({ responses }) =>
-      notYetSaid(responses, said, ({ value: { attempts, error, eventId } }) =>
-        error !== null && attempts === 0 ? `response ${eventId}` : null,
-      ),
+      notYetSaid(responses, said, ({ value }) => (isRefusal(value) ? `response ${value.eventId}` : null)),
     ),
     generated: histories.flatMap(({ generated }) =>
-      notYetSaid(generated, said, ({ value: { status, usage, eventId } }) =>
-        status === 'FAILED' && usage === null ? `generated ${eventId}` : null,
+      notYetSaid(generated, said, ({ value: { requestId, usage, eventId } }) =>
+        refused.has(requestId) && usage === null ? `generated ${eventId}` : null,
       ),
     ),
     costs: histories.flatMap(({ costs }) => costs),
