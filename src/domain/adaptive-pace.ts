@@ -7,8 +7,8 @@ const RECOVERY_MS = 300_000;
 /** Without a refusal up to this multiple of the pace that was refused, there is no limit any more. */
 const FORGET_AT = 2;
 /** So many refusals among so many calls say something about the pace; fewer are a provider's own affair. */
-const REFUSALS = 3;
-const AMONG_CALLS = 32;
+const REFUSALS = 2;
+const AMONG_CALLS = 8;
 /** Calls over which the pace is measured. */
 const MEASURED_CALLS = 32;
 /** A longer time without an accepted call says that there was nothing to call for, and nothing of the pace. */
