@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
-import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import { KafkaRecordSink } from '../adapters/kafka/record-sink.ts';
 import { readTopics } from '../adapters/kafka/topic-reader.ts';
 import type { ChatRequestInput, ChatResponse, CostCalculated } from '../contract/records.ts';
@@ -27,11 +26,7 @@ export async function chat(
   options: ChatOptions,
 ): Promise<number> {
   const topics = topicNames(config.topics.prefix);
-  const codec = createAvroCodec({
-    schemas: loadSchemas(),
-    framing: { kind: 'single-object' },
-    maxBytes: config.limits.recordMaxBytes,
-  });
+  const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   const request: ChatRequestInput = {
     requestId: randomUUID(),
     conversationId: options.conversation ?? null,

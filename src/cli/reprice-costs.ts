@@ -1,7 +1,6 @@
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { Big } from 'big.js';
-import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
-import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import { ExclusivePublisher } from '../adapters/kafka/exclusive-publisher.ts';
 import { readTopics } from '../adapters/kafka/topic-reader.ts';
 import { createPriceStore } from '../adapters/mongo/catalog-store.ts';
@@ -27,11 +26,7 @@ export interface RepriceOptions extends BillFilter {
  */
 export async function repriceCosts(tool: Tool, options: RepriceOptions): Promise<void> {
   const { config, logger } = tool;
-  const codec = createAvroCodec({
-    schemas: loadSchemas(),
-    framing: { kind: 'single-object' },
-    maxBytes: config.limits.recordMaxBytes,
-  });
+  const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   // 1. Others that reprice can publish nothing from here on: what they did is in what is read.
   const publisher = options.dryRun
     ? null

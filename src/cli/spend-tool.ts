@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
-import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { readTopicRanges } from '../adapters/kafka/topic-ranges.ts';
 import { createSpendReader } from '../adapters/mongo/spend-reader.ts';
@@ -70,11 +69,7 @@ export async function rebuildCosts(tool: Tool): Promise<void> {
         commit: null,
         topic,
         readRanges: () => readTopicRanges(config.kafka, logger, topic),
-        codec: createAvroCodec({
-          schemas: loadSchemas(),
-          framing: { kind: 'single-object' },
-          maxBytes: config.limits.recordMaxBytes,
-        }),
+        codec: createSingleObjectCodec(config.limits.recordMaxBytes),
         chargeIdTtlMs: config.ledger.ttlMs,
         clock: { now: () => Date.now(), monotonic: () => performance.now() },
         logger,

@@ -1,6 +1,5 @@
 import type { Db } from 'mongodb';
-import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
-import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import { KafkaLaneTransport } from '../adapters/kafka/lane-transport.ts';
 import { createChangeOutbox } from '../adapters/mongo/change-outbox.ts';
 import { createModelLister, type OpenAiModelLister } from '../adapters/openai/model-lister.ts';
@@ -32,11 +31,7 @@ export async function startAnnouncer(
   const announcer = createAnnouncer({
     outbox: createChangeOutbox(db),
     transport,
-    codec: createAvroCodec({
-      schemas: loadSchemas(),
-      framing: { kind: 'single-object' },
-      maxBytes: limits.recordMaxBytes,
-    }),
+    codec: createSingleObjectCodec(limits.recordMaxBytes),
     topic: topicNames(topics.prefix).modelChanges,
     groupId: kafka.groupId,
     onAnnounced,

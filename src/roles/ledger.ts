@@ -1,5 +1,4 @@
-import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
-import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import type { Check } from '../adapters/http/health-server.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { readTopicRanges } from '../adapters/kafka/topic-ranges.ts';
@@ -36,11 +35,7 @@ export async function startLedger({
     }),
     topic,
     readRanges: () => readTopicRanges(config.kafka, logger, topic),
-    codec: createAvroCodec({
-      schemas: loadSchemas(),
-      framing: { kind: 'single-object' },
-      maxBytes: config.limits.recordMaxBytes,
-    }),
+    codec: createSingleObjectCodec(config.limits.recordMaxBytes),
     chargeIdTtlMs: config.ledger.ttlMs,
     clock,
     logger,

@@ -1,5 +1,4 @@
-import { createAvroCodec } from '../adapters/avro/avro-codec.ts';
-import { loadSchemas } from '../adapters/avro/load-schemas.ts';
+import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import type { Check } from '../adapters/http/health-server.ts';
 import { createSchemaCompiler } from '../adapters/json-schema/schema-compiler.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
@@ -86,6 +85,7 @@ export async function startWorker({
       clock,
       refreshMs: BUDGET_REFRESH_MS,
       reservationTtlMs: reservationTtlMs(config.limits.requestTimeoutMs),
+      onChanged: ({ length }) => logger.info({ budgets: length }, 'budgets have changed'),
       onRefreshFailed: (error) => logger.warn({ err: error }, 'budgets could not be read again'),
     });
     parts.add(budgets, () => budgets.stop());
@@ -113,11 +113,7 @@ export async function startWorker({
 
     // 2 The pipeline, then the records.
     const topics = topicNames(config.topics.prefix);
-    const codec = createAvroCodec({
-      schemas: loadSchemas(),
-      framing: { kind: 'single-object' },
-      maxBytes: config.limits.recordMaxBytes,
-    });
+    const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
     const chunks = new ChunkPublisher({
       sink,
       codec,

@@ -4,8 +4,9 @@ import { KafkaLaneTransport } from '../../src/adapters/kafka/lane-transport.ts';
 import { createModelStore } from '../../src/adapters/mongo/catalog-store.ts';
 import { createChangeOutbox } from '../../src/adapters/mongo/change-outbox.ts';
 import { type AnnounceChanges, createAnnouncer } from '../../src/catalog/announce-changes.ts';
-import { type CatalogModel, type ChangeOutbox, NEVER_LISTED } from '../../src/catalog/stores.ts';
+import type { ChangeOutbox } from '../../src/catalog/stores.ts';
 import type { LaneTransport } from '../../src/ports.ts';
+import { catalogModel } from '../support/fakes/fake-catalog.ts';
 import { ModelChangeLog } from '../support/model-changes.ts';
 import { silent, World } from '../support/world.ts';
 
@@ -35,24 +36,8 @@ afterEach(async () => {
 
 const db = () => mongo.db(world.config.mongo.database);
 
-function model(id: string): CatalogModel {
-  return {
-    provider: 'openai',
-    id,
-    contextWindow: 1,
-    maxOutputTokens: null,
-    maxTokensParameter: 'max_tokens',
-    refusedParameters: [],
-    refusedWhileReasoning: [],
-    capabilities: ['chat'],
-    aliases: [],
-    snapshot: null,
-    shutdownAt: null,
-    source: 'test',
-    ...NEVER_LISTED,
-  };
-}
-const addModels = (...ids: string[]) => createModelStore(db()).update(() => ids.map(model));
+const addModels = (...ids: string[]) =>
+  createModelStore(db()).update(() => ids.map((id) => catalogModel(id)));
 
 /** An announcer like another process's, with its own connections and where wanted other parts. */
 async function announcer(
@@ -92,7 +77,7 @@ async function visible(): Promise<string[]> {
 describe('announcing changes', () => {
   it('publishes what is stored, in order, and forgets it', async () => {
     await addModels('m2', 'm1');
-    await createModelStore(db()).update(() => [{ ...model('m1'), contextWindow: 2 }]);
+    await createModelStore(db()).update(() => [{ ...catalogModel('m1'), contextWindow: 2 }]);
     expect(await (await announcer()).isNeeded()).toBe(true);
     expect(await visible()).toEqual(['ADDED m2', 'ADDED m1', 'UPDATED m1']);
     expect(await outbox.pending(10)).toEqual({ outboxId: '', changes: [] });

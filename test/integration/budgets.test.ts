@@ -11,6 +11,7 @@ import { spendOf } from '../../src/domain/spend.ts';
 import { costEvent } from '../support/cost-events.ts';
 import { FakeClock } from '../support/fakes/fake-clock.ts';
 import { runCommand } from '../support/run-command.ts';
+import { untilDatabase } from '../support/until-database.ts';
 import { request, World } from '../support/world.ts';
 
 const TTL_MS = 60_000;
@@ -45,6 +46,7 @@ describe('reservations in the database', () => {
       clock,
       refreshMs: 60_000,
       reservationTtlMs: TTL_MS,
+      onChanged: () => undefined,
       onRefreshFailed: () => undefined,
     });
     gates = [...gates, gate];
@@ -151,7 +153,8 @@ describe('reservations in the database', () => {
     const gate = await gateOf();
     await reserve(gate, 'one');
     gate.release({ tenantId: 'acme', requestId: 'one' });
-    while ((await reserve(gate, 'two')) !== null) await new Promise((resolve) => setTimeout(resolve, 5));
+    await untilDatabase(db, async () => (await reservationsOf(db).countDocuments()) === 0);
+    expect(await reserve(gate, 'two')).toBeNull();
     expect(await reservationsOf(db).distinct('_id')).toEqual(['acme two']);
   });
 
@@ -190,7 +193,7 @@ describe('a service with budgets', () => {
   it('of 50 requests against a budget that allows 10, two workers send 10, and what they cost takes the place of what was reserved', async () => {
     world = await World.create({ env: { ROLES: 'worker,ledger' } });
     const answer = { text: 'one two three', usage: { prompt_tokens: 100, completion_tokens: 100 } };
-    await Promise.all([world.startWorker(), world.startWorker()]);
+    const workers = await Promise.all([world.startWorker(), world.startWorker()]);
     const history = await world.readHistory();
     // One request of a tenant without a budget tells what each is expected to cost at most.
     await world.publish([request('probe', { script: answer, maxOutputTokens: 100, tenantId: 'probe' })]);
@@ -199,11 +202,12 @@ describe('a service with budgets', () => {
       estimatedCost: null,
       estimatedInputTokens: 0,
     };
+    await untilSpendIsKnown(world);
     const limit = new Big(estimatedCost ?? 0).times(10).toFixed();
     expect(
       (await runCommand(world.env, ['budgets', 'set', limit, '--tenant', 'acme', '--period', 'day'])).code,
     ).toBe(0);
-    await untilKnown(world);
+    await Promise.all(workers.map((worker) => worker.logged('budgets have changed')));
 
     // What is reserved is what it costs, so that nothing becomes free again while they run.
     const usage = { prompt_tokens: estimatedInputTokens, completion_tokens: 100 };
@@ -223,8 +227,10 @@ describe('a service with budgets', () => {
     expect(own.length - refused.length).toBe(10);
     expect(refused[0]?.error?.message).toContain(`the budget per day of tenant "acme"`);
 
-    while ((await reservationsOf(world.database).countDocuments()) > 0)
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    await untilDatabase(
+      world.database,
+      async () => (await reservationsOf(world.database).countDocuments()) === 0,
+    );
     const { stdout } = await runCommand(world.env, ['budgets', 'list']);
     const [, row = ''] = stdout.split('\n');
     const spent = history.costs
@@ -280,13 +286,9 @@ describe('a service with budgets', () => {
   });
 });
 
-/** Waits until every worker has read the budgets again: a minute's spend age is on its metrics page then. */
-async function untilKnown(world: World): Promise<void> {
-  for (const port of world.httpPorts) {
-    for (;;) {
-      const page = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-      if (page.includes('completionbus_spend_age')) break;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-  }
+/** Waits until every partition of the cost topic was once counted to its end. */
+function untilSpendIsKnown({ database, config }: World): Promise<void> {
+  const counted = () =>
+    database.collection('spendPositions').countDocuments({ currentAt: { $type: 'date' } });
+  return untilDatabase(database, async () => (await counted()) === config.topics.partitions);
 }

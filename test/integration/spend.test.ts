@@ -6,6 +6,7 @@ import type { CostCalculated } from '../../src/contract/records.ts';
 import { addSums, type SpendSum, spendOf } from '../../src/domain/spend.ts';
 import { costCall, costEvent } from '../support/cost-events.ts';
 import { runCommand } from '../support/run-command.ts';
+import { untilDatabase } from '../support/until-database.ts';
 import type { Worker } from '../support/worker.ts';
 import { silent, World } from '../support/world.ts';
 
@@ -142,7 +143,7 @@ async function untilCounted(): Promise<void> {
         end === 0 || rows.some((row) => row['partition'] === partition && row['next'] >= end),
     );
   };
-  while (!(await isCounted())) await new Promise((resolve) => setTimeout(resolve, 50));
+  await untilDatabase(world.database, isCounted);
 }
 
 it(`spend is the sum of the events after the listener was killed ${KILLS} times, and so is its rebuild while it runs`, async () => {
@@ -153,10 +154,11 @@ it(`spend is the sum of the events after the listener was killed ${KILLS} times,
     const flowing = (async () => {
       for (let batch = 0; batch < 12; batch += 1) await publish(someEvents(40));
     })();
-    await Promise.race([flowing, chance()]);
+    const moment = chance();
+    await Promise.race([flowing, moment]);
     await listener.kill();
     listener = world.spawnWorker();
-    await flowing;
+    await Promise.all([flowing, moment]);
   }
   // The same event once more, as a copied topic would have it.
   const twice = someEvents(3);
@@ -177,9 +179,10 @@ it(`spend is the sum of the events after the listener was killed ${KILLS} times,
   expect(await listener.stop()).toBe(0);
 }, 600_000);
 
-/** Some moment of the next second. */
-function chance(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, Math.random() * 1_000));
+/** Until some of the next transactions are in the database. */
+async function chance(): Promise<void> {
+  let left = 1 + Math.floor(Math.random() * 8);
+  await untilDatabase(world.database, async () => left-- === 0);
 }
 
 it('a listener that was frozen while another one took over counts nothing twice', async () => {

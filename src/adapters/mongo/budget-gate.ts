@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Db } from 'mongodb';
 import { type Budget, budgetsFor } from '../../domain/budget.ts';
 import type { Budgets, Clock, Reservation } from '../../ports.ts';
@@ -19,6 +20,8 @@ export interface BudgetGateOptions {
   readonly refreshMs: number;
   /** How long an amount stays reserved when nobody counts its cost. */
   readonly reservationTtlMs: number;
+  /** Told of every reading that found other budgets than the one before. */
+  readonly onChanged: (budgets: readonly Budget[]) => void;
   /** Told of every reading that failed; what was read before goes on being used. */
   readonly onRefreshFailed: (error: unknown) => void;
 }
@@ -50,7 +53,9 @@ export async function createBudgetGate(options: BudgetGateOptions): Promise<Budg
   const stopped = new AbortController();
   let current = await readSnapshot(db, clock);
   const refresh = async () => {
+    const before = current.budgets;
     current = await readSnapshot(db, clock);
+    if (!isDeepStrictEqual(before, current.budgets)) options.onChanged(current.budgets);
   };
   const keepFresh = async () => {
     for (;;) {

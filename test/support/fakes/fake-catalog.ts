@@ -1,3 +1,4 @@
+import { type CatalogModel, NEVER_LISTED } from '../../../src/catalog/stores.ts';
 import type { Price } from '../../../src/domain/price.ts';
 import type { Catalog, ModelInfo } from '../../../src/ports.ts';
 
@@ -54,6 +55,26 @@ export function priceOf(model: string, members: Partial<Price> = {}): Price {
     effectiveTo: null,
     components: { input: '30', output: '60' },
     source: 'https://example.com/pricing',
+    ...members,
+  };
+}
+
+/** A model of the provider as the catalog keeps it, just imported. */
+export function catalogModel(id: string, members: Partial<CatalogModel> = {}): CatalogModel {
+  return {
+    provider: 'openai',
+    id,
+    contextWindow: 1_000,
+    maxOutputTokens: 100,
+    maxTokensParameter: 'max_tokens',
+    refusedParameters: [],
+    refusedWhileReasoning: [],
+    capabilities: ['chat'],
+    aliases: [],
+    snapshot: null,
+    shutdownAt: null,
+    source: 'test',
+    ...NEVER_LISTED,
     ...members,
   };
 }

@@ -6,30 +6,15 @@ import {
   selectModels,
   sortOrders,
 } from '../../../src/catalog/select-models.ts';
-import { type CatalogModel, capabilities, NEVER_LISTED } from '../../../src/catalog/stores.ts';
-import { priceOf } from '../../support/fakes/fake-catalog.ts';
+import { type CatalogModel, capabilities } from '../../../src/catalog/stores.ts';
+import { catalogModel, priceOf } from '../../support/fakes/fake-catalog.ts';
 
 function priced(
   id: string,
   members: Partial<CatalogModel> = {},
   amounts: [string, string] | null = ['1', '2'],
 ) {
-  const model: CatalogModel = {
-    provider: 'openai',
-    id,
-    contextWindow: 1_000,
-    maxOutputTokens: 100,
-    maxTokensParameter: 'max_tokens',
-    refusedParameters: [],
-    refusedWhileReasoning: [],
-    capabilities: ['chat'],
-    aliases: [],
-    snapshot: null,
-    shutdownAt: null,
-    source: 'test',
-    ...NEVER_LISTED,
-    ...members,
-  };
+  const model = catalogModel(id, members);
   const price =
     amounts === null ? null : priceOf(id, { components: { input: amounts[0], output: amounts[1] } });
   return { model, price };
