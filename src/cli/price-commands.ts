@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { callComponents, tokenComponents } from '../domain/price.ts';
-import type { AdjustmentReason } from '../pipeline/build-adjustment.ts';
+import type { AdjustmentReason } from '../spend/build-adjustment.ts';
 import { acceptWaitingPrices } from './accept-prices.ts';
 import { calculateCosts } from './calculate-costs.ts';
 import { readInstant } from './option-values.ts';

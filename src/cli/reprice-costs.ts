@@ -8,9 +8,9 @@ import { findPrice, priceTimelines } from '../catalog/find-price.ts';
 import type { RecordCodec } from '../contract/codec.ts';
 import type { CostCalculated } from '../contract/records.ts';
 import { topicNames } from '../contract/topics.ts';
-import { type BillFilter, BillLog, type DueAdjustment } from '../pipeline/bill-log.ts';
 import { OutputRecords } from '../pipeline/output-records.ts';
 import type { InboundRecord } from '../ports.ts';
+import { type BillFilter, BillLog, type DueAdjustment } from '../spend/bill-log.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
 

@@ -2,9 +2,9 @@ import { Big } from 'big.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainUsage } from '../../../src/domain/usage.ts';
-import { buildAdjustments } from '../../../src/pipeline/build-adjustment.ts';
 import { buildCost } from '../../../src/pipeline/build-cost.ts';
 import type { AttemptRow } from '../../../src/ports.ts';
+import { buildAdjustments } from '../../../src/spend/build-adjustment.ts';
 import { FakeCatalog, priceOf } from '../../support/fakes/fake-catalog.ts';
 import { chatRequest, codec } from '../../support/fakes/handling.ts';
 

@@ -5,13 +5,9 @@ import type { CostCalculated, ProviderCall } from '../../../src/contract/records
 import type { Price } from '../../../src/domain/price.ts';
 import { priceCall } from '../../../src/domain/price-call.ts';
 import { plainUsage } from '../../../src/domain/usage.ts';
-import { BillLog } from '../../../src/pipeline/bill-log.ts';
-import {
-  type AdjustmentReason,
-  type Bill,
-  buildAdjustments,
-} from '../../../src/pipeline/build-adjustment.ts';
 import type { InboundRecord } from '../../../src/ports.ts';
+import { BillLog } from '../../../src/spend/bill-log.ts';
+import { type AdjustmentReason, type Bill, buildAdjustments } from '../../../src/spend/build-adjustment.ts';
 import { sampleCost } from '../../contract/sample-records.ts';
 import { FakeCatalog, priceOf } from '../../support/fakes/fake-catalog.ts';
 
