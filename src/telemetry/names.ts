@@ -102,5 +102,10 @@ export const metricName = {
 
 /** Attributes without those that have no value: an empty metric label would make a time series of its own. */
 export function present(attributes: Record<string, AttributeValue | null | undefined>): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([, value]) => value != null)) as Attributes;
+  const kept: Attributes = {};
+  for (const name in attributes) {
+    const value = attributes[name];
+    if (value != null) kept[name] = value;
+  }
+  return kept;
 }

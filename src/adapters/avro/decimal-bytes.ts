@@ -6,6 +6,9 @@ export interface DecimalShape {
 
 const DECIMAL_TEXT = /^(-?)(\d+)(?:\.(\d+))?$/;
 const BYTE_BITS = 8;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
 /** Numbers of so many digits are exact as they are; a BigInt costs several times as much. */
 const SAFE_DIGITS = 15;
 
@@ -16,6 +19,8 @@ const SAFE_DIGITS = 15;
  * @throws {RangeError} when it is not decimal text, or has more decimals or digits than `shape` allows.
  */
 export function decimalToBytes(text: string, { precision, scale }: DecimalShape): Buffer {
+  const safe = precision < SAFE_DIGITS ? null : safeUnscaled(text, scale);
+  if (safe !== null) return safeToTwosComplement(safe);
   const match = DECIMAL_TEXT.exec(text);
   if (!match)
     throw new RangeError('is not decimal text (digits, optionally a point and decimals, no exponent)');
@@ -23,10 +28,6 @@ export function decimalToBytes(text: string, { precision, scale }: DecimalShape)
   const decimals = fraction.replace(/0+$/, '');
   if (decimals.length > scale) {
     throw new RangeError(`has ${decimals.length} decimals, at most ${scale} are possible`);
-  }
-  if (whole.length + scale <= SAFE_DIGITS && precision >= SAFE_DIGITS) {
-    const magnitude = Number(whole + decimals.padEnd(scale, '0'));
-    return safeToTwosComplement(sign === '-' ? -magnitude : magnitude);
   }
   const unscaled = BigInt(sign + whole + decimals.padEnd(scale, '0'));
   requirePrecision(unscaled, precision);
@@ -55,6 +56,26 @@ function requirePrecision(unscaled: bigint, precision: number): void {
   if (digits > precision) {
     throw new RangeError(`has ${digits} digits with its decimals, at most ${precision} are possible`);
   }
+}
+
+/** The unscaled value of decimal text with at most 15 digits after scaling; null for any other text. */
+function safeUnscaled(text: string, scale: number): number | null {
+  const negative = text.charCodeAt(0) === MINUS;
+  const start = negative ? 1 : 0;
+  let magnitude = 0;
+  let point = -1;
+  for (let index = start; index < text.length; index += 1) {
+    const code = text.charCodeAt(index);
+    if (code === POINT && point === -1 && index > start) point = index;
+    else if (code >= ZERO && code <= ZERO + 9) magnitude = magnitude * 10 + (code - ZERO);
+    else return null;
+  }
+  const decimals = point === -1 ? 0 : text.length - point - 1;
+  const whole = point === -1 ? text.length - start : point - start;
+  if (whole === 0 || decimals > scale || point === text.length - 1 || whole + scale > SAFE_DIGITS)
+    return null;
+  const unscaled = magnitude * 10 ** (scale - decimals);
+  return negative ? -unscaled : unscaled;
 }
 
 /** The same for a whole number of at most 15 digits, which 7 bytes hold. */

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
+import { type HttpBody, HttpExchange, type HttpHead } from './http-exchange.ts';
 import { isObject } from './wire.ts';
 
 /** No error body is longer; what is longer is not ours to hold in memory. */
@@ -12,7 +12,7 @@ export interface HttpTransport {
   /** For the SDK: an answer of status 2xx comes without a body (see `bodyOf`), any other with its body as text. */
   readonly fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
   /** The unread body of an answer of status 2xx. */
-  bodyOf(response: Response): Readable;
+  bodyOf(response: Response): HttpBody;
   /** Closes all connections; calls under way fail. */
   close(): Promise<void>;
 }
@@ -31,24 +31,25 @@ export function createHttpTransport(): HttpTransport {
     headersTimeout: 0,
     bodyTimeout: 0,
   });
-  const bodies = new WeakMap<Response, Readable>();
+  const bodies = new WeakMap<Response, HttpBody>();
 
   async function fetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-    const answer = await request(String(url), {
-      dispatcher: agent,
-      method: init.method ?? 'GET',
-      headers: new Headers(init.headers),
-      body: typeof init.body === 'string' ? init.body : null,
-      signal: init.signal ?? null,
-    });
-    const status = answer.statusCode;
-    const headers = mapHeaders(answer.headers);
-    if (status < 200 || status > 299) {
-      const text = await readError(answer.body);
-      return new Response(WITHOUT_BODY.has(status) ? null : text, { status, headers });
-    }
-    const response = new Response(null, { status, headers });
-    bodies.set(response, answer.body);
+    const exchange = new HttpExchange(init.signal ?? null);
+    const { origin, pathname, search } = new URL(String(url));
+    agent.dispatch(
+      {
+        origin,
+        path: pathname + search,
+        method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
+        headers: new Headers(init.headers),
+        body: typeof init.body === 'string' ? init.body : null,
+      },
+      exchange,
+    );
+    const head = await exchange.head;
+    if (head.status < 200 || head.status > 299) return responseOf(head, await readError(exchange));
+    const response = responseOf(head, null);
+    bodies.set(response, exchange);
     return response;
   }
 
@@ -63,18 +64,18 @@ export function createHttpTransport(): HttpTransport {
   };
 }
 
-function mapHeaders(headers: Record<string, string | string[] | undefined>): Headers {
-  const mapped = new Headers();
+function responseOf({ status, headers }: HttpHead, body: string | null): Response {
+  const response = new Response(WITHOUT_BODY.has(status) ? null : body, { status });
   for (const name in headers) {
     const value = headers[name];
-    if (typeof value === 'string') mapped.append(name, value);
-    else for (const one of value ?? []) mapped.append(name, one);
+    if (typeof value === 'string') response.headers.append(name, value);
+    else for (const one of value ?? []) response.headers.append(name, one);
   }
-  return mapped;
+  return response;
 }
 
 /** Compatible servers that write an error's members without `error` around them are brought into its form. */
-async function readError(body: Readable): Promise<string> {
+async function readError(body: HttpBody): Promise<string> {
   const text = await readText(body, MAX_ERROR_BODY_BYTES);
   try {
     const parsed: unknown = JSON.parse(text);
@@ -85,13 +86,15 @@ async function readError(body: Readable): Promise<string> {
 }
 
 /** Reads a body to its end, or up to a number of bytes; then the rest is not waited for. */
-export async function readText(body: Readable, maxBytes: number): Promise<string> {
+export async function readText(body: HttpBody, maxBytes: number): Promise<string> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  for await (const piece of body as AsyncIterable<Buffer>) {
+  while (bytes < maxBytes) {
+    const piece = await body.read();
+    if (piece === null) break;
     pieces.push(piece);
     bytes += piece.length;
-    if (bytes >= maxBytes) break;
   }
+  body.close();
   return Buffer.concat(pieces).toString('utf8');
 }

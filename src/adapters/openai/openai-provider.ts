@@ -1,9 +1,9 @@
-import type { Readable } from 'node:stream';
 import OpenAI from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import type { ChatProvider, ProviderCall, ProviderEvents, ProviderStream } from '../../ports.ts';
 import { CallGuard } from './call-guard.ts';
 import { CompletionStream } from './completion-stream.ts';
+import type { HttpBody } from './http-exchange.ts';
 import { createHttpTransport, type HttpTransport, readText } from './http-transport.ts';
 import { type ErrorContext, mapError } from './map-error.ts';
 import { mapRequest } from './map-request.ts';
@@ -95,7 +95,7 @@ function isStream(response: Response): boolean {
 
 /** For servers that do not stream, or that tell an error with status 200. */
 async function readWhole(
-  body: Readable,
+  body: HttpBody,
   response: Response,
   decoder: StreamDecoder,
   guard: CallGuard,

@@ -1,0 +1,118 @@
+import type { Dispatcher } from 'undici';
+import { describe, expect, it } from 'vitest';
+import { HttpExchange } from '../../../src/adapters/openai/http-exchange.ts';
+
+class Connection implements Dispatcher.DispatchController {
+  aborted = false;
+  paused = false;
+  reason: Error | null = null;
+
+  abort(reason: Error): void {
+    this.aborted = true;
+    this.reason = reason;
+  }
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+}
+
+function begin(signal: AbortSignal | null = null) {
+  const connection = new Connection();
+  const exchange = new HttpExchange(signal);
+  exchange.onRequestStart(connection);
+  const receive = (text: string) => exchange.onResponseData(connection, Buffer.from(text));
+  return { connection, exchange, receive };
+}
+
+describe('an HTTP exchange', () => {
+  it('tells the head of the answer, not of interim ones', async () => {
+    const { connection, exchange } = begin();
+    exchange.onResponseStart(connection, 103, { link: '</a>' });
+    exchange.onResponseStart(connection, 200, { server: 'x' });
+    expect(await exchange.head).toEqual({ status: 200, headers: { server: 'x' } });
+  });
+
+  it('gives what waits in one piece, then each piece as it comes, then the end', async () => {
+    const { exchange, receive } = begin();
+    receive('a');
+    receive('b');
+    expect(String(await exchange.read())).toBe('ab');
+    const next = exchange.read();
+    receive('c');
+    expect(String(await next)).toBe('c');
+    const last = exchange.read();
+    exchange.onResponseEnd();
+    expect(await last).toBeNull();
+    expect(await exchange.read()).toBeNull();
+  });
+
+  it('stops the connection at 64 KiB that nobody reads, until somebody does', async () => {
+    const { connection, exchange, receive } = begin();
+    receive('x'.repeat(65_535));
+    expect(connection.paused).toBe(false);
+    receive('x');
+    expect(connection.paused).toBe(true);
+    expect((await exchange.read())?.length).toBe(65_536);
+    expect(connection.paused).toBe(false);
+    receive('y');
+    expect(connection.paused).toBe(false);
+  });
+
+  it('gives what had come before it breaks off', async () => {
+    const { connection, exchange, receive } = begin();
+    exchange.onResponseStart(connection, 200, {});
+    receive('usage');
+    exchange.onResponseError(connection, new Error('other side closed'));
+    expect(String(await exchange.read())).toBe('usage');
+    await expect(exchange.read()).rejects.toThrow('other side closed');
+    await expect(exchange.read()).rejects.toThrow('other side closed');
+  });
+
+  it('fails who waits for the head or for a piece', async () => {
+    const { connection, exchange } = begin();
+    const piece = exchange.read();
+    exchange.onResponseError(connection, new Error('connect ECONNREFUSED'));
+    await expect(piece).rejects.toThrow('ECONNREFUSED');
+    await expect(exchange.head).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('ends with the reason of its signal, before, during and after the connection is made', async () => {
+    const reason = new Error('the caller has gone');
+    const early = begin(AbortSignal.abort(reason));
+    expect(early.connection.reason).toBe(reason);
+    await expect(early.exchange.head).rejects.toBe(reason);
+
+    const abort = new AbortController();
+    const waiting = new HttpExchange(abort.signal);
+    const running = begin(abort.signal);
+    const done = begin(abort.signal);
+    done.exchange.onResponseEnd();
+    abort.abort(reason);
+    await expect(waiting.head).rejects.toBe(reason);
+    await expect(running.exchange.head).rejects.toBe(reason);
+    expect(running.connection.reason).toBe(reason);
+    expect(done.connection.aborted).toBe(false);
+
+    const late = new Connection();
+    waiting.onRequestStart(late);
+    expect(late.reason).toBe(reason);
+  });
+
+  it('closes the connection of a body that nobody wants, but not of one that ended', async () => {
+    const unwanted = begin();
+    unwanted.exchange.onResponseStart(unwanted.connection, 200, {});
+    unwanted.exchange.close();
+    expect(unwanted.connection.aborted).toBe(true);
+    await expect(unwanted.exchange.read()).rejects.toThrow('not wanted');
+
+    const ended = begin();
+    ended.exchange.onResponseEnd();
+    ended.exchange.close();
+    expect(ended.connection.aborted).toBe(false);
+  });
+});
