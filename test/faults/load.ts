@@ -8,6 +8,13 @@ import { Workload, type WorkloadOptions, type WorkloadRecord } from './workload.
 const TICK_MS = 50;
 const RUBBISH = Buffer.from([0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 
+export interface Pace {
+  readonly perSecond: number;
+  readonly least: number;
+  /** Whether too few of so many published records are answered. */
+  readonly isBehind: (published: number) => boolean;
+}
+
 /** Publishes a workload evenly, whatever happens to the brokers: what was not acknowledged is published again. */
 export class Load {
   /** What was acknowledged, in the order of publishing. */
@@ -38,11 +45,18 @@ export class Load {
     this.producer = await connectProducer(settings);
   }
 
-  /** Publishes at this rate until it is told to stop, but at least so many records; resolves when all are acknowledged. */
-  async publishUntil(isOver: () => boolean, perSecond: number, least: number): Promise<void> {
+  /**
+   * Publishes at this rate until it is told to stop, but at least so many records; resolves when all are acknowledged. It holds back
+   * while the service is far behind, so that a slow machine does not pile up work for as long as the harm takes there.
+   */
+  async publishUntil(isOver: () => boolean, { perSecond, least, isBehind }: Pace): Promise<void> {
     let due = 0;
     while (!this.stopped && (!isOver() || this.published.length < least)) {
       await this.paused?.promise;
+      if (isBehind(this.published.length)) {
+        await wait(TICK_MS);
+        continue;
+      }
       due += (perSecond * TICK_MS) / 1000;
       const records = Array.from({ length: Math.floor(due) }, () => this.workload.next());
       due -= records.length;

@@ -59,6 +59,22 @@ export class Progress {
     return true;
   }
 
+  /**
+   * Until everything is answered, or nothing new was for so long.
+   *
+   * @returns what is missing
+   */
+  async untilAnswered(wanted: Wanted, patienceMs: number): Promise<string[]> {
+    let missing = this.missing(wanted);
+    while (missing.length > 0) {
+      const before = this.answered;
+      const goesOn = await this.until(() => this.answered !== before, patienceMs);
+      missing = this.missing(wanted);
+      if (!goesOn) break;
+    }
+    return missing;
+  }
+
   /** Until nothing new was answered for so long, or until it has waited long enough. */
   async untilQuiet(quietMs: number, timeoutMs: number): Promise<void> {
     const giveUpAt = Date.now() + timeoutMs;
