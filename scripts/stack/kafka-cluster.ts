@@ -12,6 +12,8 @@ import type { ServerRunner } from './server-runner.ts';
 
 const ANSWER_TIMEOUT_MS = 120_000;
 const HEAP_MEGABYTES = 384;
+/** Java's quick compiler alone: the thorough one costs a broker that lives for minutes more than it saves. */
+const SHORT_LIVED = '-XX:TieredStopAtLevel=1';
 
 /** One broker of a test's cluster: broker and controller in one. */
 export interface KafkaClusterNode {
@@ -121,7 +123,8 @@ async function planProcesses(directory: string, ports: number[]): Promise<Plan> 
       heapMegabytes: HEAP_MEGABYTES,
     };
     clusterId = await prepareKafkaNode(node, jars, newId);
-    runners.push(childRunner('java', kafkaCommand(node, jars).args, join(node.directory, 'kafka.log')));
+    const args = [SHORT_LIVED, ...kafkaCommand(node, jars).args];
+    runners.push(childRunner('java', args, join(node.directory, 'kafka.log')));
   }
   return { clusterId, runners, cleanUp: async () => undefined };
 }
