@@ -7,8 +7,9 @@ const RECOVERY_MS = 300_000;
 /** Without a refusal up to this multiple of the pace that was refused, there is no limit any more. */
 const FORGET_AT = 2;
 /** So many refusals among so many calls say something about the pace; fewer are a provider's own affair. */
-const REFUSALS = 2;
-const AMONG_CALLS = 8;
+const REFUSALS = { count: 2, amongCalls: 8 };
+/** The same below the pace that was refused: a provider that refuses at any pace would else slow everybody down for good. */
+const REFUSALS_BELOW = { count: 3, amongCalls: 16 };
 /** Calls over which the pace is measured. */
 const MEASURED_CALLS = 32;
 /** A longer time without an accepted call says that there was nothing to call for, and nothing of the pace. */
@@ -37,7 +38,7 @@ export class AdaptivePace {
   private position = 0;
   /** Calls that were accepted or refused. */
   private calls = 0;
-  /** The numbers of the last refused calls since the pace was lowered, the newest first; at most `REFUSALS`. */
+  /** The numbers of the last refused calls since the pace was lowered, the newest first; at most those that are counted. */
   private recentRefusals: number[] = [];
 
   waitMs(now: number): number {
@@ -63,9 +64,11 @@ export class AdaptivePace {
     this.calls += 1;
     // Answers to what was called at the old pace say nothing of the new one.
     if (begunAt <= this.decreasedAt) return;
-    this.recentRefusals = [this.calls, ...this.recentRefusals].slice(0, REFUSALS);
-    const first = this.recentRefusals[REFUSALS - 1];
-    if (first === undefined || this.calls - first >= AMONG_CALLS) return;
+    this.recentRefusals = [this.calls, ...this.recentRefusals].slice(0, REFUSALS_BELOW.count);
+    const isBelow = this.pace !== null && this.pace < this.refusedPace;
+    const { count, amongCalls } = isBelow ? REFUSALS_BELOW : REFUSALS;
+    const first = this.recentRefusals[count - 1];
+    if (first === undefined || this.calls - first >= amongCalls) return;
     this.recentRefusals = [];
     const measured = this.measure(now);
     this.refusedPace = Math.max(1 / SLOWEST_MS, Math.min(this.pace ?? Number.POSITIVE_INFINITY, measured));
@@ -75,17 +78,19 @@ export class AdaptivePace {
     this.nextAt = now + 1 / this.pace;
   }
 
-  /** Over the last accepted calls that followed each other without a break. */
+  /** Over the last accepted calls, without the times when there was nothing to call for. */
   private measure(now: number): number {
-    const { length } = this.accepted;
     let calls = 0;
-    let since = now;
-    while (calls < length) {
-      const at = this.accepted[(this.position - 1 - calls + MEASURED_CALLS) % MEASURED_CALLS] ?? now;
-      if (since - at > IDLE_MS) break;
-      since = at;
-      calls += 1;
+    let busyMs = 0;
+    let later = now;
+    for (let back = 1; back <= this.accepted.length; back += 1) {
+      const at = this.accepted[(this.position - back + MEASURED_CALLS) % MEASURED_CALLS] ?? later;
+      if (later - at <= IDLE_MS) {
+        calls += 1;
+        busyMs += later - at;
+      }
+      later = at;
     }
-    return Math.max(LEAST_MEASURED, calls / Math.max(1, now - since));
+    return Math.max(LEAST_MEASURED, calls / Math.max(1, busyMs));
   }
 }

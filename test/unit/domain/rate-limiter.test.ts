@@ -190,6 +190,51 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(1, now + 100)).toBeLessThan(20);
   });
 
+  it('slows down from what it could do before the provider was away for a while', () => {
+    const limiter = new RateLimiter();
+    for (let at = 0; at < 1_000; at += 10) limiter.answered(call(limiter, 1, at), null, at);
+    const back = 30_000;
+    for (const one of [call(limiter, 1, back), call(limiter, 1, back)])
+      limiter.refused(one, null, null, back + 5);
+    // 0.6 of a call every 10 ms.
+    expect(limiter.waitMs(1, back + 5)).toBeLessThan(20);
+  });
+
+  it('does not slow down further and further for refusals that come at any pace', () => {
+    const limiter = new RateLimiter();
+    let now = 0;
+    for (let count = 1; count <= 3_000; count += 1) {
+      now += Math.max(10, limiter.waitMs(1, now));
+      const one = call(limiter, 1, now);
+      // In pairs, one call in 25.
+      if (count % 50 < 2) limiter.refused(one, null, null, now);
+      else limiter.answered(one, null, now);
+    }
+    expect(3_000 / (now / 1_000)).toBeGreaterThan(30);
+  });
+
+  it('slows down again when a limit becomes a much smaller one', () => {
+    const limiter = new RateLimiter();
+    let now = 0;
+    for (; now < 5_000; now += 10) limiter.answered(call(limiter, 1, now), null, now);
+    let taken = 0;
+    let refused = 0;
+    for (const from = now; now < from + 60_000; ) {
+      now += Math.max(1, limiter.waitMs(1, now));
+      const one = call(limiter, 1, now);
+      // Two calls a second from now on.
+      if (taken < ((now - from) * 2) / 1_000) {
+        taken += 1;
+        limiter.answered(one, null, now);
+      } else {
+        refused += 1;
+        limiter.refused(one, null, null, now);
+      }
+    }
+    expect(taken).toBeGreaterThan(80);
+    expect(refused).toBeLessThan(taken / 2);
+  });
+
   it('gets out of the slowest pace in minutes, not in calls', () => {
     const limiter = new RateLimiter();
     let now = 0;
