@@ -44,7 +44,9 @@ describe('an HTTP exchange', () => {
     expect(String(await exchange.read())).toBe('ab');
     const next = exchange.read();
     receive('c');
+    receive('d');
     expect(String(await next)).toBe('c');
+    expect(String(await exchange.read())).toBe('d');
     const last = exchange.read();
     exchange.onResponseEnd();
     expect(await last).toBeNull();
@@ -70,6 +72,7 @@ describe('an HTTP exchange', () => {
     exchange.onResponseError(connection, new Error('other side closed'));
     expect(String(await exchange.read())).toBe('usage');
     await expect(exchange.read()).rejects.toThrow('other side closed');
+    exchange.close();
     await expect(exchange.read()).rejects.toThrow('other side closed');
   });
 
@@ -79,6 +82,15 @@ describe('an HTTP exchange', () => {
     exchange.onResponseError(connection, new Error('connect ECONNREFUSED'));
     await expect(piece).rejects.toThrow('ECONNREFUSED');
     await expect(exchange.head).rejects.toThrow('ECONNREFUSED');
+  });
+
+  it('keeps the first reason for which it ended', async () => {
+    const abort = new AbortController();
+    const { connection, exchange } = begin(abort.signal);
+    abort.abort(new Error('the caller has gone'));
+    exchange.onResponseError(connection, new Error('the request was aborted'));
+    await expect(exchange.head).rejects.toThrow('the caller has gone');
+    await expect(exchange.read()).rejects.toThrow('the caller has gone');
   });
 
   it('ends with the reason of its signal, before, during and after the connection is made', async () => {
