@@ -66,7 +66,7 @@ function safeUnscaled(text: string, scale: number): number | null {
   let point = -1;
   for (let index = start; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
-    if (code === POINT && point === -1 && index > start) point = index;
+    if (code === POINT && point === -1) point = index;
     else if (code >= ZERO && code <= ZERO + 9) magnitude = magnitude * 10 + (code - ZERO);
     else return null;
   }

@@ -41,7 +41,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
     this.head = this.#head.promise;
     this.#signal = signal;
     if (signal?.aborted === true) this.#abort();
-    else signal?.addEventListener('abort', this.#abort, { once: true });
+    else signal?.addEventListener('abort', () => this.#abort(), { once: true });
   }
 
   read(): Promise<Buffer | null> {
@@ -53,7 +53,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
   }
 
   close(): void {
-    if (!this.#ended) this.#end(new Error('The answer was not wanted any more.'));
+    this.#end(new Error('The answer was not wanted any more.'));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -84,7 +84,6 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
 
   onResponseEnd(): void {
     this.#ended = true;
-    this.#signal?.removeEventListener('abort', this.#abort);
     this.#reader?.resolve(null);
     this.#reader = null;
   }
@@ -93,14 +92,15 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
     this.#end(error);
   }
 
-  readonly #abort = (): void => this.#end(this.#signal?.reason);
+  #abort(): void {
+    this.#end(this.#signal?.reason);
+  }
 
   /** Ends it early; the first reason stands. */
   #end(failure: Error): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#failure = failure;
-    this.#signal?.removeEventListener('abort', this.#abort);
     this.#head.reject(failure);
     this.#reader?.reject(failure);
     this.#reader = null;

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesToDecimal, decimalToBytes } from '../../../src/adapters/avro/decimal-bytes.ts';
 
 const money = { precision: 38, scale: 12 };
+const unscaledOf = (digits: bigint) => fc.bigInt({ min: -(10n ** digits) + 1n, max: 10n ** digits - 1n });
 
 describe('decimal text', () => {
   test.each([
@@ -30,7 +31,7 @@ describe('decimal text', () => {
 
   test('survives whatever it is', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: -(10n ** 38n) + 1n, max: 10n ** 38n - 1n }), (unscaled) => {
+      fc.property(fc.oneof(unscaledOf(38n), unscaledOf(17n)), (unscaled) => {
         const whole = { precision: 38, scale: 0 };
         expect(bytesToDecimal(decimalToBytes(String(unscaled), whole), whole)).toBe(String(unscaled));
         const text = bytesToDecimal(decimalToBytes(String(unscaled), whole), money);
@@ -42,13 +43,21 @@ describe('decimal text', () => {
   test.each([
     ['1e-7', 'is not decimal text'],
     ['', 'is not decimal text'],
+    ['-', 'is not decimal text'],
     ['.5', 'is not decimal text'],
+    ['5.', 'is not decimal text'],
+    ['1.2.3', 'is not decimal text'],
     ['NaN', 'is not decimal text'],
     ['0.0000000000001', 'has 13 decimals, at most 12'],
     ['100000000000000000000000000', 'has 39 digits with its decimals, at most 38'],
   ])('%j is refused: %s', (text, problem) => {
     expect(() => decimalToBytes(text, money)).toThrow(problem);
   });
+});
+
+test('a number with more digits than a small decimal has is refused', () => {
+  expect(() => decimalToBytes('123.45', { precision: 4, scale: 2 })).toThrow('has 5 digits');
+  expect(decimalToBytes('23.45', { precision: 4, scale: 2 }).toString('hex')).toBe('0929');
 });
 
 test('bytes that are no decimal are refused', () => {

@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -169,6 +169,13 @@ describe('a call', () => {
     // A connection is free a moment after its answer, so that others may be opened meanwhile.
     expect(connections - before).toBeLessThanOrEqual(3);
     await own.close();
+  });
+
+  it('does not hold on to its caller when it is over', async () => {
+    answer = answerWith(200, stream, recording('text.sse'));
+    const caller = new AbortController();
+    await collect(await provider.stream(aCall(), caller.signal));
+    await vi.waitFor(() => expect(getEventListeners(caller.signal, 'abort')).toHaveLength(0));
   });
 
   it('does not wait for the end of the body behind [DONE], and closes the connection when it never comes', async () => {
