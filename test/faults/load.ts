@@ -1,6 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
-import { createKafka, type KafkaSettings, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import {
+  createKafka,
+  type KafkaSettings,
+  NO_RETRIES,
+  PATIENT_RETRIES,
+} from '../../src/adapters/kafka/kafka-client.ts';
 import { silent, type World } from '../support/world.ts';
 import type { Random } from './random.ts';
 import { Workload, type WorkloadOptions, type WorkloadRecord } from './workload.ts';
@@ -121,7 +126,8 @@ export class Load {
 async function connectProducer(settings: KafkaSettings): Promise<Producer> {
   const producer = createKafka(settings, silent, PATIENT_RETRIES).producer({
     allowAutoTopicCreation: false,
-    retry: PATIENT_RETRIES,
+    // What kafkajs sends again by itself nobody would know to have been written twice.
+    retry: NO_RETRIES,
     metadataMaxAge: 1_000,
   });
   await producer.connect();
