@@ -84,10 +84,18 @@ export class FaultRun {
       this.leaseLosses += 1;
       this.deaths += 1;
     });
+    let wasReady = false;
+    worker.ready.then(
+      () => {
+        wasReady = true;
+      },
+      () => undefined,
+    );
     void worker.exited.then((code) => {
       if (!this.running.delete(worker) || this.over) return;
       const text = `worker ${worker.pid} ended by itself with ${code}: ${lastError(worker.log)}`;
-      if (this.workersMayEnd) this.note(text);
+      // What cannot begin because a broker is away tells so and is started again.
+      if (this.workersMayEnd || !wasReady) this.note(text);
       else this.breach(text);
       this.restarts += 1;
       this.deaths += 1;
