@@ -97,7 +97,8 @@ export const environment = z.object({
     description: 'Partitions that `topics create` gives the request topics and those that mirror them.',
   }),
   CHAT_TOPIC_REPLICATION: set('1', wholeNumber(1, 100), {
-    description: 'Replicas that `topics create` gives every partition.',
+    description:
+      'Replicas that `topics create` gives every partition: 3 where there are three brokers, since one outcome needs replicas.',
   }),
   CHAT_REQUEST_TIMEOUT: set('10m', duration('s', '1s', '24h'), {
     description:
