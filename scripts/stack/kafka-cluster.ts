@@ -14,6 +14,8 @@ const ANSWER_TIMEOUT_MS = 120_000;
 const HEAP_MEGABYTES = 384;
 /** Java's quick compiler alone: the thorough one costs a broker that lives for minutes more than it saves. */
 const SHORT_LIVED = '-XX:TieredStopAtLevel=1';
+/** How each transaction ended is what is asked of a test's brokers when something is visible twice. */
+const TELL_TRANSACTIONS = '-Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction=info';
 
 /** One broker of a test's cluster: broker and controller in one. */
 export interface KafkaClusterNode {
@@ -123,7 +125,7 @@ async function planProcesses(directory: string, ports: number[]): Promise<Plan> 
       heapMegabytes: HEAP_MEGABYTES,
     };
     clusterId = await prepareKafkaNode(node, jars, newId);
-    const args = [SHORT_LIVED, ...kafkaCommand(node, jars).args];
+    const args = [SHORT_LIVED, TELL_TRANSACTIONS, ...kafkaCommand(node, jars).args];
     runners.push(childRunner('java', args, join(node.directory, 'kafka.log')));
   }
   return { clusterId, runners, cleanUp: async () => undefined };

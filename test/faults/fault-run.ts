@@ -17,6 +17,7 @@ export interface FaultRunParts {
   readonly load: Load;
   readonly progress: Progress;
   readonly workersMayEnd: boolean;
+  readonly startMayFail: boolean;
 }
 
 /** One repetition of a fault as the fault sees it: the service under load, and the means to harm it. */
@@ -39,11 +40,12 @@ export class FaultRun {
   restarts = 0;
   private readonly running = new Set<Worker>();
   private readonly workersMayEnd: boolean;
+  private readonly startMayFail: boolean;
   private readonly beganAt = performance.now();
   private workerEnv: Readonly<Record<string, string>> = {};
   private over = false;
 
-  constructor({ workersMayEnd, ...parts }: FaultRunParts) {
+  constructor({ workersMayEnd, startMayFail, ...parts }: FaultRunParts) {
     this.random = parts.random;
     this.laboratory = parts.laboratory;
     this.cluster = parts.cluster;
@@ -52,6 +54,7 @@ export class FaultRun {
     this.progress = parts.progress;
     this.places = [parts.world.config.kafka];
     this.workersMayEnd = workersMayEnd;
+    this.startMayFail = startMayFail;
   }
 
   /** Workers that should be running. */
@@ -94,8 +97,7 @@ export class FaultRun {
     void worker.exited.then((code) => {
       if (!this.running.delete(worker) || this.over) return;
       const text = `worker ${worker.pid} ended by itself with ${code}: ${lastError(worker.log)}`;
-      // What cannot begin because a broker is away tells so and is started again.
-      if (this.workersMayEnd || !wasReady) this.note(text);
+      if (this.workersMayEnd || (this.startMayFail && !wasReady)) this.note(text);
       else this.breach(text);
       this.restarts += 1;
       this.deaths += 1;
@@ -116,13 +118,14 @@ export class FaultRun {
     await worker.kill();
   }
 
-  /** SIGTERM: it must end with 0, unless it has hardly begun, when the signal ends any process. */
+  /** SIGTERM: it must end with 0, unless it has not begun: then the signal itself ends it, as any process. */
   async stop(worker: Worker): Promise<void> {
     this.running.delete(worker);
     this.note(`worker ${worker.pid} is stopped`);
     const code = await worker.stop();
     this.note(`worker ${worker.pid} ended with ${code}`);
-    if (code !== 0 && worker.log.length > 0)
+    const wasEndedBySignal = code === null && worker.log.length === 0;
+    if (code !== 0 && !wasEndedBySignal)
       this.breach(`worker ${worker.pid} ended with ${code} after SIGTERM: ${lastError(worker.log)}`);
   }
 

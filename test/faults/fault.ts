@@ -22,6 +22,8 @@ export interface Fault {
   readonly allows?: Partial<Omit<Allowances, 'deaths'>>;
   /** Whether workers may end by themselves (they are started again). Default: no. */
   readonly workersMayEnd?: boolean;
+  /** Whether workers may end before they were ready, because a broker is away (they are started again). Default: no. */
+  readonly startMayFail?: boolean;
   /** How long the harm may take in all. Default: 150 s. */
   readonly timeoutMs?: number;
   /** Does the harm, while the load goes on, and mends what nobody else would mend. */

@@ -1,8 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type KafkaCluster, startKafkaCluster } from '../../scripts/stack/kafka-cluster.ts';
 import { type MongoServer, startMongo } from '../../scripts/stack/mongo-server.ts';
+
+/** What is kept of brokers after a breach. */
+const KEPT = fileURLToPath(new URL('../../.stack/logs/brokers/', import.meta.url));
 
 /** `one` and `other` have one broker each, `three` has three with three replicas of everything. */
 export type ClusterName = 'one' | 'three' | 'other';
@@ -42,6 +46,25 @@ export class Laboratory {
       await cluster.close();
       await rm(cluster.directory, { recursive: true, force: true });
     }
+  }
+
+  /**
+   * Copies the log of each broker, and what it keeps of groups and transactions (`kafka-dump-log.sh` reads it).
+   *
+   * @returns the folder
+   */
+  async keep(name: string): Promise<string> {
+    const folder = join(KEPT, name);
+    for (const [cluster, { directory, nodes }] of this.clusters)
+      for (const { id } of nodes) {
+        const broker = join(directory, `broker-${id}`);
+        const filter = (path: string) => {
+          const [top = '', topic = '__'] = relative(broker, path).split(sep);
+          return (top === '' || top === 'kafka.log' || top === 'data') && topic.startsWith('__');
+        };
+        await cp(broker, join(folder, cluster, `broker-${id}`), { recursive: true, filter });
+      }
+    return folder;
   }
 
   async close(): Promise<void> {

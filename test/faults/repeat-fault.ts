@@ -41,7 +41,7 @@ const ANSWER_PATIENCE_MS = 60_000;
 const STOP_TIMEOUT_MS = 60_000;
 const READ_TIMEOUT_MS = 120_000;
 const START_TIMEOUT_MS = 60_000;
-const DISTURB_TIMEOUT_MS = 300_000;
+const DISTURB_TIMEOUT_MS = 150_000;
 
 const FIRST_TOKEN_TIMEOUT_MS = 3_000;
 
@@ -92,6 +92,7 @@ export async function repeatFault(fault: Fault, seed: number, laboratory: Labora
   } catch (error) {
     run.breach(error instanceof Error ? error.message : String(error));
   } finally {
+    if (run.breaches.length > 0) await keepBrokers(run, fault, seed);
     await cleanUp(run);
   }
   return {
@@ -126,6 +127,7 @@ async function prepare(fault: Fault, seed: number, laboratory: Laboratory): Prom
     load: await Load.start(world, random.fork(), fault.workload ?? {}),
     progress: new Progress(world),
     workersMayEnd: fault.workersMayEnd ?? false,
+    startMayFail: fault.startMayFail ?? false,
   });
 }
 
@@ -145,6 +147,16 @@ async function judge(run: FaultRun, fault: Fault): Promise<number> {
   run.breaches.push(...breaches);
   for (const line of describeRequests(evidence, breaches)) run.note(line);
   return evidence.calls.length;
+}
+
+/** What the brokers logged and noted of groups and transactions is needed to tell a defect of theirs from one of ours. */
+async function keepBrokers(run: FaultRun, fault: Fault, seed: number): Promise<void> {
+  const { laboratory, world } = run;
+  const name = `${fault.name}-${seed}-${world.config.kafka.groupId}`;
+  await laboratory.keep(name).then(
+    (folder) => run.note(`the brokers' logs: ${folder}`),
+    (error: unknown) => run.note(`the brokers' logs were not kept: ${error}`),
+  );
 }
 
 async function cleanUp(run: FaultRun): Promise<void> {

@@ -42,6 +42,7 @@ const soak: Fault = {
   cluster: 'three',
   rate: RATE_PER_SECOND,
   allows: { lostCalls: true },
+  startMayFail: true,
   timeoutMs: minutes * 60_000 + 120_000,
   env: {
     LEASE_MS: '6000',
