@@ -27,10 +27,11 @@ export interface RepriceOptions extends BillFilter {
 export async function repriceCosts(tool: Tool, options: RepriceOptions): Promise<void> {
   const { config, logger } = tool;
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
+  const { costs } = topicNames(config.topics.prefix);
   // 1. Others that reprice can publish nothing from here on: what they did is in what is read.
   const publisher = options.dryRun
     ? null
-    : await ExclusivePublisher.connect(config.kafka, logger, 'costs-reprice');
+    : await ExclusivePublisher.connect(config.kafka, logger, 'costs-reprice', costs);
   try {
     // 2. The prices as they are known now.
     const timelines = await withDatabase(tool, async (db) =>

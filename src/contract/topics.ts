@@ -60,6 +60,12 @@ export function topicNames(prefix: string): TopicNames {
   return Object.fromEntries(names) as TopicNames;
 }
 
+/** The topics that are written to in the transactions that settle requests. */
+export function settledTopics(prefix: string): readonly string[] {
+  const { responses, responseGenerated, costs, dead } = topicNames(prefix);
+  return [responses, responseGenerated, costs, dead];
+}
+
 function topic<Record extends RecordName | null>(
   suffix: string,
   partitioning: TopicSettings['partitioning'],

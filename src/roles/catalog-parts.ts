@@ -24,15 +24,17 @@ export async function startAnnouncer(
   onAnnounced: (changes: readonly ModelChanged[]) => void,
 ): Promise<RunningAnnouncer> {
   const { kafka, topics, limits } = config;
+  const topic = topicNames(topics.prefix).modelChanges;
   const transport = await KafkaLaneTransport.connect(
     { ...kafka, groupId: `${kafka.groupId}.catalog` },
+    [topic],
     logger,
   );
   const announcer = createAnnouncer({
     outbox: createChangeOutbox(db),
     transport,
     codec: createSingleObjectCodec(limits.recordMaxBytes),
-    topic: topicNames(topics.prefix).modelChanges,
+    topic,
     groupId: kafka.groupId,
     onAnnounced,
   });

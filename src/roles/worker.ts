@@ -10,7 +10,7 @@ import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
 import { readBody } from '../adapters/openai/read-body.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
-import { topicNames } from '../contract/topics.ts';
+import { settledTopics, topicNames } from '../contract/topics.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
 import { FailureLog } from '../pipeline/failure-log.ts';
 import { OutputRecords } from '../pipeline/output-records.ts';
@@ -47,7 +47,12 @@ export async function startWorker({
 
   try {
     // 1 What requests are handled with.
-    const writer = await KafkaWriter.connect(config.kafka, logger, onFatal);
+    const writer = await KafkaWriter.connect(
+      config.kafka,
+      settledTopics(config.topics.prefix),
+      logger,
+      onFatal,
+    );
     parts.add(writer, () => writer.close());
     const { transport, sink } = writer;
     const metrics = createMetrics(telemetry.meter);

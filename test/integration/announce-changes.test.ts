@@ -47,6 +47,7 @@ async function announcer(
   const { kafka } = world.config;
   const transport = await KafkaLaneTransport.connect(
     { ...kafka, groupId: `${kafka.groupId}.catalog` },
+    [world.topics.modelChanges],
     silent,
   );
   transports.push(transport);

@@ -44,7 +44,7 @@ beforeAll(async () => {
   await admin.connect();
   const topics = [requests, responses, costs].map((topic) => ({ topic, numPartitions: 2 }));
   await admin.createTopics({ topics, waitForLeaders: true });
-  transport = await KafkaLaneTransport.connect(settings, logger);
+  transport = await KafkaLaneTransport.connect(settings, [responses, costs], logger);
 });
 afterAll(async () => {
   await transport.close();
@@ -144,7 +144,7 @@ describe('a lane’s transactions on a real broker', () => {
 
   it('are not begun when the broker refuses the producer, and nothing of it is left', async () => {
     const beyondTheBrokersLimit = { ...settings, transactionTimeoutMs: 86_400_000 };
-    const impatient = await KafkaLaneTransport.connect(beyondTheBrokersLimit, logger);
+    const impatient = await KafkaLaneTransport.connect(beyondTheBrokersLimit, [responses, costs], logger);
     await expect(impatient.fence(lane)).rejects.toThrow(/transaction timeout/i);
     await impatient.close();
   });

@@ -122,8 +122,13 @@ describe('costs reprice', () => {
   });
 
   it('stops at a record that is no cost event, names it, and publishes nothing', async () => {
-    const publisher = await ExclusivePublisher.connect(world.config.kafka, silent, 'a test');
-    const next = await ExclusivePublisher.connect(world.config.kafka, silent, 'a test');
+    const publisher = await ExclusivePublisher.connect(
+      world.config.kafka,
+      silent,
+      'a test',
+      world.topics.costs,
+    );
+    const next = await ExclusivePublisher.connect(world.config.kafka, silent, 'a test', world.topics.costs);
     const record = {
       topic: world.topics.costs,
       partition: 0,

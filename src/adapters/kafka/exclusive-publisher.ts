@@ -2,9 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import kafkajs, { type Producer, type Transaction } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { OutboundRecord } from '../../ports.ts';
+import { connectCluster, topicMetadata } from './cluster-requests.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
 import { errorType } from './lane-producer.ts';
 import { mapOutbound } from './map-record.ts';
+import { TransactionCompleter } from './transaction-completer.ts';
 
 /** While an earlier transaction of the same name is being completed the coordinator is busy for a few milliseconds. */
 const BUSY_DELAY_MS = 10;
@@ -36,12 +38,22 @@ export class ExclusivePublisher {
     this.producer = producer;
   }
 
-  /** @param name of the task, within the group */
-  static async connect(settings: KafkaSettings, logger: Logger, name: string): Promise<ExclusivePublisher> {
+  /**
+   * @param name of the task, within the group
+   * @param topic that is written to
+   * @throws TakenOver when another process connects with the name at the same time
+   */
+  static async connect(
+    settings: KafkaSettings,
+    logger: Logger,
+    name: string,
+    topic: string,
+  ): Promise<ExclusivePublisher> {
+    // "/" cannot be in a topic's name, and lanes have two of them.
+    const transactionalId = `${settings.groupId}/${name}`;
     for (let tries = 1; ; tries += 1) {
       const producer = createKafka(settings, logger, NO_RETRIES).producer({
-        // "/" cannot be in a topic's name, and lanes have two of them.
-        transactionalId: `${settings.groupId}/${name}`,
+        transactionalId,
         idempotent: false,
         maxInFlightRequests: 1,
         retry: NO_RETRIES,
@@ -51,13 +63,15 @@ export class ExclusivePublisher {
       });
       try {
         await producer.connect();
+        await completeLast(settings, logger, transactionalId, topic);
         // Connecting alone ends nobody; the first transaction does, and waits until theirs is complete.
         const first = await producer.transaction();
         await first.abort();
         return new ExclusivePublisher(producer);
       } catch (error) {
         await producer.disconnect();
-        if ((error as { retriable?: boolean }).retriable !== true || tries >= CONNECT_TRIES) throw error;
+        if ((error as { retriable?: boolean }).retriable !== true || tries >= CONNECT_TRIES)
+          throw takenOverBy(error);
         await wait(CONNECT_DELAY_MS);
       }
     }
@@ -75,8 +89,7 @@ export class ExclusivePublisher {
         await this.send(transaction, pack);
         await transaction.commit();
       } catch (error) {
-        if (!TAKEN_OVER.has(errorType(error))) throw error;
-        throw new TakenOver('another process began the same and goes on with it', { cause: error });
+        throw takenOverBy(error);
       }
     }
   }
@@ -96,6 +109,33 @@ export class ExclusivePublisher {
         await wait(BUSY_DELAY_MS);
       }
     }
+  }
+}
+
+/** The error, or what it means when it says that the name is another process's. */
+function takenOverBy(error: unknown): unknown {
+  if (!TAKEN_OVER.has(errorType(error))) return error;
+  return new TakenOver('another process began the same and goes on with it', { cause: error });
+}
+
+/** What an earlier one had committed is visible from here on, in all partitions. */
+async function completeLast(
+  settings: KafkaSettings,
+  logger: Logger,
+  transactionalId: string,
+  topic: string,
+): Promise<void> {
+  const cluster = await connectCluster(settings, logger);
+  try {
+    const broker = await cluster.brokerPool.findConnectedBroker();
+    const partitions = (await topicMetadata(broker, [topic], settings.requestTimeoutMs)).flatMap(
+      ({ partitionMetadata }) =>
+        partitionMetadata.map(({ partitionId }) => ({ topic, partition: partitionId })),
+    );
+    const completer = new TransactionCompleter(cluster, settings.transactionTimeoutMs);
+    await completer.complete({ transactionalId, partitions, groupId: null });
+  } finally {
+    await cluster.disconnect();
   }
 }
 

@@ -1,38 +1,52 @@
 import kafkajs, { type Admin, type Producer } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { CommittedPosition, LaneProducer, LaneTransport, TopicPartition } from '../../ports.ts';
+import { type Cluster, connectCluster } from './cluster-requests.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES, PATIENT_RETRIES } from './kafka-client.ts';
 import { TransactionalLaneProducer } from './lane-producer.ts';
 import { TopicIds } from './topic-ids.ts';
+import { TransactionCompleter } from './transaction-completer.ts';
 
 /** What lanes ask of the cluster: who holds a partition, a fenced producer, and what is committed. */
 export class KafkaLaneTransport implements LaneTransport {
   readonly clusterId: string;
   private readonly settings: KafkaSettings;
+  private readonly outputs: readonly string[];
   private readonly logger: Logger;
   private readonly admin: Admin;
+  private readonly cluster: Cluster;
   private readonly topicIds: TopicIds;
+  private readonly completer: TransactionCompleter;
 
   private constructor(
     settings: KafkaSettings,
+    outputs: readonly string[],
     logger: Logger,
     admin: Admin,
-    topicIds: TopicIds,
+    cluster: Cluster,
     clusterId: string,
   ) {
     this.settings = settings;
+    this.outputs = outputs;
     this.logger = logger;
     this.admin = admin;
-    this.topicIds = topicIds;
+    this.cluster = cluster;
+    this.topicIds = new TopicIds(cluster);
+    this.completer = new TransactionCompleter(cluster, settings.transactionTimeoutMs);
     this.clusterId = clusterId;
   }
 
-  static async connect(settings: KafkaSettings, logger: Logger): Promise<KafkaLaneTransport> {
+  /** @param outputs topics that a lane's transactions write to, each in the partition with the lane's number */
+  static async connect(
+    settings: KafkaSettings,
+    outputs: readonly string[],
+    logger: Logger,
+  ): Promise<KafkaLaneTransport> {
     const admin = createKafka(settings, logger, PATIENT_RETRIES).admin();
     await admin.connect();
     const { clusterId } = await admin.describeCluster();
-    const topicIds = await TopicIds.connect(settings, logger);
-    return new KafkaLaneTransport(settings, logger, admin, topicIds, clusterId);
+    const cluster = await connectCluster(settings, logger);
+    return new KafkaLaneTransport(settings, outputs, logger, admin, cluster, clusterId);
   }
 
   async holds(memberId: string, { topic, partition }: TopicPartition): Promise<boolean> {
@@ -47,13 +61,18 @@ export class KafkaLaneTransport implements LaneTransport {
 
   /**
    * Connecting fences nobody: only the first transaction sends InitProducerId, which ends every earlier producer with this
-   * transactional id and waits until its transaction is complete.
+   * transactional id and waits until its transaction is complete. Before that it is made complete in every partition.
    */
   async fence(partition: TopicPartition): Promise<LaneProducer> {
-    const producer = this.newProducer(partition);
+    const { groupId } = this.settings;
+    // "/" cannot be in a topic's name, so two lanes never share an id.
+    const transactionalId = `${groupId}/${partition.topic}/${partition.partition}`;
+    const producer = this.newProducer(transactionalId);
     try {
       await producer.connect();
-      const lane = new TransactionalLaneProducer(producer, this.settings.groupId, partition, this.topicIds);
+      const partitions = this.outputs.map((topic) => ({ topic, partition: partition.partition }));
+      await this.completer.complete({ transactionalId, partitions, groupId });
+      const lane = new TransactionalLaneProducer(producer, groupId, partition, this.topicIds);
       await lane.fence();
       return lane;
     } catch (error) {
@@ -89,12 +108,10 @@ export class KafkaLaneTransport implements LaneTransport {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.admin.disconnect(), this.topicIds.close()]);
+    await Promise.all([this.admin.disconnect(), this.cluster.disconnect()]);
   }
 
-  private newProducer({ topic, partition }: TopicPartition): Producer {
-    // "/" cannot be in a topic's name, so two lanes never share an id.
-    const transactionalId = `${this.settings.groupId}/${topic}/${partition}`;
+  private newProducer(transactionalId: string): Producer {
     return createKafka(this.settings, this.logger, NO_RETRIES).producer({
       transactionalId,
       idempotent: false,

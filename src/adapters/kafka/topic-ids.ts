@@ -1,7 +1,4 @@
-import { createRequire } from 'node:module';
-import type { Kafka } from 'kafkajs';
-import type { Logger } from '../../logger.ts';
-import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
+import { type Cluster, type Decoder, type Encoder, KafkaDecoder, KafkaEncoder } from './cluster-requests.ts';
 
 /*
  * A topic that was deleted and created again has its old name and another id. kafkajs speaks versions of the protocol that know only
@@ -15,44 +12,6 @@ const UNKNOWN_TOPIC = 3;
 const UUID_BYTES = 16;
 const TIMEOUT_MS = 1_000;
 const TRIES = 4;
-
-interface Encoder {
-  writeBoolean(value: boolean): Encoder;
-  writeUVarInt(value: number): Encoder;
-  writeUVarIntString(value: string): Encoder;
-  writeInt32(value: number): Encoder;
-}
-
-interface Decoder {
-  readInt16(): number;
-  readInt32(): number;
-  readUVarInt(): number;
-  readUVarIntString(): string;
-  readTaggedFields(): unknown;
-  readBytes(length: number): Buffer;
-}
-
-interface Broker {
-  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
-  readonly connectionPool: {
-    send<Answer>(protocol: {
-      readonly request: object;
-      readonly response: { decode(payload: Buffer): Promise<Answer>; parse(answer: Answer): Promise<Answer> };
-      readonly requestTimeout: number;
-    }): Promise<Answer>;
-  };
-}
-
-interface Cluster {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
-  refreshMetadataIfNecessary(): Promise<void>;
-  readonly brokerPool: { findConnectedBroker(): Promise<Broker> };
-}
-
-const require = createRequire(import.meta.url);
-const KafkaEncoder: new () => Encoder = require('kafkajs/src/protocol/encoder.js');
-const KafkaDecoder: new (bytes: Buffer) => Decoder = require('kafkajs/src/protocol/decoder.js');
 
 interface Asking {
   readonly now: Promise<string | null>;
@@ -69,15 +28,8 @@ export class TopicIds {
   private readonly cluster: Cluster;
   private readonly asking = new Map<string, Asking>();
 
-  private constructor(cluster: Cluster) {
+  constructor(cluster: Cluster) {
     this.cluster = cluster;
-  }
-
-  static async connect(settings: KafkaSettings, logger: Logger): Promise<TopicIds> {
-    const cluster = clusterOf(createKafka(settings, logger, NO_RETRIES));
-    await cluster.connect();
-    await cluster.refreshMetadataIfNecessary();
-    return new TopicIds(cluster);
   }
 
   /**
@@ -92,10 +44,6 @@ export class TopicIds {
       () => this.ask(topic),
     );
     return asking.next;
-  }
-
-  close(): Promise<void> {
-    return this.cluster.disconnect();
   }
 
   private ask(topic: string): Promise<string | null> {
@@ -139,16 +87,6 @@ export class TopicIds {
       requestTimeout: TIMEOUT_MS,
     });
   }
-}
-
-/** kafkajs makes one for each of its clients and shows it to nobody. */
-function clusterOf(kafka: Kafka): Cluster {
-  const create = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === 'private:Kafka:createCluster',
-  );
-  if (create === undefined) throw new Error('this version of kafkajs makes its clusters differently');
-  const createCluster = Reflect.get(kafka, create) as (options: object) => Cluster;
-  return createCluster({ allowAutoTopicCreation: false, metadataMaxAge: 30_000 });
 }
 
 /** Lengths of compact arrays are one more than they say; a header of this version ends with its tagged fields. */

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import type { Config } from '../../config.ts';
-import { topicNames, topicSettings } from '../../contract/topics.ts';
+import { settledTopics, topicNames, topicSettings } from '../../contract/topics.ts';
 
 type TopicPlan = Config['topics'];
 
@@ -127,8 +127,7 @@ async function unfitSettings(admin: Admin, plan: TopicPlan, expected: TopicExpec
 
 /** Topics whose partition counts must be equal: the requests and everything that is settled with them. */
 function mirrored(plan: TopicPlan): string[] {
-  const { responses, responseGenerated, costs, dead } = topicNames(plan.prefix);
-  return [...plan.requests.map(({ topic }) => topic), responses, responseGenerated, costs, dead];
+  return [...plan.requests.map(({ topic }) => topic), ...settledTopics(plan.prefix)];
 }
 
 function plannedTopics(plan: TopicPlan): ITopicConfig[] {

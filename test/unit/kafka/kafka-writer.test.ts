@@ -69,6 +69,7 @@ async function connected(given = parts()) {
   const crashes: Error[] = [];
   const connecting = KafkaWriter.connect(
     settings,
+    ['chat.responses'],
     logger,
     (error) => crashes.push(error),
     () => thread,
@@ -150,6 +151,7 @@ describe('the thread that writes to Kafka', () => {
     const logger = createLogger({ level: 'silent' });
     const connecting = KafkaWriter.connect(
       settings,
+      ['chat.responses'],
       logger,
       () => undefined,
       () => thread,
@@ -164,6 +166,7 @@ describe('the thread that writes to Kafka', () => {
     const logger = createLogger({ level: 'silent' });
     const connecting = KafkaWriter.connect(
       settings,
+      ['chat.responses'],
       logger,
       () => undefined,
       () => thread,

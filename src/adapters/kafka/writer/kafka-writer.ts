@@ -72,16 +72,18 @@ export class KafkaWriter {
   }
 
   /**
+   * @param outputs topics that lanes write to (`KafkaLaneTransport.connect`)
    * @param onCrash the thread has died and with it every connection; the process must end
    * @throws what kept it from connecting
    */
   static connect(
     settings: KafkaSettings,
+    outputs: readonly string[],
     logger: Logger,
     onCrash: (error: Error) => void,
     start: (settings: WriterSettings) => WriterThread = startThread,
   ): Promise<KafkaWriter> {
-    const thread = start({ kafka: settings, logLevel: logger.level });
+    const thread = start({ kafka: settings, outputs, logLevel: logger.level });
     return new Promise((resolve, reject) => {
       let writer: KafkaWriter | null = null;
       const died = (error: Error) => {

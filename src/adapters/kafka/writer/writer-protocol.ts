@@ -5,6 +5,8 @@ import type { PackedRecords } from './pack-records.ts';
 /** What the thread is started with. */
 export interface WriterSettings {
   readonly kafka: KafkaSettings;
+  /** Topics that lanes write to (`KafkaLaneTransport.connect`). */
+  readonly outputs: readonly string[];
   readonly logLevel: string;
 }
 

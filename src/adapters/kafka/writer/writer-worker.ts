@@ -6,14 +6,14 @@ import { KafkaRecordSink } from '../record-sink.ts';
 import { plainError, serveWriter } from './serve-writer.ts';
 import type { WriterMessage, WriterRequest, WriterSettings } from './writer-protocol.ts';
 
-const { kafka, logLevel } = workerData as WriterSettings;
+const { kafka, outputs, logLevel } = workerData as WriterSettings;
 const post = (message: WriterMessage) => parentPort?.postMessage(message);
 const logger = createLogger({
   level: logLevel as 'info',
   destination: { write: (line) => post({ kind: 'log', line }) },
 });
 try {
-  const transport = await KafkaLaneTransport.connect(kafka, logger);
+  const transport = await KafkaLaneTransport.connect(kafka, outputs, logger);
   const sink = await KafkaRecordSink.connect(kafka, logger);
   const serve = serveWriter({ transport, sink }, post);
   parentPort?.on('message', (request: WriterRequest) => serve(request));

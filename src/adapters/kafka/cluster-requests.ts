@@ -1,0 +1,136 @@
+import { createRequire } from 'node:module';
+import type { Kafka } from 'kafkajs';
+import type { Logger } from '../../logger.ts';
+import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
+
+/*
+ * What kafkajs keeps to itself: its connections to the brokers of a cluster, and the encoding of what goes over them. By these,
+ * requests can be sent that it does not have, or has only inside of its producer.
+ */
+
+export interface Encoder {
+  writeBoolean(value: boolean): Encoder;
+  writeUVarInt(value: number): Encoder;
+  writeUVarIntString(value: string): Encoder;
+  writeInt32(value: number): Encoder;
+}
+
+export interface Decoder {
+  readInt16(): number;
+  readInt32(): number;
+  readUVarInt(): number;
+  readUVarIntString(): string;
+  readTaggedFields(): unknown;
+  readBytes(length: number): Buffer;
+}
+
+/** A request and how its answer is read. */
+export interface Protocol<Answer> {
+  readonly request: object;
+  readonly response: { decode(payload: Buffer): Promise<Answer>; parse(answer: Answer): Promise<Answer> };
+}
+
+/** The producer that writes under a transactional id now. */
+export interface ProducerIdentity {
+  readonly transactionalId: string;
+  readonly producerId: string;
+  readonly producerEpoch: number;
+}
+
+export interface Broker {
+  readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
+  readonly connectionPool: {
+    send<Answer>(protocol: Protocol<Answer> & { readonly requestTimeout: number }): Promise<Answer>;
+  };
+  initProducerId(request: {
+    readonly transactionalId: string;
+    readonly transactionTimeout: number;
+  }): Promise<Pick<ProducerIdentity, 'producerId' | 'producerEpoch'>>;
+  addPartitionsToTxn(
+    request: ProducerIdentity & {
+      readonly topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
+    },
+  ): Promise<unknown>;
+  addOffsetsToTxn(request: ProducerIdentity & { readonly groupId: string }): Promise<unknown>;
+  endTxn(request: ProducerIdentity & { readonly transactionResult: boolean }): Promise<unknown>;
+}
+
+export interface Cluster {
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadataIfNecessary(): Promise<void>;
+  findGroupCoordinator(of: { readonly groupId: string; readonly coordinatorType: number }): Promise<Broker>;
+  readonly brokerPool: { findConnectedBroker(): Promise<Broker> };
+}
+
+/** What a coordinator is asked for: the values of `key_type` in FindCoordinator. */
+export const COORDINATOR_TYPES = { group: 0, transaction: 1 } as const;
+
+interface PartitionMetadata {
+  readonly partitionId: number;
+  /** Below 0 when it has none. */
+  readonly leader: number;
+}
+
+export interface TopicMetadata {
+  readonly topic: string;
+  readonly topicErrorCode: number;
+  readonly partitionMetadata: readonly PartitionMetadata[];
+}
+
+interface ClusterMetadata {
+  readonly topicMetadata: readonly TopicMetadata[];
+}
+
+const require = createRequire(import.meta.url);
+export const KafkaEncoder: new () => Encoder = require('kafkajs/src/protocol/encoder.js');
+export const KafkaDecoder: new (bytes: Buffer) => Decoder = require('kafkajs/src/protocol/decoder.js');
+
+/** The broker's error of a code, with its name as `type`. */
+export const brokerError: (code: number) => Error =
+  require('kafkajs/src/protocol/error.js').createErrorFromCode;
+
+const METADATA: {
+  protocol(of: {
+    readonly version: number;
+  }): (of: {
+    readonly topics: readonly string[];
+    readonly allowAutoTopicCreation: boolean;
+  }) => Protocol<ClusterMetadata>;
+} = require('kafkajs/src/protocol/requests/metadata/index.js');
+const METADATA_VERSION = 6;
+
+/** A connected cluster of its own, which repeats nothing. */
+export async function connectCluster(settings: KafkaSettings, logger: Logger): Promise<Cluster> {
+  const cluster = clusterOf(createKafka(settings, logger, NO_RETRIES));
+  await cluster.connect();
+  await cluster.refreshMetadataIfNecessary();
+  return cluster;
+}
+
+/** kafkajs makes one for each of its clients and shows it to nobody. */
+function clusterOf(kafka: Kafka): Cluster {
+  const create = Object.getOwnPropertySymbols(kafka).find(
+    ({ description }) => description === 'private:Kafka:createCluster',
+  );
+  if (create === undefined) throw new Error('this version of kafkajs makes its clusters differently');
+  const createCluster = Reflect.get(kafka, create) as (options: object) => Cluster;
+  return createCluster({ allowAutoTopicCreation: false, metadataMaxAge: 30_000 });
+}
+
+/** What this broker knows of the topics; a topic or partition with an error is told like any other. */
+export async function topicMetadata(
+  broker: Broker,
+  topics: readonly string[],
+  requestTimeout: number,
+): Promise<readonly TopicMetadata[]> {
+  const metadata = METADATA.protocol({ version: METADATA_VERSION });
+  const { request, response } = metadata({ topics, allowAutoTopicCreation: false });
+  const answer = await broker.connectionPool.send({
+    request,
+    // kafkajs's own `parse` throws when any partition of any topic is without a leader.
+    response: { decode: response.decode, parse: async (whole: ClusterMetadata) => whole },
+    requestTimeout,
+  });
+  return answer.topicMetadata;
+}
