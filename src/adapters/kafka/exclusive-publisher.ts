@@ -1,16 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import kafkajs, { type Producer, type Transaction } from 'kafkajs';
+import kafkajs, { type Producer } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { OutboundRecord } from '../../ports.ts';
+import { errorType, whileBusy } from './broker-errors.ts';
 import { connectCluster, topicMetadata } from './cluster-requests.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
-import { errorType } from './lane-producer.ts';
 import { mapOutbound } from './map-record.ts';
 import { TransactionCompleter } from './transaction-completer.ts';
 
-/** While an earlier transaction of the same name is being completed the coordinator is busy for a few milliseconds. */
-const BUSY_DELAY_MS = 10;
-const BUSY_TRIES = 1_000;
 /** A coordinator that moves, or waits for another's transaction. */
 const CONNECT_DELAY_MS = 100;
 const CONNECT_TRIES = 300;
@@ -86,7 +83,8 @@ export class ExclusivePublisher {
     for (const pack of packs(records)) {
       try {
         const transaction = await this.producer.transaction();
-        await this.send(transaction, pack);
+        // The coordinator is busy before anything of the records is sent, so that sending again repeats none.
+        await whileBusy(() => transaction.sendBatch({ topicMessages: mapOutbound(pack) }));
         await transaction.commit();
       } catch (error) {
         throw takenOverBy(error);
@@ -96,19 +94,6 @@ export class ExclusivePublisher {
 
   async close(): Promise<void> {
     await this.producer.disconnect();
-  }
-
-  /** The coordinator is busy before anything of the records is sent, so that sending again repeats none. */
-  private async send(transaction: Transaction, records: readonly OutboundRecord[]): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await transaction.sendBatch({ topicMessages: mapOutbound(records) });
-        return;
-      } catch (error) {
-        if (errorType(error) !== 'CONCURRENT_TRANSACTIONS' || tries >= BUSY_TRIES) throw error;
-        await wait(BUSY_DELAY_MS);
-      }
-    }
   }
 }
 

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Producer, Transaction } from 'kafkajs';
 import {
   type LaneProducer,
@@ -7,12 +6,9 @@ import {
   type Settlement,
   type TopicPartition,
 } from '../../ports.ts';
+import { errorType, whileBusy } from './broker-errors.ts';
 import { mapOutbound } from './map-record.ts';
 import type { TopicIds } from './topic-ids.ts';
-
-/** Between a commit and the next transaction the coordinator is busy for a few milliseconds. */
-const BUSY_DELAY_MS = 3;
-const BUSY_TRIES = 1_000;
 
 /** Errors by which a broker refuses a record for what it is. */
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -105,27 +101,11 @@ export class TransactionalLaneProducer implements LaneProducer {
       offset: String(offset),
       ...{ metadata },
     };
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await transaction.sendOffsets({
-          consumerGroupId: this.groupId,
-          topics: [{ topic, partitions: [entry] }],
-        });
-        return;
-      } catch (error) {
-        if (errorType(error) !== 'CONCURRENT_TRANSACTIONS' || tries >= BUSY_TRIES) throw error;
-        await wait(BUSY_DELAY_MS);
-      }
-    }
+    await whileBusy(() =>
+      transaction.sendOffsets({
+        consumerGroupId: this.groupId,
+        topics: [{ topic, partitions: [entry] }],
+      }),
+    );
   }
-}
-
-/** The broker's name of an error, however deep kafkajs has wrapped it. */
-export function errorType(error: unknown): string {
-  for (let inner = error; inner instanceof Error; inner = inner.cause) {
-    const { type, originalError } = inner as { type?: unknown; originalError?: unknown };
-    if (typeof type === 'string') return type;
-    if (originalError instanceof Error) return errorType(originalError);
-  }
-  return '';
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TopicPartition } from '../../ports.ts';
+import { whileBusy } from './broker-errors.ts';
 import {
   type Broker,
   brokerError,
@@ -9,7 +10,6 @@ import {
   KafkaEncoder,
   topicMetadata,
 } from './cluster-requests.ts';
-import { errorType } from './lane-producer.ts';
 
 /*
  * A commit is acknowledged when the coordinator has noted it; it then writes a marker to every partition of the transaction. A
@@ -145,17 +145,6 @@ async function requireLeaders(coordinator: Broker, partitions: readonly TopicPar
 function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
   const byName = Map.groupBy(partitions, ({ topic }) => topic);
   return [...byName].map(([topic, all]) => ({ topic, partitions: all.map(({ partition }) => partition) }));
-}
-
-async function whileBusy<Result>(ask: () => Promise<Result>): Promise<Result> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (errorType(error) !== 'CONCURRENT_TRANSACTIONS' || tries >= BUSY_TRIES) throw error;
-      await wait(BUSY_DELAY_MS);
-    }
-  }
 }
 
 /** Given up halfway, the coordinator would abort it in the end, whatever had been decided. The same end may be asked for again. */

@@ -1,0 +1,27 @@
+import { setTimeout as wait } from 'node:timers/promises';
+
+/** Between a commit and the next transaction the coordinator is busy for a few milliseconds. */
+const BUSY_DELAY_MS = 3;
+const BUSY_TRIES = 1_000;
+
+/** The broker's name of an error, however deep kafkajs has wrapped it. */
+export function errorType(error: unknown): string {
+  for (let inner = error; inner instanceof Error; inner = inner.cause) {
+    const { type, originalError } = inner as { type?: unknown; originalError?: unknown };
+    if (typeof type === 'string') return type;
+    if (originalError instanceof Error) return errorType(originalError);
+  }
+  return '';
+}
+
+/** Asks again while the coordinator is busy with an earlier transaction: then it has done nothing of what was asked. */
+export async function whileBusy<Result>(ask: () => Promise<Result>): Promise<Result> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (errorType(error) !== 'CONCURRENT_TRANSACTIONS' || tries >= BUSY_TRIES) throw error;
+      await wait(BUSY_DELAY_MS);
+    }
+  }
+}
