@@ -352,7 +352,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     for (const lane of this.lanes.values()) lane.drain();
     await this.entries.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
-      this.options.logger.warn({ requests: this.entries.size }, 'drain timeout; ending what still runs');
+      const left = { requests: this.entries.size, ...this.scheduler.counts };
+      this.options.logger.warn(left, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
       await this.entries.untilEmpty(Math.min(timeoutMs, 5_000));
     }

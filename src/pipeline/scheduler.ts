@@ -47,6 +47,12 @@ export class Scheduler {
     return this.running;
   }
 
+  /** What is scheduled and not finished, by what it does. */
+  get counts() {
+    const { running, parked, waiting, aloneCount: alone } = this;
+    return { running, parked, waiting, alone };
+  }
+
   /** Scheduled and not finished. */
   get taskCount(): number {
     return this.running + this.parked + this.waiting;

@@ -8,6 +8,8 @@ import { type RetryPolicy, retry } from './retry.ts';
 
 const DUPLICATE_KEY = 11_000;
 const REMEMBERED_REPLAYS = 100;
+/** Looking for a server takes 5 s at most, the operation 10, and the driver tries it twice. */
+const LONGEST_OPERATION_MS = 30_000;
 
 export interface LedgerOptions {
   readonly db: Db;
@@ -44,7 +46,7 @@ type RowTokens = { readonly claim: string | undefined; readonly outcome: string 
  */
 export function createRequestLedger({ db, ttlMs, stopSignal, onRetry }: LedgerOptions): MongoRequestLedger {
   const requests = db.collection<RequestRow>('requests', { promoteBuffers: true });
-  const policy: RetryPolicy = { signal: stopSignal, onRetry };
+  const policy: RetryPolicy = { signal: stopSignal, onRetry, longestMs: LONGEST_OPERATION_MS };
   const insertRow = createBatchWriter((rows: readonly RequestRow[]) =>
     retry(() => insertRows(requests, rows), policy),
   );

@@ -12,6 +12,13 @@ export interface RetryPolicy {
   readonly onRetry: (error: unknown) => void;
   /** Default: what the state of the database's nodes explains. */
   readonly isRetryable?: (error: unknown) => boolean;
+  /** After so long without an answer an operation is repeated. Default: never, for what may take as long as it takes. */
+  readonly longestMs?: number;
+}
+
+/** The server's own limits do not help against a connection that is silent. */
+class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
 }
 
 /**
@@ -25,13 +32,27 @@ export async function retry<T>(operation: () => Promise<T>, policy: RetryPolicy)
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
     policy.signal.throwIfAborted();
     try {
-      return await untilAborted(operation(), policy.signal);
+      return await untilAborted(within(operation(), policy.longestMs), policy.signal);
     } catch (error) {
       policy.signal.throwIfAborted();
-      if (!isRetryable(error)) throw error;
+      if (!(error instanceof NoAnswer) && !isRetryable(error)) throw error;
       policy.onRetry(error);
     }
     await pause(delayMs, policy.signal);
+  }
+}
+
+async function within<T>(operation: Promise<T>, limitMs: number | undefined): Promise<T> {
+  if (limitMs === undefined) return operation;
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => late.reject(new NoAnswer(`the database has not answered for ${limitMs / 1_000} s`)),
+    limitMs,
+  );
+  try {
+    return await Promise.race([operation, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,5 +1,5 @@
 import { MongoNetworkError } from 'mongodb';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { pause, retry, untilAborted } from '../../../src/adapters/mongo/retry.ts';
 
 const never = new AbortController().signal;
@@ -26,6 +26,25 @@ describe('retrying', () => {
     };
     await expect(retry(operation, { signal: never, onRetry: () => undefined })).rejects.toThrow('a bug');
     expect(calls).toBe(1);
+  });
+
+  it('repeats an operation that is not answered, where there is a limit', async () => {
+    vi.useFakeTimers();
+    try {
+      const told: unknown[] = [];
+      const answers = [new Promise<string>(() => undefined), Promise.resolve('written')];
+      const operation = async () => (await answers.shift()) ?? 'nothing';
+      const policy = { signal: never, onRetry: (error: unknown) => told.push(error), longestMs: 30_000 };
+      const written = retry(operation, policy);
+      await vi.advanceTimersByTimeAsync(29_999);
+      expect(told).toEqual([]);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(await written).toBe('written');
+      expect(told.map(String)).toEqual(['NoAnswer: the database has not answered for 30 s']);
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('ends with the signal’s reason: before, while and after an operation', async () => {
