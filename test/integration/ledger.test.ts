@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
 import { type Db, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
@@ -26,13 +27,14 @@ const neverStopped = new AbortController().signal;
 
 const ledgerOn = (
   database: Db,
-  overrides: { signal?: AbortSignal; onRetry?: (error: unknown) => void } = {},
+  overrides: { signal?: AbortSignal; onRetry?: (error: unknown) => void; longestMs?: number } = {},
 ) =>
   createRequestLedger({
     db: database,
     ttlMs: TTL_MS,
     stopSignal: overrides.signal ?? neverStopped,
     onRetry: overrides.onRetry ?? (() => undefined),
+    longestMs: overrides.longestMs,
   });
 const rowOf = (identity: { tenantId: string; requestId: string }) =>
   db.collection<RequestRow>('requests').findOne({ _id: `${identity.tenantId} ${identity.requestId}` });
@@ -49,6 +51,48 @@ afterAll(async () => {
 const ledger = ledgerOn(db);
 
 describeLedger('the ledger in MongoDB', () => ledger);
+
+describe('a connection that breaks between its being taken from the pool and written to', () => {
+  /** What of the driver's insides tells the socket of a connection. */
+  interface Inside {
+    readonly topology: {
+      readonly s: {
+        readonly servers: ReadonlyMap<
+          string,
+          { readonly pool: { readonly checkedOut: Iterable<{ readonly socket: Socket }> } }
+        >;
+      };
+    };
+  }
+
+  it('leaves the driver waiting for ever; the claim is asked for again', async () => {
+    const fragile = new MongoClient(mongodbUrl);
+    await fragile.connect();
+    await fragile.db(databaseName).command({ ping: 1 });
+    let broken = 0;
+    fragile.on('connectionCheckedOut', () => {
+      if (broken > 0) return;
+      const { servers } = (fragile as unknown as Inside).topology.s;
+      for (const { pool } of servers.values())
+        for (const { socket } of pool.checkedOut) {
+          socket.destroy();
+          broken += 1;
+        }
+    });
+    const told: string[] = [];
+    const impatient = ledgerOn(fragile.db(databaseName), {
+      longestMs: 300,
+      onRetry: (error) => told.push(String(error)),
+    });
+    try {
+      expect(await impatient.claim(claimRequest())).toMatchObject({ kind: 'claimed' });
+      expect(broken).toBe(1);
+      expect(told).toEqual(['NoAnswer: the database has not answered for 0.3 s']);
+    } finally {
+      await fragile.close();
+    }
+  });
+});
 
 describe('many at once', () => {
   it('gives 200 simultaneous claims of one request, over two ledgers, to exactly one', async () => {

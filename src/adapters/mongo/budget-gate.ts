@@ -8,7 +8,7 @@ import { boundedRead } from './durable-write.ts';
 import { rowId } from './request-row.ts';
 import { reservationsOf } from './reservation-row.ts';
 import { type ReservationResult, reserveAmounts } from './reserve-amounts.ts';
-import { pause, type RetryPolicy, untilAborted } from './retry.ts';
+import { answered, pause, type RetryPolicy, untilAborted } from './retry.ts';
 import { spendCollections } from './spend-rows.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -54,7 +54,7 @@ export async function createBudgetGate(options: BudgetGateOptions): Promise<Budg
   let current = await readSnapshot(db, clock);
   const refresh = async () => {
     const before = current.budgets;
-    current = await readSnapshot(db, clock);
+    current = await answered(readSnapshot(db, clock));
     if (!isDeepStrictEqual(before, current.budgets)) options.onChanged(current.budgets);
   };
   const keepFresh = async () => {

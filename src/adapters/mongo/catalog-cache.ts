@@ -7,7 +7,7 @@ import { createModelStore } from './catalog-store.ts';
 import { watchCatalog } from './catalog-watch.ts';
 import { boundedRead } from './durable-write.ts';
 import { type PriceRow, priceVersion } from './map-price.ts';
-import { pause } from './retry.ts';
+import { answered, pause } from './retry.ts';
 
 export interface CatalogOptions {
   readonly db: Db;
@@ -49,7 +49,7 @@ export async function createCatalog({
   let current = await readSnapshot(db, clock);
 
   const refresh = async () => {
-    current = await readSnapshot(db, clock);
+    current = await answered(readSnapshot(db, clock));
   };
   const watch = watchCatalog(db, stopped.signal);
   const keepFresh = async () => {

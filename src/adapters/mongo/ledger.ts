@@ -4,12 +4,10 @@ import { createBatchWriter } from './batch-writer.ts';
 import { claimUpdate } from './claim-update.ts';
 import { boundedRead, durableWrite } from './durable-write.ts';
 import { claimOf, freshRow, type RequestRow, rowId, sourceId } from './request-row.ts';
-import { type RetryPolicy, retry } from './retry.ts';
+import { answered, type RetryPolicy, retry } from './retry.ts';
 
 const DUPLICATE_KEY = 11_000;
 const REMEMBERED_REPLAYS = 100;
-/** Looking for a server takes 5 s at most, the operation 10, and the driver tries it twice. */
-const LONGEST_OPERATION_MS = 30_000;
 
 export interface LedgerOptions {
   readonly db: Db;
@@ -19,6 +17,8 @@ export interface LedgerOptions {
   readonly stopSignal: AbortSignal;
   /** Told of every database error that is waited out. */
   readonly onRetry: (error: unknown) => void;
+  /** As in `RetryPolicy`. */
+  readonly longestMs?: number | undefined;
 }
 
 export interface MongoRequestLedger extends RequestLedger {
@@ -44,9 +44,15 @@ type RowTokens = { readonly claim: string | undefined; readonly outcome: string 
  * its own. While the database is away, work waits here. Every write may be repeated: a claim is recognised by its token,
  * an attempt is written to its own place, an outcome carries the token that made it.
  */
-export function createRequestLedger({ db, ttlMs, stopSignal, onRetry }: LedgerOptions): MongoRequestLedger {
+export function createRequestLedger({
+  db,
+  ttlMs,
+  stopSignal,
+  onRetry,
+  longestMs,
+}: LedgerOptions): MongoRequestLedger {
   const requests = db.collection<RequestRow>('requests', { promoteBuffers: true });
-  const policy: RetryPolicy = { signal: stopSignal, onRetry, longestMs: LONGEST_OPERATION_MS };
+  const policy: RetryPolicy = { signal: stopSignal, onRetry, longestMs };
   const insertRow = createBatchWriter((rows: readonly RequestRow[]) =>
     retry(() => insertRows(requests, rows), policy),
   );
@@ -104,12 +110,11 @@ export function createRequestLedger({ db, ttlMs, stopSignal, onRetry }: LedgerOp
         },
       }));
       // Only what an orphan would be estimated by, so one member may know it alone, and the next beat tries again.
-      await requests
-        .bulkWrite(updates, { ordered: false, writeConcern: { w: 1 } })
-        .catch((error: unknown) => {
-          onRetry(error);
-          throw error;
-        });
+      const written = requests.bulkWrite(updates, { ordered: false, writeConcern: { w: 1 } });
+      await answered(written, longestMs).catch((error: unknown) => {
+        onRetry(error);
+        throw error;
+      });
     },
 
     async markSettled(settled) {

@@ -3,6 +3,8 @@ import { isTransientError } from './transient-error.ts';
 
 const FIRST_DELAY_MS = 25;
 const LONGEST_DELAY_MS = 2_000;
+/** Looking for a server takes 5 s at most, an operation with its limits 10, and the driver tries it twice. */
+const LONGEST_OPERATION_MS = 30_000;
 
 /** How long the work of an adapter waits for the database, and who is told that it does. */
 export interface RetryPolicy {
@@ -12,11 +14,11 @@ export interface RetryPolicy {
   readonly onRetry: (error: unknown) => void;
   /** Default: what the state of the database's nodes explains. */
   readonly isRetryable?: (error: unknown) => boolean;
-  /** After so long without an answer an operation is repeated. Default: never, for what may take as long as it takes. */
-  readonly longestMs?: number;
+  /** After so long without an answer an operation is repeated. Default: 30 s. */
+  readonly longestMs?: number | undefined;
 }
 
-/** The server's own limits do not help against a connection that is silent. */
+/** The database was silent: the server's own limits do not help against that. */
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
@@ -32,7 +34,7 @@ export async function retry<T>(operation: () => Promise<T>, policy: RetryPolicy)
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
     policy.signal.throwIfAborted();
     try {
-      return await untilAborted(within(operation(), policy.longestMs), policy.signal);
+      return await untilAborted(answered(operation(), policy.longestMs), policy.signal);
     } catch (error) {
       policy.signal.throwIfAborted();
       if (!(error instanceof NoAnswer) && !isRetryable(error)) throw error;
@@ -42,8 +44,13 @@ export async function retry<T>(operation: () => Promise<T>, policy: RetryPolicy)
   }
 }
 
-async function within<T>(operation: Promise<T>, limitMs: number | undefined): Promise<T> {
-  if (limitMs === undefined) return operation;
+/**
+ * Waits for an operation's answer, but not for ever, as the driver (7.9) does when a socket was destroyed between its being taken from the
+ * pool and written to: it waits for that socket to drain.
+ *
+ * @throws `NoAnswer`, or the operation's own error
+ */
+export async function answered<T>(operation: Promise<T>, limitMs = LONGEST_OPERATION_MS): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(
     () => late.reject(new NoAnswer(`the database has not answered for ${limitMs / 1_000} s`)),

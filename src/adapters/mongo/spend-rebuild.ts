@@ -10,6 +10,8 @@ import { inTransaction } from './transaction.ts';
 
 /** Ids in one command. */
 const CHUNK = 10_000;
+/** Of deleting a generation, which may be years of spend; where it was cut off it is gone on with. */
+const LONGEST_DELETION_MS = 600_000;
 
 /** Rebuilds in generations: each has positions, sums and event ids of its own, and one document says which is in use. */
 export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
@@ -25,7 +27,8 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
     // Positions first: a rebuild that still runs finds out at its next step.
     for (const { collectionName } of [positions, spend, totals, events]) {
       const rows = db.collection<{ _id: string }>(collectionName);
-      await retry(() => rows.deleteMany(others, { writeConcern }), policy);
+      const patient = { ...policy, longestMs: LONGEST_DELETION_MS };
+      await retry(() => rows.deleteMany(others, { writeConcern }), patient);
     }
   }
 

@@ -33,16 +33,31 @@ const transientCodes = new Set<number | string | undefined>([
   13436, // NotPrimaryOrSecondary
 ]);
 
+/** What Node says of a socket that broke just before the driver wrote to it; the driver passes it on as it is. */
+const brokenSocketCodes = new Set<unknown>([
+  'EPIPE',
+  'ECONNRESET',
+  'ERR_SOCKET_CLOSED',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_WRITE_AFTER_END',
+]);
+
 /** Whether the same operation can succeed later without anyone changing anything but the state of the database's nodes. */
 export function isTransientError(error: unknown): boolean {
-  if (!(error instanceof MongoError)) return false;
+  if (!(error instanceof MongoError)) return isBrokenSocket(error);
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   if (error instanceof MongoWriteConcernError) return true;
   if (error instanceof MongoBulkWriteError) {
     if (error.result.getWriteConcernError() !== undefined) return true;
     // What broke a bulk write off before it was answered is wrapped in this class, and found only here.
-    if (error.errorResponse instanceof MongoError) return isTransientError(error.errorResponse);
+    const { errorResponse } = error;
+    if (errorResponse instanceof MongoError || isBrokenSocket(errorResponse))
+      return isTransientError(errorResponse);
   }
   if (error.hasErrorLabel(MongoErrorLabel.RetryableWriteError)) return true;
   return error instanceof MongoServerError && transientCodes.has(error.code);
+}
+
+function isBrokenSocket(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && brokenSocketCodes.has(error.code);
 }

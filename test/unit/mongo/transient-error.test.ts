@@ -45,6 +45,14 @@ describe('an error of the database', () => {
       'a batch whose connection was lost',
       new MongoBulkWriteError(new MongoNetworkError('closed'), bulkResult()),
     ],
+    ['a socket that was closed as it was written to', Object.assign(new Error('ended'), { code: 'EPIPE' })],
+    [
+      'a batch whose socket was closed as it was written to',
+      new MongoBulkWriteError(
+        Object.assign(new Error('ended'), { code: 'EPIPE' }) as unknown as MongoError,
+        bulkResult(),
+      ),
+    ],
     ['a batch that found no server', new MongoBulkWriteError(unreachable, bulkResult())],
   ])('is waited out when it is %s', (_what, error) => {
     expect(isTransientError(error)).toBe(true);
