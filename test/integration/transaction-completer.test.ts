@@ -247,8 +247,9 @@ describe('the completer of transactions', () => {
     await transactionEndedIn([costs], true);
     const completer = new TransactionCompleter(cluster, 60_000);
     const missing = { topic: responses, partition: 9 };
-    await expect(completer.complete({ ...written(), partitions: [missing] })).rejects.toThrow(
-      `${responses} has no leader of partition 9 now`,
-    );
+    await expect(completer.complete({ ...written(), partitions: [missing] })).rejects.toMatchObject({
+      message: expect.stringContaining(`${responses} has no leader of partition 9 now`),
+      retriable: true,
+    });
   });
 });

@@ -74,7 +74,6 @@ interface PartitionMetadata {
 
 export interface TopicMetadata {
   readonly topic: string;
-  readonly topicErrorCode: number;
   readonly partitionMetadata: readonly PartitionMetadata[];
 }
 

@@ -42,6 +42,19 @@ export interface Written {
   readonly groupId: string | null;
 }
 
+/** It passes by itself once a broker that has the partition is up. */
+class NoLeader extends Error {
+  override readonly name = 'NoLeader';
+  /** As kafkajs marks what may be tried again. */
+  readonly retriable = true;
+
+  constructor(topic: string, partition: number) {
+    super(
+      `${topic} has no leader of partition ${partition} now; it is tried again, and needs a broker with a replica of it`,
+    );
+  }
+}
+
 /** Ends the last transaction of an id in every partition that it can have written. */
 export class TransactionCompleter {
   private readonly cluster: Cluster;
@@ -138,7 +151,7 @@ async function requireLeaders(coordinator: Broker, partitions: readonly TopicPar
   );
   for (const { topic, partition } of partitions) {
     const leader = known.get(topic)?.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
-    if (leader < 0) throw new Error(`${topic} has no leader of partition ${partition} now`);
+    if (leader < 0) throw new NoLeader(topic, partition);
   }
 }
 

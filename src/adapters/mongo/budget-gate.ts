@@ -8,7 +8,7 @@ import { boundedRead } from './durable-write.ts';
 import { rowId } from './request-row.ts';
 import { reservationsOf } from './reservation-row.ts';
 import { type ReservationResult, reserveAmounts } from './reserve-amounts.ts';
-import { answered, pause, type RetryPolicy, untilAborted } from './retry.ts';
+import { answered, LONGEST_OPERATION_MS, pause, type RetryPolicy, untilAborted } from './retry.ts';
 import { spendCollections } from './spend-rows.ts';
 import { inTransaction } from './transaction.ts';
 
@@ -101,9 +101,11 @@ async function reserveAll(
   wanted: readonly Reservation[],
   { db, policy, clock, reservationTtlMs }: BudgetGateOptions,
 ): Promise<ReservationResult[]> {
+  // A request waits for it.
+  const impatient = { ...policy, longestMs: LONGEST_OPERATION_MS };
   const results = new Map<Reservation, ReservationResult>();
   for (const [tenantId, own] of Map.groupBy(wanted, ({ identity }) => identity.tenantId)) {
-    const decided = await inTransaction(db, policy, (session) =>
+    const decided = await inTransaction(db, impatient, (session) =>
       reserveAmounts(db, session, tenantId, own, reservationTtlMs, clock.now()),
     );
     for (const [index, reservation] of own.entries()) results.set(reservation, decided[index] ?? null);

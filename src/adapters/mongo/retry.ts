@@ -4,7 +4,7 @@ import { isTransientError } from './transient-error.ts';
 const FIRST_DELAY_MS = 25;
 const LONGEST_DELAY_MS = 2_000;
 /** Looking for a server takes 5 s at most, an operation with its limits 10, and the driver tries it twice. */
-const LONGEST_OPERATION_MS = 30_000;
+export const LONGEST_OPERATION_MS = 30_000;
 
 /** How long the work of an adapter waits for the database, and who is told that it does. */
 export interface RetryPolicy {

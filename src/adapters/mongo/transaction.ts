@@ -4,6 +4,8 @@ import { type RetryPolicy, retry } from './retry.ts';
 import { isTransientError } from './transient-error.ts';
 
 const DUPLICATE_KEY = 11_000;
+/** The driver repeats a transaction for 120 s by itself; its last try may take as long as any operation. */
+const LONGEST_TRANSACTION_MS = 150_000;
 
 /**
  * Runs work in a transaction on one state of the database, on a majority when it resolves. It is repeated while the
@@ -20,6 +22,7 @@ export function inTransaction<Result>(
   return retry(
     () => db.client.withSession((session) => session.withTransaction(() => work(session), options)),
     {
+      longestMs: LONGEST_TRANSACTION_MS,
       ...policy,
       isRetryable: (error) => isTransientError(error) || isTaken(error),
     },

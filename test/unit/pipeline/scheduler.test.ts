@@ -46,6 +46,7 @@ describe('Scheduler', () => {
     tasks.schedule('c');
     expect(tasks.begun).toEqual(['a', 'b']);
     expect([scheduler.runningCount, scheduler.taskCount]).toEqual([2, 3]);
+    expect(scheduler.counts).toEqual({ running: 2, parked: 0, waiting: 1, alone: 0 });
   });
 
   it('runs one task of a key at a time, in their order, and other keys beside it', async () => {
