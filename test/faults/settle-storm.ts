@@ -37,6 +37,8 @@ const { values } = parseArgs({
 const brokers = values.brokers === '3' ? 3 : 1;
 const kills = Number(values.kills);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000_000));
+if (values.brokers !== '1' && values.brokers !== '3')
+  throw new Error(`--brokers: ${values.brokers} is neither 1 nor 3`);
 if (!Number.isInteger(kills) || kills < 1) throw new Error(`--kills: ${values.kills} is no number of kills`);
 if (!Number.isInteger(seed)) throw new Error(`--seed: ${values.seed} is no whole number`);
 
@@ -77,6 +79,7 @@ class StormLane {
         await wait(AGAIN_MS);
       } finally {
         await producer?.close();
+        producer = null;
       }
     }
   }
