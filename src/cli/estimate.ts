@@ -3,6 +3,7 @@ import { connectDatabase, ensureIndexes } from '../adapters/mongo/database.ts';
 import { readBody } from '../adapters/openai/read-body.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { shippedModels, shippedPrices } from '../catalog/shipped-catalog.ts';
+import { systemClock } from '../clock.ts';
 import type { ChatRequest } from '../contract/records.ts';
 import { lowestCost } from '../domain/estimate-cost.ts';
 import type { InputEstimate } from '../domain/estimate-tokens.ts';
@@ -163,7 +164,7 @@ async function withCatalog<T>(
     const catalog = await createCatalog({
       db,
       refreshMs: config.catalog.refreshMs,
-      clock: { now: () => Date.now(), monotonic: () => performance.now() },
+      clock: systemClock,
       onRefreshFailed: (error) => logger.error({ err: error }, 'models and prices could not be read again'),
     });
     try {

@@ -5,6 +5,7 @@ import { nearestNames } from '../catalog/nearest-names.ts';
 import { type ModelCriteria, type PricedModel, selectModels } from '../catalog/select-models.ts';
 import { lifecycleOf } from '../catalog/stores.ts';
 import { syncModels } from '../catalog/sync-models.ts';
+import { systemClock } from '../clock.ts';
 import { startAnnouncer, startModelLister } from '../roles/catalog-parts.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
@@ -75,7 +76,7 @@ async function pricedModels(db: Db): Promise<PricedModel[]> {
   const catalog = await createCatalog({
     db,
     refreshMs: 3_600_000,
-    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    clock: systemClock,
     onRefreshFailed: () => undefined,
   });
   catalog.stop();

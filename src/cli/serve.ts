@@ -1,3 +1,4 @@
+import { systemClock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import { startService } from '../service.ts';
@@ -28,7 +29,7 @@ export async function serve(line: CommandLine, config: Config): Promise<number> 
     config,
     logger,
     telemetry: line.telemetry,
-    clock: { now: () => Date.now(), monotonic: () => performance.now() },
+    clock: systemClock,
     onFatal: (error) => fail(error, 'the connection to Kafka is gone and does not come back; ending'),
   });
   let signals = 0;

@@ -5,6 +5,7 @@ import { readTopicRanges } from '../adapters/kafka/topic-ranges.ts';
 import { createSpendReader } from '../adapters/mongo/spend-reader.ts';
 import { createSpendRebuild } from '../adapters/mongo/spend-rebuild.ts';
 import { createOpenAiBilling } from '../adapters/openai/openai-billing.ts';
+import { systemClock } from '../clock.ts';
 import { topicNames } from '../contract/topics.ts';
 import { formatReconciliation } from '../spend/format-reconciliation.ts';
 import { type Format, formatReport } from '../spend/format-report.ts';
@@ -71,7 +72,7 @@ export async function rebuildCosts(tool: Tool): Promise<void> {
         readRanges: () => readTopicRanges(config.kafka, logger, topic),
         codec: createSingleObjectCodec(config.limits.recordMaxBytes),
         chargeIdTtlMs: config.ledger.ttlMs,
-        clock: { now: () => Date.now(), monotonic: () => performance.now() },
+        clock: systemClock,
         logger,
       },
       signal,

@@ -10,13 +10,20 @@ export interface FinishedRequest {
   refused(): void;
 }
 
+/** Of a transaction, by the monotonic clock. */
+export interface SettleTimes {
+  readonly began: number;
+  /** When it was committed, which is told later by as long as the event loop has other things to do. */
+  readonly visibleAt: number;
+}
+
 export interface LaneListener {
   /** Whether there is room for this record, or it is known from before a doubt. */
   mayAccept(record: InboundRecord): boolean;
   /** A record was accepted and waits for `finish`. Not called for offsets that the map knows as settled. */
   accepted(record: InboundRecord): void;
   /** Outcomes became visible. */
-  settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void;
+  settled(partition: TopicPartition, requests: readonly FinishedRequest[], times: SettleTimes): void;
   /** The log has no records from `from` to `to` any more: transaction markers, or deleted before they were handled. */
   gap(partition: TopicPartition, from: number, to: number): void;
   /** Records of an offset range whose work goes on from before a doubt, in order: they are settled although the log has lost them. */

@@ -316,7 +316,7 @@ export class Lane {
         const snapshot = tracker.snapshotAfter(new Set(batch.map((request) => request.offset)));
         const began = clock.monotonic();
         this.pace.began(began, batch.length, this.queue.length);
-        await producer.settle({
+        const visibleAt = await producer.settle({
           offset: snapshot.watermark,
           metadata: encodeOffsetMap(transport.clusterId, this.topicId, snapshot),
           topicId: this.topicId,
@@ -325,7 +325,7 @@ export class Lane {
         tracker.settled(batch.map((request) => request.offset));
         this.batchMaxRequests = Number.POSITIVE_INFINITY;
         this.doubts = 0;
-        listener.settled(this.partition, batch, clock.monotonic() - began);
+        listener.settled(this.partition, batch, { began, visibleAt });
         if (epoch === this.epoch) this.resume('map full');
       }
     } catch (error) {

@@ -14,7 +14,7 @@ import { asUndecodable, decodeRequest } from './decode-request.ts';
 import { type HandlerOptions, handleRequest } from './handle-request.ts';
 import { IntakeLimits } from './intake-limits.ts';
 import { Lane, type LaneState } from './lane.ts';
-import type { FinishedRequest, LaneListener } from './lane-listener.ts';
+import type { FinishedRequest, LaneListener, SettleTimes } from './lane-listener.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
 import { laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
@@ -268,13 +268,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     if (entry.finished !== null) entry.finished = { ...entry.finished, records: [] };
   }
 
-  settled(partition: TopicPartition, requests: readonly FinishedRequest[], durationMs: number): void {
+  settled(partition: TopicPartition, requests: readonly FinishedRequest[], times: SettleTimes): void {
     const { metrics, handler } = this.options;
-    metrics.settled({ requests: requests.length, durationMs });
-    const visibleAt = handler.clock.monotonic();
+    metrics.settled({ requests: requests.length, durationMs: times.visibleAt - times.began });
     const inLedger = [];
     for (const { offset, finishedAt } of requests) {
-      metrics.outcomeVisible(visibleAt - finishedAt);
+      metrics.outcomeVisible(times.visibleAt - finishedAt);
       const entry = this.entries.at({ ...partition, offset });
       if (entry === undefined) continue;
       this.forget(entry);

@@ -99,8 +99,10 @@ export interface LaneProducer {
   /**
    * Commits offsets and records in one transaction. Any rejection leaves the outcome in doubt: the producer must be
    * closed and the lane opened again. Rejects with `RecordRefused` when a record itself was refused.
+   *
+   * @returns when it was committed, by the monotonic clock: it may be told later
    */
-  settle(settlement: Settlement): Promise<void>;
+  settle(settlement: Settlement): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -121,7 +121,7 @@ describe('announcing changes', () => {
           settle: async (settlement) => {
             frozen.resolve();
             await woken.promise;
-            await producer.settle(settlement);
+            return producer.settle(settlement);
           },
           close: () => producer.close(),
         };

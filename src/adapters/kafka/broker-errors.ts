@@ -4,6 +4,19 @@ import { setTimeout as wait } from 'node:timers/promises';
 const BUSY_DELAY_MS = 3;
 const BUSY_TRIES = 1_000;
 
+/** It passes by itself once a broker that has the partition is up. */
+export class NoLeader extends Error {
+  override readonly name = 'NoLeader';
+  /** As kafkajs marks what may be tried again. */
+  readonly retriable = true;
+
+  constructor(topic: string, partition: number) {
+    super(
+      `${topic} has no leader of partition ${partition} now; it is tried again, and needs a broker with a replica of it`,
+    );
+  }
+}
+
 /** The broker's name of an error, however deep kafkajs has wrapped it. */
 export function errorType(error: unknown): string {
   for (let inner = error; inner instanceof Error; inner = inner.cause) {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
-import type { Kafka } from 'kafkajs';
+import type { Kafka, Message } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
+import type { TopicPartition } from '../../ports.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
 
 /*
@@ -37,7 +38,20 @@ export interface ProducerIdentity {
   readonly producerEpoch: number;
 }
 
+/** Partitions of a topic, as requests name them. */
+interface TopicPartitions<Partition> {
+  readonly topic: string;
+  readonly partitions: readonly Partition[];
+}
+
+/** Records of one partition, in order. */
+export interface PartitionToWrite extends TopicPartition {
+  readonly messages: readonly Message[];
+}
+
+/** Every method is one request. */
 export interface Broker {
+  isConnected(): boolean;
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
   readonly connectionPool: {
     send<Answer>(protocol: Protocol<Answer> & { readonly requestTimeout: number }): Promise<Answer>;
@@ -47,18 +61,39 @@ export interface Broker {
     readonly transactionTimeout: number;
   }): Promise<Pick<ProducerIdentity, 'producerId' | 'producerEpoch'>>;
   addPartitionsToTxn(
-    request: ProducerIdentity & {
-      readonly topics: readonly { readonly topic: string; readonly partitions: readonly number[] }[];
-    },
+    request: ProducerIdentity & { readonly topics: readonly TopicPartitions<number>[] },
   ): Promise<unknown>;
   addOffsetsToTxn(request: ProducerIdentity & { readonly groupId: string }): Promise<unknown>;
+  txnOffsetCommit(
+    request: ProducerIdentity & {
+      readonly groupId: string;
+      readonly topics: readonly TopicPartitions<{
+        readonly partition: number;
+        readonly offset: string;
+        readonly metadata: string;
+      }>[];
+    },
+  ): Promise<unknown>;
+  /** Acknowledged by all replicas in sync. */
+  produce(
+    request: ProducerIdentity & {
+      readonly topicData: readonly TopicPartitions<PartitionToWrite & { readonly firstSequence: number }>[];
+    },
+  ): Promise<unknown>;
   endTxn(request: ProducerIdentity & { readonly transactionResult: boolean }): Promise<unknown>;
 }
 
 export interface Cluster {
   connect(): Promise<void>;
   disconnect(): Promise<void>;
+  /** Of these topics it keeps the metadata from here on. Asks nobody when it has them already. */
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>;
   refreshMetadataIfNecessary(): Promise<void>;
+  /** Of the topics that were added; asks nobody. */
+  findTopicPartitionMetadata(topic: string): readonly PartitionMetadata[];
+  /** Connects where it is not connected. */
+  findBroker(of: { readonly nodeId: number }): Promise<Broker>;
+  /** Asks each time. */
   findGroupCoordinator(of: { readonly groupId: string; readonly coordinatorType: number }): Promise<Broker>;
   readonly brokerPool: { findConnectedBroker(): Promise<Broker> };
 }
@@ -132,4 +167,10 @@ export async function topicMetadata(
     requestTimeout,
   });
   return answer.topicMetadata;
+}
+
+/** The same partitions, each topic once. */
+export function byTopic(partitions: readonly TopicPartition[]): TopicPartitions<number>[] {
+  const byName = Map.groupBy(partitions, ({ topic }) => topic);
+  return [...byName].map(([topic, all]) => ({ topic, partitions: all.map(({ partition }) => partition) }));
 }

@@ -1,12 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import kafkajs, { type Producer } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { OutboundRecord } from '../../ports.ts';
-import { errorType, whileBusy } from './broker-errors.ts';
+import { errorType } from './broker-errors.ts';
 import { connectCluster, topicMetadata } from './cluster-requests.ts';
-import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
-import { mapOutbound } from './map-record.ts';
+import type { KafkaSettings } from './kafka-client.ts';
 import { TransactionCompleter } from './transaction-completer.ts';
+import { TransactionalProducer } from './transactional-producer.ts';
 
 /** A coordinator that moves, or waits for another's transaction. */
 const CONNECT_DELAY_MS = 100;
@@ -29,9 +28,9 @@ export class TakenOver extends Error {
  * wrote.
  */
 export class ExclusivePublisher {
-  private readonly producer: Producer;
+  private readonly producer: TransactionalProducer;
 
-  private constructor(producer: Producer) {
+  private constructor(producer: TransactionalProducer) {
     this.producer = producer;
   }
 
@@ -49,24 +48,9 @@ export class ExclusivePublisher {
     // "/" cannot be in a topic's name, and lanes have two of them.
     const transactionalId = `${settings.groupId}/${name}`;
     for (let tries = 1; ; tries += 1) {
-      const producer = createKafka(settings, logger, NO_RETRIES).producer({
-        transactionalId,
-        idempotent: false,
-        maxInFlightRequests: 1,
-        retry: NO_RETRIES,
-        createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-        transactionTimeout: settings.transactionTimeoutMs,
-        allowAutoTopicCreation: false,
-      });
       try {
-        await producer.connect();
-        await completeLast(settings, logger, transactionalId, topic);
-        // Connecting alone ends nobody; the first transaction does, and waits until theirs is complete.
-        const first = await producer.transaction();
-        await first.abort();
-        return new ExclusivePublisher(producer);
+        return new ExclusivePublisher(await connectOnce(settings, logger, transactionalId, topic));
       } catch (error) {
-        await producer.disconnect();
         if ((error as { retriable?: boolean }).retriable !== true || tries >= CONNECT_TRIES)
           throw takenOverBy(error);
         await wait(CONNECT_DELAY_MS);
@@ -82,10 +66,8 @@ export class ExclusivePublisher {
   async publish(records: readonly OutboundRecord[]): Promise<void> {
     for (const pack of packs(records)) {
       try {
-        const transaction = await this.producer.transaction();
-        // The coordinator is busy before anything of the records is sent, so that sending again repeats none.
-        await whileBusy(() => transaction.sendBatch({ topicMessages: mapOutbound(pack) }));
-        await transaction.commit();
+        await this.producer.write({ position: null, records: pack });
+        await this.producer.commit();
       } catch (error) {
         throw takenOverBy(error);
       }
@@ -93,7 +75,7 @@ export class ExclusivePublisher {
   }
 
   async close(): Promise<void> {
-    await this.producer.disconnect();
+    await this.producer.close();
   }
 }
 
@@ -103,26 +85,32 @@ function takenOverBy(error: unknown): unknown {
   return new TakenOver('another process began the same and goes on with it', { cause: error });
 }
 
-/** What an earlier one had committed is visible from here on, in all partitions. */
-async function completeLast(
+/** What an earlier one had committed is visible from here on, in all partitions, and it is ended. */
+async function connectOnce(
   settings: KafkaSettings,
   logger: Logger,
   transactionalId: string,
   topic: string,
-): Promise<void> {
+): Promise<TransactionalProducer> {
+  const { requestTimeoutMs, transactionTimeoutMs } = settings;
   const cluster = await connectCluster(settings, logger);
   try {
     const broker = await cluster.brokerPool.findConnectedBroker();
-    const partitions = (await topicMetadata(broker, [topic], settings.requestTimeoutMs)).flatMap(
+    const partitions = (await topicMetadata(broker, [topic], requestTimeoutMs)).flatMap(
       ({ partitionMetadata }) =>
         partitionMetadata.map(({ partitionId }) => ({ topic, partition: partitionId })),
     );
     // Whoever reads the topic says that it is missing.
-    if (partitions.length === 0) return;
-    const completer = new TransactionCompleter(cluster, settings.transactionTimeoutMs);
-    await completer.complete({ transactionalId, partitions, groupId: null });
-  } finally {
-    await cluster.disconnect();
+    if (partitions.length > 0)
+      await new TransactionCompleter(cluster, transactionTimeoutMs).complete({
+        transactionalId,
+        partitions,
+        groupId: null,
+      });
+    return await TransactionalProducer.connect(cluster, transactionalId, transactionTimeoutMs);
+  } catch (error) {
+    await cluster.disconnect().catch(() => undefined);
+    throw error;
   }
 }
 

@@ -1,14 +1,8 @@
-import type { Producer, Transaction } from 'kafkajs';
-import {
-  type LaneProducer,
-  type OutboundRecord,
-  RecordRefused,
-  type Settlement,
-  type TopicPartition,
-} from '../../ports.ts';
-import { errorType, whileBusy } from './broker-errors.ts';
-import { mapOutbound } from './map-record.ts';
+import { systemClock } from '../../clock.ts';
+import { type LaneProducer, RecordRefused, type Settlement, type TopicPartition } from '../../ports.ts';
+import { errorType } from './broker-errors.ts';
 import type { TopicIds } from './topic-ids.ts';
+import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
 /** Errors by which a broker refuses a record for what it is. */
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -24,21 +18,15 @@ class TopicRecreated extends Error {
   override readonly name = 'TopicRecreated';
 }
 
-/**
- * The transactional producer of one lane.
- *
- * kafkajs's own retries repeat or lose records of a transaction when one of several brokers fails, so it has none: only
- * the offsets, with which nothing is written yet, are tried again while the coordinator is busy; the records are sent
- * once, and whatever goes wrong after the beginning leaves the transaction in doubt.
- */
+/** Settles for one lane: records and the position of its partition become visible together. */
 export class TransactionalLaneProducer implements LaneProducer {
-  private readonly producer: Producer;
+  private readonly producer: TransactionalProducer;
   private readonly groupId: string;
   private readonly partition: TopicPartition;
   private readonly topicIds: Pick<TopicIds, 'idOf'>;
 
   constructor(
-    producer: Producer,
+    producer: TransactionalProducer,
     groupId: string,
     partition: TopicPartition,
     topicIds: Pick<TopicIds, 'idOf'>,
@@ -49,63 +37,42 @@ export class TransactionalLaneProducer implements LaneProducer {
     this.topicIds = topicIds;
   }
 
-  async settle({ offset, metadata, records, topicId }: Settlement): Promise<void> {
+  async settle({ offset, metadata, records, topicId }: Settlement): Promise<number> {
     // What is settled was fetched before this, so it is of the topic that is there now, or of one before it.
-    const [transaction, topicIdNow] = await Promise.all([
-      this.begin(offset, metadata, records),
+    const [topicIdNow] = await Promise.all([
       topicId === null ? null : this.topicIds.idOf(this.partition.topic),
+      this.write({ position: this.positionAt(offset, metadata), records }),
     ]);
     if (topicIdNow !== topicId)
       throw new TopicRecreated(`${this.partition.topic} was deleted and created again`);
-    await transaction.commit();
+    await this.producer.commit();
+    return systemClock.monotonic();
   }
 
   /**
-   * Begins a transaction and aborts it, with a write to the group's coordinator in between. The beginning ends every earlier producer of
-   * this lane and completes its transaction. The write is acknowledged only when everything before it is committed there: a
-   * coordinator that has just taken over from a dead one would else tell a position from before the last commit.
+   * Writes to the group's coordinator and aborts it. The write is acknowledged only when everything before it is committed
+   * there: a coordinator that has just taken over from a dead one would else tell a position from before the last commit.
    */
   async fence(): Promise<void> {
-    const transaction = await this.producer.transaction();
-    await this.sendOffsets(transaction, 0, '');
-    await transaction.abort();
+    await this.producer.write({ position: this.positionAt(0, ''), records: [] });
+    await this.producer.abort();
   }
 
   async close(): Promise<void> {
-    await this.producer.disconnect().catch(() => undefined);
+    await this.producer.close();
   }
 
-  private async begin(
-    offset: number,
-    metadata: string,
-    records: readonly OutboundRecord[],
-  ): Promise<Transaction> {
-    const transaction = await this.producer.transaction();
-    await this.sendOffsets(transaction, offset, metadata);
-    if (records.length === 0) return transaction;
+  private positionAt(offset: number, metadata: string): NonNullable<TransactionContent['position']> {
+    return { ...this.partition, groupId: this.groupId, offset, metadata };
+  }
+
+  private async write(content: TransactionContent): Promise<void> {
     try {
-      await transaction.sendBatch({ topicMessages: mapOutbound(records) });
-      return transaction;
+      await this.producer.write(content);
     } catch (error) {
       throw REFUSALS.has(errorType(error))
         ? new RecordRefused('a broker refused a record', { cause: error })
         : error;
     }
-  }
-
-  private async sendOffsets(transaction: Transaction, offset: number, metadata: string): Promise<void> {
-    const { topic, partition } = this.partition;
-    // kafkajs sends the metadata, but its type does not have it.
-    const entry: { partition: number; offset: string } = {
-      partition,
-      offset: String(offset),
-      ...{ metadata },
-    };
-    await whileBusy(() =>
-      transaction.sendOffsets({
-        consumerGroupId: this.groupId,
-        topics: [{ topic, partitions: [entry] }],
-      }),
-    );
   }
 }

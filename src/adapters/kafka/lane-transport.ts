@@ -1,11 +1,12 @@
-import kafkajs, { type Admin, type Producer } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { CommittedPosition, LaneProducer, LaneTransport, TopicPartition } from '../../ports.ts';
 import { type Cluster, connectCluster } from './cluster-requests.ts';
-import { createKafka, type KafkaSettings, NO_RETRIES, PATIENT_RETRIES } from './kafka-client.ts';
+import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { TransactionalLaneProducer } from './lane-producer.ts';
 import { TopicIds } from './topic-ids.ts';
 import { TransactionCompleter } from './transaction-completer.ts';
+import { TransactionalProducer } from './transactional-producer.ts';
 
 /** What lanes ask of the cluster: who holds a partition, a fenced producer, and what is committed. */
 export class KafkaLaneTransport implements LaneTransport {
@@ -59,24 +60,22 @@ export class KafkaLaneTransport implements LaneTransport {
     return assignment?.assignment[topic]?.includes(partition) ?? false;
   }
 
-  /**
-   * Connecting fences nobody: only the first transaction sends InitProducerId, which ends every earlier producer with this
-   * transactional id and waits until its transaction is complete. Before that it is made complete in every partition.
-   */
+  /** The last transaction of the lane is made complete in every partition; then every earlier producer of it is ended. */
   async fence(partition: TopicPartition): Promise<LaneProducer> {
-    const { groupId } = this.settings;
+    const { settings, completer, topicIds } = this;
+    const { groupId, transactionTimeoutMs } = settings;
     // "/" cannot be in a topic's name, so two lanes never share an id.
     const transactionalId = `${groupId}/${partition.topic}/${partition.partition}`;
-    const producer = this.newProducer(transactionalId);
+    const partitions = this.outputs.map((topic) => ({ topic, partition: partition.partition }));
+    const cluster = await connectCluster(settings, this.logger);
     try {
-      await producer.connect();
-      const partitions = this.outputs.map((topic) => ({ topic, partition: partition.partition }));
-      await this.completer.complete({ transactionalId, partitions, groupId });
-      const lane = new TransactionalLaneProducer(producer, groupId, partition, this.topicIds);
+      await completer.complete({ transactionalId, partitions, groupId });
+      const producer = await TransactionalProducer.connect(cluster, transactionalId, transactionTimeoutMs);
+      const lane = new TransactionalLaneProducer(producer, groupId, partition, topicIds);
       await lane.fence();
       return lane;
     } catch (error) {
-      await producer.disconnect().catch(() => undefined);
+      await cluster.disconnect().catch(() => undefined);
       throw error;
     }
   }
@@ -109,18 +108,5 @@ export class KafkaLaneTransport implements LaneTransport {
 
   async close(): Promise<void> {
     await Promise.all([this.admin.disconnect(), this.cluster.disconnect()]);
-  }
-
-  private newProducer(transactionalId: string): Producer {
-    return createKafka(this.settings, this.logger, NO_RETRIES).producer({
-      transactionalId,
-      idempotent: false,
-      maxInFlightRequests: 1,
-      retry: NO_RETRIES,
-      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      transactionTimeout: this.settings.transactionTimeoutMs,
-      allowAutoTopicCreation: false,
-      metadataMaxAge: 30_000,
-    });
   }
 }

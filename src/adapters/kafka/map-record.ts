@@ -18,17 +18,22 @@ export function mapInbound({ topic, partition }: TopicPartition, message: KafkaM
 export function mapOutbound(records: readonly OutboundRecord[]): TopicMessages[] {
   const byTopic = new Map<string, Message[]>();
   for (const record of records) {
-    const message: Message = {
-      key: asBuffer(record.key),
-      value: asBuffer(record.value),
-      headers: mapHeaders(record),
-      ...(record.partition !== undefined && { partition: record.partition }),
-    };
+    const message = mapMessage(record);
     const messages = byTopic.get(record.topic);
     if (messages === undefined) byTopic.set(record.topic, [message]);
     else messages.push(message);
   }
   return [...byTopic].map(([topic, messages]) => ({ topic, messages }));
+}
+
+/** A record of ours as kafkajs's message. */
+export function mapMessage(record: OutboundRecord): Message {
+  return {
+    key: asBuffer(record.key),
+    value: asBuffer(record.value),
+    headers: mapHeaders(record),
+    ...(record.partition !== undefined && { partition: record.partition }),
+  };
 }
 
 function mapHeaders(record: OutboundRecord): NonNullable<Message['headers']> {

@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TopicPartition } from '../../ports.ts';
-import { whileBusy } from './broker-errors.ts';
+import { NoLeader, whileBusy } from './broker-errors.ts';
 import {
   type Broker,
   brokerError,
+  byTopic,
   type Cluster,
   COORDINATOR_TYPES,
   KafkaDecoder,
@@ -40,19 +41,6 @@ export interface Written {
   readonly partitions: readonly TopicPartition[];
   /** Whose offsets they commit; null for none. */
   readonly groupId: string | null;
-}
-
-/** It passes by itself once a broker that has the partition is up. */
-class NoLeader extends Error {
-  override readonly name = 'NoLeader';
-  /** As kafkajs marks what may be tried again. */
-  readonly retriable = true;
-
-  constructor(topic: string, partition: number) {
-    super(
-      `${topic} has no leader of partition ${partition} now; it is tried again, and needs a broker with a replica of it`,
-    );
-  }
 }
 
 /** Ends the last transaction of an id in every partition that it can have written. */
@@ -153,11 +141,6 @@ async function requireLeaders(coordinator: Broker, partitions: readonly TopicPar
     const leader = known.get(topic)?.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
     if (leader < 0) throw new NoLeader(topic, partition);
   }
-}
-
-function byTopic(partitions: readonly TopicPartition[]): { topic: string; partitions: number[] }[] {
-  const byName = Map.groupBy(partitions, ({ topic }) => topic);
-  return [...byName].map(([topic, all]) => ({ topic, partitions: all.map(({ partition }) => partition) }));
 }
 
 /** Given up halfway, the coordinator would abort it in the end, whatever had been decided. The same end may be asked for again. */

@@ -59,6 +59,7 @@ export class FakeLaneTransport implements LaneTransport {
         this.visible.push(...settlement.records);
         this.settlements.push(settlement);
         await this.afterCommit(settlement);
+        return 0;
       },
       close: async () => {
         if (!closed) this.openProducers -= 1;

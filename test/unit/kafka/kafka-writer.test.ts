@@ -9,7 +9,7 @@ import {
 } from '../../../src/adapters/kafka/writer/serve-writer.ts';
 import type { WriterMessage, WriterRequest } from '../../../src/adapters/kafka/writer/writer-protocol.ts';
 import { createLogger } from '../../../src/logger.ts';
-import { type OutboundRecord, RecordRefused } from '../../../src/ports.ts';
+import { type OutboundRecord, RecordRefused, type Settlement } from '../../../src/ports.ts';
 
 const settings = {} as KafkaSettings;
 const partition = { topic: 'chat.requests', partition: 3 };
@@ -45,6 +45,8 @@ class SameThread extends EventEmitter implements WriterThread {
   }
 }
 
+const SETTLED_AT = 1_234.5;
+
 function parts(members: Partial<WriterParts['transport']> = {}) {
   const done: unknown[] = [];
   const told = async (what: unknown) => {
@@ -53,7 +55,13 @@ function parts(members: Partial<WriterParts['transport']> = {}) {
   const transport = {
     clusterId: 'cluster',
     holds: async () => true,
-    fence: async () => ({ settle: told, close: () => told('producer closed') }),
+    fence: async () => ({
+      settle: async (settlement: Settlement) => {
+        await told(settlement);
+        return SETTLED_AT;
+      },
+      close: () => told('producer closed'),
+    }),
     committedPosition: async () => ({ offset: 7, metadata: 'map', logStart: 0, logEnd: 9, topicId: 'id' }),
     topicId: async (topic: string) => `id of ${topic}`,
     close: () => told('transport closed'),
@@ -90,7 +98,8 @@ describe('the thread that writes to Kafka', () => {
   it('settles through the producer that was fenced, and not after it is closed', async () => {
     const { writer, done } = await connected();
     const producer = await writer.transport.fence(partition);
-    await producer.settle({ offset: 42, metadata: 'map', records: [record], topicId: 'id' });
+    const settlement = { offset: 42, metadata: 'map', records: [record], topicId: 'id' };
+    expect(await producer.settle(settlement)).toBe(SETTLED_AT);
     expect(done).toEqual([{ offset: 42, metadata: 'map', records: [record], topicId: 'id' }]);
     await producer.close();
     expect(done).toContain('producer closed');

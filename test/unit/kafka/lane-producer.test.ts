@@ -1,6 +1,8 @@
-import kafkajs, { type Producer, type Transaction } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { TransactionalLaneProducer } from '../../../src/adapters/kafka/lane-producer.ts';
+import type { TransactionalProducer } from '../../../src/adapters/kafka/transactional-producer.ts';
+import { systemClock } from '../../../src/clock.ts';
 import { RecordRefused } from '../../../src/ports.ts';
 
 /** As kafkajs makes one from a broker's answer. */
@@ -13,103 +15,67 @@ const settlement = {
   topicId: 'the topic',
   records: [{ topic: 'chat.responses', partition: 3, key: 'k', value: Buffer.from('v'), headers: {} }],
 };
+const position = { topic: 'chat.requests', partition: 3, groupId: 'group' };
 
-type Step = 'begin' | 'offsets' | 'send' | 'commit' | 'abort';
+type Step = 'write' | 'commit' | 'abort' | 'close';
 
-/** A kafkajs producer that does what it is told and remembers the order. */
-function producerOf(
-  fails: Partial<Record<Step, Error | (() => Error | null)>> = {},
-  topicId: string | null = 'the topic',
-) {
+/** A producer that does what it is told and remembers the order. */
+function laneOf(fails: Partial<Record<Step, Error>> = {}, topicId: string | null = 'the topic') {
   const steps: Step[] = [];
-  const sent: unknown[] = [];
-  const step = async (name: Step, argument?: unknown) => {
+  const written: unknown[] = [];
+  const step = async (name: Step) => {
     steps.push(name);
-    sent.push(argument);
-    const failure = fails[name];
-    const error = typeof failure === 'function' ? failure() : failure;
-    if (error) throw error;
+    if (fails[name] !== undefined) throw fails[name];
   };
-  const transaction = {
-    sendOffsets: (argument: unknown) => step('offsets', argument),
-    sendBatch: (argument: unknown) => step('send', argument),
+  const producer = {
+    write: (content: unknown) => {
+      written.push(content);
+      return step('write');
+    },
     commit: () => step('commit'),
     abort: () => step('abort'),
-  } as unknown as Transaction;
-  let closed = 0;
-  const producer = {
-    transaction: async () => {
-      await step('begin');
-      return transaction;
-    },
-    disconnect: async () => {
-      closed += 1;
-      throw new Error('the connection is gone already');
-    },
-  } as unknown as Producer;
+    close: () => step('close'),
+  } as unknown as TransactionalProducer;
   const partition = { topic: 'chat.requests', partition: 3 };
   const topicIds = { idOf: async (topic: string) => (topic === 'chat.requests' ? topicId : 'of another') };
-  const lane = new TransactionalLaneProducer(producer, 'group', partition, topicIds);
-  return { lane, steps, sent, closed: () => closed };
+  return { lane: new TransactionalLaneProducer(producer, 'group', partition, topicIds), steps, written };
 }
 
 describe('the transactional producer of a lane', () => {
   it('fences with a write to the coordinator that is never committed', async () => {
-    const { lane, steps } = producerOf();
+    const { lane, steps, written } = laneOf();
     await lane.fence();
-    expect(steps).toEqual(['begin', 'offsets', 'abort']);
+    expect(steps).toEqual(['write', 'abort']);
+    expect(written).toEqual([{ position: { ...position, offset: 0, metadata: '' }, records: [] }]);
+  });
+
+  it('commits the position with the map, and all records, and tells when', async () => {
+    const { lane, steps, written } = laneOf();
+    const before = systemClock.monotonic();
+    const at = await lane.settle(settlement);
+    expect(steps).toEqual(['write', 'commit']);
+    expect(written).toEqual([
+      { position: { ...position, offset: 42, metadata: 'the map' }, records: settlement.records },
+    ]);
+    expect(at).toBeGreaterThanOrEqual(before);
+    expect(at).toBeLessThanOrEqual(systemClock.monotonic());
   });
 
   it('commits nothing for a topic that was deleted and created again', async () => {
-    const { lane, steps } = producerOf({}, 'a new topic');
+    const { lane, steps } = laneOf({}, 'a new topic');
     await expect(lane.settle(settlement)).rejects.toThrow('chat.requests was deleted and created again');
-    expect(steps).toEqual(['begin', 'offsets', 'send']);
+    expect(steps).toEqual(['write']);
   });
 
   it('compares nothing where brokers have no ids', async () => {
-    const { lane, steps } = producerOf({}, 'whatever');
+    const { lane, steps } = laneOf({}, 'whatever');
     await lane.settle({ ...settlement, topicId: null });
     expect(steps).toContain('commit');
   });
 
-  it('commits offsets first, with the map, then all records at once', async () => {
-    const { lane, steps, sent } = producerOf();
-    await lane.settle(settlement);
-    expect(steps).toEqual(['begin', 'offsets', 'send', 'commit']);
-    expect(sent[1]).toEqual({
-      consumerGroupId: 'group',
-      topics: [{ topic: 'chat.requests', partitions: [{ partition: 3, offset: '42', metadata: 'the map' }] }],
-    });
-    expect(sent[2]).toMatchObject({ topicMessages: [{ topic: 'chat.responses', messages: [{ key: 'k' }] }] });
-  });
-
-  it('commits a position alone when there is nothing to publish', async () => {
-    const { lane, steps } = producerOf();
-    await lane.settle({ ...settlement, records: [] });
-    expect(steps).toEqual(['begin', 'offsets', 'commit']);
-  });
-
-  it('repeats the offsets, and nothing else, while the coordinator is busy', async () => {
-    let busy = 2;
-    const { lane, steps } = producerOf({
-      offsets: () => (busy-- > 0 ? brokerError('CONCURRENT_TRANSACTIONS') : null),
-    });
-    await lane.settle(settlement);
-    expect(steps).toEqual(['begin', 'offsets', 'offsets', 'offsets', 'send', 'commit']);
-  });
-
-  it.each(['INVALID_PRODUCER_EPOCH', 'NOT_COORDINATOR_FOR_GROUP'])(
-    'does not repeat offsets that were refused with %s',
-    async (type) => {
-      const { lane, steps } = producerOf({ offsets: brokerError(type) });
-      await expect(lane.settle(settlement)).rejects.toMatchObject({ type });
-      expect(steps).toEqual(['begin', 'offsets']);
-    },
-  );
-
-  it.each(['begin', 'send', 'commit'] as const)('never repeats a %s that failed', async (failing) => {
+  it.each(['write', 'commit'] as const)('never repeats a %s that failed', async (failing) => {
     const error = brokerError('CONCURRENT_TRANSACTIONS');
-    const { lane, steps } = producerOf({ [failing]: error });
+    const { lane, steps } = laneOf({ [failing]: error });
     await expect(lane.settle(settlement)).rejects.toBe(error);
     expect(steps.filter((step) => step === failing)).toHaveLength(1);
     expect(steps.at(-1)).toBe(failing);
@@ -126,7 +92,7 @@ describe('the transactional producer of a lane', () => {
         Object.assign(new Error('failed'), { originalError: original }),
       ];
       for (const error of wrapped) {
-        const { lane } = producerOf({ send: error });
+        const { lane } = laneOf({ write: error });
         const refusal = await lane.settle(settlement).catch((reason: unknown) => reason);
         expect(refusal).toBeInstanceOf(RecordRefused);
         expect(refusal).toMatchObject({ cause: error });
@@ -134,16 +100,16 @@ describe('the transactional producer of a lane', () => {
     },
   );
 
-  it('does not take any other failure of a send for a refusal', async () => {
+  it('does not take any other failure of a write for a refusal', async () => {
     for (const error of [brokerError('REQUEST_TIMED_OUT'), new Error('socket closed')]) {
-      const { lane } = producerOf({ send: error });
+      const { lane } = laneOf({ write: error });
       await expect(lane.settle(settlement)).rejects.toBe(error);
     }
   });
 
-  it('can be closed when its connection is gone', async () => {
-    const { lane, closed } = producerOf();
+  it('closes its connections', async () => {
+    const { lane, steps } = laneOf();
     await lane.close();
-    expect(closed()).toBe(1);
+    expect(steps).toEqual(['close']);
   });
 });

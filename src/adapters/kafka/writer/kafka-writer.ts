@@ -124,7 +124,7 @@ export class KafkaWriter {
     call: Name,
     given: Omit<WriterCalls[Name]['takes'], 'records'>,
     records: readonly OutboundRecord[],
-  ): Promise<undefined> {
+  ): Promise<WriterCalls[Name]['gives']> {
     const packed = packRecords(records);
     return this.ask(call, { ...given, records: packed } as WriterCalls[Name]['takes'], [packed.bytes]);
   }

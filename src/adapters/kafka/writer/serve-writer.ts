@@ -40,8 +40,7 @@ export function serveWriter(
     async settle({ producer, records, ...settlement }) {
       const known = producers.get(producer);
       if (known === undefined) throw new Error('the lane has closed its producer');
-      await known.settle({ ...settlement, records: unpackRecords(records) });
-      return undefined;
+      return known.settle({ ...settlement, records: unpackRecords(records) });
     },
     async closeProducer({ producer }) {
       const known = producers.get(producer);

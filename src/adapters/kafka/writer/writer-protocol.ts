@@ -25,7 +25,7 @@ export interface WriterCalls {
       readonly topicId: string | null;
       readonly records: PackedRecords;
     };
-    gives: undefined;
+    gives: number;
   };
   closeProducer: { takes: { readonly producer: number }; gives: undefined };
   send: { takes: { readonly records: PackedRecords }; gives: undefined };
