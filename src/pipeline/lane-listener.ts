@@ -35,6 +35,6 @@ export interface LaneListener {
   opened(partition: TopicPartition, topicId: string | null, isSettled: (offset: number) => boolean): void;
   /** Nothing more will be settled until a person has looked. */
   halted(partition: TopicPartition, reason: string): void;
-  /** A transaction's outcome is unknown, or opening failed; the lane is about to try again. */
+  /** A transaction's outcome is unknown, its connection is gone, or opening failed; the lane is about to try again. */
   inDoubt(partition: TopicPartition, error: unknown): void;
 }

@@ -12,6 +12,7 @@ import {
   type InboundRecord,
   type LaneProducer,
   type LaneTransport,
+  ProducerDisconnected,
   RecordRefused,
   type RequestSource,
   type TopicPartition,
@@ -59,7 +60,7 @@ export class Lane {
   private readonly pauseReasons = new Set<PauseReason>();
   private readonly queue = new Deque<FinishedRequest>();
   private readonly stopping = new AbortController();
-  private readonly pace: SettlePace;
+  private pace: SettlePace;
   private laneState: LaneState = 'opening';
   private tracker: OffsetTracker | null = null;
   private producer: LaneProducer | null = null;
@@ -68,7 +69,9 @@ export class Lane {
   private assignment = 0;
   /** Counts openings: what was begun before a doubt or a close does nothing after it. */
   private epoch = 0;
-  private settling = false;
+  private gathering = false;
+  /** What is in transactions that have not ended. */
+  private underWay = new Set<number>();
   /** Transactions in a row that failed: only the first is repeated at once. */
   private doubts = 0;
   /** The position moved without an outcome (a gap): worth a commit of its own. */
@@ -292,55 +295,62 @@ export class Lane {
 
   private settleSoon(): void {
     const hasWork = this.queue.length > 0 || this.moved;
-    if (hasWork && !this.settling && this.laneState === 'open') void this.settleAll();
+    if (hasWork && !this.gathering && this.laneState === 'open') void this.settleAll();
   }
 
   /** Step 5 of the protocol: while there is something finished, everything finished goes into the next transaction. */
   private async settleAll(): Promise<void> {
-    const { tracker, producer, epoch } = this;
-    if (tracker === null || producer === null) return;
-    const { clock, listener, transport } = this.options;
-    this.settling = true;
-    let batch: FinishedRequest[] = [];
+    const { epoch, pace, queue } = this;
+    const { clock } = this.options;
+    this.gathering = true;
     // What finishes in the same moment goes along, as when everything comes again after a doubt: else halving a refused
     // batch would begin with one request each time and never get ahead.
     await Promise.resolve();
+    while (epoch === this.epoch && (queue.length > 0 || this.moved)) {
+      if (await pace.gather(clock.monotonic(), this.stopping.signal)) continue;
+      const maxRequests = this.batchMaxRequests;
+      const batch = takeBatch(queue, { maxRequests, maxBytes: this.options.batchMaxBytes });
+      this.moved = false;
+      const settled = this.settle(batch);
+      pace.began(clock.monotonic(), batch.length, queue.length, settled);
+      // While a refused record is looked for, it depends on this one how large the next may be.
+      if (maxRequests !== Number.POSITIVE_INFINITY) await settled;
+    }
+    if (epoch === this.epoch) this.gathering = false;
+  }
+
+  /** One transaction. Handed over while another one is under way, it follows that one and fails with it. */
+  private async settle(batch: readonly FinishedRequest[]): Promise<void> {
+    const { tracker, producer, epoch } = this;
+    if (tracker === null || producer === null) return;
+    const { clock, listener, transport } = this.options;
+    const began = clock.monotonic();
+    for (const { offset } of batch) this.underWay.add(offset);
+    const snapshot = tracker.snapshotAfter(this.underWay);
     try {
-      while (epoch === this.epoch && (this.queue.length > 0 || this.moved)) {
-        if (await this.pace.gather(clock.monotonic(), this.stopping.signal)) continue;
-        batch = takeBatch(this.queue, {
-          maxRequests: this.batchMaxRequests,
-          maxBytes: this.options.batchMaxBytes,
-        });
-        this.moved = false;
-        const snapshot = tracker.snapshotAfter(new Set(batch.map((request) => request.offset)));
-        const began = clock.monotonic();
-        this.pace.began(began, batch.length, this.queue.length);
-        const visibleAt = await producer.settle({
-          offset: snapshot.watermark,
-          metadata: encodeOffsetMap(transport.clusterId, this.topicId, snapshot),
-          topicId: this.topicId,
-          records: batch.flatMap((request) => request.records),
-        });
-        tracker.settled(batch.map((request) => request.offset));
-        this.batchMaxRequests = Number.POSITIVE_INFINITY;
-        this.doubts = 0;
-        listener.settled(this.partition, batch, { began, visibleAt });
-        if (epoch === this.epoch) this.resume('map full');
-      }
+      const visibleAt = await producer.settle({
+        offset: snapshot.watermark,
+        metadata: encodeOffsetMap(transport.clusterId, this.topicId, snapshot),
+        topicId: this.topicId,
+        records: batch.flatMap((request) => request.records),
+      });
+      tracker.settled(batch.map((request) => request.offset));
+      listener.settled(this.partition, batch, { began, visibleAt });
+      if (epoch !== this.epoch) return;
+      for (const { offset } of batch) this.underWay.delete(offset);
+      this.batchMaxRequests = Number.POSITIVE_INFINITY;
+      this.doubts = 0;
+      this.resume('map full');
     } catch (error) {
       if (epoch === this.epoch) this.doubt(error, batch);
-    } finally {
-      this.settling = false;
     }
-    // What finished between the last look at the queue and here would else wait for the next one.
-    this.settleSoon();
   }
 
   /** Step 6: nothing is known of the last transaction, so ask what is committed and send only the rest. */
   private doubt(error: unknown, batch: readonly FinishedRequest[]): void {
-    // Halving a batch makes progress, so it needs no waiting.
-    if (!(error instanceof RecordRefused) || batch.length === 1) this.doubts += 1;
+    // Halving a batch makes progress, and nothing failed where nothing was begun, so neither needs waiting.
+    if (!(error instanceof ProducerDisconnected) && (!(error instanceof RecordRefused) || batch.length === 1))
+      this.doubts += 1;
     if (error instanceof RecordRefused) {
       if (batch.length === 1) batch[0]?.refused();
       this.batchMaxRequests = Math.max(1, Math.floor(batch.length / 2));
@@ -366,6 +376,9 @@ export class Lane {
   private leaveEpoch(): void {
     this.epoch += 1;
     this.queue.clear();
+    this.gathering = false;
+    this.underWay = new Set();
+    this.pace = new SettlePace(this.options.settleSpacingMs);
     this.reached = Math.max(this.reached, this.tracker?.next ?? 0);
     this.tracker = null;
     const producer = this.producer;

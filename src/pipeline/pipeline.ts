@@ -1,11 +1,12 @@
 import type { UndecodableRecord } from '../contract/undecodable-record.ts';
 import { internalFailure } from '../domain/refusals.ts';
-import type {
-  FetchedRecords,
-  InboundRecord,
-  OutboundRecord,
-  RequestSourceListener,
-  TopicPartition,
+import {
+  type FetchedRecords,
+  type InboundRecord,
+  type OutboundRecord,
+  ProducerDisconnected,
+  type RequestSourceListener,
+  type TopicPartition,
 } from '../ports.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
 import { backoff } from './backoff.ts';
@@ -311,10 +312,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   known(partition: TopicPartition, from: number, to: number): InboundRecord[] {
-    const records = this.entries.of(partition).map(({ record }) => record);
-    return records
-      .filter(({ offset }) => offset >= from && offset <= to)
-      .sort((one, other) => one.offset - other.offset);
+    return this.entries.recordsOf(partition, from, to);
   }
 
   halted(partition: TopicPartition, reason: string): void {
@@ -323,8 +321,13 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   inDoubt(partition: TopicPartition, error: unknown): void {
-    this.options.metrics.settleInDoubt();
-    this.options.logger.warn({ ...partition, err: error }, 'in doubt; opening the lane again');
+    const { logger, metrics } = this.options;
+    if (error instanceof ProducerDisconnected) {
+      logger.info({ ...partition, reason: error.message }, 'disconnected; opening the lane again');
+      return;
+    }
+    metrics.settleInDoubt();
+    logger.warn({ ...partition, err: error }, 'in doubt; opening the lane again');
   }
 
   /* ---------- Limits, drain, start over ---------- */

@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../ports.ts';
+import type { InboundRecord, TopicPartition } from '../ports.ts';
 import { entryId, laneKey, type RequestEntry } from './request-entry.ts';
 
 type Place = TopicPartition & { readonly offset: number };
@@ -29,6 +29,14 @@ export class RequestEntries {
   of(partition: TopicPartition): RequestEntry[] {
     const key = laneKey(partition);
     return this.all.filter(({ record }) => laneKey(record) === key);
+  }
+
+  /** The records of an offset range, in order. */
+  recordsOf(partition: TopicPartition, from: number, to: number): InboundRecord[] {
+    return this.of(partition)
+      .map(({ record }) => record)
+      .filter(({ offset }) => offset >= from && offset <= to)
+      .sort((one, other) => one.offset - other.offset);
   }
 
   add(entry: RequestEntry): void {

@@ -94,11 +94,18 @@ export class RecordRefused extends Error {
   override readonly name = 'RecordRefused';
 }
 
+/** Nothing was begun: the producer's connection was closed since its last transaction, as brokers do with idle ones or when they stop. */
+export class ProducerDisconnected extends Error {
+  override readonly name = 'ProducerDisconnected';
+}
+
 /** A fenced transactional producer of one lane. */
 export interface LaneProducer {
   /**
    * Commits offsets and records in one transaction. Any rejection leaves the outcome in doubt: the producer must be
-   * closed and the lane opened again. Rejects with `RecordRefused` when a record itself was refused.
+   * closed and the lane opened again. Rejects with `RecordRefused` when a record itself was refused, and with
+   * `ProducerDisconnected` when nothing is in doubt but the lane must be opened again all the same. Called before the last one
+   * has ended, it begins after that, and fails when that fails.
    *
    * @returns when it was committed, by the monotonic clock: it may be told later
    */

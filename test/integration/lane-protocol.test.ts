@@ -203,6 +203,42 @@ describe('a lane’s transactions on a real broker', () => {
     await untilCommitted({ offset: 7, metadata: 'owner' });
   });
 
+  it('follow one another when they are handed over together, each with what the one before has settled', async () => {
+    const keys = await visibleUntilMark(async () => {
+      const producer = await transport.fence(lane);
+      const settle = (offset: number) =>
+        producer.settle({
+          offset,
+          metadata: 'owner',
+          records: [output(responses, `together ${offset}`)],
+          topicId: null,
+        });
+      const times = await Promise.all([settle(6), settle(7)]);
+      expect(times[1]).toBeGreaterThan(times[0] ?? 0);
+      await producer.close();
+    });
+    expect(keys).toEqual(['responses together 6', 'responses together 7']);
+    await untilCommitted({ offset: 7, metadata: 'owner' });
+  });
+
+  it('fail with the one before that was handed over with them', async () => {
+    const keys = await visibleUntilMark(async () => {
+      const producer = await transport.fence(lane);
+      const settle = (offset: number, bytes: number) =>
+        producer.settle({
+          offset,
+          metadata: 'never',
+          records: [output(responses, 'never', bytes)],
+          topicId: null,
+        });
+      const results = await Promise.allSettled([settle(8, 1_200_000), settle(9, 10)]);
+      expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+      await producer.close();
+    });
+    expect(keys).toEqual([]);
+    expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
+  });
+
   it('end what a dead worker has left open: neither its records nor its position count', async () => {
     const keys = await visibleUntilMark(async () => {
       const dead = createKafka(settings, logger, NO_RETRIES).producer({

@@ -3,6 +3,7 @@ import type { Config } from '../../config.ts';
 import { kafkaLogCreator, type Logger } from '../../logger.ts';
 import { registerCompressionCodecs } from './compression.ts';
 import { installRecordEncoding } from './record-encoding.ts';
+import { installRequestQueue } from './request-queue.ts';
 
 export type KafkaSettings = Config['kafka'];
 
@@ -25,6 +26,7 @@ export const PATIENT_RETRIES: RetryOptions = {
 export function createKafka(settings: KafkaSettings, logger: Logger, retry: RetryOptions): Kafka {
   registerCompressionCodecs();
   installRecordEncoding();
+  installRequestQueue();
   const config: KafkaConfig = {
     clientId: settings.clientId,
     brokers: [...settings.brokers],

@@ -24,6 +24,7 @@ export class TransactionalLaneProducer implements LaneProducer {
   private readonly groupId: string;
   private readonly partition: TopicPartition;
   private readonly topicIds: Pick<TopicIds, 'idOf'>;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     producer: TransactionalProducer,
@@ -37,7 +38,13 @@ export class TransactionalLaneProducer implements LaneProducer {
     this.topicIds = topicIds;
   }
 
-  async settle({ offset, metadata, records, topicId }: Settlement): Promise<number> {
+  settle(settlement: Settlement): Promise<number> {
+    const settled = this.last.then(() => this.settleNow(settlement));
+    this.last = settled;
+    return settled;
+  }
+
+  private async settleNow({ offset, metadata, records, topicId }: Settlement): Promise<number> {
     // What is settled was fetched before this, so it is of the topic that is there now, or of one before it.
     const [topicIdNow] = await Promise.all([
       topicId === null ? null : this.topicIds.idOf(this.partition.topic),

@@ -1,4 +1,4 @@
-import type { OutboundRecord, TopicPartition } from '../../ports.ts';
+import { type OutboundRecord, ProducerDisconnected, type TopicPartition } from '../../ports.ts';
 import { NoLeader, whileBusy } from './broker-errors.ts';
 import {
   type Broker,
@@ -26,15 +26,6 @@ export interface TransactionContent {
 
 /** Sequence numbers are 31 bits and begin again at 0. */
 const SEQUENCES = 2 ** 31;
-
-/** What was last committed may have been forgotten by a broker that was restarted, so it must be looked at before more is written. */
-class ConnectionLost extends Error {
-  override readonly name = 'ConnectionLost';
-
-  constructor(transactionalId: string) {
-    super(`the connection to the coordinator of ${transactionalId} was lost since its last transaction`);
-  }
-}
 
 /**
  * Writes transactions, one after the other, each in three round trips:
@@ -86,12 +77,17 @@ export class TransactionalProducer {
   /**
    * Begins a transaction and writes everything of it.
    *
-   * @throws what a broker refused, or what happened to a connection: then it must not be committed
+   * @throws what a broker refused, or what happened to a connection: then it must not be committed.
+   *   `ProducerDisconnected` when nothing was begun
    */
   async write({ position, records }: TransactionContent): Promise<void> {
     const { cluster, coordinator, identity } = this;
+    // A broker that was restarted may have forgotten what was last committed, so that must be looked at before more is written.
     // Whoever asks a cluster connects again, so this comes first.
-    if (!coordinator.isConnected()) throw new ConnectionLost(identity.transactionalId);
+    if (!coordinator.isConnected())
+      throw new ProducerDisconnected(
+        `the coordinator of ${identity.transactionalId} has closed the connection since the last transaction`,
+      );
     const partitions = byPartition(records);
     const topics = byTopic(partitions);
     await cluster.addMultipleTargetTopics(topics.map(({ topic }) => topic));

@@ -50,16 +50,22 @@ export class FakeLaneTransport implements LaneTransport {
     this.openProducers += 1;
     const epoch = this.epoch;
     let closed = false;
+    const settleNow = async (settlement: Settlement) => {
+      await this.beforeCommit(settlement);
+      if (closed || epoch !== this.epoch) throw new Error('the producer was fenced');
+      if (settlement.topicId !== this.log.topicId) throw new Error('the topic was recreated');
+      this.committed = { offset: settlement.offset, metadata: settlement.metadata };
+      this.visible.push(...settlement.records);
+      this.settlements.push(settlement);
+      await this.afterCommit(settlement);
+      return 0;
+    };
+    let last: Promise<unknown> = Promise.resolve();
     return {
-      settle: async (settlement) => {
-        await this.beforeCommit(settlement);
-        if (closed || epoch !== this.epoch) throw new Error('the producer was fenced');
-        if (settlement.topicId !== this.log.topicId) throw new Error('the topic was recreated');
-        this.committed = { offset: settlement.offset, metadata: settlement.metadata };
-        this.visible.push(...settlement.records);
-        this.settlements.push(settlement);
-        await this.afterCommit(settlement);
-        return 0;
+      settle: (settlement) => {
+        const settled = last.then(() => settleNow(settlement));
+        last = settled;
+        return settled;
       },
       close: async () => {
         if (!closed) this.openProducers -= 1;

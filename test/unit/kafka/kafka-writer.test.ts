@@ -9,7 +9,12 @@ import {
 } from '../../../src/adapters/kafka/writer/serve-writer.ts';
 import type { WriterMessage, WriterRequest } from '../../../src/adapters/kafka/writer/writer-protocol.ts';
 import { createLogger } from '../../../src/logger.ts';
-import { type OutboundRecord, RecordRefused, type Settlement } from '../../../src/ports.ts';
+import {
+  type OutboundRecord,
+  ProducerDisconnected,
+  RecordRefused,
+  type Settlement,
+} from '../../../src/ports.ts';
 
 const settings = {} as KafkaSettings;
 const partition = { topic: 'chat.requests', partition: 3 };
@@ -115,9 +120,10 @@ describe('the thread that writes to Kafka', () => {
     expect(done).toEqual([[record, record], 'sink closed']);
   });
 
-  it('tells a refused record from any other error, with the causes in words', async () => {
+  it('tells a refused record, and a closed connection, from any other error, with the causes in words', async () => {
     const errors = [
       new RecordRefused('a broker refused a record', { cause: new Error('MESSAGE_TOO_LARGE') }),
+      new ProducerDisconnected('the coordinator has closed the connection'),
       new TypeError('no coordinator'),
     ];
     const { writer } = await connected(
@@ -131,6 +137,7 @@ describe('the thread that writes to Kafka', () => {
     const refusal = await settling();
     expect(refusal).toBeInstanceOf(RecordRefused);
     expect(refusal.message).toBe('a broker refused a record: MESSAGE_TOO_LARGE');
+    expect(await settling()).toEqual(new ProducerDisconnected('the coordinator has closed the connection'));
     expect(await settling()).toMatchObject({ name: 'TypeError', message: 'no coordinator' });
   });
 

@@ -259,7 +259,7 @@ describe('a transactional producer', () => {
     const { cluster, producer } = await connected();
     cluster.connected = false;
     await expect(producer.write({ position, records: [] })).rejects.toThrow(
-      'the connection to the coordinator of group/chat.requests/3 was lost since its last transaction',
+      'the coordinator of group/chat.requests/3 has closed the connection since the last transaction',
     );
     expect(cluster.requests).toEqual([]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeOffsetMap } from '../../../src/domain/offset-map.ts';
-import { RecordRefused, type Settlement } from '../../../src/ports.ts';
+import { ProducerDisconnected, RecordRefused, type Settlement } from '../../../src/ports.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { LaneBench, output } from './lane-bench.ts';
 
@@ -227,6 +227,66 @@ describe('A lane in doubt', () => {
     expect(third - first).toBeGreaterThan(9);
     expect(fourth - third).toBeGreaterThan(19);
     bench.lane.close();
+  });
+});
+
+describe('A lane that hands over a transaction while one is under way', () => {
+  it('commits it after that one, with that one’s outcomes as settled', async () => {
+    const bench = await laneWith(4);
+    const commits = holdCommits(bench);
+    bench.finish(0);
+    await turn();
+    bench.finish(2);
+    await turn();
+    bench.finish(1);
+    await turn();
+    expect(commits.waiting).toHaveLength(1);
+    commits.release();
+    await bench.reach(() => bench.settledOffsets.length === 3);
+    expect(bench.batches).toEqual([[0], [2], [1]]);
+    const settled = bench.transport.settlements.map(({ offset, metadata }) =>
+      decodeOffsetMap(metadata, 'cluster-a', offset),
+    );
+    expect(settled.map((map) => map?.unsettled)).toEqual([[1, 2, 3], [1, 3], [3]]);
+  });
+
+  it('loses neither, and shows neither twice, when the first one fails', async () => {
+    const bench = await laneWith(3);
+    const commits = holdCommits(bench);
+    bench.finish(0);
+    await turn();
+    bench.finish(1);
+    await turn();
+    bench.transport.afterCommit = () => {
+      bench.transport.afterCommit = () => undefined;
+      throw new Error('timeout');
+    };
+    commits.release();
+    await bench.reach(() => bench.doubts.length === 1 && bench.lane.state === 'open');
+    expect(bench.visibleOffsets).toEqual([0]);
+    bench.finishAtOnce();
+    bench.fetch();
+    await bench.reach(() => bench.transport.committed.offset === 3);
+    expect(bench.visibleOffsets.toSorted()).toEqual([0, 1, 2]);
+    expect(bench.doubts).toHaveLength(1);
+  });
+});
+
+describe('A lane whose connection was closed while it was idle', () => {
+  it('opens again at once, as often as that happens', async () => {
+    const bench = await laneWith(1);
+    bench.finishAtOnce();
+    let closed = 4;
+    bench.transport.beforeCommit = () => {
+      if (closed-- > 0) throw new ProducerDisconnected('closed');
+    };
+    bench.finish(0);
+    await bench.reach(() => {
+      bench.fetch();
+      return bench.visibleOffsets.length === 1;
+    });
+    expect(bench.doubts).toHaveLength(4);
+    expect(bench.transport.steps.filter((step) => step === 'fence')).toHaveLength(5);
   });
 });
 

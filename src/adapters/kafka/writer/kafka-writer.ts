@@ -4,6 +4,7 @@ import {
   type LaneProducer,
   type LaneTransport,
   type OutboundRecord,
+  ProducerDisconnected,
   RecordRefused,
   type RecordSink,
   type Settlement,
@@ -162,8 +163,11 @@ function startThread(settings: WriterSettings): WriterThread {
   return new Worker(WORKER, { workerData: settings });
 }
 
-function asError({ name, message, stack, refused }: PlainError): Error {
-  const error = refused ? new RecordRefused(message) : Object.assign(new Error(message), { name });
+const PORT_ERRORS = { RecordRefused, ProducerDisconnected };
+
+function asError({ name, message, stack, portError }: PlainError): Error {
+  const error =
+    portError === null ? Object.assign(new Error(message), { name }) : new PORT_ERRORS[portError](message);
   if (stack !== undefined) error.stack = stack;
   return error;
 }

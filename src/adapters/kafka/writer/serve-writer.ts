@@ -1,4 +1,10 @@
-import { type LaneProducer, type LaneTransport, RecordRefused, type RecordSink } from '../../../ports.ts';
+import {
+  type LaneProducer,
+  type LaneTransport,
+  ProducerDisconnected,
+  RecordRefused,
+  type RecordSink,
+} from '../../../ports.ts';
 import { unpackRecords } from './pack-records.ts';
 import type {
   PlainError,
@@ -76,13 +82,13 @@ export function serveWriter(
 /** Threads copy errors without their class, and some causes cannot be copied at all. */
 export function plainError(error: unknown): PlainError {
   if (!(error instanceof Error))
-    return { name: 'Error', message: String(error), stack: undefined, refused: false };
+    return { name: 'Error', message: String(error), stack: undefined, portError: null };
   const causes = causesOf(error);
   return {
     name: error.name,
     message: causes.map(({ message }) => message).join(': '),
     stack: error.stack,
-    refused: error instanceof RecordRefused,
+    portError: error instanceof RecordRefused || error instanceof ProducerDisconnected ? error.name : null,
   };
 }
 

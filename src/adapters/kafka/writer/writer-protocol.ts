@@ -48,8 +48,8 @@ export interface PlainError {
   readonly name: string;
   readonly message: string;
   readonly stack: string | undefined;
-  /** It was a `RecordRefused`. */
-  readonly refused: boolean;
+  /** An error that the port has a class for. */
+  readonly portError: 'RecordRefused' | 'ProducerDisconnected' | null;
 }
 
 export type WriterMessage =
