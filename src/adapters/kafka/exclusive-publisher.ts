@@ -64,6 +64,8 @@ export class ExclusivePublisher {
    * @throws TakenOver when another process has connected with the name
    */
   async publish(records: readonly OutboundRecord[]): Promise<void> {
+    // A broker has closed the connection if what was read before this took long; by then everything was complete.
+    await this.producer.reconnect();
     for (const pack of packs(records)) {
       try {
         await this.producer.write({ position: null, records: pack });

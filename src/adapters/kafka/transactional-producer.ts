@@ -42,7 +42,7 @@ const SEQUENCES = 2 ** 31;
  */
 export class TransactionalProducer {
   private readonly cluster: Cluster;
-  private readonly coordinator: Broker;
+  private coordinator: Broker;
   private readonly identity: ProducerIdentity;
   private groupCoordinator: Broker | null = null;
   private readonly sequences = new Map<string, number>();
@@ -64,14 +64,16 @@ export class TransactionalProducer {
     transactionalId: string,
     timeoutMs: number,
   ): Promise<TransactionalProducer> {
-    const coordinator = await cluster.findGroupCoordinator({
-      groupId: transactionalId,
-      coordinatorType: COORDINATOR_TYPES.transaction,
-    });
+    const coordinator = await coordinatorOf(cluster, transactionalId);
     const identity = await whileBusy(() =>
       coordinator.initProducerId({ transactionalId, transactionTimeout: timeoutMs }),
     );
     return new TransactionalProducer(cluster, coordinator, { transactionalId, ...identity });
+  }
+
+  /** Finds the coordinator again, for a producer that was idle and whose last transaction is known to be complete. */
+  async reconnect(): Promise<void> {
+    this.coordinator = await coordinatorOf(this.cluster, this.identity.transactionalId);
   }
 
   /**
@@ -123,10 +125,11 @@ export class TransactionalProducer {
     offset,
     metadata,
   }: GroupPosition): Promise<void> {
-    this.groupCoordinator ??= await this.cluster.findGroupCoordinator({
-      groupId,
-      coordinatorType: COORDINATOR_TYPES.group,
-    });
+    if (this.groupCoordinator?.isConnected() !== true)
+      this.groupCoordinator = await this.cluster.findGroupCoordinator({
+        groupId,
+        coordinatorType: COORDINATOR_TYPES.group,
+      });
     const partitions = [{ partition, offset: String(offset), metadata }];
     await this.groupCoordinator.txnOffsetCommit({
       ...this.identity,
@@ -167,6 +170,13 @@ export class TransactionalProducer {
     this.sequences.set(key, (first + messages.length) % SEQUENCES);
     return first;
   }
+}
+
+function coordinatorOf(cluster: Cluster, transactionalId: string): Promise<Broker> {
+  return cluster.findGroupCoordinator({
+    groupId: transactionalId,
+    coordinatorType: COORDINATOR_TYPES.transaction,
+  });
 }
 
 function byPartition(records: readonly OutboundRecord[]): PartitionToWrite[] {

@@ -39,6 +39,7 @@ class FakeCluster {
   readonly coordinatorsAskedFor: string[] = [];
   leaders: Record<number, number> = { 3: 3, 4: 1 };
   connected = true;
+  groupConnected = true;
   disconnects = 0;
   /** What comes instead of an answer; called for each request. */
   fails: (name: Name) => Error | null = () => null;
@@ -55,7 +56,7 @@ class FakeCluster {
         return gives;
       };
     return {
-      isConnected: () => this.connected,
+      isConnected: () => (node === 2 ? this.groupConnected : this.connected),
       initProducerId: answer('initProducerId', { producerId: '7', producerEpoch: 2 }),
       addOffsetsToTxn: answer('addOffsetsToTxn'),
       addPartitionsToTxn: answer('addPartitionsToTxn'),
@@ -74,6 +75,9 @@ class FakeCluster {
       findBroker: async ({ nodeId }: { nodeId: number }) => this.broker(nodeId),
       findGroupCoordinator: async ({ groupId, coordinatorType }: Record<string, unknown>) => {
         this.coordinatorsAskedFor.push(String(groupId));
+        // As kafkajs does, which connects to whatever it finds.
+        if (coordinatorType === 1) this.connected = true;
+        else this.groupConnected = true;
         return this.broker(coordinatorType === 1 ? 1 : 2);
       },
       disconnect: async () => {
@@ -262,6 +266,22 @@ describe('a transactional producer', () => {
       'the coordinator of group/chat.requests/3 has closed the connection since the last transaction',
     );
     expect(cluster.requests).toEqual([]);
+  });
+
+  it('connects again to a group’s coordinator that has closed the connection', async () => {
+    const { cluster, producer } = await connected();
+    await producer.write({ position, records: [] });
+    cluster.groupConnected = false;
+    await producer.write({ position, records: [] });
+    expect(cluster.coordinatorsAskedFor).toEqual([identity.transactionalId, 'group', 'group']);
+  });
+
+  it('writes again once its coordinator was found again', async () => {
+    const { cluster, producer } = await connected();
+    cluster.connected = false;
+    await producer.reconnect();
+    await producer.write({ position, records: [] });
+    expect(cluster.coordinatorsAskedFor.slice(0, 2)).toEqual(Array(2).fill(identity.transactionalId));
   });
 
   it('says which partition has no leader, or no number', async () => {
