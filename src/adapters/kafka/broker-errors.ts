@@ -1,6 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** Between a commit and the next transaction the coordinator is busy for a few milliseconds. */
+/**
+ * Between a commit and the next transaction the coordinator is busy for a few milliseconds, and for longer when it has just taken over and
+ * loads what it coordinates.
+ */
+const BUSY: ReadonlySet<string> = new Set(['CONCURRENT_TRANSACTIONS', 'GROUP_LOAD_IN_PROGRESS']);
 const BUSY_DELAY_MS = 3;
 const BUSY_TRIES = 1_000;
 
@@ -27,13 +31,13 @@ export function errorType(error: unknown): string {
   return '';
 }
 
-/** Asks again while the coordinator is busy with an earlier transaction: then it has done nothing of what was asked. */
+/** Asks again while the coordinator is busy: then it has done nothing of what was asked. */
 export async function whileBusy<Result>(ask: () => Promise<Result>): Promise<Result> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await ask();
     } catch (error) {
-      if (errorType(error) !== 'CONCURRENT_TRANSACTIONS' || tries >= BUSY_TRIES) throw error;
+      if (!BUSY.has(errorType(error)) || tries >= BUSY_TRIES) throw error;
       await wait(BUSY_DELAY_MS);
     }
   }

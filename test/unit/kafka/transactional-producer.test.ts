@@ -101,10 +101,13 @@ async function connected() {
 }
 
 describe('a transactional producer', () => {
-  it('ends the earlier ones of its id when it connects, and waits while they are ended', async () => {
+  it('ends the earlier ones of its id when it connects, and waits while the coordinator loads or ends them', async () => {
     const cluster = new FakeCluster();
-    let busy = 2;
-    cluster.fails = () => (busy-- > 0 ? brokerError('CONCURRENT_TRANSACTIONS') : null);
+    const busy = ['GROUP_LOAD_IN_PROGRESS', 'CONCURRENT_TRANSACTIONS'];
+    cluster.fails = () => {
+      const type = busy.shift();
+      return type === undefined ? null : brokerError(type);
+    };
     await cluster.connectProducer();
     const of = { transactionalId: identity.transactionalId, transactionTimeout: 60_000 };
     expect(cluster.requests).toEqual(Array(3).fill({ node: 1, name: 'initProducerId', of }));
