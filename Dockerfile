@@ -30,6 +30,5 @@ COPY package.json LICENSE ./
 # By number, so that Kubernetes can see that it is not root.
 USER 10001:10001
 EXPOSE 8080
-# kafkajs computes waits that are over already, which changes nothing and is said at every start.
-ENTRYPOINT ["node", "--enable-source-maps", "--disable-warning=TimeoutNegativeWarning", "dist/main.js"]
+ENTRYPOINT ["node", "--enable-source-maps", "dist/main.js"]
 CMD ["serve"]

@@ -128,7 +128,7 @@ function runScript(node, script, args, env) {
   const flags = [
     // Node 22 runs TypeScript, and says each time that this is experimental.
     '--disable-warning=ExperimentalWarning',
-    // kafkajs sets timers with negative times; harmless, and it says so in every command.
+    // kafkajs as it is, which scripts and benchmarks use, sets timers with negative times: harmless, but said each time.
     '--disable-warning=TimeoutNegativeWarning',
   ];
   const child = spawn(node, [...flags, script, ...args], { stdio: 'inherit', env });

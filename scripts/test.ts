@@ -32,7 +32,7 @@ const child = spawn(process.execPath, args, {
     ...process.env,
     KAFKA_BROKERS: kafkaBrokers.join(','),
     MONGODB_URL: mongodbUrl,
-    // kafkajs computes waits that are over already, which changes nothing and is said at every start.
+    // kafkajs as it is, which some tests use, computes waits that are over already: harmless, but said each time.
     NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --disable-warning=TimeoutNegativeWarning`,
   },
 });

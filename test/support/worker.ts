@@ -32,7 +32,7 @@ const LOG_DIRECTORY = fileURLToPath(new URL('../../.stack/logs/workers/', import
 
 /** Starts `completion-bus serve` and does not wait for it. */
 export function spawnWorker(env: Readonly<Record<string, string>>): Worker {
-  const child = spawn(process.execPath, ['--disable-warning=TimeoutNegativeWarning', MAIN, 'serve'], {
+  const child = spawn(process.execPath, [MAIN, 'serve'], {
     env: { ...process.env, NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

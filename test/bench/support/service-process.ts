@@ -27,7 +27,7 @@ export async function startServiceProcess(
   nodeOptions: readonly string[] = [],
 ): Promise<ServiceProcess> {
   const port = await freePort();
-  const flags = ['--disable-warning=ExperimentalWarning', '--disable-warning=TimeoutNegativeWarning'];
+  const flags = ['--disable-warning=ExperimentalWarning'];
   const child = spawn(process.execPath, [...flags, ...nodeOptions, MAIN, 'serve'], {
     env: { ...process.env, NODE_ENV: 'production', ...env, HTTP_PORT: String(port), LOG_LEVEL: 'warn' },
     stdio: ['ignore', 'pipe', 'pipe'],
