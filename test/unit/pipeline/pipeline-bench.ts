@@ -57,6 +57,8 @@ export class PipelineBench {
   readonly called: string[] = [];
   readonly markedSettled: string[] = [];
   markSettledFails = false;
+  /** Lines of the pipeline's own log. */
+  readonly logged: string[] = [];
   /** Called when the catalog is asked; may throw, as a bug would. */
   onModel: () => void = () => undefined;
   private readonly claims = new Map<string, PromiseWithResolvers<Claim>>();
@@ -121,7 +123,7 @@ export class PipelineBench {
         },
       },
       metrics,
-      logger: createLogger({ level: 'silent' }),
+      logger: createLogger({ level: 'info', destination: { write: (line) => this.logged.push(line) } }),
       groupId: 'group-1',
       maxInFlight: limits.maxInFlight ?? 10,
       tenantWeight: () => 1,

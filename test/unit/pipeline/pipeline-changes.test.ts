@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ProducerDisconnected } from '../../../src/ports.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';
 
@@ -19,6 +20,24 @@ describe('Pipeline in doubt', () => {
     expect(bench.claimed).toEqual(['slow', 'quick']);
     expect(bench.answeredIds()).toEqual(['quick', 'slow']);
     expect(bench.pipeline.inFlight).toBe(0);
+  });
+
+  it.each([
+    ['warn', 'in doubt; opening the lane again', new Error('timeout')],
+    ['info', 'disconnected; opening the lane again', new ProducerDisconnected('closed while idle')],
+  ])('answers all the same, and says so by %s', async (level, message, error) => {
+    const bench = await started();
+    bench.publish('r1');
+    bench.answer('r1');
+    bench.failNextCommit('beforeCommit', error);
+    bench.fetch();
+    await bench.reach(() => {
+      bench.fetch();
+      return bench.answeredIds().includes('r1');
+    });
+    const lines = bench.logged.map((line) => JSON.parse(line)).filter(({ msg }) => msg.includes('opening'));
+    expect(lines).toMatchObject([{ level, msg: message, partition: 0 }]);
+    expect(bench.logged.join()).toContain(error.message);
   });
 
   it('forgets what was committed although its answer was lost', async () => {
