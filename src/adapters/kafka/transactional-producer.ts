@@ -94,13 +94,17 @@ export class TransactionalProducer {
     const topics = byTopic(partitions);
     await cluster.addMultipleTargetTopics(topics.map(({ topic }) => topic));
     await cluster.refreshMetadataIfNecessary();
+    const byLeader = [...Map.groupBy(partitions, (partition) => this.leaderOf(partition))];
     // 1. Over one connection, so that the coordinator does one after the other without another way back and forth.
     await Promise.all([
       position && whileBusy(() => coordinator.addOffsetsToTxn({ ...identity, groupId: position.groupId })),
       topics.length > 0 && whileBusy(() => coordinator.addPartitionsToTxn({ ...identity, topics })),
     ]);
     // 2. From here on nothing is repeated.
-    await Promise.all([position && this.commitPosition(position), ...this.produce(partitions)]);
+    await Promise.all([
+      position && this.commitPosition(position),
+      ...byLeader.map(([nodeId, led]) => this.produce(nodeId, led)),
+    ]);
   }
 
   /** Everything that was written becomes visible. After an error it may be, or never become so. */
@@ -138,21 +142,16 @@ export class TransactionalProducer {
     });
   }
 
-  /** One request to each broker that leads some of the partitions. */
-  private produce(partitions: readonly PartitionToWrite[]): Promise<unknown>[] {
-    const byLeader = Map.groupBy(partitions, (partition) => this.leaderOf(partition));
-    return [...byLeader].map(async ([nodeId, led]) => {
-      const broker = await this.cluster.findBroker({ nodeId });
-      await broker.produce({
-        ...this.identity,
-        topicData: [...Map.groupBy(led, ({ topic }) => topic)].map(([topic, all]) => ({
-          topic,
-          partitions: all.map((partition) => ({
-            ...partition,
-            firstSequence: this.takeSequences(partition),
-          })),
-        })),
-      });
+  /** Records of all the partitions that one broker leads. */
+  private async produce(nodeId: number, partitions: readonly PartitionToWrite[]): Promise<void> {
+    const broker = await this.cluster.findBroker({ nodeId });
+    const topics = Map.groupBy(partitions, ({ topic }) => topic);
+    await broker.produce({
+      ...this.identity,
+      topicData: [...topics].map(([topic, all]) => ({
+        topic,
+        partitions: all.map((partition) => ({ ...partition, firstSequence: this.takeSequences(partition) })),
+      })),
     });
   }
 

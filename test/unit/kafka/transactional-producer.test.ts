@@ -287,18 +287,19 @@ describe('a transactional producer', () => {
     expect(cluster.coordinatorsAskedFor.slice(0, 2)).toEqual(Array(2).fill(identity.transactionalId));
   });
 
-  it('says which partition has no leader, or no number', async () => {
+  it('begins nothing when a partition has no leader, or no number, and says which', async () => {
     const { cluster, producer } = await connected();
-    await expect(producer.write({ position: null, records: [record('responses', 9, 'a')] })).rejects.toThrow(
+    await expect(producer.write({ position, records: [record('responses', 9, 'a')] })).rejects.toThrow(
       'responses has no leader of partition 9 now',
     );
     cluster.leaders = { 3: -1 };
-    await expect(producer.write({ position: null, records: [record('responses', 3, 'a')] })).rejects.toThrow(
+    await expect(producer.write({ position, records: [record('responses', 3, 'a')] })).rejects.toThrow(
       'responses has no leader of partition 3 now',
     );
     await expect(
-      producer.write({ position: null, records: [record('responses', undefined, 'a')] }),
+      producer.write({ position, records: [record('responses', undefined, 'a')] }),
     ).rejects.toThrow('a record for responses names no partition');
+    expect(cluster.requests).toEqual([]);
   });
 
   it('can be closed when its connections are gone', async () => {
