@@ -103,7 +103,7 @@ export function createMetrics(meter: Meter) {
   );
   const settleDuration = seconds(
     metricName.settleDuration,
-    'Duration of settle transactions',
+    'From handing over a settle transaction to its commit',
     ROUND_TRIP_SECONDS,
   );
   const settleRequests = meter.createHistogram(metricName.settleRequests, {

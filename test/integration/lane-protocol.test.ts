@@ -10,6 +10,7 @@ import {
   type CommittedPosition,
   type InboundRecord,
   type OutboundRecord,
+  ProducerDisconnected,
   RecordRefused,
 } from '../../src/ports.ts';
 
@@ -236,6 +237,20 @@ describe('a lane’s transactions on a real broker', () => {
       await producer.close();
     });
     expect(keys).toEqual([]);
+    expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
+  });
+
+  it('are not begun over a connection that was cut since the last one: the lane must open again', async () => {
+    const keys = await visibleUntilMark(async () => {
+      const producer = await transport.fence(lane);
+      const before = { offset: 7, metadata: 'owner', topicId: null };
+      await producer.settle({ ...before, records: [output(responses, 'before')] });
+      await Reflect.get(Reflect.get(producer, 'producer'), 'coordinator').disconnect();
+      const cut = producer.settle({ ...before, offset: 8, records: [output(responses, 'cut')] });
+      await expect(cut).rejects.toThrow(ProducerDisconnected);
+      await producer.close();
+    });
+    expect(keys).toEqual(['responses before']);
     expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
   });
 

@@ -16,7 +16,7 @@ export class NoLeader extends Error {
 
   constructor(topic: string, partition: number) {
     super(
-      `${topic} has no leader of partition ${partition} now; it is tried again, and needs a broker with a replica of it`,
+      `${topic} has no leader of partition ${partition} now; it can be tried again once a broker that has a replica of it is up`,
     );
   }
 }

@@ -49,7 +49,7 @@ export interface PartitionToWrite extends TopicPartition {
   readonly messages: readonly Message[];
 }
 
-/** Every method is one request. */
+/** Every method is one request, but for `isConnected`, which asks nobody. */
 export interface Broker {
   isConnected(): boolean;
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
