@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { readTopicRanges, topicRanges } from '../../src/adapters/kafka/topic-ranges.ts';
 import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
 import type { RecordCodec } from '../../src/contract/codec.ts';
 import type { TopicNames } from '../../src/contract/topics.ts';
@@ -11,11 +12,11 @@ import type { PartitionPosition } from './checks/evidence.ts';
 
 /** Everything that is in the request topic, each partition in log order. */
 export async function readRequests(settings: KafkaSettings, topic: string): Promise<InboundRecord[]> {
-  const bounds = await withAdmin(settings, (admin) => admin.fetchTopicOffsets(topic));
+  const ranges = await readTopicRanges(settings, silent, topic);
   const missing = new Map(
-    bounds
-      .filter(({ low, high }) => Number(high) > Number(low))
-      .map(({ partition, high }) => [partition, Number(high) - 1]),
+    [...ranges]
+      .filter(([, { low, high }]) => high > low)
+      .map(([partition, { high }]) => [partition, high - 1]),
   );
   const records: InboundRecord[] = [];
   if (missing.size === 0) return records;
@@ -87,19 +88,14 @@ export async function readPositions(settings: KafkaSettings, topic: string): Pro
   return withAdmin(settings, async (admin) => {
     const [committed, log] = await Promise.all([
       admin.fetchOffsets({ groupId: settings.groupId, topics: [topic] }),
-      admin.fetchTopicOffsets(topic),
+      topicRanges(admin, topic),
     ]);
     const offsets = new Map(
       committed[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]),
     );
-    return log.map(({ partition, low, high }) => {
+    return [...log].map(([partition, { low, high }]) => {
       const offset = offsets.get(partition) ?? -1;
-      return {
-        partition,
-        committed: offset < 0 ? null : offset,
-        logStart: Number(low),
-        logEnd: Number(high),
-      };
+      return { partition, committed: offset < 0 ? null : offset, logStart: low, logEnd: high };
     });
   });
 }

@@ -1,6 +1,18 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { LogRange } from '../../spend/spend-listener.ts';
+import { errorType } from './broker-errors.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
+
+/** A leader has just moved, and the broker that was asked for it had not heard of that yet. */
+const MOVED: ReadonlySet<string> = new Set([
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'REPLICA_NOT_AVAILABLE',
+]);
+const MOVED_DELAY_MS = 100;
+const MOVED_TRIES = 100;
 
 /** What each partition of a topic has at this moment. */
 export async function readTopicRanges(
@@ -11,11 +23,26 @@ export async function readTopicRanges(
   const admin = createKafka(settings, logger, PATIENT_RETRIES).admin();
   await admin.connect();
   try {
-    const offsets = await admin.fetchTopicOffsets(topic);
-    return new Map(
-      offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
-    );
+    return await topicRanges(admin, topic);
   } finally {
     await admin.disconnect();
+  }
+}
+
+/** The same, by a client that is there. kafkajs looks for the leaders each time, and gives up when one has moved meanwhile. */
+export async function topicRanges(
+  admin: Pick<Admin, 'fetchTopicOffsets'>,
+  topic: string,
+): Promise<ReadonlyMap<number, LogRange>> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const offsets = await admin.fetchTopicOffsets(topic);
+      return new Map(
+        offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
+      );
+    } catch (error) {
+      if (!MOVED.has(errorType(error)) || tries >= MOVED_TRIES) throw error;
+      await wait(MOVED_DELAY_MS);
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { Logger } from '../../logger.ts';
 import type { InboundRecord } from '../../ports.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { mapInbound } from './map-record.ts';
+import { topicRanges } from './topic-ranges.ts';
 import { requireTopics } from './topics.ts';
 
 export interface TopicReaderOptions {
@@ -74,9 +75,9 @@ async function positionsOf(
 ): Promise<Map<string, Position>> {
   const positions = new Map<string, Position>();
   for (const topic of topics) {
-    for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-      const next = Number(from === 'start' ? low : high);
-      positions.set(`${topic}/${partition}`, { topic, partition, next, end: Number(high) });
+    for (const [partition, { low, high }] of await topicRanges(admin, topic)) {
+      const next = from === 'start' ? low : high;
+      positions.set(`${topic}/${partition}`, { topic, partition, next, end: high });
     }
   }
   return positions;
