@@ -23,7 +23,7 @@ module.exports = {
     {
       name: 'pipeline-sees-no-adapter',
       severity: 'error',
-      from: { path: '^src/(pipeline|catalog|spend)' },
+      from: { path: '^src/(pipeline|catalog|spend|dead-letters)' },
       to: {
         path: [
           '^src/adapters',

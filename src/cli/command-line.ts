@@ -4,6 +4,7 @@ import { ConfigurationError, loadConfig } from '../config.ts';
 import { createLogger } from '../logger.ts';
 import { addBudgetCommands } from './budgets.ts';
 import { chat } from './chat.ts';
+import { addDeadCommands } from './dead-commands.ts';
 import { describeFailure } from './describe-failure.ts';
 import { type EstimateOptions, estimate } from './estimate.ts';
 import { addModelCommands } from './model-commands.ts';
@@ -88,6 +89,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
   addPriceCommands(program, tool, end);
   addCostCommands(program, tool, end);
   addBudgetCommands(program, tool);
+  addDeadCommands(program, tool, end);
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });

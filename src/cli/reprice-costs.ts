@@ -2,7 +2,7 @@ import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { Big } from 'big.js';
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import { ExclusivePublisher } from '../adapters/kafka/exclusive-publisher.ts';
-import { readTopics } from '../adapters/kafka/topic-reader.ts';
+import { readToEnd } from '../adapters/kafka/topic-reader.ts';
 import { createPriceStore } from '../adapters/mongo/catalog-store.ts';
 import { findPrice, priceTimelines } from '../catalog/find-price.ts';
 import type { RecordCodec } from '../contract/codec.ts';
@@ -58,32 +58,20 @@ async function readCosts(
   codec: RecordCodec,
   onEvent: (event: CostCalculated, record: InboundRecord) => void,
 ): Promise<number> {
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => undefined);
   let count = 0;
-  const onRecord = (record: InboundRecord) => {
-    try {
-      onEvent(codec.decode('CostCalculated', record.value, record.headers).record, record);
-      count += 1;
-    } catch (cause) {
-      const place = `${record.topic}, partition ${record.partition}, offset ${record.offset}`;
-      failed.reject(new Error(`${place} is no cost event: ${(cause as Error).message}`, { cause }));
-    }
-  };
-  const { costs } = topicNames(config.topics.prefix);
-  const reader = await readTopics({
-    settings: config.kafka,
-    logger,
-    topics: [costs],
-    from: 'start',
-    onRecord,
-    onCrash: failed.reject,
+  await readToEnd(config.kafka, logger, topicNames(config.topics.prefix).costs, (record) => {
+    onEvent(decodeEvent(codec, record), record);
+    count += 1;
   });
+  return count;
+}
+
+function decodeEvent(codec: RecordCodec, { topic, partition, offset, value, headers }: InboundRecord) {
   try {
-    await Promise.race([reader.caughtUp, failed.promise]);
-    return count;
-  } finally {
-    await reader.close();
+    return codec.decode('CostCalculated', value, headers).record;
+  } catch (cause) {
+    const place = `${topic}, partition ${partition}, offset ${offset}`;
+    throw new Error(`${place} is no cost event: ${(cause as Error).message}`, { cause });
   }
 }
 

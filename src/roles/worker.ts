@@ -8,7 +8,6 @@ import { createCatalog } from '../adapters/mongo/catalog-cache.ts';
 import { createRequestLedger } from '../adapters/mongo/ledger.ts';
 import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
-import { readBody } from '../adapters/openai/read-body.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { settledTopics, topicNames } from '../contract/topics.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
@@ -19,6 +18,7 @@ import { ProgressReporter } from '../pipeline/progress-reporter.ts';
 import { ProviderGate } from '../pipeline/provider-gate.ts';
 import { reservationTtlMs } from '../spend/reservation-ttl.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { decodeOptions } from './decode-options.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 import { watchBudgets } from './watch-budgets.ts';
@@ -135,12 +135,7 @@ export async function startWorker({
     const running = new Pipeline({
       source,
       transport,
-      decode: {
-        codec,
-        readBody,
-        jsonMaxBytes: config.limits.recordMaxBytes,
-        tenantOfTopic: new Map(config.topics.requests.map(({ topic, tenantId }) => [topic, tenantId])),
-      },
+      decode: decodeOptions(config, codec),
       handler: {
         ledger,
         lease,

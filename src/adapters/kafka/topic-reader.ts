@@ -13,8 +13,8 @@ export interface TopicReaderOptions {
   readonly topics: readonly string[];
   /** `end`: what is written after `readTopics` resolves; `start`: everything. */
   readonly from: 'start' | 'end';
-  /** Called for each committed record, in order per partition. */
-  readonly onRecord: (record: InboundRecord) => void;
+  /** Called for each committed record, in order per partition; the partition's next one waits for a promise. */
+  readonly onRecord: (record: InboundRecord) => void | Promise<void>;
   /** Reading has ended for good: nothing more will come. */
   readonly onCrash: (error: Error) => void;
 }
@@ -66,6 +66,41 @@ export async function readTopics(options: TopicReaderOptions): Promise<TopicRead
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/**
+ * Reads everything that a topic has when this begins, from the first record on.
+ *
+ * @throws what `onRecord` throws, and what ends the reading
+ */
+export async function readToEnd(
+  settings: KafkaSettings,
+  logger: Logger,
+  topic: string,
+  onRecord: (record: InboundRecord) => void | Promise<void>,
+): Promise<void> {
+  const failed = Promise.withResolvers<never>();
+  // It may fail before it is waited for.
+  failed.promise.catch(() => undefined);
+  const reader = await readTopics({
+    settings,
+    logger,
+    topics: [topic],
+    from: 'start',
+    onRecord: async (record) => {
+      try {
+        await onRecord(record);
+      } catch (error) {
+        failed.reject(error);
+      }
+    },
+    onCrash: failed.reject,
+  });
+  try {
+    await Promise.race([reader.caughtUp, failed.promise]);
+  } finally {
+    await reader.close();
   }
 }
 
@@ -127,7 +162,7 @@ async function run(
       for (const message of messages) {
         if (Number(message.offset) < position.next) continue;
         position.next = Number(message.offset) + 1;
-        onRecord(mapInbound({ topic, partition }, message));
+        await onRecord(mapInbound({ topic, partition }, message));
       }
     },
   });

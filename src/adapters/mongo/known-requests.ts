@@ -1,0 +1,16 @@
+import type { Db } from 'mongodb';
+import type { RequestIdentity } from '../../ports.ts';
+import { boundedRead } from './durable-write.ts';
+import { type RequestRow, rowId } from './request-row.ts';
+
+/** Tells whether the ledger knows a request: it was answered, or is being answered. */
+export function createRequestLookup(db: Db): (identity: RequestIdentity) => Promise<boolean> {
+  const requests = db.collection<RequestRow>('requests');
+  return async (identity) => {
+    const row = await requests.findOne(
+      { _id: rowId(identity) },
+      { projection: { _id: 1 }, readConcern: { level: 'majority' }, ...boundedRead },
+    );
+    return row !== null;
+  };
+}
