@@ -6,6 +6,7 @@ import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
 import { importPriceSource } from '../catalog/import-price-source.ts';
 import { type CatalogStep, keepCatalog, TaskLost } from '../catalog/keep-catalog.ts';
 import { syncModels } from '../catalog/sync-models.ts';
+import { tellChanges } from '../catalog/tell-changes.ts';
 import { createCatalogMetrics } from '../telemetry/catalog-metrics.ts';
 import { startAnnouncer, startModelLister } from './catalog-parts.ts';
 import type { RoleContext, RunningRole } from './role.ts';
@@ -38,10 +39,8 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
     parts.add(lease, () => lease.stop());
 
     const announce = await startAnnouncer(config, db, logger, (changes) => {
-      for (const { provider, model, change, details } of changes) {
-        metrics.announced(change);
-        logger.info({ provider, model, change, details }, 'the catalog has changed');
-      }
+      for (const { change } of changes) metrics.announced(change);
+      tellChanges(changes, logger);
     });
     parts.add(announce, () => announce.close());
     const lister = startModelLister(config);
