@@ -4,6 +4,9 @@ import { createLogger } from '../logger.ts';
 import { startService } from '../service.ts';
 import type { CommandLine } from './tool.ts';
 
+/** A signal to a whole group of processes comes once by itself and once from a parent that passes it on. */
+const ECHO_MS = 1_000;
+
 /**
  * Runs the service until it is told to stop or cannot go on.
  *
@@ -32,14 +35,16 @@ export async function serve(line: CommandLine, config: Config): Promise<number> 
     clock: systemClock,
     onFatal: (error) => fail(error, 'the connection to Kafka is gone and does not come back; ending'),
   });
-  let signals = 0;
+  let first: { readonly signal: string; readonly at: number } | null = null;
   line.onSignal((signal) => {
-    signals += 1;
-    if (signals > 1) {
+    const at = systemClock.monotonic();
+    if (first !== null) {
+      if (signal === first.signal && at - first.at < ECHO_MS) return;
       logger.warn({ signal }, 'second signal: stopping at once; what runs will be delivered again');
       line.exitNow(1);
       return;
     }
+    first = { signal, at };
     logger.info({ signal }, 'stopping');
     service.stop().then(
       () => ended.resolve(0),
