@@ -60,19 +60,23 @@ export class Progress {
   }
 
   /**
-   * Until everything is answered, or nothing new was for so long.
+   * Until everything is answered, or nothing new was for so long. It looks anew halfway: partitions may have been added that
+   * brokers had not heard of when it began.
    *
    * @returns what is missing
    */
   async untilAnswered(wanted: Wanted, patienceMs: number): Promise<string[]> {
-    let missing = this.missing(wanted);
-    while (missing.length > 0) {
+    for (let lookedAnew = false; ; ) {
+      const missing = this.missing(wanted);
+      if (missing.length === 0) return missing;
       const before = this.answered;
-      const goesOn = await this.until(() => this.answered !== before, patienceMs);
-      missing = this.missing(wanted);
-      if (!goesOn) break;
+      if (await this.until(() => this.answered !== before, patienceMs / 2)) lookedAnew = false;
+      else if (lookedAnew) return this.missing(wanted);
+      else {
+        this.startAgain();
+        lookedAnew = true;
+      }
     }
-    return missing;
   }
 
   /** Until nothing new was answered for so long, or until it has waited long enough. */
