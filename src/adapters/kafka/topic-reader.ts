@@ -88,11 +88,11 @@ export async function readToEnd(
     logger,
     topics: [topic],
     from: 'start',
-    onRecord: async (record) => {
+    onRecord: (record) => {
       try {
-        await onRecord(record);
+        return onRecord(record)?.catch(failed.reject);
       } catch (error) {
-        failed.reject(error);
+        return failed.reject(error);
       }
     },
     onCrash: failed.reject,
@@ -156,13 +156,17 @@ async function run(
   await consumer.run({
     autoCommit: false,
     partitionsConsumedConcurrently: 16,
-    eachBatch: async ({ batch: { topic, partition, messages } }) => {
+    eachBatch: async ({ batch: { topic, partition, messages }, heartbeat }) => {
       const position = positions.get(`${topic}/${partition}`);
       if (position === undefined) return;
       for (const message of messages) {
         if (Number(message.offset) < position.next) continue;
         position.next = Number(message.offset) + 1;
-        await onRecord(mapInbound({ topic, partition }, message));
+        const done = onRecord(mapInbound({ topic, partition }, message));
+        if (done === undefined) continue;
+        await done;
+        // kafkajs sends none of its own while a batch is under way; it knows when the next one is due.
+        await heartbeat();
       }
     },
   });
