@@ -11,10 +11,14 @@ import {
 } from '../dead-letters/dead-letter.ts';
 import { NotReplayable, replayLetter } from '../dead-letters/replay-letter.ts';
 import type { DecodeOptions } from '../pipeline/decode-request.ts';
-import type { RecordSink, RequestIdentity } from '../ports.ts';
+import { untilAborted } from '../pipeline/until-aborted.ts';
+import type { OutboundRecord, RecordSink, RequestIdentity } from '../ports.ts';
 import { decodeOptions } from '../roles/decode-options.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
+
+/** Longer than a broker needs to come back from a restart. */
+const WRITE_LIMIT_MS = 60_000;
 
 /** Which letters. */
 export interface LetterFilter {
@@ -91,11 +95,25 @@ async function replayOne(
     const { identity, record } = replayLetter(letter, deadTopic, decode);
     const name = `${identity.tenantId}/${identity.requestId}`;
     if (await isKnown(identity)) return ['known', `${name} is answered, or about to be`];
-    await sink?.send([record]);
+    if (sink !== null) await publish(letter.id, record, sink);
     return ['published', `${name} to ${record.topic}`];
   } catch (error) {
     if (error instanceof NotReplayable) return ['not published', error.message];
     throw error;
+  }
+}
+
+/** The sink would try for ever, without a word. */
+async function publish(id: string, record: OutboundRecord, sink: RecordSink): Promise<void> {
+  const limit = AbortSignal.timeout(WRITE_LIMIT_MS);
+  try {
+    await untilAborted(sink.send([record]), limit);
+  } catch (cause) {
+    const seconds = WRITE_LIMIT_MS / 1_000;
+    throw new Error(
+      `${id} could not be written to ${record.topic} within ${seconds} s; look at the brokers and at the topic's max.message.bytes, then run this again: what was published is left alone`,
+      { cause },
+    );
   }
 }
 

@@ -71,7 +71,7 @@ function onOneLine(text: string): string {
 }
 
 /** As in `chat.requests/3/4711`. */
-export function placeOf({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
+function placeOf({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
   return `${topic}/${partition}/${offset}`;
 }
 

@@ -1,5 +1,3 @@
-import type { RecordCodec } from '../contract/codec.ts';
-import type { ChatRequest } from '../contract/records.ts';
 import { isJsonObject } from '../pipeline/decode-json-request.ts';
 import { asUndecodable, type DecodeOptions, decodeRequest } from '../pipeline/decode-request.ts';
 import type { InboundRecord, OutboundRecord, RecordHeaders, RequestIdentity } from '../ports.ts';
@@ -47,7 +45,7 @@ export function replayLetter(letter: DeadLetter, deadTopic: string, decode: Deco
       throw new NotReplayable(
         `${unknown.path} was set by a newer writer and would be lost; upgrade this command first`,
       );
-    value = encodeAs(requestId, request, decode.codec);
+    value = decode.codec.encode('ChatRequest', { ...request, requestId });
   }
   return {
     identity: { tenantId: request.tenantId, requestId },
@@ -83,8 +81,4 @@ function decodeAgain(record: InboundRecord, decode: DecodeOptions) {
 function replayId(requestId: string, letterId: string): string {
   const suffix = `-replay-${letterId.replace('/', '-')}`;
   return `${requestId.slice(0, REQUEST_ID_CHARACTERS - suffix.length)}${suffix}`;
-}
-
-function encodeAs(requestId: string, request: ChatRequest, codec: RecordCodec): Buffer {
-  return codec.encode('ChatRequest', { ...request, requestId });
 }

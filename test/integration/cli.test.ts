@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Big } from 'big.js';
 import type { Admin } from 'kafkajs';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
 import type { CommandLine } from '../../src/cli/tool.ts';
+import { systemClock } from '../../src/clock.ts';
 import { runCommand } from '../support/run-command.ts';
 import type { Script } from '../support/stand-in/script.ts';
 import { silent, World } from '../support/world.ts';
@@ -283,6 +284,10 @@ describe('serve and chat', () => {
     expect(exits).toEqual([]);
     signal('SIGINT');
     expect(exits).toEqual([1]);
+    // The same one is meant when it comes later.
+    vi.spyOn(systemClock, 'monotonic').mockReturnValueOnce(Number.POSITIVE_INFINITY);
+    signal('SIGTERM');
+    expect(exits).toEqual([1, 1]);
     expect(await served).toMatchObject({ code: 0, stderr: '' });
   });
 });

@@ -111,6 +111,16 @@ describe('dead letters', () => {
     expect(history.requests).toHaveLength(before + 2);
   });
 
+  it('are replayed again when nothing remembers how that ended', async () => {
+    const published = history.requests.length;
+    await world.ledgerRows().updateOne({ _id: 'default r-1' }, { $set: { 'outcome.remembered': false } });
+    expect((await run('dead', 'replay', '0/2')).stdout).toMatch(
+      /1 published, 0 known already, 0 not published\n$/,
+    );
+    await history.until(({ requests, responses }) => requests.length > published && responses.length === 5);
+    expect(history.responses.filter(({ value }) => value.requestId === 'r-1')).toHaveLength(2);
+  });
+
   it('say which one could not be replayed', async () => {
     expect(await run('dead', 'replay', '0/2')).toMatchObject({
       code: 0,
