@@ -118,7 +118,7 @@ function nest(values: Values) {
   return {
     roles: values.ROLES as readonly Role[],
     logLevel: values.LOG_LEVEL,
-    http: { host: values.HTTP_HOST, port: values.HTTP_PORT },
+    http: { host: values.HTTP_HOST, port: values.HTTP_PORT, stuckAfterMs: values.LIVEZ_STUCK_AFTER },
     drainTimeoutMs: values.DRAIN_TIMEOUT,
     kafka: {
       brokers: values.KAFKA_BROKERS,

@@ -12,6 +12,7 @@ import { startLedger } from './roles/ledger.ts';
 import type { RunningRole, StartRole } from './roles/role.ts';
 import { StartedParts } from './roles/started-parts.ts';
 import { startWorker } from './roles/worker.ts';
+import { EventLoopWatch } from './telemetry/event-loop-watch.ts';
 import type { Telemetry } from './telemetry/start.ts';
 
 /** How each role starts. */
@@ -45,6 +46,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, logger, telemetry, clock, onFatal } = options;
   const parts = new StartedParts(logger);
   const running = new Map<Role, RunningRole>();
+  const eventLoop = new EventLoopWatch();
+  parts.add(eventLoop, () => eventLoop.stop());
   let stopping: Promise<void> | null = null;
 
   try {
@@ -52,7 +55,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     const health = await startHealthServer({
       ...config.http,
       checks: {
-        live: () => [{ name: 'process', ok: true }],
+        live: () => liveness(running, eventLoop, config.http.stuckAfterMs),
         ready: () => readiness(config.roles, running, stopping !== null),
       },
       metricsHandler: telemetry.metricsHandler,
@@ -114,6 +117,21 @@ async function checkCluster(config: Config, logger: Logger): Promise<string> {
   } finally {
     await admin.disconnect();
   }
+}
+
+/** An event loop that stands does not even answer; one that has stood for long is told of here. */
+function liveness(
+  running: ReadonlyMap<Role, RunningRole>,
+  eventLoop: EventLoopWatch,
+  stuckAfterMs: number,
+): Check[] {
+  const delayMs = eventLoop.takeLongestMs();
+  const loop = {
+    name: 'event loop',
+    ok: delayMs < stuckAfterMs,
+    why: `stood for ${Math.round(delayMs)} ms at the longest since the last look`,
+  };
+  return [loop, ...[...running.values()].flatMap((role) => role.live?.() ?? [])];
 }
 
 function readiness(

@@ -22,7 +22,6 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 const LEDGER_DOWN_POLICIES = ['refuse', 'allow'] as const;
 const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const;
 const OUTAGE_POLICIES = ['wait', 'fail', 'ignore'] as const;
-const INT_32_MAX = 2_147_483_647;
 
 interface Description {
   readonly description: string;
@@ -37,6 +36,9 @@ interface Description {
 }
 
 /** Every environment variable of the service but the standard `OTEL_*`, which OpenTelemetry reads itself. */
+/** The ledger keeps an outcome's response, event and bill in one document of MongoDB, which takes 16 MiB. */
+const RECORD_MAX_BYTES_LIMIT = 5_000_000;
+
 export const environment = z.object({
   ROLES: set('worker,catalog,ledger', someOf(ROLES), {
     description:
@@ -47,6 +49,11 @@ export const environment = z.object({
     description: 'Address that `/livez`, `/readyz` and `/metrics` listen on.',
   }),
   HTTP_PORT: set('8080', wholeNumber(0, 65_535), { description: 'Their port; 0 takes a free one.' }),
+  LIVEZ_STUCK_AFTER: set('120s', duration('s', '10s', '24h'), {
+    description:
+      'How long outcomes, chunks or the writing thread may wait without any progress before `/livez` fails.',
+    unit: 's',
+  }),
   DRAIN_TIMEOUT: set('30s', duration('s', '0s', '1h'), {
     description: 'How long running requests may finish after SIGTERM.',
     unit: 's',
@@ -109,7 +116,7 @@ export const environment = z.object({
     description:
       'Confluent-compatible schema registry. Without one, records use Avro single-object encoding.',
   }),
-  RECORD_MAX_BYTES: set('900000', wholeNumber(10_000, INT_32_MAX), {
+  RECORD_MAX_BYTES: set('900000', wholeNumber(10_000, RECORD_MAX_BYTES_LIMIT), {
     description: 'Largest record that is read or written; below `max.message.bytes` of every topic.',
     unit: 'bytes',
   }),
@@ -118,7 +125,8 @@ export const environment = z.object({
       'Requests that a worker handles at once. It accepts half as many more, at least 100, then pauses partitions.',
   }),
   MAX_IN_FLIGHT_BYTES: set('268435456', wholeNumber(1_000_000, Number.MAX_SAFE_INTEGER), {
-    description: 'Size of those requests together; at the limit it pauses partitions.',
+    description:
+      'Memory for those requests, their answers and their outcomes; near the limit it pauses partitions, then begins no calls, then reads answers more slowly.',
     unit: 'bytes',
   }),
 

@@ -1,7 +1,6 @@
 import { Big } from 'big.js';
 import { eventId } from '../contract/event-id.ts';
 import type {
-  ChatRequest,
   CostCalculated,
   CostLine,
   CostStatus,
@@ -13,6 +12,7 @@ import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { priceCall } from '../domain/price-call.ts';
 import { plainUsage, sumUsage } from '../domain/usage.ts';
 import type { AttemptRow, Catalog } from '../ports.ts';
+import type { EchoedRequest } from './bare-request.ts';
 
 /**
  * The bill of a request: every call that used or may have used tokens, each priced by what was in force when it was sent.
@@ -25,12 +25,12 @@ import type { AttemptRow, Catalog } from '../ports.ts';
  * @returns null when nothing was used
  */
 export function buildCost(
-  request: ChatRequest,
+  request: EchoedRequest,
   attempts: readonly AttemptRow[],
   acceptedAttempt: number | null,
   requestStatus: ResponseStatus,
   estimatedCost: string | null,
-  catalog: Catalog,
+  catalog: Pick<Catalog, 'price'>,
   occurredAt: number,
 ): CostCalculated | null {
   const calls = attempts
@@ -92,7 +92,7 @@ function knownUsage(attempt: AttemptRow): AttemptRow['usage'] {
   return plainUsage(attempt.estimatedInputTokens, output, output > 0 ? 'PARTIAL' : 'ESTIMATED');
 }
 
-function priceAttempt(attempt: UsedAttempt, catalog: Catalog): PricedCall {
+function priceAttempt(attempt: UsedAttempt, catalog: Pick<Catalog, 'price'>): PricedCall {
   const price = catalog.price(attempt.provider, attempt.model, attempt.startedAt);
   const cost = priceCall(attempt, price);
   const isPriced = cost.status === 'PRICED';

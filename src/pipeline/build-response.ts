@@ -1,7 +1,6 @@
 import { eventId } from '../contract/event-id.ts';
 import type {
   ChatError,
-  ChatRequest,
   ChatResponse,
   CostCalculated,
   Problem,
@@ -9,11 +8,15 @@ import type {
   ResponseStatus,
 } from '../contract/records.ts';
 import type { ChatFailure } from '../domain/chat-failure.ts';
+import type { EchoedRequest } from './bare-request.ts';
 import type { Answer } from './call-provider.ts';
+
+/** Of an error's message: a hundred problems with their places fit, and it stays far below a record. */
+const MESSAGE_MAX_CHARACTERS = 32_768;
 
 /** Everything that a response is made of. */
 export interface ResponseParts {
-  readonly request: ChatRequest;
+  readonly request: EchoedRequest;
   /** The last call's answer; null when no call was made. */
   readonly answer: Answer | null;
   /** Why there is no complete answer; null when there is one. */
@@ -49,7 +52,8 @@ export function buildResponse(parts: ResponseParts): ChatResponse {
     provider: parts.provider,
     requestedModel: parts.requestedModel,
     model: served?.model ?? null,
-    choices: answer?.choices ?? [],
+    // Copies: what is cut from the response stays in the answer.
+    choices: (answer?.choices ?? []).map((choice) => ({ ...choice })),
     usage: failure === null ? (answer?.usage ?? cost?.usage ?? null) : null,
     costStatus: cost?.costStatus ?? 'NONE',
     cost: cost?.totalCost ?? null,
@@ -96,10 +100,16 @@ export function buildResponseGenerated(response: ChatResponse): ResponseGenerate
   };
 }
 
+function clipped(message: string): string {
+  return message.length <= MESSAGE_MAX_CHARACTERS
+    ? message
+    : `${message.slice(0, MESSAGE_MAX_CHARACTERS - 1).toWellFormed()}…`;
+}
+
 export function chatError(failure: ChatFailure): ChatError {
   return {
     code: failure.code,
-    message: failure.message,
+    message: clipped(failure.message),
     retryable: failure.retryable,
     param: failure.param,
     providerCode: failure.providerCode,

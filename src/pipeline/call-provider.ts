@@ -22,6 +22,7 @@ import type { ChunkPublisher, ChunkStream } from './chunk-publisher.ts';
 import { ClaimLost } from './claim-request.ts';
 import type { FailureLog } from './failure-log.ts';
 import type { Permit } from './key-gate.ts';
+import type { RequestMemory } from './memory-budget.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
 import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
@@ -60,6 +61,8 @@ export interface CallToMake {
   readonly endsAt: number;
   /** For the first call. */
   readonly permit: Permit;
+  /** Counts the answer as it arrives. */
+  readonly memory: RequestMemory;
   /** For a further one. @throws `ChatFailure` when it cannot be waited for any longer */
   readonly nextPermit: (order: 'next' | 'last') => Promise<Permit>;
   /** The calls of this claim; filled here as they end, so that whoever aborts knows what was used. */
@@ -233,6 +236,8 @@ async function makeOneCall(
       running.outputBytes = fold.textBytes;
       const full = chunks?.publish(deltas);
       if (full !== undefined) await untilAborted(full, signal);
+      const short = call.memory.grow(fold.textBytes);
+      if (short !== undefined) await untilAborted(short, signal);
     }
   } catch (error) {
     thrown = error;

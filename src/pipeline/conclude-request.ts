@@ -1,58 +1,42 @@
 import type { RecordCodec } from '../contract/codec.ts';
 import type { Problem } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
-import { refusedByBroker, tooLargeToPublish } from '../domain/refusals.ts';
-import type {
-  AttemptRow,
-  Budgets,
-  Catalog,
-  Clock,
-  OutboundRecord,
-  RequestLedger,
-  StoredOutcome,
+import { internalFailure, tooLargeToPublish } from '../domain/refusals.ts';
+import { unfoldChoices } from '../domain/unfold-choices.ts';
+import type { Logger } from '../logger.ts';
+import {
+  type AttemptRow,
+  type Budgets,
+  type Catalog,
+  type Clock,
+  LedgerRefused,
+  type RequestLedger,
+  type StoredOutcome,
 } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { bareRequest, type EchoedRequest } from './bare-request.ts';
 import { buildCost } from './build-cost.ts';
-import { buildResponse, buildResponseGenerated, chatError, responseStatus } from './build-response.ts';
+import { buildResponse, buildResponseGenerated, responseStatus } from './build-response.ts';
 import type { Answer } from './call-provider.ts';
+import type { ChunkPublisher } from './chunk-publisher.ts';
 import { ClaimLost, type DecidedClaim } from './claim-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
-import {
-  decodeOutcome,
-  type EventValue,
-  encodeOutcome,
-  outcomeEvents,
-  type RequestOutcome,
-  replayEvents,
-} from './encode-outcome.ts';
-import type { OutputRecords } from './output-records.ts';
+import { encodeOutcome, needsChunks, outcomeEvents, type RequestOutcome } from './encode-outcome.ts';
+import { type HandledRequest, handled, type OutputOptions } from './handled-request.ts';
 import type { CallPlan } from './plan-call.ts';
+import { untilAborted } from './until-aborted.ts';
 
-export interface ConcludeOptions {
+export interface ConcludeOptions extends OutputOptions {
   readonly ledger: RequestLedger;
   readonly catalog: Catalog;
   readonly budgets: Budgets;
+  readonly chunks: ChunkPublisher;
   readonly clock: Clock;
   readonly metrics: Metrics;
-  readonly outputs: OutputRecords;
+  readonly logger: Logger;
   /** How outcomes are stored: single-object Avro. */
   readonly ledgerCodec: RecordCodec;
-  /** How records are published; the same codec when the framing is the same. */
-  readonly wireCodec: RecordCodec;
   readonly recordMaxBytes: number;
-}
-
-/** The records that a request ends with, and what the metrics say of it. */
-export interface HandledRequest {
-  readonly records: readonly OutboundRecord[];
-  /** What to publish instead when the broker refuses those for good: a failure that keeps the cost. */
-  recordsIfRefused(): OutboundRecord[];
-  /** Whether the ledger knows it, so that it is to be marked when it is visible. */
-  readonly inLedger: boolean;
-  readonly status: string;
-  readonly code: string | null;
-  readonly model: string | null;
-  readonly replayed: boolean;
 }
 
 export type OwnClaim = Extract<DecidedClaim, { kind: 'claimed' | 'poisoned' }>;
@@ -65,7 +49,23 @@ export interface Answered {
   readonly warnings?: readonly Problem[];
 }
 
-/** Builds the outcome of a claimed request and writes it to the ledger. @throws ClaimLost */
+/** Everything that an outcome of a claimed request is built from. */
+interface Conclusion {
+  readonly job: RequestToHandle;
+  readonly claim: OwnClaim;
+  readonly plan: CallPlan | ChatFailure;
+  /** The calls of this claim. */
+  readonly attempts: readonly AttemptRow[];
+  readonly options: ConcludeOptions;
+}
+
+type EncodedOutcome = Omit<StoredOutcome, 'remembered'>;
+
+/**
+ * Builds the outcome of a claimed request and writes it to the ledger.
+ *
+ * @throws ClaimLost; the signal's reason when it fires while chunks of a large answer are on their way
+ */
 export async function conclude(
   job: RequestToHandle,
   claim: OwnClaim,
@@ -73,54 +73,128 @@ export async function conclude(
   { answer, failure, warnings = [] }: Answered,
   attempts: readonly AttemptRow[],
   options: ConcludeOptions,
+  signal: AbortSignal,
 ): Promise<HandledRequest> {
-  const { request } = job.accepted;
   const plan =
     planned instanceof ChatFailure ? planned : { ...planned, warnings: [...planned.warnings, ...warnings] };
-  const outcome = buildOutcome(job, claim, plan, answer, failure, attempts, options);
-  let stored = encodeOutcome(outcome, options.ledgerCodec, options.recordMaxBytes);
-  let told = outcome;
-  if (stored === null) {
-    // Too large even without its content: the bill stays, the answer becomes a failure.
-    told = buildOutcome(job, claim, plan, null, tooLargeToPublish(options.recordMaxBytes), attempts, options);
-    stored = encodeOutcome(told, options.ledgerCodec, Number.POSITIVE_INFINITY);
-    if (stored === null) throw new RangeError('an outcome without an answer does not fit into a record');
+  const conclusion: Conclusion = { job, claim, plan, attempts, options };
+
+  // 1 The outcome as it is; where it does not fit into a record, what is cut leaves in chunks.
+  const whole = async () => (await fitting(conclusion, answer, failure, signal)) ?? tooLarge(conclusion);
+  // 2 Should it not be encodable or storable, a failure of constant size that keeps its calls.
+  try {
+    return await store(conclusion, await whole());
+  } catch (error) {
+    if (error instanceof ClaimLost || signal.aborted || !isOfThisOutcome(error)) throw error;
+    const { requestId, tenantId } = job.accepted.request;
+    options.logger.error({ err: error, requestId, tenantId }, 'outcome cannot be written; storing a failure');
+    return store(conclusion, bare(conclusion));
   }
-  const remembered = told.response.error === null || !told.response.error.retryable || told.cost !== null;
-  const identity = { tenantId: request.tenantId, requestId: request.requestId };
+}
+
+/** Whether another form of the outcome may succeed: the codec and the ledger refuse what they cannot hold. */
+function isOfThisOutcome(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof LedgerRefused;
+}
+
+interface Encoded {
+  readonly outcome: RequestOutcome;
+  readonly values: EncodedOutcome;
+}
+
+/** @returns null when it does not fit into a record even without its content */
+async function fitting(
+  conclusion: Conclusion,
+  answer: Answer | null,
+  failure: ChatFailure | null,
+  signal: AbortSignal,
+): Promise<Encoded | null> {
+  const { ledgerCodec, recordMaxBytes } = conclusion.options;
+  const encode = (given: Answer | null): Encoded | null => {
+    const outcome = buildOutcome(conclusion, given, failure);
+    const values = encodeOutcome(outcome, ledgerCodec, recordMaxBytes);
+    return values && { outcome, values };
+  };
+  const encoded = encode(answer);
+  const hasNoChunks = answer !== null && failure === null && answer.chunkCount === 0;
+  if (encoded === null || !hasNoChunks || !needsChunks(encoded.outcome.response)) return encoded;
+  return encode({ ...answer, chunkCount: await publishWhole(conclusion, answer, signal) });
+}
+
+/** An answer for which no chunks were wanted leaves in chunks when its response cannot hold it. @returns their number */
+async function publishWhole(
+  { job, options }: Conclusion,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<number> {
+  const { requestId, tenantId } = job.accepted.request;
+  const chunks = options.chunks.open({ requestId, tenantId, attempt: answer.attempt, headers: {} });
+  for (const delta of unfoldChoices(answer.choices)) {
+    const full = chunks.publish([delta]);
+    if (full !== undefined) await untilAborted(full, signal);
+  }
+  const { chunkCount, acknowledged } = chunks.finish();
+  await untilAborted(acknowledged, signal);
+  return chunkCount;
+}
+
+/** Too large even without its content: the bill stays, the answer becomes a failure. */
+function tooLarge(conclusion: Conclusion): Encoded {
+  const { ledgerCodec, recordMaxBytes } = conclusion.options;
+  const outcome = buildOutcome(conclusion, null, tooLargeToPublish(recordMaxBytes));
+  const values = encodeOutcome(outcome, ledgerCodec, recordMaxBytes);
+  return values === null ? bare(conclusion) : { outcome, values };
+}
+
+/** Without anything that was asked, answered or priced: calls and their usage are on the bill, to be priced later. */
+function bare(conclusion: Conclusion): Encoded {
+  const { accepted } = conclusion.job;
+  const request = bareRequest(accepted.request);
+  const unpriced = { price: () => null };
+  const outcome = buildOutcome({ ...conclusion, plan: internalFailure() }, null, internalFailure(), request, unpriced);
+  const values = encodeOutcome(outcome, conclusion.options.ledgerCodec, Number.POSITIVE_INFINITY);
+  if (values === null) throw new RangeError('an outcome without an answer does not fit into a record');
+  return { outcome, values };
+}
+
+async function store(
+  { job, claim, attempts, options }: Conclusion,
+  { outcome, values }: Encoded,
+): Promise<HandledRequest> {
+  const { response, cost } = outcome;
+  const { tenantId, requestId } = job.accepted.request;
+  const identity = { tenantId, requestId };
+  const remembered = response.error === null || !response.error.retryable || cost !== null;
   const all = [...claim.earlier, ...attempts];
-  if (!(await options.ledger.complete(identity, claim.token, { ...stored, remembered }, all)))
+  if (!(await options.ledger.complete(identity, claim.token, { ...values, remembered }, all)))
     throw new ClaimLost();
   // With a cost it is released by whoever counts that.
-  if (told.cost === null) options.budgets.release(identity);
-  if (told.cost?.totalCost != null && told.cost.currency !== null) {
+  if (cost === null) options.budgets.release(identity);
+  if (cost?.totalCost != null && cost.currency !== null) {
     options.metrics.costCalculated({
-      amount: Number(told.cost.totalCost),
-      currency: told.cost.currency,
-      model: told.response.model ?? 'unknown',
+      amount: Number(cost.totalCost),
+      currency: cost.currency,
+      model: response.model ?? 'unknown',
     });
   }
-  const events = outcomeEvents(told, stored, options.ledgerCodec, options.wireCodec);
-  return handled(job, told, events, options, false);
+  const events = outcomeEvents(outcome, values, options.ledgerCodec, options.wireCodec);
+  return handled(job, outcome, events, options, false);
 }
 
 function buildOutcome(
-  job: RequestToHandle,
-  claim: OwnClaim,
-  plan: CallPlan | ChatFailure,
+  { job, claim, plan, attempts, options }: Conclusion,
   answer: Answer | null,
   failure: ChatFailure | null,
-  attempts: readonly AttemptRow[],
-  options: ConcludeOptions,
+  request: EchoedRequest = job.accepted.request,
+  prices: Pick<Catalog, 'price'> = options.catalog,
 ): RequestOutcome {
-  const { request, record } = job.accepted;
   const planned = plan instanceof ChatFailure ? null : plan;
   const now = options.clock.now();
   const all = [...claim.earlier, ...attempts];
   // An answer that is too large to publish becomes a failure, and was paid for all the same.
   const accepted = all.findLast(({ disposition }) => disposition === 'ACCEPTED')?.attempt ?? null;
   const estimated = planned?.estimatedCost?.amount ?? null;
-  const cost = buildCost(request, all, accepted, responseStatus(failure), estimated, options.catalog, now);
+  const cost = buildCost(request, all, accepted, responseStatus(failure), estimated, prices, now);
   const response = buildResponse({
     request,
     answer,
@@ -131,7 +205,7 @@ function buildOutcome(
     attempts: all.filter(wasMade).length,
     cost,
     createdAt: now,
-    queuedMs: Math.max(0, claim.startedAt - record.timestamp),
+    queuedMs: Math.max(0, claim.startedAt - job.accepted.record.timestamp),
     totalMs: options.clock.monotonic() - job.acceptedMonotonic,
   });
   return { response, generated: buildResponseGenerated(response), cost };
@@ -140,95 +214,4 @@ function buildOutcome(
 /** A call that was ended before it was sent has a row, and nothing else. */
 function wasMade({ disposition, usage }: AttemptRow): boolean {
   return disposition !== 'ABORTED' || usage !== null;
-}
-
-/** The outcome as the ledger has it: the original's once more, a replay, or nothing when it is visible already. */
-export function answerFromLedger(
-  job: RequestToHandle,
-  claim: Extract<DecidedClaim, { kind: 'done' }>,
-  options: ConcludeOptions,
-): HandledRequest {
-  const stored: StoredOutcome = claim.outcome;
-  const outcome = decodeOutcome(stored, options.ledgerCodec);
-  if (claim.settled) return { ...handled(job, outcome, [], options, claim.replay), inLedger: false };
-  const events = claim.replay
-    ? replayEvents(outcome, options.wireCodec)
-    : outcomeEvents(outcome, stored, options.ledgerCodec, options.wireCodec);
-  return handled(job, outcome, events, options, claim.replay);
-}
-
-/** A failure that follows from the record alone: the same on every delivery, so that the transaction alone makes it one. */
-export function refuse(job: RequestToHandle, options: ConcludeOptions, failure: ChatFailure): HandledRequest {
-  const { request, record } = job.accepted;
-  const response = buildResponse({
-    request,
-    answer: null,
-    failure,
-    requestedModel: request.model,
-    provider: request.provider,
-    warnings: [],
-    attempts: 0,
-    cost: null,
-    createdAt: job.acceptedAt,
-    queuedMs: Math.max(0, job.acceptedAt - record.timestamp),
-    totalMs: options.clock.monotonic() - job.acceptedMonotonic,
-    refusedAt: `${record.topic}/${record.partition}/${record.offset}`,
-  });
-  const outcome = { response, generated: buildResponseGenerated(response), cost: null };
-  const stored = encodeOutcome(outcome, options.wireCodec, Number.POSITIVE_INFINITY);
-  if (stored === null) throw new RangeError('a refusal does not fit into a record');
-  const events = outcomeEvents(outcome, stored, options.wireCodec, options.wireCodec);
-  return { ...handled(job, outcome, events, options, false), inLedger: false };
-}
-
-function handled(
-  job: RequestToHandle,
-  outcome: RequestOutcome,
-  events: readonly EventValue[],
-  options: ConcludeOptions,
-  replayed: boolean,
-): HandledRequest {
-  const { record, orderKey } = job.accepted;
-  const { response } = outcome;
-  const code = response.error?.code ?? null;
-  const toRecords = (values: readonly EventValue[]) =>
-    values.map((event) => options.outputs.settled(event, { record, orderKey, trace: job.trace }));
-  const letters: OutboundRecord[] = [];
-  if (code === 'poison' && response.error !== null && !replayed && events.length > 0) {
-    letters.push(options.outputs.dead(record, { code, message: response.error.message }));
-  }
-  return {
-    records: [...toRecords(events), ...letters],
-    recordsIfRefused: () => [
-      ...toRecords(
-        replayed ? replayEvents(refused(outcome), options.wireCodec) : refusedEvents(outcome, options),
-      ),
-      ...letters.map((letter) => options.outputs.deadWithoutValue(letter)),
-    ],
-    inLedger: true,
-    status: response.status,
-    code,
-    model: response.model,
-    replayed,
-  };
-}
-
-/** The same outcome without its answer: small enough for any topic, and the bill stays as it is. */
-function refused(outcome: RequestOutcome): RequestOutcome {
-  const response = {
-    ...outcome.response,
-    status: 'FAILED' as const,
-    choices: [],
-    usage: null,
-    error: chatError(refusedByBroker()),
-    acceptedAttempt: null,
-    chunkCount: 0,
-  };
-  return { response, generated: { ...outcome.generated, status: 'FAILED' as const }, cost: outcome.cost };
-}
-
-function refusedEvents(outcome: RequestOutcome, options: ConcludeOptions): EventValue[] {
-  const told = refused(outcome);
-  const values = encodeOutcome(told, options.wireCodec, Number.POSITIVE_INFINITY);
-  return values === null ? [] : outcomeEvents(told, values, options.wireCodec, options.wireCodec);
 }

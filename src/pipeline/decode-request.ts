@@ -10,6 +10,7 @@ import {
   isJsonObject,
   type JsonOptions,
 } from './decode-json-request.ts';
+import type { RequestMemory } from './memory-budget.ts';
 
 /** A request as it was accepted. */
 export interface AcceptedRequest {
@@ -28,6 +29,7 @@ export interface RequestToHandle {
   readonly acceptedAt: number;
   readonly acceptedMonotonic: number;
   readonly trace: Context;
+  readonly memory: RequestMemory;
   /** Set when the service has failed on it before: it ends with this then, without a call. */
   readonly givenUp: ChatFailure | null;
 }

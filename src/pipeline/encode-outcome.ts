@@ -3,6 +3,7 @@ import type {
   ChatResponse,
   Choice,
   CostCalculated,
+  Problem,
   RecordName,
   ResponseGenerated,
 } from '../contract/records.ts';
@@ -30,7 +31,7 @@ interface Cut {
   readonly cut: (response: ChatResponse) => void;
 }
 
-/** What is left out of a response that is too large, in this order, and how. */
+/** What is cut from a response that is too large, in this order. Chunks carry all of it as well. */
 const cuts: readonly Cut[] = [
   {
     name: 'logprobs',
@@ -42,18 +43,11 @@ const cuts: readonly Cut[] = [
     ),
   },
   {
-    name: 'moderation',
-    has: ({ moderationJson }) => moderationJson !== null,
-    cut: (response) => {
-      response.moderationJson = null;
-    },
-  },
-  {
     name: 'audio',
     ...ofChoices(
       ({ audio }) => audio?.data != null,
-      ({ audio }) => {
-        if (audio !== null) audio.data = null;
+      (choice) => {
+        choice.audio = choice.audio && { ...choice.audio, data: null };
       },
     ),
   },
@@ -66,6 +60,44 @@ const cuts: readonly Cut[] = [
       },
     ),
   },
+  {
+    name: 'toolCalls',
+    ...ofChoices(
+      ({ toolCalls }) => toolCalls.length > 0,
+      (choice) => {
+        choice.toolCalls = [];
+      },
+    ),
+  },
+  {
+    name: 'annotations',
+    ...ofChoices(
+      ({ annotations }) => annotations.length > 0,
+      (choice) => {
+        choice.annotations = [];
+      },
+    ),
+  },
+];
+
+/** What no chunk carries: it is cut last, and a warning says that it is lost. */
+const losses: readonly Cut[] = [
+  {
+    name: 'moderation',
+    has: ({ moderationJson }) => moderationJson !== null,
+    cut: (response) => {
+      response.moderationJson = null;
+    },
+  },
+  {
+    name: 'extra',
+    ...ofChoices(
+      ({ extraJson }) => extraJson !== null,
+      (choice) => {
+        choice.extraJson = null;
+      },
+    ),
+  },
 ];
 
 function ofChoices(has: (choice: Choice) => boolean, cut: (choice: Choice) => void): Omit<Cut, 'name'> {
@@ -73,10 +105,11 @@ function ofChoices(has: (choice: Choice) => boolean, cut: (choice: Choice) => vo
 }
 
 /**
- * The outcome as records. A response above `maxBytes` loses its logprobs, then moderation results, audio and content, and says so in
- * `omitted`; chunks have carried them.
+ * The outcome as records. What is cut from a response above `maxBytes` is named in its `omitted`.
  *
+ * @param outcome its response and choices are changed where something is cut
  * @returns null when it does not fit even so
+ * @throws TypeError when a value does not fit its schema
  */
 export function encodeOutcome(
   outcome: RequestOutcome,
@@ -85,17 +118,32 @@ export function encodeOutcome(
 ): Omit<StoredOutcome, 'remembered'> | null {
   const { response } = outcome;
   let encoded = codec.encode('ChatResponse', response);
-  for (const { name, has, cut } of cuts) {
+  for (const { name, has, cut } of [...cuts, ...losses]) {
     if (encoded.byteLength <= maxBytes) break;
     if (!has(response)) continue;
     cut(response);
     response.omitted.push(name);
+    if (losses.some((loss) => loss.name === name)) response.warnings.push(lost(name, maxBytes));
     encoded = codec.encode('ChatResponse', response);
   }
   const responseGenerated = codec.encode('ResponseGenerated', outcome.generated);
   const cost = outcome.cost === null ? null : codec.encode('CostCalculated', outcome.cost);
   const largest = Math.max(encoded.byteLength, responseGenerated.byteLength, cost?.byteLength ?? 0);
   return largest > maxBytes ? null : { response: encoded, responseGenerated, cost };
+}
+
+/** Whether something was cut that chunks carry. */
+export function needsChunks({ omitted }: ChatResponse): boolean {
+  return cuts.some(({ name }) => omitted.includes(name));
+}
+
+function lost(name: string, maxBytes: number): Problem {
+  const path = name === 'extra' ? 'choices.extraJson' : 'moderationJson';
+  return {
+    path,
+    code: 'omitted',
+    message: `it does not fit into a record of ${maxBytes} bytes and no chunk carries it; raise RECORD_MAX_BYTES to keep it`,
+  };
 }
 
 /** Reads an outcome from the ledger. */

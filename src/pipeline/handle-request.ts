@@ -2,27 +2,23 @@ import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, invalidRequest, poisoned, usedForAnother } from '../domain/refusals.ts';
 import type { AttemptRow, ChatProvider } from '../ports.ts';
 import { type CallerOptions, callProvider, newAttempt } from './call-provider.ts';
+import { answerFromLedger } from './answer-from-ledger.ts';
 import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
 import { checkDefinitions } from './check-definitions.ts';
 import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
-import {
-  type Answered,
-  answerFromLedger,
-  type ConcludeOptions,
-  conclude,
-  type HandledRequest,
-  type OwnClaim,
-  refuse,
-} from './conclude-request.ts';
+import { type Answered, type ConcludeOptions, conclude, type OwnClaim } from './conclude-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import { type EnteringOptions, enterGate } from './enter-gate.ts';
+import type { HandledRequest } from './handled-request.ts';
 import type { Permit } from './key-gate.ts';
 import { type CallDefaults, type CallPlan, countingExactly, planCall } from './plan-call.ts';
+import { refuse } from './refuse-request.ts';
 import { requestBodyHash } from './request-identity.ts';
 import { type BudgetOptions, reserveBudget } from './reserve-budget.ts';
 import { limitTime } from './time-limit.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
+import { waitParked } from './wait-parked.ts';
 
 export interface HandlerOptions
   extends CallerOptions,
@@ -64,13 +60,14 @@ export async function handleRequest(
     // 2 Decide provider, model and limits; what this refuses may depend on the time, so it goes through the ledger.
     const planned = tryPlan(job, options);
 
-    // 3 Wait until the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
+    // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
     const admitted = await admit(planned, job, options, signal);
     try {
       const handled = await handleAdmitted(job, admitted, options, signal);
       if (handled !== null) return handled;
     } finally {
       admitted.permit?.giveBack();
+      job.memory.end();
     }
   }
 }
@@ -88,8 +85,30 @@ async function admit(
   signal: AbortSignal,
 ): Promise<Admitted> {
   if (plan instanceof ChatFailure) return { plan, permit: null };
-  const permit = await takePermit(plan, job, options, signal);
-  return permit instanceof ChatFailure ? { plan: permit, permit: null } : { plan, permit };
+  try {
+    await takeMemory(job, options, signal);
+    const permit = await takePermit(plan, job, options, signal);
+    return permit instanceof ChatFailure ? { plan: permit, permit: null } : { plan, permit };
+  } catch (error) {
+    job.memory.end();
+    if (error instanceof ChatFailure) return { plan: error, permit: null };
+    throw error;
+  }
+}
+
+/** @throws ChatFailure when the deadline passes */
+async function takeMemory(
+  { accepted, memory }: RequestToHandle,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const granted = memory.begin();
+  if (granted === null) return;
+  await waitParked((ended) => untilAborted(granted, ended), accepted.request.deadline, options, signal).catch(
+    (error: unknown) => {
+      throw error instanceof ChatFailure ? deadlineExceeded(false) : error;
+    },
+  );
 }
 
 async function takePermit(
@@ -148,7 +167,7 @@ async function handleAdmitted(
     const answered = await answer(job, claim, admitted, attempts, entering, signal);
 
     // 6 Fold, price, and write the outcome to the ledger.
-    return await conclude(job, claim, plan, answered, attempts, options);
+    return await conclude(job, claim, plan, answered, attempts, options, signal);
   } catch (error) {
     if (error instanceof ClaimLost) return null;
     await options.ledger
@@ -274,6 +293,7 @@ async function answer(
           return limit.endsAt;
         },
         permit,
+        memory: job.memory,
         nextPermit,
         attempts,
       },

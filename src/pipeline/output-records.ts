@@ -74,6 +74,13 @@ export class OutputRecords {
     return { ...letter, value: null, headers: { ...letter.headers, 'dead-value-omitted': 'too large' } };
   }
 
+  /** A dead letter of constant size, which no topic refuses for what the record was. */
+  deadMinimal(record: InboundRecord, reason: { readonly code: string; readonly message: string }): OutboundRecord {
+    const bare = { ...record, key: null, value: null, headers: {} };
+    const letter = this.dead(bare, { code: reason.code, message: reason.message.slice(0, 1_000) });
+    return { ...letter, headers: { ...letter.headers, 'dead-value-omitted': 'too large' } };
+  }
+
   private eventHeaders(event: EventValue, trace: Context): RecordHeaders {
     const headers: RecordHeaders = eventHeaders(this.groupId, event);
     injectContext(trace, headers);

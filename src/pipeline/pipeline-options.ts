@@ -9,7 +9,7 @@ export interface PipelineOptions {
   readonly source: RequestSource;
   readonly transport: LaneTransport;
   readonly decode: DecodeOptions;
-  readonly handler: Omit<HandlerOptions, 'runAlone' | 'park' | 'draining'>;
+  readonly handler: Omit<HandlerOptions, 'runAlone' | 'park' | 'draining' | 'logger'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly groupId: string;
@@ -17,7 +17,7 @@ export interface PipelineOptions {
   readonly maxInFlight: number;
   /** How many requests of a tenant begin in each of its turns when not everything can run at once. */
   readonly tenantWeight: (tenantId: string) => number;
-  /** Bytes of accepted requests. */
+  /** Bytes of accepted requests, their answers and outcomes (`MemoryBudget`). */
   readonly maxInFlightBytes: number;
   /** Bytes of one transaction's records per output topic. */
   readonly batchMaxBytes: number;

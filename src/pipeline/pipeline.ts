@@ -1,24 +1,24 @@
-import type { UndecodableRecord } from '../contract/undecodable-record.ts';
 import { internalFailure } from '../domain/refusals.ts';
 import {
   type FetchedRecords,
   type InboundRecord,
-  type OutboundRecord,
   ProducerDisconnected,
   type RequestSourceListener,
   type TopicPartition,
 } from '../ports.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
-import { backoff } from './backoff.ts';
-import type { HandledRequest } from './conclude-request.ts';
-import { asUndecodable, decodeRequest } from './decode-request.ts';
-import { type HandlerOptions, handleRequest } from './handle-request.ts';
+import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
+import type { HandlerOptions } from './handle-request.ts';
+import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
+import type { HandledRequest } from './handled-request.ts';
 import { IntakeLimits } from './intake-limits.ts';
 import { Lane, type LaneState } from './lane.ts';
 import type { FinishedRequest, LaneListener, SettleTimes } from './lane-listener.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
-import { laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
+import { laneKey, newEntry, type RequestEntry, startTrace, withoutContent } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
 import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
@@ -27,9 +27,6 @@ import { TopicWatch } from './topic-watch.ts';
 export class HandlingStopped extends Error {
   override readonly name = 'HandlingStopped';
 }
-
-/** How often a request is tried when the service itself fails on it, before it gets a failure as its outcome. */
-const TRIES_BEFORE_GIVING_UP = 3;
 
 /** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
 const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
@@ -47,6 +44,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly topicIds = new Map<string, string | null>();
   private readonly topicWatch: TopicWatch;
   private readonly limits: IntakeLimits;
+  private readonly memory: MemoryBudget;
   private readonly handlerOptions: HandlerOptions;
   private assignedOnce = false;
   private draining = false;
@@ -58,14 +56,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
     this.handlerOptions = {
       ...options.handler,
+      logger: options.logger,
       runAlone: () => this.scheduler.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
       park: () => this.scheduler.park(),
       draining: this.drainBegun.signal,
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
+    this.memory = new MemoryBudget(options.maxInFlightBytes);
     this.limits = new IntakeLimits({
       maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
-      maxBytes: options.maxInFlightBytes,
+      maxBytes: this.memory.maxRequestBytes,
     });
   }
 
@@ -78,8 +78,24 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     return this.entries.size;
   }
 
+  /** Of accepted requests, their answers and their outcomes. */
   get inFlightBytes(): number {
-    return this.limits.bytes;
+    return this.memory.bytes;
+  }
+
+  /** Calls and streams that wait for memory. */
+  get waitingForMemory(): number {
+    return this.memory.waitingCount;
+  }
+
+  /** How long the oldest outcome waits to be settled by a lane that is there; null when none waits. */
+  oldestUnsettledMs(): number | null {
+    const since = this.entries.all.flatMap(({ finished, record }) => {
+      const lane = this.lanes.get(laneKey(record));
+      return finished === null || lane === undefined || lane.state === 'halted' ? [] : [finished.finishedAt];
+    });
+    if (since.length === 0) return null;
+    return this.options.handler.clock.monotonic() - since.reduce((first, at) => Math.min(first, at));
   }
 
   get pausedPartitions(): number {
@@ -158,7 +174,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       return;
     }
     if (this.draining) return;
-    const entry = newEntry(record);
+    const entry = newEntry(record, this.memory);
     this.entries.add(entry);
     this.limits.add(laneKey(record), entry.bytes);
     try {
@@ -167,74 +183,78 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       const owner = entry.accepted.request.tenantId;
       this.scheduler.schedule({ key, owner, run: () => this.run(entry) });
     } catch (error) {
-      this.bury(entry, asUndecodable(error));
+      this.deadLetter(entry, asUndecodable(error));
     }
   }
 
-  private bury(entry: RequestEntry, reason: UndecodableRecord): void {
+  private deadLetter(entry: RequestEntry, reason: { readonly code: string; readonly message: string }): void {
     const { metrics, logger, handler } = this.options;
     const { topic, partition, offset } = entry.record;
     metrics.deadLetter(reason.code);
     logger.warn({ topic, partition, offset, code: reason.code, reason: reason.message }, 'dead letter');
     const letter = handler.outputs.dead(entry.record, reason);
-    this.finish(entry, [letter], () => [handler.outputs.deadWithoutValue(letter)]);
+    const bare = withoutContent(entry.record);
+    this.finish(entry, [
+      [letter],
+      () => [handler.outputs.deadWithoutValue(letter)],
+      () => [handler.outputs.deadMinimal(bare, reason)],
+    ]);
   }
 
   /* ---------- 3 to 6 Handle: claim, call, fold, outcome (handle-request.ts) ---------- */
 
+  /** Never rejects: whatever happens to a request, it ends as a response, a bill or a dead letter. */
   private async run(entry: RequestEntry): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
     if (entry.accepted === null || !this.entries.has(entry) || this.draining) {
       this.forget(entry);
       return;
     }
-    const { handler, logger, groupId } = this.options;
-    const { request } = entry.accepted;
-    const { span, trace } = startTrace(entry.accepted, groupId);
-    entry.span = span;
-    const job = {
-      accepted: entry.accepted,
-      acceptedAt: handler.clock.now(),
-      acceptedMonotonic: handler.clock.monotonic(),
-      trace,
-    };
-    const { signal } = entry.stopping;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        const givenUp = tries > TRIES_BEFORE_GIVING_UP ? internalFailure() : null;
-        const handled = await handleRequest({ ...job, givenUp }, this.handlerOptions, signal);
-        // Forgotten meanwhile: its record comes again, and must not have a second outcome beside this one.
-        if (!this.entries.has(entry)) return;
-        entry.handled = handled;
-        if (handled.code !== null)
-          recordFailure(span, { code: handled.code, message: `ended as ${handled.status}` });
-        entry.publishSpan = startPublishSpan(trace, {
-          topic: handler.outputs.topics.responses,
-          count: handled.records.length,
-        });
-        this.report(entry, handled, handler.clock.monotonic() - job.acceptedMonotonic);
-        this.finish(entry, handled.records, handled.recordsIfRefused);
-        return;
-      } catch (error) {
-        if (signal.aborted || error === this.drainBegun.signal.reason) {
-          this.forget(entry);
-          return;
-        }
-        logger.error(
-          { err: error, requestId: request.requestId, tries },
-          'handling a request failed; trying again',
-        );
-        await backoff(tries, signal);
-      }
+    try {
+      await this.handle(entry, entry.accepted);
+    } catch (error) {
+      this.options.logger.error({ err: error, place: entry.id }, 'request cannot be ended as a response');
+      this.deadLetter(entry, { code: 'internal', message: internalFailure().message });
     }
   }
 
-  private report(entry: RequestEntry, handled: HandledRequest, durationMs: number): void {
+  private async handle(entry: RequestEntry, accepted: AcceptedRequest): Promise<void> {
+    const { handler, groupId } = this.options;
+    const { span, trace } = startTrace(accepted, groupId);
+    entry.span = span;
+    const job = {
+      accepted,
+      acceptedAt: handler.clock.now(),
+      acceptedMonotonic: handler.clock.monotonic(),
+      trace,
+      memory: entry.memory,
+    };
+    const handled = await handleUntilEnded(job, this.handlerOptions, entry.stopping.signal);
+    if (handled === null) this.forget(entry);
+    else this.ended(entry, job, handled);
+  }
+
+  private ended(entry: RequestEntry, job: RequestOnItsWay, handled: HandledRequest): void {
+    // Forgotten meanwhile: its record comes again, and must not have a second outcome beside this one.
+    if (!this.entries.has(entry)) return;
+    const { handler } = this.options;
+    const { requestId, tenantId } = job.accepted.request;
+    if (handled.inLedger) entry.inLedger = { requestId, tenantId };
+    if (handled.code !== null && entry.span !== null)
+      recordFailure(entry.span, { code: handled.code, message: `ended as ${handled.status}` });
+    entry.publishSpan = startPublishSpan(job.trace, {
+      topic: handler.outputs.topics.responses,
+      count: handled.records.length,
+    });
+    this.report(requestId, handled, handler.clock.monotonic() - job.acceptedMonotonic);
+    this.finish(entry, [handled.records, handled.recordsIfRefused, handled.recordsOfLastResort]);
+  }
+
+  private report(requestId: string, handled: HandledRequest, durationMs: number): void {
     const { metrics, logger } = this.options;
     const { status, code, model, replayed } = handled;
     metrics.requestFinished({ status, code, model, durationMs });
     if (replayed) metrics.responseReplayed();
-    const requestId = entry.accepted?.request.requestId;
     // Failed calls are told by the failure log; of a poisonous request nothing else tells.
     const level = code === 'poison' && !replayed ? 'error' : 'debug';
     logger[level]({ requestId, status, code, durationMs: Math.round(durationMs) }, 'request finished');
@@ -242,31 +262,21 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /* ---------- 7 Settle: outcomes become visible (lane.ts) ---------- */
 
-  private finish(
-    entry: RequestEntry,
-    records: readonly OutboundRecord[],
-    recordsIfRefused: () => OutboundRecord[],
-  ): void {
+  /** @param forms of the outcome: the next one is published when a broker refuses the one before for good */
+  private finish(entry: RequestEntry, forms: OutcomeForms): void {
     const finishedAt = this.options.handler.clock.monotonic();
-    const { offset } = entry.record;
-    const refused = () => {
-      entry.finished = {
-        offset,
-        records: recordsIfRefused(),
-        finishedAt,
-        refused: () => this.giveUpPublishing(entry),
-      };
-    };
-    entry.finished = { offset, records, finishedAt, refused };
+    offerOutcome(entry, forms, finishedAt, () => this.giveUpPublishing(entry));
+    entry.record = withoutContent(entry.record);
+    entry.accepted = null;
     const lane = this.lanes.get(laneKey(entry.record));
     if (lane === undefined || lane.state === 'halted') this.forgetFinished(entry.record);
-    else lane.finish(entry.finished);
+    else if (entry.finished !== null) lane.finish(entry.finished);
   }
 
-  /** Better a request without an answer than a partition that stands still; the outcome is in the ledger. */
+  /** Better a request without an answer than a partition that stands still; the ledger has the outcome. */
   private giveUpPublishing(entry: RequestEntry): void {
+    this.options.metrics.outcomeUnpublished();
     this.options.logger.error({ place: entry.id }, 'the broker refuses this outcome in every form');
-    if (entry.finished !== null) entry.finished = { ...entry.finished, records: [] };
   }
 
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], times: SettleTimes): void {
@@ -278,10 +288,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       const entry = this.entries.at({ ...partition, offset });
       if (entry === undefined) continue;
       this.forget(entry);
-      const request = entry.accepted?.request;
-      if (request === undefined || !entry.handled?.inLedger) continue;
-      const identity = { tenantId: request.tenantId, requestId: request.requestId };
-      inLedger.push({ identity, source: entry.record });
+      if (entry.inLedger !== null) inLedger.push({ identity: entry.inLedger, source: entry.record });
     }
     // Only an optimization for a group whose offsets are lost: its failure changes nothing.
     if (inLedger.length > 0) void handler.ledger.markSettled(inLedger).catch(() => undefined);
@@ -333,10 +340,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- Limits, drain, start over ---------- */
 
   mayAccept(record: InboundRecord): boolean {
-    return this.entries.at(record) !== undefined || this.limits.budget(laneKey(record)) > 0;
+    if (this.entries.at(record) !== undefined) return true;
+    return this.memory.mayAccept && this.limits.budget(laneKey(record)) > 0;
   }
 
   private resumeLanes(): void {
+    if (!this.memory.mayResume) return;
     for (const [key, lane] of this.lanes) {
       if (lane.isSaturated && this.limits.mayResume(key)) lane.resumeIntake();
     }
@@ -393,6 +402,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     if (!this.entries.has(entry)) return;
     this.entries.remove(entry);
     this.limits.remove(laneKey(entry.record), entry.bytes);
+    entry.memory.close();
     entry.publishSpan?.end();
     entry.span?.end();
     this.resumeLanes();

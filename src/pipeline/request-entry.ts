@@ -1,18 +1,24 @@
 import type { Context, Span } from '@opentelemetry/api';
-import type { InboundRecord, TopicPartition } from '../ports.ts';
+import type { InboundRecord, RequestIdentity, TopicPartition } from '../ports.ts';
 import { extractContext, startProcessSpan, withSpan } from '../telemetry.ts';
-import type { HandledRequest } from './conclude-request.ts';
 import type { AcceptedRequest } from './decode-request.ts';
 import type { FinishedRequest } from './lane-listener.ts';
+import { type MemoryBudget, type RequestMemory, requestWeight } from './memory-budget.ts';
+import { recordBytes } from './record-bytes.ts';
 
 /** A record from its acceptance until its outcome is visible. */
 export interface RequestEntry {
   readonly id: string;
-  readonly record: InboundRecord;
+  /** Without its content once the outcome is there. */
+  record: InboundRecord;
+  /** What the intake's limit counts. */
   readonly bytes: number;
+  readonly memory: RequestMemory;
   readonly stopping: AbortController;
+  /** Null for what is no request, and once the outcome is there. */
   accepted: AcceptedRequest | null;
-  handled: HandledRequest | null;
+  /** Of a request whose outcome the ledger has. */
+  inLedger: RequestIdentity | null;
   finished: FinishedRequest | null;
   span: Span | null;
   publishSpan: Span | null;
@@ -26,18 +32,25 @@ export function entryId({ topic, partition, offset }: TopicPartition & { readonl
   return `${topic}/${partition}/${offset}`;
 }
 
-export function newEntry(record: InboundRecord): RequestEntry {
+export function newEntry(record: InboundRecord, memory: MemoryBudget): RequestEntry {
+  const bytes = requestWeight(recordBytes(record));
   return {
     id: entryId(record),
     record,
-    bytes: (record.value?.byteLength ?? 0) + (record.key?.byteLength ?? 0),
+    bytes,
+    memory: memory.open(bytes),
     stopping: new AbortController(),
     accepted: null,
-    handled: null,
+    inLedger: null,
     finished: null,
     span: null,
     publishSpan: null,
   };
+}
+
+/** A record's place and key, for what is kept longer than its content. */
+export function withoutContent(record: InboundRecord): InboundRecord {
+  return { ...record, value: null, headers: {} };
 }
 
 /** Begins the span of a request's handling, in the trace that its producer began. */

@@ -95,6 +95,16 @@ export type Claim =
   /** Another worker, or another record in this one, has it. */
   | { readonly kind: 'held'; readonly owner: string };
 
+/** The ledger cannot hold this very row (its size, its form), so that writing it again never helps. */
+export class LedgerRefused extends Error {
+  override readonly name = 'LedgerRefused';
+}
+
+/** The database refuses whatever it is asked (no right, no disk): work waits until an operator has seen to it. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+
 /** The ledger of requests. Every write is majority and journaled, and after the claim conditional on its token. */
 export interface RequestLedger {
   claim(request: ClaimRequest): Promise<Claim>;
@@ -105,7 +115,11 @@ export interface RequestLedger {
     attempt: AttemptRow,
     completed: readonly AttemptRow[],
   ): Promise<boolean>;
-  /** Stores the outcome and ends the claim. False: the claim was lost. Repeating it with the same token is harmless. */
+  /**
+   * Stores the outcome and ends the claim. False: the claim was lost. Repeating it with the same token is harmless.
+   *
+   * @throws LedgerRefused when the row would be too large: a smaller outcome may be stored under the same claim
+   */
   complete(
     identity: RequestIdentity,
     token: string,

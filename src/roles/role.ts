@@ -21,6 +21,8 @@ export interface RoleContext {
 export interface RunningRole {
   /** Whether it does its work now. Asked on every request of `/readyz`; must answer at once. */
   ready(): readonly Check[];
+  /** Whether it still gets on with its work; if not, the process should be started again. Asked on every request of `/livez`. */
+  live?(): readonly Check[];
   /** Finishes what runs and closes what the role has started. Called once. */
   stop(): Promise<void>;
 }

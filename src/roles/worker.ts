@@ -1,5 +1,4 @@
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
-import type { Check } from '../adapters/http/health-server.ts';
 import { createSchemaCompiler } from '../adapters/json-schema/schema-compiler.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { KafkaWriter } from '../adapters/kafka/writer/kafka-writer.ts';
@@ -17,11 +16,13 @@ import { Pipeline } from '../pipeline/pipeline.ts';
 import { ProgressReporter } from '../pipeline/progress-reporter.ts';
 import { ProviderGate } from '../pipeline/provider-gate.ts';
 import { reservationTtlMs } from '../spend/reservation-ttl.ts';
+import { EventLoopWatch } from '../telemetry/event-loop-watch.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { decodeOptions } from './decode-options.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 import { watchBudgets } from './watch-budgets.ts';
+import { liveChecks, readyChecks, type WorkerHealth } from './worker-health.ts';
 
 /** Chunks that may wait for the broker before provider streams are read more slowly. */
 const CHUNK_BUFFER_BYTES = 64 * 1024 * 1024;
@@ -29,9 +30,6 @@ const CHUNK_BUFFER_BYTES = 64 * 1024 * 1024;
 const SETTLE_SPACING_MS = 100;
 /** How soon a budget that was set or removed is known, and that spend is or is not added up. */
 const BUDGET_REFRESH_MS = 5_000;
-/** A worker whose last answer from a broker is older does not count as ready. */
-const FETCH_MAX_AGE_MS = 30_000;
-
 /** Starts the role `worker`: a member of the consumer group that answers the requests of its partitions. */
 export async function startWorker({
   config,
@@ -56,6 +54,8 @@ export async function startWorker({
     parts.add(writer, () => writer.close());
     const { transport, sink } = writer;
     const metrics = createMetrics(telemetry.meter);
+    const eventLoop = new EventLoopWatch();
+    parts.add(eventLoop, () => eventLoop.stop());
     const tokens = await createTokenCounter();
     const onRetry = (error: unknown) => {
       metrics.ledgerRetried('write');
@@ -184,6 +184,8 @@ export async function startWorker({
     metrics.observe({
       requestsInFlight: () => running.inFlight,
       requestBytesInFlight: () => running.inFlightBytes,
+      waitingForMemory: () => running.waitingForMemory,
+      eventLoopDelayMs: () => eventLoop.takeLongestMs(),
       chunkBufferBytes: () => chunks.bufferedBytes,
       partitionsPaused: () => running.pausedPartitions,
       lanes: () => running.laneStates(),
@@ -192,9 +194,18 @@ export async function startWorker({
     });
     const requests = source;
     await requests.start(running);
+    const health: WorkerHealth = {
+      wasAssigned: () => running.wasAssigned,
+      lanes: () => running.laneStates(),
+      lastFetchAgeMs: () => requests.lastFetchAgeMs(),
+      writerAnswerAgeMs: () => null,
+      oldestUnsettledMs: () => running.oldestUnsettledMs(),
+      chunksUnacknowledgedMs: () => null,
+    };
 
     return {
-      ready: () => readiness(running, requests),
+      ready: () => readyChecks(health),
+      live: () => liveChecks(health, config.http.stuckAfterMs),
       stop: async () => {
         await running.drain(config.drainTimeoutMs);
         // Whoever leaves the group loses its partitions, so this comes after everything is settled.
@@ -207,27 +218,4 @@ export async function startWorker({
     await parts.close();
     throw error;
   }
-}
-
-function readiness(pipeline: Pipeline, source: KafkaRequestSource): Check[] {
-  const lanes = pipeline.laneStates();
-  const fetchAgeMs = source.lastFetchAgeMs();
-  const fetching = fetchAgeMs !== null && fetchAgeMs < FETCH_MAX_AGE_MS;
-  return [
-    {
-      name: 'group',
-      ok: pipeline.wasAssigned,
-      why: 'ready after the first assignment of partitions',
-    },
-    {
-      name: 'lanes',
-      ok: lanes.opening === 0 && lanes.halted === 0,
-      why: `${lanes.open} open, ${lanes.opening} opening, ${lanes.halted} halted`,
-    },
-    {
-      name: 'fetch',
-      ok: fetching,
-      why: fetchAgeMs === null ? 'nothing fetched yet' : `last answer ${Math.round(fetchAgeMs)} ms ago`,
-    },
-  ];
 }

@@ -30,7 +30,12 @@ export interface CallLabels {
 /** Current values that are read when metrics are collected. Functions must be quick and must not throw. */
 export interface Gauges {
   requestsInFlight(): number;
+  /** Bytes of requests, answers and outcomes. */
   requestBytesInFlight(): number;
+  /** Calls and streams that wait for memory. */
+  waitingForMemory(): number;
+  /** The longest that the event loop stood since the last time this was asked, milliseconds. */
+  eventLoopDelayMs(): number;
   chunkBufferBytes(): number;
   partitionsPaused(): number;
   /** Number of lanes by state. */
@@ -121,6 +126,11 @@ export function createMetrics(meter: Meter) {
     'Transactions whose outcome was unknown',
     '{transaction}',
   );
+  const outcomesUnpublished = counter(
+    metricName.outcomesUnpublished,
+    'Outcomes that the broker refused in every form',
+    '{outcome}',
+  );
   const gateWait = seconds(metricName.gateWait, 'What calls waited for limits and outages', REQUEST_SECONDS);
   const ledgerDuration = seconds(
     metricName.ledgerDuration,
@@ -206,6 +216,11 @@ export function createMetrics(meter: Meter) {
       settleDoubts.add(1);
     },
 
+    /** A broker refused an outcome in every form: nothing of it was published. */
+    outcomeUnpublished(): void {
+      outcomesUnpublished.add(1);
+    },
+
     /** A call was let through after it had to wait. */
     gateWaited(of: CallLabels, durationMs: number): void {
       gateWait.record(durationMs / 1000, callLabels(of));
@@ -237,7 +252,24 @@ export function createMetrics(meter: Meter) {
         '{request}',
         gauges.requestsInFlight,
       );
-      gauge(metricName.requestBytesInFlight, 'Their size', 'By', gauges.requestBytesInFlight);
+      gauge(
+        metricName.requestBytesInFlight,
+        'Their size, answers and outcomes included',
+        'By',
+        gauges.requestBytesInFlight,
+      );
+      gauge(
+        metricName.memoryWaiting,
+        'Calls and streams that wait for memory',
+        '{request}',
+        gauges.waitingForMemory,
+      );
+      gauge(
+        metricName.eventLoopDelay,
+        'Longest delay of the event loop since the last collection',
+        's',
+        () => gauges.eventLoopDelayMs() / 1000,
+      );
       gauge(metricName.chunkBufferSize, 'Chunks waiting for the broker', 'By', gauges.chunkBufferBytes);
       gauge(metricName.partitionsPaused, 'Partitions paused by us', '{partition}', gauges.partitionsPaused);
       gauge(metricName.catalogAge, 'Since models and prices were last read', 's', () => {

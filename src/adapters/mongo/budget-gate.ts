@@ -10,6 +10,7 @@ import { reservationsOf } from './reservation-row.ts';
 import { type ReservationResult, reserveAmounts } from './reserve-amounts.ts';
 import { answered, LONGEST_OPERATION_MS, pause, type RetryPolicy, untilAborted } from './retry.ts';
 import { spendCollections } from './spend-rows.ts';
+import { asStoreError } from './store-errors.ts';
 import { inTransaction } from './transaction.ts';
 
 export interface BudgetGateOptions {
@@ -86,7 +87,10 @@ export async function createBudgetGate(options: BudgetGateOptions): Promise<Budg
     of: budgetsOf,
     spendAgeMs: () =>
       current.spendAgeMs === null ? null : current.spendAgeMs + clock.monotonic() - current.readAt,
-    reserve: (reservation, signal) => untilAborted(reserve(reservation), signal),
+    reserve: (reservation, signal) =>
+      untilAborted(reserve(reservation), signal).catch((error: unknown) => {
+        throw asStoreError(error);
+      }),
     release: (identity) => {
       if (budgetsOf(identity.tenantId).length === 0) return;
       // Else it expires.

@@ -5,6 +5,7 @@ import { claimUpdate } from './claim-update.ts';
 import { boundedRead, durableWrite } from './durable-write.ts';
 import { claimOf, freshRow, type RequestRow, rowId, sourceId } from './request-row.ts';
 import { answered, type RetryPolicy, retry } from './retry.ts';
+import { asStoreError } from './store-errors.ts';
 
 const DUPLICATE_KEY = 11_000;
 const REMEMBERED_REPLAYS = 100;
@@ -53,11 +54,15 @@ export function createRequestLedger({
 }: LedgerOptions): MongoRequestLedger {
   const requests = db.collection<RequestRow>('requests', { promoteBuffers: true });
   const policy: RetryPolicy = { signal: stopSignal, onRetry, longestMs };
+  const persist = <Result>(operation: () => Promise<Result>): Promise<Result> =>
+    retry(operation, policy).catch((error: unknown) => {
+      throw asStoreError(error);
+    });
   const insertRow = createBatchWriter((rows: readonly RequestRow[]) =>
-    retry(() => insertRows(requests, rows), policy),
+    persist(() => insertRows(requests, rows)),
   );
   const writeUnderClaim = createBatchWriter((writes: readonly ConditionalWrite[]) =>
-    retry(() => writeConditionally(requests, writes), policy),
+    persist(() => writeConditionally(requests, writes)),
   );
   let unmarkedBatches = 0;
 
@@ -67,13 +72,11 @@ export function createRequestLedger({
       for (;;) {
         const inserted = await insertRow(freshRow(request, ttlMs));
         if (inserted) return { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 };
-        const row = await retry(
-          () =>
-            requests.findOneAndUpdate(filter, claimUpdate(request, ttlMs), {
-              returnDocument: 'after',
-              ...durableWrite,
-            }),
-          policy,
+        const row = await persist(() =>
+          requests.findOneAndUpdate(filter, claimUpdate(request, ttlMs), {
+            returnDocument: 'after',
+            ...durableWrite,
+          }),
         );
         // Null: the row expired in between.
         if (row !== null) return claimOf(row, request);

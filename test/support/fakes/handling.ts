@@ -7,10 +7,11 @@ import type { ChatRequest, ChatRequestInput } from '../../../src/contract/record
 import { topicNames } from '../../../src/contract/topics.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
-import type { HandledRequest } from '../../../src/pipeline/conclude-request.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
+import type { HandledRequest } from '../../../src/pipeline/handled-request.ts';
+import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
@@ -54,6 +55,7 @@ export class Handling {
   readonly budgets = new FakeBudgets();
   readonly sink = new FakeRecordSink();
   readonly tokens = new FakeTokenCounter();
+  readonly memory = new MemoryBudget(1_000_000_000);
   readonly stop = new AbortController();
   /** Reports only when a test says so. */
   readonly progress = new ProgressReporter(this.ledger, 2_147_483_647);
@@ -83,6 +85,7 @@ export class Handling {
       chunks,
       progress: this.progress,
       failures: new FailureLog(createLogger({ level: 'silent' })),
+      logger: createLogger({ level: 'silent' }),
       metrics,
       schemas: createSchemaCompiler(),
       tokens: this.tokens,
@@ -131,6 +134,7 @@ export class Handling {
       acceptedAt: this.clock.now(),
       acceptedMonotonic: this.clock.monotonic(),
       trace: ROOT_CONTEXT,
+      memory: this.memory.open(0),
       givenUp: null,
       ...members,
     };

@@ -47,6 +47,7 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
     startedAt,
     endsAt: Number.POSITIVE_INFINITY,
     ...permits(handling, plan),
+    memory: job.memory,
     attempts,
     origin: { record, orderKey, trace: job.trace },
   };

@@ -94,17 +94,27 @@ describe('the size limit', () => {
 
   it('leaves out what costs least to miss first, and nothing that fits', () => {
     const full = outcome();
-    full.response.moderationJson = `{"results": "${'x'.repeat(3_000)}"}`;
     const choice = full.response.choices[0];
-    if (choice !== undefined) choice.logprobsJson = '{"content": []}';
+    if (choice !== undefined) choice.logprobsJson = `{"content": "${'x'.repeat(3_000)}"}`;
     const fits = codec.encode('ChatResponse', full.response).byteLength - 3_000;
     const cut = encodeOutcome(full, codec, fits);
     const { record } = codec.decode('ChatResponse', cut?.response ?? null);
-    expect(record.omitted).toEqual(['logprobs', 'moderation']);
-    expect(record).toMatchObject({
-      moderationJson: null,
-      choices: [{ content: choice?.content, logprobsJson: null }],
-    });
+    expect(record.omitted).toEqual(['logprobs']);
+    expect(record).toMatchObject({ choices: [{ content: choice?.content, logprobsJson: null }] });
+  });
+
+  it('leaves out last what no chunk carries, and warns of it', () => {
+    const full = outcome();
+    full.response.moderationJson = `{"results": "${'x'.repeat(3_000)}"}`;
+    const [choice] = full.response.choices;
+    if (choice !== undefined) choice.extraJson = `{"reasoning_content": "${'x'.repeat(3_000)}"}`;
+    const { record } = codec.decode('ChatResponse', encodeOutcome(full, codec, 2_000)?.response ?? null);
+    expect(record.omitted.slice(-2)).toEqual(['moderation', 'extra']);
+    expect(record.warnings.map(({ code, path }) => [code, path])).toEqual([
+      ...sampleResponse.warnings.map(({ code, path }) => [code, path]),
+      ['omitted', 'moderationJson'],
+      ['omitted', 'choices.extraJson'],
+    ]);
   });
 
   it('holds for the bill too, of which nothing can be left out', () => {

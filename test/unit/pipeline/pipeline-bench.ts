@@ -57,6 +57,8 @@ export class PipelineBench {
   readonly called: string[] = [];
   readonly markedSettled: string[] = [];
   markSettledFails = false;
+  /** What the ledger rejects outcomes with. */
+  completeFails: Error | null = null;
   /** Lines of the pipeline's own log. */
   readonly logged: string[] = [];
   /** Called when the catalog is asked; may throw, as a bug would. */
@@ -127,7 +129,7 @@ export class PipelineBench {
       groupId: 'group-1',
       maxInFlight: limits.maxInFlight ?? 10,
       tenantWeight: () => 1,
-      maxInFlightBytes: limits.maxInFlightBytes ?? 1_000_000,
+      maxInFlightBytes: limits.maxInFlightBytes ?? 100_000_000,
       batchMaxBytes: 900_000,
       settleSpacingMs: 0,
       onCrash: (error) => this.crashes.push(error),
@@ -176,7 +178,7 @@ export class PipelineBench {
 
   /** Waits until something is so. */
   async reach(isSo: () => boolean): Promise<void> {
-    await vi.waitUntil(isSo, { interval: 1, timeout: 3_000 });
+    await vi.waitUntil(isSo, { interval: 1, timeout: 10_000 });
   }
 
   /** What consumers of the responses see. */
@@ -222,6 +224,7 @@ export class PipelineBench {
         return this.gate(identity.requestId).promise;
       },
       complete: async ({ requestId }) => {
+        if (this.completeFails !== null) throw this.completeFails;
         this.completed.push(requestId);
         return true;
       },

@@ -29,8 +29,8 @@ describe('Pipeline at its limits', () => {
   });
 
   it('pauses at its limit of bytes, in every partition', async () => {
-    const bench = await started({ maxInFlightBytes: 1_000 });
-    bench.publish('large', 'k'.repeat(1_000));
+    const bench = await started({ maxInFlightBytes: 20_000 });
+    bench.publish('large', 'k'.repeat(2_000));
     bench.publish('next');
     bench.publish('elsewhere', 'elsewhere', 1);
     bench.fetch();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RecordRefused } from '../../../src/ports.ts';
+import { RecordRefused, StoreUnavailable } from '../../../src/ports.ts';
 import { sampleResponse } from '../../contract/sample-records.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { codec, PipelineBench, started } from './pipeline-bench.ts';
@@ -83,11 +83,29 @@ describe('Pipeline', () => {
     expect(bench.responses()).toMatchObject([{ status: 'FAILED', error: { code: 'internal' } }]);
   });
 
+  it('publishes an outcome of constant size when the broker refuses the others', async () => {
+    const bench = await started();
+    const transport = bench.transportOf();
+    transport.beforeCommit = ({ records }) => {
+      if (records.some(({ key }) => String(key).length > 100)) throw new RecordRefused('too large');
+    };
+    bench.publish('hopeless', 'k'.repeat(200));
+    bench.answer('hopeless');
+    await bench.reach(() => {
+      bench.fetch();
+      return transport.committed.offset === 1;
+    });
+    expect(bench.responses()).toMatchObject([
+      { requestId: 'hopeless', status: 'FAILED', error: { code: 'internal' } },
+    ]);
+  });
+
   it('goes on behind an outcome that the broker refuses in every form', async () => {
     const bench = await started();
     const transport = bench.transportOf();
     transport.beforeCommit = ({ records }) => {
-      if (records.some(({ key }) => String(key) === 'hopeless')) throw new RecordRefused('too large');
+      if (records.some(({ value }) => Buffer.from(value ?? '').includes('hopeless')))
+        throw new RecordRefused('too large');
     };
     bench.publish('hopeless');
     bench.publish('r2');
@@ -99,6 +117,30 @@ describe('Pipeline', () => {
     });
     expect(bench.answeredIds()).toEqual(['r2']);
     expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
+  });
+
+  it('ends a request as a failure although the path that gives up fails too', async () => {
+    const bench = await started();
+    bench.completeFails = new Error('a bug');
+    bench.publish('r1');
+    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    bench.fetch();
+    await bench.reach(() => bench.answeredIds().length === 1);
+    expect(bench.responses()).toMatchObject([{ status: 'FAILED', error: { code: 'internal' } }]);
+    expect(bench.markedSettled).toEqual([]);
+    expect(bench.pipeline.inFlightBytes).toBe(0);
+  });
+
+  it('lets requests wait while the database refuses whatever it is asked', async () => {
+    const bench = await started();
+    bench.completeFails = new StoreUnavailable('no rights');
+    bench.publish('r1');
+    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    bench.fetch();
+    await bench.reach(() => bench.logged.filter((line) => line.includes('trying again')).length > 5);
+    expect(bench.answeredIds()).toEqual([]);
+    bench.completeFails = null;
+    await bench.reach(() => bench.answeredIds().length === 1);
   });
 
   it('tells the ledger which of its outcomes are visible, and does not mind when that fails', async () => {

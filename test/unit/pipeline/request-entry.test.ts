@@ -4,10 +4,12 @@ import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@open
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import { decodeRequest } from '../../../src/pipeline/decode-request.ts';
+import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
 import { entryId, laneKey, newEntry, startTrace } from '../../../src/pipeline/request-entry.ts';
 import { codec, Handling } from '../../support/fakes/handling.ts';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+const memory = new MemoryBudget(1_000_000);
 const exporter = new InMemorySpanExporter();
 
 beforeAll(() => {
@@ -34,17 +36,19 @@ describe('a request entry', () => {
     expect(new Set(ids).size).toBe(4);
   });
 
-  it('weighs what its record holds in memory, and nothing where key or value are missing', () => {
-    const record = new Handling().record({}, { key: Buffer.from('four'), value: Buffer.alloc(100) });
-    expect(newEntry(record)).toMatchObject({ id: entryId(record), bytes: 104 });
-    expect(newEntry({ ...record, key: null }).bytes).toBe(100);
-    expect(newEntry({ ...record, value: null }).bytes).toBe(4);
+  it('counts what its record holds: key, value, headers and what decoding makes of them', () => {
+    const record = new Handling().record({}, { key: Buffer.from('four'), value: Buffer.alloc(1_000) });
+    const { bytes } = newEntry(record, memory);
+    expect(bytes).toBeGreaterThan(3_000);
+    expect(newEntry({ ...record, headers: { long: Buffer.alloc(1_000) } }, memory).bytes).toBeGreaterThan(
+      bytes + 3_000,
+    );
+    expect(newEntry({ ...record, key: null, value: null }, memory).bytes).toBeLessThan(bytes);
   });
 
   it('begins with nothing done and not stopped', () => {
-    expect(newEntry(new Handling().record())).toMatchObject({
+    expect(newEntry(new Handling().record(), memory)).toMatchObject({
       accepted: null,
-      handled: null,
       finished: null,
       span: null,
       publishSpan: null,

@@ -1,0 +1,72 @@
+import type { RecordCodec } from '../contract/codec.ts';
+import { eventId } from '../contract/event-id.ts';
+import { internalFailure } from '../domain/refusals.ts';
+import type { Logger } from '../logger.ts';
+import type { StoredOutcome } from '../ports.ts';
+import type { DecidedClaim } from './claim-request.ts';
+import type { RequestToHandle } from './decode-request.ts';
+import { decodeOutcome, outcomeEvents, type RequestOutcome, replayEvents } from './encode-outcome.ts';
+import { type HandledRequest, handled } from './handled-request.ts';
+import { type RefuseOptions, refuse } from './refuse-request.ts';
+
+export interface LedgerAnswerOptions extends RefuseOptions {
+  /** How outcomes are stored. */
+  readonly ledgerCodec: RecordCodec;
+  readonly logger: Logger;
+}
+
+type DoneClaim = Extract<DecidedClaim, { kind: 'done' }>;
+
+/** The outcome as the ledger has it: the original's once more, a replay, or nothing when it is visible already. */
+export function answerFromLedger(
+  job: RequestToHandle,
+  claim: DoneClaim,
+  options: LedgerAnswerOptions,
+): HandledRequest {
+  const stored: StoredOutcome = claim.outcome;
+  const outcome = tryDecode(job, stored, options);
+  if (outcome === null) return withoutReading(job, claim, options);
+  if (claim.settled) return { ...handled(job, outcome, [], options, claim.replay), inLedger: false };
+  const events = claim.replay
+    ? replayEvents(outcome, options.wireCodec)
+    : outcomeEvents(outcome, stored, options.ledgerCodec, options.wireCodec);
+  return handled(job, outcome, events, options, claim.replay);
+}
+
+function tryDecode(
+  { accepted }: RequestToHandle,
+  stored: StoredOutcome,
+  { ledgerCodec, logger }: LedgerAnswerOptions,
+): RequestOutcome | null {
+  try {
+    return decodeOutcome(stored, ledgerCodec);
+  } catch (error) {
+    const { requestId, tenantId } = accepted.request;
+    logger.error({ err: error, requestId, tenantId }, 'outcome in the ledger cannot be read');
+    return null;
+  }
+}
+
+/** An outcome that the ledger has and nobody can read: its bill goes out as it is stored, and a failure in place of the answer. */
+function withoutReading(
+  job: RequestToHandle,
+  { outcome, replay, settled }: DoneClaim,
+  options: LedgerAnswerOptions,
+): HandledRequest {
+  const failed = refuse(job, options, internalFailure());
+  if (settled) return { ...failed, records: [] };
+  if (replay || outcome.cost === null) return failed;
+  const { request, record } = job.accepted;
+  const id = eventId(request.tenantId, request.requestId, 'CostCalculated', 'unread');
+  const bill = options.outputs.settled(
+    { name: 'CostCalculated', eventId: id, at: record.timestamp, value: outcome.cost },
+    { record, orderKey: job.accepted.orderKey, trace: job.trace },
+  );
+  return {
+    ...failed,
+    records: [...failed.records, bill],
+    recordsIfRefused: () => [...failed.recordsIfRefused(), bill],
+    recordsOfLastResort: () => [...failed.recordsOfLastResort(), bill],
+  };
+}
+

@@ -1,0 +1,113 @@
+import type { RecordCodec } from '../contract/codec.ts';
+import { refusedByBroker } from '../domain/refusals.ts';
+import type { OutboundRecord } from '../ports.ts';
+import { chatError } from './build-response.ts';
+import type { RequestToHandle } from './decode-request.ts';
+import {
+  type EventValue,
+  encodeOutcome,
+  outcomeEvents,
+  type RequestOutcome,
+  replayEvents,
+} from './encode-outcome.ts';
+import type { OutputRecords } from './output-records.ts';
+import { withoutContent } from './request-entry.ts';
+
+/** The records that a request ends with, and what the metrics say of it. */
+export interface HandledRequest {
+  readonly records: readonly OutboundRecord[];
+  /** What to publish instead when the broker refuses those for good: a failure that keeps the cost. */
+  recordsIfRefused(): OutboundRecord[];
+  /** What to publish when the broker refuses that too: of constant size, whatever the request was. */
+  recordsOfLastResort(): OutboundRecord[];
+  /** Whether the ledger knows it, so that it is to be marked when it is visible. */
+  readonly inLedger: boolean;
+  readonly status: string;
+  readonly code: string | null;
+  readonly model: string | null;
+  readonly replayed: boolean;
+}
+
+export interface OutputOptions {
+  readonly outputs: OutputRecords;
+  /** How records are published. */
+  readonly wireCodec: RecordCodec;
+}
+
+/**
+ * What a request ends with: the records of its outcome, and smaller ones for a broker that refuses these.
+ *
+ * @param events of the outcome as it is to be published; empty when it is visible already
+ */
+export function handled(
+  job: RequestToHandle,
+  outcome: RequestOutcome,
+  events: readonly EventValue[],
+  options: OutputOptions,
+  replayed: boolean,
+): HandledRequest {
+  const { record, orderKey } = job.accepted;
+  const { response } = outcome;
+  const code = response.error?.code ?? null;
+  // What is kept until the records are visible must hold neither the request nor the answer.
+  const origin = { record: withoutContent(record), orderKey, trace: job.trace };
+  const toRecords = (values: readonly EventValue[]) =>
+    values.map((event) => options.outputs.settled(event, origin));
+  const letters: OutboundRecord[] = [];
+  if (code === 'poison' && response.error !== null && !replayed && events.length > 0) {
+    letters.push(options.outputs.dead(record, { code, message: response.error.message }));
+  }
+  const failed = refused(outcome);
+  const eventsOf = (told: RequestOutcome) =>
+    replayed ? replayEvents(told, options.wireCodec) : refusedEvents(told, options);
+  return {
+    records: [...toRecords(events), ...letters],
+    recordsIfRefused: () => [
+      ...toRecords(eventsOf(failed)),
+      ...letters.map((letter) => options.outputs.deadWithoutValue(letter)),
+    ],
+    recordsOfLastResort: () => [
+      ...toRecords(eventsOf(withoutEcho(failed))).map((one) => ({ ...one, key: null })),
+      ...letters.map(() => options.outputs.deadMinimal(origin.record, { code: 'poison', message: '' })),
+    ],
+    inLedger: true,
+    status: response.status,
+    code,
+    model: response.model,
+    replayed,
+  };
+}
+
+/** The same outcome without its answer: small enough for any topic, and the bill stays as it is. */
+function refused(outcome: RequestOutcome): RequestOutcome {
+  const response = {
+    ...outcome.response,
+    status: 'FAILED' as const,
+    choices: [],
+    usage: null,
+    error: chatError(refusedByBroker()),
+    acceptedAttempt: null,
+    chunkCount: 0,
+  };
+  return { response, generated: { ...outcome.generated, status: 'FAILED' as const }, cost: outcome.cost };
+}
+
+/** Without what it repeats of the request, and without what the provider reported word by word. */
+function withoutEcho({ response, generated, cost }: RequestOutcome): RequestOutcome {
+  const bareUsage = cost && { ...cost.usage, rawJson: null };
+  return {
+    response: { ...response, labels: {}, warnings: [], moderationJson: null },
+    generated: { ...generated, labels: {}, usage: null, finishReasons: [] },
+    cost: cost && {
+      ...cost,
+      labels: {},
+      usage: bareUsage ?? cost.usage,
+      calls: cost.calls.map((call) => ({ ...call, usage: { ...call.usage, rawJson: null } })),
+    },
+  };
+}
+
+function refusedEvents(told: RequestOutcome, options: OutputOptions): EventValue[] {
+  const values = encodeOutcome(told, options.wireCodec, Number.POSITIVE_INFINITY);
+  return values === null ? [] : outcomeEvents(told, values, options.wireCodec, options.wireCodec);
+}

@@ -1,0 +1,201 @@
+/*
+ * Shares of MAX_IN_FLIGHT_BYTES: requests leave room for answers, new calls leave room for those that run, and a stream that
+ * goes on although memory is short leaves room for outcomes. So the total stays below the limit and something can always finish.
+ */
+const SHARE = { requests: 0.4, callsBegin: 0.55, answersGrow: 0.7, outcomesBeforeOldest: 0.2 };
+
+/** What a request costs besides its bytes: spans, timers, its place in queues. */
+const REQUEST_OVERHEAD_BYTES = 4_096;
+/** The record itself, and what decoding makes of it. */
+const DECODED_FACTOR = 3;
+/** Counted for a call before its answer has come: most answers are shorter. */
+const CALL_BYTES = 4_096;
+
+/** What an accepted record holds until its call has ended, roughly. */
+export function requestWeight(recordBytes: number): number {
+  return DECODED_FACTOR * recordBytes + REQUEST_OVERHEAD_BYTES;
+}
+
+/**
+ * Counts the bytes that accepted requests hold: their records, what was decoded of them, the answers as they arrive and the
+ * outcomes that wait to be settled. As it fills, intake stops first, then no call begins, then streams are read no further. The
+ * stream that is read longest goes on while outcomes are being settled, so that answers never wait for each other.
+ */
+export class MemoryBudget {
+  readonly maxBytes: number;
+  private readonly held = { request: 0, answer: 0, outcome: 0 };
+  private calls = 0;
+  /** Streams that are read, the oldest first. */
+  private readonly streams = new Set<RequestMemory>();
+  private waiting: Waiter[] = [];
+
+  constructor(maxBytes: number) {
+    this.maxBytes = maxBytes;
+  }
+
+  /** Bytes held in all. */
+  get bytes(): number {
+    return this.held.request + this.held.answer + this.held.outcome;
+  }
+
+  /** The most that requests may hold: the rest is for answers and outcomes. */
+  get maxRequestBytes(): number {
+    return Math.floor(this.maxBytes * SHARE.requests);
+  }
+
+  /** Whether answers and outcomes leave room for further requests. */
+  get mayAccept(): boolean {
+    return this.bytes < this.maxBytes * SHARE.answersGrow;
+  }
+
+  /** Whether partitions that were paused for it may go on. */
+  get mayResume(): boolean {
+    return this.bytes < this.maxBytes * SHARE.callsBegin;
+  }
+
+  /** Calls and streams that wait for memory. */
+  get waitingCount(): number {
+    return this.waiting.length;
+  }
+
+  /** @param bytes what the request holds (`requestWeight`) */
+  open(bytes: number): RequestMemory {
+    return new RequestMemory(this, bytes);
+  }
+
+  /** For `RequestMemory` only. */
+  change(kind: HeldKind, bytes: number): void {
+    this.held[kind] += bytes;
+    if (bytes < 0) this.resumeWaiting();
+  }
+
+  /** For `RequestMemory` only. @returns whether a call may begin; it is counted then */
+  tryBegin(): boolean {
+    if (this.calls > 0 && this.bytes >= this.maxBytes * SHARE.callsBegin) return false;
+    this.calls += 1;
+    this.held.answer += CALL_BYTES;
+    return true;
+  }
+
+  /** For `RequestMemory` only. */
+  endCall(memory: RequestMemory): void {
+    this.calls -= 1;
+    this.held.answer -= CALL_BYTES;
+    this.streams.delete(memory);
+    this.resumeWaiting();
+  }
+
+  /** For `RequestMemory` only. @returns whether more of its stream may be read */
+  mayGrow(memory: RequestMemory): boolean {
+    this.streams.add(memory);
+    if (this.bytes < this.maxBytes * SHARE.answersGrow) return true;
+    const [oldest] = this.streams;
+    return memory === oldest && this.held.outcome < this.maxBytes * SHARE.outcomesBeforeOldest;
+  }
+
+  /** For `RequestMemory` only: resolves when `isGranted` says so, which is asked whenever memory was released. */
+  until(isGranted: () => boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.waiting.push({ isGranted, resume: resolve });
+    return promise;
+  }
+
+  private resumeWaiting(): void {
+    if (this.waiting.length === 0) return;
+    // Grants change what is held, so each is asked in its turn.
+    this.waiting = this.waiting.filter(({ isGranted, resume }) => {
+      const granted = isGranted();
+      if (granted) resume();
+      return !granted;
+    });
+  }
+}
+
+type HeldKind = 'request' | 'answer' | 'outcome';
+
+interface Waiter {
+  readonly isGranted: () => boolean;
+  readonly resume: () => void;
+}
+
+/**
+ * What one request holds.
+ *
+ *   waiting ──begin()──► calling ──grow(), grow(), …──► finish() ──► outcome waits ──close()──► released
+ */
+export class RequestMemory {
+  private readonly budget: MemoryBudget;
+  private readonly bytes = { request: 0, answer: 0, outcome: 0 };
+  private isCalling = false;
+  private isClosed = false;
+
+  constructor(budget: MemoryBudget, requestBytes: number) {
+    this.budget = budget;
+    this.set('request', requestBytes);
+  }
+
+  /** Bytes that it holds in all. */
+  get total(): number {
+    return this.bytes.request + this.bytes.answer + this.bytes.outcome;
+  }
+
+  /**
+   * Before a call is made.
+   *
+   * @returns null when it may begin at once; else a promise for when it may
+   */
+  begin(): Promise<void> | null {
+    if (this.isCalling || this.isClosed || this.tryBegin()) return null;
+    return this.budget.until(() => this.isClosed || this.isCalling || this.tryBegin());
+  }
+
+  /**
+   * So much of the answer has arrived, everything before included.
+   *
+   * @returns a promise to wait for before more is read, when memory is short
+   */
+  grow(answerBytes: number): Promise<void> | undefined {
+    this.set('answer', answerBytes);
+    if (this.mayGrow()) return undefined;
+    return this.budget.until(() => this.mayGrow());
+  }
+
+  /** The call is over, or is not made. What was held of its answer stays until `finish` or `grow` says otherwise. */
+  end(): void {
+    if (!this.isCalling) return;
+    this.isCalling = false;
+    this.budget.endCall(this);
+  }
+
+  /** The outcome is there: nothing but its records is held any more. */
+  finish(outcomeBytes: number): void {
+    this.end();
+    this.set('request', REQUEST_OVERHEAD_BYTES);
+    this.set('answer', 0);
+    this.set('outcome', outcomeBytes);
+  }
+
+  /** The outcome is visible, or the request is not ours any more. */
+  close(): void {
+    this.end();
+    for (const kind of ['request', 'answer', 'outcome'] as const) this.set(kind, 0);
+    this.isClosed = true;
+  }
+
+  private tryBegin(): boolean {
+    this.isCalling = this.budget.tryBegin();
+    return this.isCalling;
+  }
+
+  /** One that has ended meanwhile must not be remembered as a stream that is read. */
+  private mayGrow(): boolean {
+    return !this.isCalling || this.budget.mayGrow(this);
+  }
+
+  private set(kind: HeldKind, bytes: number): void {
+    if (this.isClosed) return;
+    const change = bytes - this.bytes[kind];
+    this.bytes[kind] = bytes;
+    if (change !== 0) this.budget.change(kind, change);
+  }
+}

@@ -1,0 +1,80 @@
+import type { Check } from '../adapters/http/health-server.ts';
+
+/** What is asked of the parts of a worker; ages in milliseconds, null where nothing waits. */
+export interface WorkerHealth {
+  /** Whether the group has assigned partitions, be it none. */
+  wasAssigned(): boolean;
+  /** Number of lanes by state. */
+  lanes(): { readonly open: number; readonly opening: number; readonly halted: number };
+  /** Since a broker answered a fetch; null before the first time. */
+  lastFetchAgeMs(): number | null;
+  /** Since the writing thread answered; null before it was first asked. */
+  writerAnswerAgeMs(): number | null;
+  /** How long the oldest outcome waits to be settled. */
+  oldestUnsettledMs(): number | null;
+  /** How long chunks have waited without any being acknowledged. */
+  chunksUnacknowledgedMs(): number | null;
+}
+
+/** A worker whose last answer from a broker, or whose oldest work, is older does not count as ready. */
+const READY_MAX_AGE_MS = 30_000;
+
+/** Whether the worker does its work now. */
+export function readyChecks(health: WorkerHealth): Check[] {
+  const lanes = health.lanes();
+  const fetchAgeMs = health.lastFetchAgeMs();
+  return [
+    { name: 'group', ok: health.wasAssigned(), why: 'ready after the first assignment of partitions' },
+    {
+      name: 'lanes',
+      ok: lanes.opening === 0 && lanes.halted === 0,
+      why: `${lanes.open} open, ${lanes.opening} opening, ${lanes.halted} halted`,
+    },
+    {
+      name: 'fetch',
+      ok: fetchAgeMs !== null && fetchAgeMs < READY_MAX_AGE_MS,
+      why: fetchAgeMs === null ? 'nothing fetched yet' : `last answer ${seconds(fetchAgeMs)} ago`,
+    },
+    ...progressChecks(health, READY_MAX_AGE_MS),
+  ];
+}
+
+/**
+ * Whether work moves on: the process should be started again when it does not.
+ *
+ * @param stuckAfterMs how long work may wait without any progress
+ */
+export function liveChecks(health: WorkerHealth, stuckAfterMs: number): Check[] {
+  return progressChecks(health, stuckAfterMs);
+}
+
+function progressChecks(health: WorkerHealth, maxAgeMs: number): Check[] {
+  const writerAgeMs = health.writerAnswerAgeMs();
+  const unsettledMs = health.oldestUnsettledMs();
+  const chunksMs = health.chunksUnacknowledgedMs();
+  return [
+    {
+      name: 'writer',
+      ok: (writerAgeMs ?? 0) < maxAgeMs,
+      why: writerAgeMs === null ? 'not asked yet' : `last answer of the thread ${seconds(writerAgeMs)} ago`,
+    },
+    {
+      name: 'settle',
+      ok: (unsettledMs ?? 0) < maxAgeMs,
+      why:
+        unsettledMs === null
+          ? 'no outcome waits'
+          : `the oldest outcome has waited for ${seconds(unsettledMs)}`,
+    },
+    {
+      name: 'chunks',
+      ok: (chunksMs ?? 0) < maxAgeMs,
+      why:
+        chunksMs === null ? 'no chunk waits' : `no chunk was acknowledged for ${seconds(chunksMs)}`,
+    },
+  ];
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
