@@ -103,12 +103,19 @@ export const metricName = {
   spendPartitions: 'completionbus.spend.partitions',
 } as const;
 
-/** Attributes without those that have no value: an empty metric label would make a time series of its own. */
+/** Callers and providers choose some of the values: no span or time series carries more of one. */
+const VALUE_MAX_CHARACTERS = 1_024;
+
+/** Attributes without those that have no value: an empty metric label would make a time series of its own. Long texts are clipped. */
 export function present(attributes: Record<string, AttributeValue | null | undefined>): Attributes {
   const kept: Attributes = {};
   for (const name in attributes) {
     const value = attributes[name];
-    if (value != null) kept[name] = value;
+    if (value == null) continue;
+    kept[name] =
+      typeof value === 'string' && value.length > VALUE_MAX_CHARACTERS
+        ? value.slice(0, VALUE_MAX_CHARACTERS).toWellFormed()
+        : value;
   }
   return kept;
 }

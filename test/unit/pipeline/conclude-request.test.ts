@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { LedgerRefused } from '../../../src/ports.ts';
 import { type CallScript, delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf, RECORD_MAX_BYTES } from '../../support/fakes/handling.ts';
 
@@ -75,6 +76,78 @@ describe('an answer that is too large for a record', () => {
   });
 });
 
+describe('a large answer for which no chunks were wanted', () => {
+  it('leaves in chunks, which the response counts, and stays complete', async () => {
+    const handling = new Handling(answering({ content: large, ...audio }, { content: large, finishReason: 'stop' }));
+    const { response } = outcomeOf((await handling.handle(handling.record({ stream: false }))).records);
+    expect(response).toMatchObject({
+      status: 'COMPLETED',
+      omitted: ['audio', 'content'],
+      choices: [{ content: null, finishReason: 'stop' }],
+    });
+    const chunks = handling.chunks();
+    expect(response?.chunkCount).toBe(chunks.length);
+    expect(chunks.map(({ content }) => content).join('')).toBe(large + large);
+    expect(chunks.map((chunk) => chunk.sequence)).toEqual(chunks.map((_, index) => index));
+    expect(chunks.at(-1)?.last).toBe(true);
+    expect(Buffer.concat(chunks.flatMap((chunk) => chunk.audio?.data ?? []))).toHaveLength(60_000);
+    expect(response?.acceptedAttempt).toBe(chunks[0]?.attempt);
+  });
+
+  it('has none when its response holds it', async () => {
+    const handling = new Handling(answering({ content: 'Hello', finishReason: 'stop' }));
+    const { response } = outcomeOf((await handling.handle(handling.record({ stream: false }))).records);
+    expect(response).toMatchObject({ omitted: [], chunkCount: 0 });
+    expect(handling.chunks()).toEqual([]);
+  });
+});
+
+describe('an outcome that cannot be written as it is', () => {
+  it('becomes a failure of constant size that keeps the calls on its bill', async () => {
+    const handling = new Handling(answering({ content: 'Hello', finishReason: 'stop' }));
+    let refusals = 0;
+    handling.ledger.before = (write) => {
+      if (write !== 'complete' || refusals > 0) return;
+      refusals += 1;
+      throw new LedgerRefused('too large');
+    };
+    const labels = { team: 'search' };
+    const outcome = outcomeOf((await handling.handle(handling.record({ labels }))).records);
+    expect(outcome).toMatchObject({
+      response: { status: 'FAILED', error: { code: 'internal' }, labels: {} },
+      cost: { costStatus: 'UNPRICED', labels: {}, calls: [{ disposition: 'ACCEPTED', usage: { inputTokens: 100 } }] },
+    });
+    const replay = outcomeOf((await handling.handle(handling.record({ labels }))).records);
+    expect(replay.response).toMatchObject({ replayed: true, error: { code: 'internal' } });
+    expect(handling.provider.calls).toHaveLength(1);
+  });
+
+  it('is answered from its bill alone when nobody can read it in the ledger any more', async () => {
+    const handling = new Handling();
+    const record = handling.record();
+    await handling.handle(record);
+    const row = [...handling.ledger.rows.values()][0];
+    if (row?.outcome) row.outcome = { ...row.outcome, response: Buffer.from('damaged') };
+    const again = outcomeOf((await handling.handle(record)).records);
+    expect(again).toMatchObject({
+      response: { status: 'FAILED', error: { code: 'internal' } },
+      cost: { requestId: 'request-1', totalCost: '0.006' },
+    });
+    const replay = outcomeOf((await handling.handle(handling.record())).records);
+    expect(replay.response).toMatchObject({ status: 'FAILED' });
+    expect(replay.cost).toBeUndefined();
+  });
+});
+
+describe('a request that is refused and repeats more than a record takes', () => {
+  it('is answered without its labels', async () => {
+    const handling = new Handling();
+    const labels = { long: 'x'.repeat(RECORD_MAX_BYTES - 5_000) };
+    const { response } = outcomeOf((await handling.handle(handling.record({ labels }))).records);
+    expect(response).toMatchObject({ status: 'FAILED', labels: {}, error: { code: 'invalid_request' } });
+  });
+});
+
 describe('records that the broker refuses for good', () => {
   it('are replaced by a failure without the answer, and the bill stays', async () => {
     const handling = new Handling();
@@ -93,6 +166,18 @@ describe('records that the broker refuses for good', () => {
     expect(after.generated).toMatchObject({ status: 'FAILED' });
     expect(after.cost).toEqual(before.cost);
     expect(after.dead).toBeUndefined();
+  });
+
+  it('are of constant size in the last resort, and the bill stays', async () => {
+    const handling = new Handling();
+    const labels = { long: 'x'.repeat(50_000) };
+    const handled = await handling.handle(handling.record({ labels }, { key: Buffer.alloc(50_000, 'k') }));
+    const records = handled.recordsOfLastResort();
+    expect(records.every(({ key, value }) => key === null && (value?.byteLength ?? 0) < 2_000)).toBe(true);
+    expect(outcomeOf(records)).toMatchObject({
+      response: { requestId: 'request-1', status: 'FAILED' },
+      cost: { totalCost: outcomeOf(handled.records).cost?.totalCost },
+    });
   });
 
   it('of a repetition are replaced by the same failure alone', async () => {

@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { liveChecks, readyChecks, type WorkerHealth } from '../../../src/roles/worker-health.ts';
+
+const idle: WorkerHealth = {
+  wasAssigned: () => true,
+  lanes: () => ({ open: 2, opening: 0, halted: 0 }),
+  lastFetchAgeMs: () => 40,
+  writerAnswerAgeMs: () => 900,
+  oldestUnsettledMs: () => null,
+  chunksUnacknowledgedMs: () => null,
+};
+
+const failing = (checks: readonly { name: string; ok: boolean }[]) =>
+  checks.filter(({ ok }) => !ok).map(({ name }) => name);
+
+describe('the health of a worker', () => {
+  it('is good while nothing waits', () => {
+    expect(failing([...liveChecks(idle, 120_000), ...readyChecks(idle)])).toEqual([]);
+    expect(liveChecks(idle, 120_000).map(({ why }) => why)).toEqual([
+      'last answer of the thread 0.9 s ago',
+      'no outcome waits',
+      'no chunk waits',
+    ]);
+  });
+
+  it.each([
+    ['writer', { writerAnswerAgeMs: () => 130_000 }],
+    ['settle', { oldestUnsettledMs: () => 130_000 }],
+    ['chunks', { chunksUnacknowledgedMs: () => 130_000 }],
+  ] as const)('fails with its age when %s stands', (name, stuck) => {
+    const checks = liveChecks({ ...idle, ...stuck }, 120_000);
+    expect(failing(checks)).toEqual([name]);
+    expect(checks.find((check) => check.name === name)?.why).toContain('130.0 s');
+    expect(failing(liveChecks({ ...idle, ...stuck }, 140_000))).toEqual([]);
+  });
+
+  it('is not ready long before it is to be started again', () => {
+    const slow = { ...idle, oldestUnsettledMs: () => 40_000 };
+    expect(failing(readyChecks(slow))).toEqual(['settle']);
+    expect(failing(liveChecks(slow, 120_000))).toEqual([]);
+  });
+});
