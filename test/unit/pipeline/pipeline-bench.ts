@@ -7,6 +7,7 @@ import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { ChatRequestInput, ChatResponse } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
@@ -18,7 +19,9 @@ import type {
   Claim,
   ClaimRequest,
   LaneTransport,
+  ProviderStream,
   RequestLedger,
+  ServedBy,
   TopicPartition,
 } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -29,6 +32,7 @@ import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
 import { FakeTokenCounter } from '../../support/fakes/fake-token-counter.ts';
 import { openGate } from '../../support/fakes/open-gate.ts';
+import { turn } from '../../support/fakes/turn.ts';
 
 export const codec = createAvroCodec({
   schemas: loadSchemas(),
@@ -59,6 +63,8 @@ export class PipelineBench {
   markSettledFails = false;
   /** What the ledger rejects outcomes with. */
   completeFails: Error | null = null;
+  /** Length of every answer; 0: the provider refuses every call. */
+  answerBytes = 0;
   /** Lines of the pipeline's own log. */
   readonly logged: string[] = [];
   /** Called when the catalog is asked; may throw, as a bug would. */
@@ -76,6 +82,7 @@ export class PipelineBench {
       account: null,
       stream: async ({ request }) => {
         this.called.push(request.requestId);
+        if (this.answerBytes > 0) return longAnswer(this.answerBytes);
         throw new ChatFailure('model_not_found', 'there is no such model', false, { httpStatus: 404 });
       },
     };
@@ -237,6 +244,33 @@ export class PipelineBench {
       reportProgress: async () => undefined,
     };
   }
+}
+
+const nobody: ServedBy = {
+  responseId: null,
+  model: null,
+  serviceTier: null,
+  systemFingerprint: null,
+  moderationJson: null,
+  providerRequestId: null,
+};
+const PIECE_BYTES = 10_000;
+
+/** An answer in pieces, each of which comes in an event of its own. */
+function longAnswer(bytes: number): ProviderStream {
+  const piece = { ...emptyDelta(0), content: 'x'.repeat(PIECE_BYTES) };
+  const end = { ...emptyDelta(0), finishReason: 'stop' };
+  return {
+    served: nobody,
+    rateLimits: null,
+    async *[Symbol.asyncIterator]() {
+      for (let sent = 0; sent < bytes; sent += PIECE_BYTES) {
+        yield { deltas: [piece], usage: null };
+        await turn();
+      }
+      yield { deltas: [end], usage: null };
+    },
+  };
 }
 
 /** A pipeline that has both partitions. */
