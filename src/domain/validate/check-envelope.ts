@@ -13,7 +13,7 @@ const LABELS_MAX_CHARACTERS = 65_536;
 export function checkEnvelope(request: ChatRequest, list: ProblemList): void {
   if (!REQUEST_ID.test(request.requestId))
     list.add('requestId', 'invalid_value', 'it must be 1 to 128 visible ASCII characters');
-  for (const name of ['tenantId', 'conversationId', 'userId', 'model'] as const) {
+  for (const name of ['tenantId', 'conversationId', 'userId', 'provider', 'model'] as const) {
     if ((request[name]?.length ?? 0) > NAME_MAX_CHARACTERS)
       list.add(name, 'too_large', `it must have at most ${NAME_MAX_CHARACTERS} characters`);
   }
