@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto';
 import type { Context } from '@opentelemetry/api';
 import { decodeKey, type RecordCodec } from '../contract/codec.ts';
 import type { ChatRequest, Problem } from '../contract/records.ts';
 import { UndecodableRecord } from '../contract/undecodable-record.ts';
 import type { ChatFailure } from '../domain/chat-failure.ts';
+import { LIMITS } from '../domain/validate/limits.ts';
 import type { InboundRecord } from '../ports.ts';
 import {
   type DecodedRequest,
@@ -55,7 +57,7 @@ export function decodeRequest(record: InboundRecord, options: DecodeOptions): Ac
   return {
     record,
     request,
-    orderKey: key ?? request.conversationId ?? request.requestId,
+    orderKey: key ?? ownKey(request),
     problems,
   };
 }
@@ -102,6 +104,12 @@ function isBound(tenantId: string, tenantOfTopic: DecodeOptions['tenantOfTopic']
 /** As the ledger and every output will have it: two names that are one there are one here. */
 function storedName(tenantId: string): string {
   return tenantId.toWellFormed();
+}
+
+/** The key of outputs too, and so never long: a name that long is refused, and its refusal has to fit into a record. */
+function ownKey({ conversationId, requestId }: ChatRequest): string {
+  const name = conversationId ?? requestId;
+  return name.length <= LIMITS.nameCharacters ? name : hash('sha256', name, 'hex');
 }
 
 function decodeAvroRequest({ value, headers }: InboundRecord, codec: RecordCodec): DecodedRequest {

@@ -56,6 +56,14 @@ describe('decodeRequest', () => {
     expect(decode(record(request, { key })).orderKey).toBe(orderKey);
   });
 
+  it('orders a request by a short key, however long its names are', () => {
+    const keys = ['a', 'b'].map(
+      (last) => decode(record({ conversationId: `${'c'.repeat(500_000)}${last}` })).orderKey,
+    );
+    expect(keys[0]).toHaveLength(64);
+    expect(keys[1]).not.toBe(keys[0]);
+  });
+
   it('takes the tenant of a topic that is bound to one', () => {
     const accepted = decode(record({}, { topic: 'chat.requests.acme' }));
     expect(accepted.request.tenantId).toBe('acme');
