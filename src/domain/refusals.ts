@@ -1,6 +1,8 @@
 import type { Problem } from '../contract/records.ts';
 import type { ChatFailure } from './chat-failure.ts';
 import { failureOf } from './failure-classes.ts';
+import { LIMITS } from './validate/limits.ts';
+import { nameInPath } from './validate/problem-list.ts';
 
 /** The failures that the service itself decides on, without a provider's word. */
 
@@ -12,7 +14,10 @@ export function invalidRequest(problems: readonly Problem[]): ChatFailure {
   const told = problems
     .slice(0, MAX_PROBLEMS_TOLD)
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
-  if (problems.length > told.length) told.push(`and ${problems.length - told.length} more`);
+  if (problems.length > told.length) {
+    const atLeast = problems.length < LIMITS.problems ? '' : 'at least ';
+    told.push(`and ${atLeast}${problems.length - told.length} more`);
+  }
   const message = told.join('; ');
   return failureOf('invalid_request', message, false, { param: problems[0]?.path ?? null });
 }
@@ -29,7 +34,7 @@ export function usedForAnother(requestId: string): ChatFailure {
 export function unknownProvider(name: string, configured: readonly string[]): ChatFailure {
   return failureOf(
     'invalid_request',
-    `provider "${name}" is not configured here; use one of ${configured.join(', ')}, or leave it out`,
+    `provider "${nameInPath(name)}" is not configured here; use one of ${configured.join(', ')}, or leave it out`,
     false,
     { param: 'provider' },
   );

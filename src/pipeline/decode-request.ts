@@ -1,8 +1,10 @@
+import { hash } from 'node:crypto';
 import type { Context } from '@opentelemetry/api';
 import { decodeKey, type RecordCodec } from '../contract/codec.ts';
 import type { ChatRequest, Problem } from '../contract/records.ts';
 import { UndecodableRecord } from '../contract/undecodable-record.ts';
 import type { ChatFailure } from '../domain/chat-failure.ts';
+import { LIMITS } from '../domain/validate/limits.ts';
 import type { InboundRecord } from '../ports.ts';
 import {
   type DecodedRequest,
@@ -40,6 +42,9 @@ export interface DecodeOptions extends JsonOptions {
   readonly tenantOfTopic: ReadonlyMap<string, string | null>;
 }
 
+/** The tenant of requests that name none. */
+const NO_TENANT = 'default';
+
 /**
  * Reads a record of a request topic.
  *
@@ -50,23 +55,63 @@ export function decodeRequest(record: InboundRecord, options: DecodeOptions): Ac
   const { request, problems } = isJsonObject(record.value)
     ? decodeJsonRequest(record, record.value, options)
     : decodeAvroRequest(record, options.codec);
-  const bound = options.tenantOfTopic.get(record.topic) ?? null;
-  if (bound !== null) {
-    if (request.tenantId !== bound && request.tenantId !== 'default') {
-      problems.push({
-        path: 'tenantId',
-        code: 'wrong_tenant',
-        message: `topic ${record.topic} belongs to tenant ${bound}; leave tenantId out, or publish to your own topic`,
-      });
-    }
-    request.tenantId = bound;
-  }
+  settleTenant(request, problems, record.topic, options.tenantOfTopic);
   return {
     record,
     request,
-    orderKey: key ?? request.conversationId ?? request.requestId,
+    orderKey: key ?? ownKey(request),
     problems,
   };
+}
+
+/**
+ * A topic's tenant is its requests'. A tenant with a topic of its own is served there alone: under its name, a request
+ * from a topic where anybody may write would be billed to it and could replay its answers.
+ */
+function settleTenant(
+  request: ChatRequest,
+  problems: Problem[],
+  topic: string,
+  tenantOfTopic: DecodeOptions['tenantOfTopic'],
+): void {
+  const named = storedName(request.tenantId);
+  const bound = tenantOfTopic.get(topic) ?? null;
+  if (bound !== null) {
+    if (named !== bound && named !== NO_TENANT) {
+      problems.push({
+        path: 'tenantId',
+        code: 'wrong_tenant',
+        message: `topic ${topic} belongs to tenant ${bound}; leave tenantId out, or publish to your own topic`,
+      });
+    }
+    request.tenantId = bound;
+    return;
+  }
+  request.tenantId = named;
+  if (named === NO_TENANT || !isBound(named, tenantOfTopic)) return;
+  problems.push({
+    path: 'tenantId',
+    code: 'wrong_tenant',
+    message: `this tenant has request topics of its own, and ${topic} is none of them; publish to one of those, or leave tenantId out`,
+  });
+  // The refusal must not be seen as one of the tenant's own requests.
+  request.tenantId = NO_TENANT;
+}
+
+function isBound(tenantId: string, tenantOfTopic: DecodeOptions['tenantOfTopic']): boolean {
+  for (const owner of tenantOfTopic.values()) if (owner === tenantId) return true;
+  return false;
+}
+
+/** As the ledger and every output will have it: two names that are one there are one here. */
+function storedName(tenantId: string): string {
+  return tenantId.toWellFormed();
+}
+
+/** The key of outputs too, and so never long: a name that long is refused, and its refusal has to fit into a record. */
+function ownKey({ conversationId, requestId }: ChatRequest): string {
+  const name = conversationId ?? requestId;
+  return name.length <= LIMITS.nameCharacters ? name : hash('sha256', name, 'hex');
 }
 
 function decodeAvroRequest({ value, headers }: InboundRecord, codec: RecordCodec): DecodedRequest {

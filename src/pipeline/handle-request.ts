@@ -16,6 +16,7 @@ import { refuse } from './refuse-request.ts';
 import { requestBodyHash } from './request-identity.ts';
 import { type BudgetOptions, reserveBudget } from './reserve-budget.ts';
 import { limitTime } from './time-limit.ts';
+import { turnForOthers } from './turn-for-others.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
 import { waitParked } from './wait-parked.ts';
@@ -49,16 +50,20 @@ export async function handleRequest(
   options: HandlerOptions,
   signal: AbortSignal,
 ): Promise<HandledRequest> {
-  const { request, problems } = job.accepted;
+  const { record, request, problems } = job.accepted;
+  await turnForOthers(record);
 
   // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
   const wrong = [...problems, ...validateRequest(request, problems)];
+  await turnForOthers(record);
   wrong.push(...(await checkDefinitions(request, options.schemas, wrong)));
+  await turnForOthers(record);
   if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
 
   for (;;) {
     // 2 Decide provider, model and limits; what this refuses may depend on the time, so it goes through the ledger.
     const planned = tryPlan(job, options);
+    await turnForOthers(record);
 
     // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
     const admitted = await admit(planned, job, options, signal);

@@ -1,9 +1,9 @@
 import { eventId } from '../contract/event-id.ts';
 import type { ChatRequest, HistoryMode, Problem } from '../contract/records.ts';
 import type { HeaderField } from '../contract/request-body.ts';
-import type { HeaderValue, InboundRecord } from '../ports.ts';
+import type { HeaderValue, InboundRecord, RecordHeaders } from '../ports.ts';
 
-const LABEL = /^label-(.+)$/;
+const LABEL = 'label-';
 const EPOCH_MS = /^\d{1,15}$/;
 const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)$/i;
 
@@ -39,7 +39,7 @@ export function readHeaders(record: InboundRecord): {
     conversationId: text('conversation-id'),
     userId: text('user-id'),
     provider: text('provider'),
-    fallbackModels: (text('fallback-models') ?? '').split(/\s*,\s*/).filter((model) => model !== ''),
+    fallbackModels: namesIn(text('fallback-models') ?? ''),
     history: read('history', historyMode, 'it must be NONE or STORED') ?? 'NONE',
     restartOnBreak: read('restart-on-break', truth, 'it must be true or false'),
     deadline: read(
@@ -49,13 +49,27 @@ export function readHeaders(record: InboundRecord): {
     ),
     maxCost: text('max-cost'),
     maxCostCurrency: text('max-cost-currency'),
-    labels: {} as Record<string, string>,
+    labels: labelsOf(record.headers, text),
   };
-  const labels = Object.keys(record.headers).flatMap((header) => {
-    const name = LABEL.exec(header)?.[1];
-    return name === undefined ? [] : [[name, text(header) ?? ''] as const];
-  });
-  return { fields: { ...fields, labels: Object.fromEntries(labels) }, problems };
+  return { fields, problems };
+}
+
+/** Names that somebody chose, so that the object has no other. */
+function labelsOf(headers: RecordHeaders, text: (header: string) => string | null): Record<string, string> {
+  const labels = Object.create(null) as Record<string, string>;
+  for (const header of Object.keys(headers)) {
+    if (header.startsWith(LABEL) && header.length > LABEL.length)
+      labels[header.slice(LABEL.length)] = text(header) ?? '';
+  }
+  return labels;
+}
+
+/** What stands between commas, without the spaces around it. */
+function namesIn(list: string): string[] {
+  return list
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 /** Null when there is none; undefined when it cannot be read. */

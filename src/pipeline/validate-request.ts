@@ -21,15 +21,15 @@ export function validateRequest(request: ChatRequest, known: readonly Problem[] 
   checkSampling(request, list);
   checkOutput(request, list);
   checkProviderFields(request, list);
-  const misread = known.filter(({ code }) => code === 'wrong_type').map(({ path }) => path);
-  return list.problems.filter(({ path }) => !misread.some((place) => covers(place, path)));
+  const misread = known.filter(({ code }) => code === 'wrong_type');
+  if (misread.length === 0) return list.problems;
+  const places = new Set(misread.map(({ path }) => path));
+  if (places.has('')) return [];
+  const entries = new Set([...places].map(entryOf));
+  // What is missing may be missing because a member around it, or of the same entry, could not be read.
+  return list.problems.filter(({ path }) => !places.has(nameOf(path)) && !entries.has(entryOf(path)));
 }
 
-/** Whether what is missing at `path` may be missing because a member at `place` could not be read. */
-function covers(place: string, path: string): boolean {
-  return place === '' || place === nameOf(path) || entryOf(place) === entryOf(path);
-}
-
-const nameOf = (path: string) => /^[^.[]*/.exec(path)?.[0];
+const nameOf = (path: string) => /^[^.[]*/.exec(path)?.[0] ?? '';
 /** `messages[2]` of `messages[2].parts[0].url` */
-const entryOf = (path: string) => /^[^.[]*(\[\d+\])?/.exec(path)?.[0];
+const entryOf = (path: string) => /^[^.[]*(\[\d+\])?/.exec(path)?.[0] ?? '';

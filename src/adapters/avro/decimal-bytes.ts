@@ -9,6 +9,8 @@ const BYTE_BITS = 8;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
+/** Several times what 38 digits need, for writers that put zeros in front; turning many into digits takes long. */
+const MOST_BYTES = 64;
 /** Numbers of so many digits are exact as they are; a BigInt costs several times as much. */
 const SAFE_DIGITS = 15;
 
@@ -41,6 +43,8 @@ export function decimalToBytes(text: string, { precision, scale }: DecimalShape)
  */
 export function bytesToDecimal(bytes: Buffer, { precision, scale }: DecimalShape): string {
   if (bytes.length === 0) throw new RangeError('has no bytes, a decimal has at least one');
+  if (bytes.length > MOST_BYTES)
+    throw new RangeError(`has ${bytes.length} bytes, at most ${MOST_BYTES} are read`);
   const unsigned = BigInt(`0x${bytes.toString('hex')}`);
   const unscaled = BigInt.asIntN(bytes.length * BYTE_BITS, unsigned);
   requirePrecision(unscaled, precision);

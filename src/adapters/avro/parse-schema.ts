@@ -1,5 +1,6 @@
 import avro, { type Schema, type Type } from 'avsc';
 import { bytesToDecimal, type DecimalShape, decimalToBytes } from './decimal-bytes.ts';
+import { isMapSchema, MapType } from './map-type.ts';
 
 const LONG_BYTES = 8;
 
@@ -106,11 +107,15 @@ const text = new TextType({ type: 'string', logicalType: 'text' });
 const octets = new OctetsType({ type: 'bytes', logicalType: 'octets' });
 
 const logicalTypes = { decimal: DecimalType, 'timestamp-millis': TimestampType };
-const primitives: Record<string, Type> = { string: text, bytes: octets, long: exactLong };
+const primitives: ReadonlyMap<string, Type> = new Map([
+  ['string', text],
+  ['bytes', octets],
+  ['long', exactLong],
+]);
 
 /**
  * avsc's type for a schema, in the contract's representation of values: decimals as text, timestamps as epoch
- * milliseconds, bytes from any Uint8Array.
+ * milliseconds, bytes from any Uint8Array, maps as objects without a prototype.
  *
  * @throws when `json` is not the JSON of an Avro schema.
  */
@@ -118,7 +123,8 @@ export function parseSchema(json: string): Type {
   return avro.Type.forSchema(JSON.parse(json) as Schema, {
     logicalTypes,
     omitRecordMethods: true,
-    typeHook: (schema) => primitives[primitiveName(schema) ?? ''],
+    typeHook: (schema, options) =>
+      isMapSchema(schema) ? new MapType(schema, options) : primitives.get(primitiveName(schema) ?? ''),
   });
 }
 

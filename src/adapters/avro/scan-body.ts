@@ -15,8 +15,6 @@ const INT: Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 const LONG: Range = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
 const ANY_LONG: Range = { min: -(2 ** 63), max: 2 ** 63 };
 const VARINT_MAX_BYTES = 10;
-/** Not a key that an object can have, so avsc would lose its value without a word. */
-const IMPOSSIBLE_MAP_KEY = Buffer.from('__proto__');
 
 interface Range {
   min: number;
@@ -167,8 +165,6 @@ function mapScan(value: Scan): Scan {
       for (let entry = 0; entry < count; entry += 1) {
         const key = cursor.run();
         if (!isUtf8(key)) cursor.fail('wrong_value', 'has a key that is not UTF-8.');
-        if (key.equals(IMPOSSIBLE_MAP_KEY))
-          cursor.fail('wrong_value', 'has the key __proto__, which is not taken.');
         value(cursor);
       }
     }

@@ -8,13 +8,18 @@ export type WireMessage = Readonly<Record<string, unknown>>;
  * @param legacyFunctions calls and results in the older functions form, whatever form the caller wrote them in
  */
 export function mapMessages(messages: readonly Message[], legacyFunctions: boolean): WireMessage[] {
-  return messages.map((message, index) => {
+  /** What was called last under each id: the older form has names instead. */
+  const called = new Map<string | null, string>();
+  return messages.map((message) => {
+    if (legacyFunctions) {
+      for (const { id, name } of message.toolCalls.toReversed()) called.set(id, name);
+    }
     switch (message.role) {
       case 'assistant':
         return mapAssistant(message, legacyFunctions);
       case 'tool':
         return legacyFunctions
-          ? mapFunctionResult(message, message.name ?? nameOfCall(messages, index))
+          ? mapFunctionResult(message, message.name ?? called.get(message.toolCallId) ?? null)
           : { role: 'tool', content: mapContent(message), tool_call_id: message.toolCallId };
       case 'function':
         return mapFunctionResult(message, message.name);
@@ -78,15 +83,6 @@ function mapToolCall(call: ToolCall): WireMessage {
 
 function mapFunctionResult(message: Message, name: string | null): WireMessage {
   return { role: 'function', name, content: mapContent(message) };
-}
-
-function nameOfCall(messages: readonly Message[], before: number): string | null {
-  const id = messages[before]?.toolCallId ?? null;
-  for (let index = before - 1; index >= 0; index -= 1) {
-    const call = messages[index]?.toolCalls.find((one) => one.id === id);
-    if (call !== undefined) return call.name;
-  }
-  return null;
 }
 
 function mapContent(message: Message): string | WireMessage[] | null {

@@ -1,4 +1,6 @@
 import type { Problem } from '../../contract/records.ts';
+import { LIMITS } from '../../domain/validate/limits.ts';
+import { nameInPath } from '../../domain/validate/problem-list.ts';
 import { isObject, type WireObject } from './wire.ts';
 
 /**
@@ -51,11 +53,11 @@ export class ObjectReader {
 
   /** An object whose values are all of one type. */
   textPairs(name: string): Record<string, string> {
-    return this.#typed(name, isPairsOf(isText), 'an object of texts') ?? {};
+    return bare(this.#typed(name, isPairsOf(isText), 'an object of texts'));
   }
 
   numberPairs(name: string): Record<string, number> {
-    return this.#typed(name, isPairsOf(isNumber), 'an object of numbers') ?? {};
+    return bare(this.#typed(name, isPairsOf(isNumber), 'an object of numbers'));
   }
 
   /** An object that is carried as JSON text. */
@@ -75,7 +77,7 @@ export class ObjectReader {
     return list.flatMap((value, index) => {
       const path = `${this.place(name)}[${index}]`;
       if (isObject(value)) return [new ObjectReader(value, path, this.#problems)];
-      this.#problems.push(wrongType(path, 'an object'));
+      this.#tell(wrongType(path, 'an object'));
       return [];
     });
   }
@@ -103,11 +105,12 @@ export class ObjectReader {
   }
 
   problem(name: string, code: string, message: string): void {
-    this.#problems.push({ path: this.place(name), code, message });
+    this.#tell({ path: this.place(name), code, message });
   }
 
   place(name: string): string {
-    return this.path === '' ? name : `${this.path}.${name}`;
+    const shown = nameInPath(name);
+    return this.path === '' ? shown : `${this.path}.${shown}`;
   }
 
   /** A member's value; null when it is absent. Only its own: a name such as `constructor` is absent everywhere. */
@@ -120,8 +123,13 @@ export class ObjectReader {
     const value = this.#ask(name);
     if (value === null) return null;
     if (is(value)) return value;
-    this.#problems.push(wrongType(this.place(name), type));
+    this.#tell(wrongType(this.place(name), type));
     return null;
+  }
+
+  /** More than so many are read by nobody: the request is refused for the first ones. */
+  #tell(problem: Problem): void {
+    if (this.#problems.length < LIMITS.problems) this.#problems.push(problem);
   }
 }
 
@@ -135,6 +143,11 @@ const isInteger = (value: unknown): value is number => Number.isInteger(value);
 const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
 const isList = (value: unknown): value is unknown[] => Array.isArray(value);
 const isTexts = (value: unknown): value is string[] => isList(value) && value.every(isText);
+
+/** Without a prototype, as the maps of Avro: every name is somebody's, none is JavaScript's. */
+function bare<T>(pairs: Readonly<Record<string, T>> | null): Record<string, T> {
+  return Object.setPrototypeOf({ ...pairs }, null) as Record<string, T>;
+}
 
 function isPairsOf<T>(is: (value: unknown) => value is T) {
   return (value: unknown): value is Record<string, T> => isObject(value) && Object.values(value).every(is);

@@ -4,13 +4,15 @@ interface TextCount {
   readonly exact: boolean;
 }
 
+const ENTRY_BYTES = 128;
+
 /** Counts of texts that come again and again, such as system messages; what was not asked for the longest goes first. */
 export class CountCache {
   readonly #counts = new Map<string, TextCount>();
   readonly #capacity: number;
-  #characters = 0;
+  #bytes = 0;
 
-  /** @param capacity characters of all texts together */
+  /** @param capacity bytes of all texts together with what keeps them */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
@@ -25,13 +27,19 @@ export class CountCache {
 
   /** One longer than a quarter of all is not kept. */
   set(text: string, count: TextCount): void {
-    if (text.length > this.#capacity / 4) return;
-    if (!this.#counts.delete(text)) this.#characters += text.length;
+    const bytes = bytesOf(text);
+    if (bytes > this.#capacity / 4) return;
+    if (!this.#counts.delete(text)) this.#bytes += bytes;
     this.#counts.set(text, count);
     for (const oldest of this.#counts.keys()) {
-      if (this.#characters <= this.#capacity) return;
+      if (this.#bytes <= this.#capacity) return;
       this.#counts.delete(oldest);
-      this.#characters -= oldest.length;
+      this.#bytes -= bytesOf(oldest);
     }
   }
+}
+
+/** Two for a character, as of a text that is not Latin. */
+function bytesOf(text: string): number {
+  return ENTRY_BYTES + 2 * text.length;
 }

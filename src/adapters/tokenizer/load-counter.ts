@@ -1,9 +1,8 @@
-import type { CountTokens } from '../../domain/estimate-tokens.ts';
 import type { EncodingName } from '../../domain/token-rules.ts';
-import { createBytePairCounter } from './byte-pair-counter.ts';
+import { type CountPart, createBytePairCounter } from './byte-pair-counter.ts';
 
 /** Reads an encoding's vocabulary, some megabytes of JavaScript. */
-export async function loadCounter(encoding: EncodingName): Promise<CountTokens> {
+export async function loadCounter(encoding: EncodingName): Promise<CountPart> {
   switch (encoding) {
     case 'o200k_base': {
       const [{ default: tokens }, { O200KBase }] = await Promise.all([

@@ -1,11 +1,10 @@
 import type { ChatRequest } from '../../contract/records.ts';
+import { LIMITS } from './limits.ts';
 import type { ProblemList } from './problem-list.ts';
 
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 const DECIMAL = /^\d{1,26}(\.\d{1,12})?$/;
 const CURRENCY = /^[A-Z]{3}$/;
-/** Names of people and things: enough for any, and far below a record. */
-const NAME_MAX_CHARACTERS = 1_024;
 /** Labels are echoed in every output, which must fit into a record whatever else is cut. */
 const LABELS_MAX_CHARACTERS = 65_536;
 
@@ -13,9 +12,9 @@ const LABELS_MAX_CHARACTERS = 65_536;
 export function checkEnvelope(request: ChatRequest, list: ProblemList): void {
   if (!REQUEST_ID.test(request.requestId))
     list.add('requestId', 'invalid_value', 'it must be 1 to 128 visible ASCII characters');
-  for (const name of ['tenantId', 'conversationId', 'userId', 'model'] as const) {
-    if ((request[name]?.length ?? 0) > NAME_MAX_CHARACTERS)
-      list.add(name, 'too_large', `it must have at most ${NAME_MAX_CHARACTERS} characters`);
+  for (const name of ['tenantId', 'conversationId', 'userId', 'provider', 'model'] as const) {
+    if ((request[name]?.length ?? 0) > LIMITS.nameCharacters)
+      list.add(name, 'too_large', `it must have at most ${LIMITS.nameCharacters} characters`);
   }
   checkLabels(request, list);
   checkHistory(request, list);

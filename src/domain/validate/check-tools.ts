@@ -89,8 +89,10 @@ function checkToolChoice({ toolChoice, tools, legacyFunctions }: ChatRequest, li
 }
 
 function checkChosen(chosen: readonly ToolRef[], tools: readonly Tool[], list: ProblemList): void {
+  // A type has no space, so that no two pairs meet.
+  const defined = new Set(tools.map(({ type, name }) => `${type} ${name}`));
   chosen.forEach(({ type, name }, index) => {
-    if (tools.some((tool) => tool.type === type && tool.name === name)) return;
+    if (!type.includes(' ') && defined.has(`${type} ${name}`)) return;
     list.add(`toolChoice.tools[${index}]`, 'unknown_tool', 'no tool of the request has this type and name');
   });
 }

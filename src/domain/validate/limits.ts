@@ -13,6 +13,12 @@ export const LIMITS = {
   /** Of one JSON text (a tool's schema, the response's schema, extra parameters). */
   jsonCharacters: 262_144,
   jsonDepth: 64,
+  /** Of the name of a tenant, conversation, user, provider or model: enough for any, and far below a record. */
+  nameCharacters: 1_024,
+  /** Found in one request; what is beyond them is not looked for. */
+  problems: 1_000,
+  /** Characters of a name that somebody chose, where it is part of a problem's path. */
+  nameInPath: 64,
   /** Of a JSON request, in which such texts are objects some levels down. */
   bodyDepth: 72,
 } as const;

@@ -1,4 +1,5 @@
 import type { Problem } from '../../contract/records.ts';
+import { LIMITS } from './limits.ts';
 
 /** What kinds of problem a request can have. */
 export type ProblemCode =
@@ -32,9 +33,13 @@ export type ProblemCode =
   /** Part of the contract, and not of this version of the service. */
   | 'not_supported';
 
-/** Collects everything that is wrong with a request, in the order in which it was found. */
+/** Collects what is wrong with a request, in the order in which it was found, up to so many problems as nobody reads. */
 export class ProblemList {
   readonly problems: Problem[] = [];
+
+  get isFull(): boolean {
+    return this.problems.length >= LIMITS.problems;
+  }
 
   /**
    * @param path where, in the names of the contract, e.g. `messages[2].parts[0].url`
@@ -42,11 +47,18 @@ export class ProblemList {
    *   what the caller wrote into a message or a schema
    */
   add(path: string, code: ProblemCode, message: string): void {
-    this.problems.push({ path, code, message });
+    if (!this.isFull) this.problems.push({ path, code, message });
   }
 }
 
 /** "a, b or c" */
 export function oneOf(words: Iterable<string>): string {
-  return [...words].join(', ').replace(/, ([^,]*)$/, ' or $1');
+  const list = [...words];
+  const last = list.pop() ?? '';
+  return list.length === 0 ? last : `${list.join(', ')} or ${last}`;
+}
+
+/** A name that somebody chose, as a problem's path has it. */
+export function nameInPath(name: string): string {
+  return name.length <= LIMITS.nameInPath ? name : `${name.slice(0, LIMITS.nameInPath - 1).toWellFormed()}…`;
 }

@@ -306,7 +306,7 @@ describe('a value is refused when', () => {
     expect(error.message).toContain('ChatResponse.cost has 39 digits');
   });
 
-  test('a boolean is neither, a map key is not UTF-8 or not possible', () => {
+  test('a boolean is neither, a map key is not UTF-8', () => {
     const whole = singleObject.encode('ChatRequest', { requestId: 'r', labels: { abcdefghi: 'v' } });
     const withKey = (key: Buffer) => {
       const forged = Buffer.from(whole);
@@ -314,7 +314,6 @@ describe('a value is refused when', () => {
       return refusal(() => singleObject.decode('ChatRequest', forged));
     };
     expect(withKey(Buffer.from([0xff])).message).toContain('ChatRequest.labels has a key that is not UTF-8');
-    expect(withKey(Buffer.from('__proto__')).message).toContain('ChatRequest.labels has the key __proto__');
     const response = singleObject.encode('ChatChunk', {
       requestId: 'r',
       tenantId: 't',

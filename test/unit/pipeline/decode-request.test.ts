@@ -56,6 +56,14 @@ describe('decodeRequest', () => {
     expect(decode(record(request, { key })).orderKey).toBe(orderKey);
   });
 
+  it('orders a request by a short key, however long its names are', () => {
+    const keys = ['a', 'b'].map(
+      (last) => decode(record({ conversationId: `${'c'.repeat(500_000)}${last}` })).orderKey,
+    );
+    expect(keys[0]).toHaveLength(64);
+    expect(keys[1]).not.toBe(keys[0]);
+  });
+
   it('takes the tenant of a topic that is bound to one', () => {
     const accepted = decode(record({}, { topic: 'chat.requests.acme' }));
     expect(accepted.request.tenantId).toBe('acme');
@@ -78,6 +86,35 @@ describe('decodeRequest', () => {
   it('takes any tenant on a topic that is not bound', () => {
     expect(decode(record({ tenantId: 'other' })).request.tenantId).toBe('other');
     expect(decode(record({ tenantId: 'other' }, { topic: 'elsewhere' })).request.tenantId).toBe('other');
+  });
+
+  it.each<[string, Partial<ChatRequestInput>, Partial<InboundRecord>]>([
+    ['by its field', { tenantId: 'acme' }, {}],
+    ['by its header', {}, { value: Buffer.from('{"messages":[]}'), headers: { 'tenant-id': 'acme' } }],
+    ['by header bytes', {}, { value: Buffer.from('{}'), headers: { 'tenant-id': Buffer.from('acme') } }],
+    ['on a topic that is not known', { tenantId: 'acme' }, { topic: 'elsewhere' }],
+  ])(
+    'refuses who names a tenant with a topic of its own elsewhere, %s, and not in its name',
+    (_how, request, members) => {
+      const accepted = decode(record(request, members));
+      expect(accepted.request.tenantId).toBe('default');
+      expect(accepted.problems).toMatchObject([{ path: 'tenantId', code: 'wrong_tenant' }]);
+      expect(accepted.problems[0]?.message).not.toContain('acme');
+    },
+  );
+
+  it('takes names for one that the stores take for one', () => {
+    const bound = new Map([
+      ['chat.requests', null],
+      ['chat.requests.odd', 'odd\ufffd'],
+    ]);
+    const inbound = record(
+      {},
+      { value: Buffer.from('{"messages":[]}'), headers: { 'tenant-id': 'odd\ud800' } },
+    );
+    const accepted = decodeRequest(inbound, { codec, tenantOfTopic: bound, readBody, jsonMaxBytes: 1_000 });
+    expect(accepted.request.tenantId).toBe('default');
+    expect(accepted.problems).toMatchObject([{ code: 'wrong_tenant' }]);
   });
 
   it('reads a JSON object as a provider’s own request, in the tenant of its topic and the order of its key', () => {

@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { CountCache } from '../../../src/adapters/tokenizer/count-cache.ts';
 
+/** Four texts of three characters, two bytes each, with what keeps them. */
+const ROOM = 4 * (128 + 6);
+
 const count = (tokens: number) => ({ tokens, exact: true });
 
 describe('CountCache', () => {
   it('forgets what was not asked for the longest when its texts are too long together', () => {
-    const cache = new CountCache(12);
+    const cache = new CountCache(ROOM);
     cache.set('one', count(1));
     cache.set('two', count(2));
     cache.set('six', count(6));
@@ -22,14 +25,14 @@ describe('CountCache', () => {
   });
 
   it('counts a text that is set again once', () => {
-    const cache = new CountCache(12);
+    const cache = new CountCache(ROOM);
     for (let time = 0; time < 9; time += 1) cache.set('one', { tokens: time, exact: false });
     for (const text of ['two', 'six', 'ten']) cache.set(text, count(1));
     expect(cache.get('one')).toEqual({ tokens: 8, exact: false });
   });
 
   it('does not give all its room to one text', () => {
-    const cache = new CountCache(12);
+    const cache = new CountCache(ROOM);
     cache.set('four', count(1));
     expect(cache.get('four')).toBeNull();
   });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { countTokens as countCl100k } from 'gpt-tokenizer/encoding/cl100k_base';
 import { countTokens as countO200k } from 'gpt-tokenizer/encoding/o200k_base';
 import { describe, expect, it } from 'vitest';
+import { createBytePairCounter } from '../../../src/adapters/tokenizer/byte-pair-counter.ts';
 import { createTokenCounter } from '../../../src/adapters/tokenizer/token-counter.ts';
 import { encodingNames } from '../../../src/domain/token-rules.ts';
 
@@ -124,6 +125,57 @@ describe('counting by samples', () => {
     const count = counter.counting('o200k_base', roughly);
     count(samples.code);
     expect(count(text)).toBe(first);
+  });
+});
+
+describe('work', () => {
+  const vocabulary = { tokens: ['a', 'b', 'ab', ' ', [0xe5], [0xa5], [0xbd]], pieces: / ?[a-z]+|\s+|./gsu };
+  const count = createBytePairCounter(vocabulary);
+
+  it('ends a count in the middle of a text, and says how far it came', () => {
+    const text = 'ab '.repeat(1_000);
+    const whole = count(text, Number.POSITIVE_INFINITY);
+    expect(whole).toMatchObject({ characters: text.length });
+    const part = count(text, whole.work / 2);
+    expect(part.work).toBeLessThan(whole.work / 2 + 10);
+    expect(part.characters).toBeLessThan(text.length * 0.51);
+    expect(part.tokens / part.characters).toBeCloseTo(whole.tokens / text.length, 1);
+  });
+
+  it('ends in the middle of a piece without end, too', () => {
+    const piece = Array.from(
+      { length: 100_000 },
+      (_, index) => ((index * index) % 7 < 3 ? 'a' : 'b') + 'abz'[index % 3],
+    );
+    const part = count(piece.join(''), 5_000);
+    expect(part.characters).toBeLessThan(2_000);
+    expect(part.work).toBeLessThan(6_000);
+  });
+
+  it.each(['今天天气很好我们', 'qzxjkvbw', 'ابتثجحخد'])(
+    'is bounded for a request of texts like %s',
+    async (unit) => {
+      const works: number[] = [];
+      const counting = (
+        await createTokenCounter(async () => (text, maxWork) => {
+          const part = count(text, maxWork);
+          works.push(part.work);
+          return part;
+        })
+      ).counting('o200k_base', exactly);
+      works.length = 0;
+      const texts = Array.from({ length: 30 }, (_, index) => `${index}${unit.repeat(30_000 / unit.length)}`);
+      const tokens = texts.reduce((sum, text) => sum + counting(text), 0);
+      expect(works.reduce((sum, work) => sum + work, 0)).toBeLessThan(262_144 + 200_000);
+      const real = texts.reduce((sum, text) => sum + count(text, Number.POSITIVE_INFINITY).tokens, 0);
+      expect(tokens / real).toBeGreaterThan(0.9);
+      expect(tokens / real).toBeLessThan(1.1);
+    },
+  );
+
+  it('is enough for a long text of words, to its end', () => {
+    const text = samples.prose.repeat(20).slice(0, 262_144);
+    expect(counter.counting('o200k_base', exactly)(text)).toBe(reference.o200k_base(text));
   });
 });
 
