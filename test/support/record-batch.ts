@@ -85,6 +85,40 @@ export async function compressed(codec: Codec, bytes: Buffer): Promise<Buffer> {
   }
 }
 
+export const MIB = 2 ** 20;
+
+/** A zstd frame of these bytes, of blocks of 128 KiB that take four bytes each, and of one byte, all zero. */
+export function zstdBomb(head: Buffer, blocks: number): Buffer {
+  const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3]);
+  const block = (type: number, size: number, isLast: boolean) => {
+    const bytes = Buffer.alloc(3);
+    bytes.writeUIntLE((size << 3) | (type << 1) | (isLast ? 1 : 0), 0, 3);
+    return bytes;
+  };
+  const repeated = Buffer.concat([block(1, 128 * 1024, false), Buffer.from([0])]);
+  return Buffer.concat([
+    header,
+    block(0, head.length, false),
+    head,
+    ...Array.from({ length: blocks }, () => repeated),
+    block(0, 1, true),
+    Buffer.from([0]),
+  ]);
+}
+
+/** The beginning of a record of so many bytes. */
+export function recordHead(valueBytes: number): Buffer {
+  const body = Buffer.concat([Buffer.from([0, 0, 0, 1]), varint(valueBytes)]);
+  return Buffer.concat([varint(body.length + valueBytes + 1), body]);
+}
+
+function varint(value: number): Buffer {
+  const bytes: number[] = [];
+  let rest = value * 2;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
+  return Buffer.from([...bytes, rest]);
+}
+
 export interface PartitionAnswer {
   readonly topic?: string;
   readonly partition?: number;

@@ -14,8 +14,11 @@ import {
   compressed,
   encodeBatch,
   fetchAnswer,
+  MIB,
   type PartitionAnswer,
+  recordHead,
   recordsOf,
+  zstdBomb,
 } from '../../support/record-batch.ts';
 
 const require = createRequire(import.meta.url);
@@ -278,35 +281,6 @@ describe('headers', () => {
     expect(found?.headers['one']).toHaveLength(MAX_HEADERS);
   });
 });
-
-/** A frame of these bytes and of blocks of 128 KiB that repeat one byte, each of which takes four bytes. */
-function zstdBomb(head: Buffer, blocks: number): Buffer {
-  const header = Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3]);
-  const block = (type: number, size: number, isLast: boolean) => {
-    const bytes = Buffer.alloc(3);
-    bytes.writeUIntLE((size << 3) | (type << 1) | (isLast ? 1 : 0), 0, 3);
-    return bytes;
-  };
-  const repeated = Array.from({ length: blocks }, (_, at) =>
-    Buffer.concat([block(1, 128 * 1024, at === blocks - 1), Buffer.from([0])]),
-  );
-  return Buffer.concat([header, block(0, head.length, false), head, ...repeated]);
-}
-
-/** The beginning of a record of so many bytes. */
-function recordHead(valueBytes: number): Buffer {
-  const body = Buffer.concat([Buffer.from([0, 0, 0, 1]), varint(valueBytes)]);
-  return Buffer.concat([varint(body.length + valueBytes + 1), body]);
-}
-
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  let rest = value * 2;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  return Buffer.from([...bytes, rest]);
-}
-
-const MIB = 2 ** 20;
 
 describe('bombs', () => {
   const hugeRecord = (mib: number) =>
