@@ -124,6 +124,7 @@ function nest(values: Values) {
       brokers: values.KAFKA_BROKERS,
       clientId: values.KAFKA_CLIENT_ID,
       groupId: values.KAFKA_GROUP_ID,
+      recordMaxBytes: values.RECORD_MAX_BYTES,
       ssl: values.KAFKA_SSL
         ? {
             ca: values.KAFKA_SSL_CA ?? null,

@@ -189,5 +189,5 @@ const headerSetter: TextMapSetter<RecordHeaders> = {
 /** A header may be repeated; for trace context the first one counts. */
 function headerText(value: HeaderValue): string | undefined {
   const first = Array.isArray(value) ? value[0] : value;
-  return first instanceof Uint8Array ? Buffer.from(first).toString('utf8') : first;
+  return first instanceof Uint8Array ? Buffer.from(first).toString('utf8') : (first ?? undefined);
 }

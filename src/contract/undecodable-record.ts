@@ -28,6 +28,8 @@ export type UndecodableCode =
   | 'wrong_value'
   /** Above the configured limit. */
   | 'too_large'
+  /** It came in a batch that is damaged, or compressed in a way that is unknown. */
+  | 'unreadable_batch'
   /** A key that is not UTF-8. */
   | 'invalid_key';
 

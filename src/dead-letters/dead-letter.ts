@@ -76,7 +76,7 @@ function placeOf({ topic, partition, offset }: TopicPartition & { readonly offse
 }
 
 function headerText(value: HeaderValue): string | null {
-  if (value === undefined) return null;
+  if (value === undefined || value === null) return null;
   // Repeated, as in a copy of a copy, the last one is the service's own.
   if (Array.isArray(value)) return headerText(value.at(-1));
   return typeof value === 'string' ? value : Buffer.from(value).toString('utf8');

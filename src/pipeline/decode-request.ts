@@ -51,6 +51,8 @@ const NO_TENANT = 'default';
  * @throws UndecodableRecord for what is not a request and belongs to the dead letters
  */
 export function decodeRequest(record: InboundRecord, options: DecodeOptions): AcceptedRequest {
+  const { unreadable } = record;
+  if (unreadable !== undefined) throw new UndecodableRecord(unreadable.code, unreadable.message);
   const key = decodeKey(record.key, record.headers);
   const { request, problems } = isJsonObject(record.value)
     ? decodeJsonRequest(record, record.value, options)

@@ -68,7 +68,7 @@ export function handled(
     ],
     recordsOfLastResort: () => [
       ...toRecords(eventsOf(withoutEcho(failed))).map((one) => ({ ...one, key: null })),
-      ...letters.map(() => options.outputs.deadMinimal(origin.record, { code: 'poison', message: '' })),
+      ...letters.map((letter) => options.outputs.deadMinimal(letter)),
     ],
     inLedger: true,
     status: response.status,

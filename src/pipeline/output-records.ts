@@ -13,6 +13,9 @@ const topicOf: Readonly<Partial<Record<RecordName, TopicRole>>> = {
   MessageSent: 'messageSent',
 };
 
+/** Of each header of the smallest form of a dead letter: a topic's name takes 249, a reason seldom more than 200. */
+const MINIMAL_HEADER_CHARACTERS = 256;
+
 /** Which record an output answers. */
 export interface OutputOrigin {
   readonly record: InboundRecord;
@@ -53,32 +56,42 @@ export class OutputRecords {
 
   /** The dead letter of a record: its bytes and headers as they were, and why. */
   dead(record: InboundRecord, reason: { readonly code: string; readonly message: string }): OutboundRecord {
+    const headers: RecordHeaders = Object.assign(Object.create(null), record.headers);
+    // A publisher may have sent one of this name: it would speak of another record.
+    delete headers['dead-value-omitted'];
+    Object.assign(headers, {
+      'dead-code': reason.code,
+      'dead-message': reason.message,
+      'dead-topic': record.topic,
+      'dead-partition': String(record.partition),
+      'dead-offset': String(record.offset),
+    });
+    if (record.unreadable !== undefined) headers['dead-value-omitted'] = 'unreadable';
     return {
       topic: this.topics.dead,
       partition: record.partition,
       key: record.key,
       value: record.value,
-      headers: {
-        ...record.headers,
-        'dead-code': reason.code,
-        'dead-message': reason.message,
-        'dead-topic': record.topic,
-        'dead-partition': String(record.partition),
-        'dead-offset': String(record.offset),
-      },
+      headers,
     };
   }
 
   /** What is left of a dead letter that is too large for its topic: everything but the value. */
   deadWithoutValue(letter: OutboundRecord): OutboundRecord {
-    return { ...letter, value: null, headers: { ...letter.headers, 'dead-value-omitted': 'too large' } };
+    const headers: RecordHeaders = Object.assign(Object.create(null), letter.headers);
+    headers['dead-value-omitted'] = 'too large';
+    return { ...letter, value: null, headers };
   }
 
-  /** A dead letter of constant size, which no topic refuses for what the record was. */
-  deadMinimal(record: InboundRecord, reason: { readonly code: string; readonly message: string }): OutboundRecord {
-    const bare = { ...record, key: null, value: null, headers: {} };
-    const letter = this.dead(bare, { code: reason.code, message: reason.message.slice(0, 1_000) });
-    return { ...letter, headers: { ...letter.headers, 'dead-value-omitted': 'too large' } };
+  /** What no topic can refuse for its size, and no encoder for its content: the place and the reason of a dead letter alone. */
+  deadMinimal({ topic, partition, headers: whole }: OutboundRecord): OutboundRecord {
+    const headers: RecordHeaders = Object.create(null);
+    for (const name of ['dead-code', 'dead-message', 'dead-topic', 'dead-partition', 'dead-offset']) {
+      const text = whole[name];
+      if (typeof text === 'string') headers[name] = text.slice(0, MINIMAL_HEADER_CHARACTERS);
+    }
+    headers['dead-value-omitted'] = 'too large';
+    return { topic, ...(partition !== undefined && { partition }), key: null, value: null, headers };
   }
 
   private eventHeaders(event: EventValue, trace: Context): RecordHeaders {

@@ -193,11 +193,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     metrics.deadLetter(reason.code);
     logger.warn({ topic, partition, offset, code: reason.code, reason: reason.message }, 'dead letter');
     const letter = handler.outputs.dead(entry.record, reason);
-    const bare = withoutContent(entry.record);
     this.finish(entry, [
       [letter],
       () => [handler.outputs.deadWithoutValue(letter)],
-      () => [handler.outputs.deadMinimal(bare, reason)],
+      () => [handler.outputs.deadMinimal(letter)],
     ]);
   }
 

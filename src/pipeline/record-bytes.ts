@@ -1,16 +1,24 @@
-import type { OutboundRecord } from '../ports.ts';
+import type { HeaderValue, OutboundRecord } from '../ports.ts';
 
-/** What a record takes in a batch, headers included, roughly. */
+/** Of a record besides its content: length, attributes, deltas, and the lengths of key, value and the list of headers. */
+const RECORD_OVERHEAD_BYTES = 64;
+/** Two lengths, each a varint of at most five bytes. */
+const HEADER_OVERHEAD_BYTES = 10;
+
+/** What a record takes in a batch at most, headers included. Linear in the number of headers. */
 export function recordBytes(record: OutboundRecord): number {
-  let bytes = 64 + (record.value?.byteLength ?? 0) + (record.key?.length ?? 0);
-  for (const name in record.headers) {
+  let bytes = RECORD_OVERHEAD_BYTES + bytesOf(record.value) + bytesOf(record.key);
+  for (const name of Object.keys(record.headers)) {
     const value = record.headers[name];
-    bytes += name.length + 8 + (Array.isArray(value) ? lengthOf(value) : (value?.length ?? 0));
+    if (value === undefined) continue;
+    const nameBytes = Buffer.byteLength(name) + HEADER_OVERHEAD_BYTES;
+    if (!Array.isArray(value)) bytes += nameBytes + bytesOf(value);
+    else for (const one of value) bytes += nameBytes + bytesOf(one);
   }
   return bytes;
 }
 
-/** Of a header that was given several times, with a byte between two of them. */
-function lengthOf(values: readonly (Uint8Array | string)[]): number {
-  return values.reduce((sum, { length }) => sum + length + 1, 0);
+function bytesOf(value: Exclude<HeaderValue, unknown[]>): number {
+  if (value === null || value === undefined) return 0;
+  return typeof value === 'string' ? Buffer.byteLength(value) : value.byteLength;
 }

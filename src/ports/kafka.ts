@@ -1,4 +1,6 @@
-export type HeaderValue = Uint8Array | string | (Uint8Array | string)[] | undefined;
+/** Null is a header without a value, undefined no header. Several values are one header each, under one name. */
+export type HeaderValue = Uint8Array | string | null | (Uint8Array | string | null)[] | undefined;
+/** What comes from outside has no prototype: a header may be called like something that every object has. */
 export type RecordHeaders = Record<string, HeaderValue>;
 
 export interface TopicPartition {
@@ -13,11 +15,20 @@ export interface RecordSource extends TopicPartition {
   readonly timestamp: number;
 }
 
+/** Why the content of a record is not here: it has an offset and a time alone. */
+export interface UnreadableRecord {
+  readonly code: 'too_large' | 'unreadable_batch';
+  /** What is wrong and the way out; nothing of the record's content. */
+  readonly message: string;
+}
+
 /** A record as it lies in a request topic. */
 export interface InboundRecord extends RecordSource {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: RecordHeaders;
+  /** Set when the record could not be read: it has no value and no headers then. */
+  readonly unreadable?: UnreadableRecord;
 }
 
 /** A record to be written. Without `partition` the key decides (murmur2). */

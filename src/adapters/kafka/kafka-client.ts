@@ -2,6 +2,7 @@ import kafkajs, { type Kafka, type KafkaConfig, type RetryOptions } from 'kafkaj
 import type { Config } from '../../config.ts';
 import { kafkaLogCreator, type Logger } from '../../logger.ts';
 import { registerCompressionCodecs } from './compression.ts';
+import { installFetchDecoding } from './fetch/install-fetch-decoding.ts';
 import { installRecordEncoding } from './record-encoding.ts';
 import { installRequestQueue } from './request-queue.ts';
 
@@ -26,6 +27,7 @@ export const PATIENT_RETRIES: RetryOptions = {
 export function createKafka(settings: KafkaSettings, logger: Logger, retry: RetryOptions): Kafka {
   registerCompressionCodecs();
   installRecordEncoding();
+  installFetchDecoding(settings.recordMaxBytes);
   installRequestQueue();
   const config: KafkaConfig = {
     clientId: settings.clientId,

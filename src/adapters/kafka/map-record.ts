@@ -1,16 +1,28 @@
 import type { KafkaMessage, Message, TopicMessages } from 'kafkajs';
-import type { InboundRecord, OutboundRecord, TopicPartition } from '../../ports.ts';
+import type {
+  InboundRecord,
+  OutboundRecord,
+  RecordHeaders,
+  TopicPartition,
+  UnreadableRecord,
+} from '../../ports.ts';
+
+/** No date can be later or earlier. A publisher chooses a record's time as it likes. */
+const FARTHEST_TIME_MS = 8_640_000_000_000_000;
 
 /** kafkajs's message as a record of ours. */
 export function mapInbound({ topic, partition }: TopicPartition, message: KafkaMessage): InboundRecord {
+  const { unreadable } = message as KafkaMessage & { readonly unreadable?: UnreadableRecord };
+  const timestamp = Number(message.timestamp);
   return {
     topic,
     partition,
     offset: Number(message.offset),
-    timestamp: Number(message.timestamp),
+    timestamp: Math.max(-FARTHEST_TIME_MS, Math.min(FARTHEST_TIME_MS, timestamp)),
     key: message.key,
     value: message.value,
-    headers: message.headers ?? {},
+    headers: (message.headers as RecordHeaders | undefined) ?? Object.create(null),
+    ...(unreadable !== undefined && { unreadable }),
   };
 }
 
@@ -36,20 +48,18 @@ export function mapMessage(record: OutboundRecord): Message {
   };
 }
 
+/**
+ * Headers without a prototype, for kafkajs: names come from outside. A header whose value is undefined is left out, and null
+ * becomes a header without a value, which kafkajs's types do not have but Kafka has.
+ */
 function mapHeaders(record: OutboundRecord): NonNullable<Message['headers']> {
-  const headers: NonNullable<Message['headers']> = {};
-  for (const [name, value] of Object.entries(record.headers)) {
-    headers[name] = Array.isArray(value)
-      ? value.map(headerValue)
-      : value === undefined
-        ? undefined
-        : headerValue(value);
+  const headers: NonNullable<Message['headers']> = Object.create(null);
+  for (const name of Object.keys(record.headers)) {
+    const value = record.headers[name];
+    if (value === undefined) continue;
+    headers[name] = (Array.isArray(value) ? value.map(asBuffer) : asBuffer(value)) as Buffer;
   }
   return headers;
-}
-
-function headerValue(value: Uint8Array | string): Buffer | string {
-  return typeof value === 'string' ? value : asView(value);
 }
 
 function asBuffer(value: Uint8Array | string | null): Buffer | string | null {

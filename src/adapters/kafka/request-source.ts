@@ -1,6 +1,13 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import kafkajs, { type Batch, type Consumer, type ConsumerCrashEvent } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
-import type { RequestSource, RequestSourceListener, TopicPartition } from '../../ports.ts';
+import type {
+  FetchedRecords,
+  InboundRecord,
+  RequestSource,
+  RequestSourceListener,
+  TopicPartition,
+} from '../../ports.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { mapInbound } from './map-record.ts';
 import { type Membership, stickyAssigner } from './sticky-assigner.ts';
@@ -12,6 +19,9 @@ const FETCH_MAX_BYTES_PER_PARTITION = 1024 * 1024;
 const FETCH_MAX_WAIT_MS = 100;
 /** kafkajs hands a batch to each of its workers; more than any host will be assigned partitions. */
 const CONCURRENT_BATCHES = 64;
+/** Handed over without a break: some milliseconds of decoding. A record above it is a step of its own. */
+const STEP_RECORDS = 100;
+const STEP_BYTES = 256 * 1024;
 
 /**
  * Reads the request topics as a member of the consumer group. Records are handed over and the handler returns at once,
@@ -74,16 +84,12 @@ export class KafkaRequestSource implements RequestSource {
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: CONCURRENT_BATCHES,
       eachBatch: async ({ batch, resolveOffset, isStale }) => {
-        if (isStale()) return;
-        const { topic, partition } = batch;
-        const accepted = listener.fetched({
-          topic,
-          partition,
-          fetchedOffset: fetchedOffset(batch),
-          highWatermark: Number(batch.highWatermark),
-          records: batch.messages.map((message) => mapInbound({ topic, partition }, message)),
-        });
-        if (accepted) resolveOffset(batch.lastOffset());
+        for (const records of recordsInSteps(batch)) {
+          if (records.isLater) await nextTurn();
+          // A seek, be it of the step before, makes what is left of the batch worthless.
+          if (isStale() || !listener.fetched(records)) return;
+          resolveOffset(records.isLast ? batch.lastOffset() : String(records.nextOffset - 1));
+        }
       },
     });
   }
@@ -124,6 +130,41 @@ export class KafkaRequestSource implements RequestSource {
 
   lastFetchAgeMs(): number | null {
     return this.lastFetchAt === null ? null : performance.now() - this.lastFetchAt;
+  }
+}
+
+interface Step extends FetchedRecords {
+  readonly isLater: boolean;
+  readonly isLast: boolean;
+  readonly nextOffset: number;
+}
+
+/** A fetched batch, divided so that no step's records are decoded for long: the event loop has streams to serve. */
+function* recordsInSteps(batch: Batch): Generator<Step> {
+  const { topic, partition, messages } = batch;
+  const place = { topic, partition, highWatermark: Number(batch.highWatermark) };
+  let nextFetched = fetchedOffset(batch);
+  let begin = 0;
+  while (begin < messages.length) {
+    const records: InboundRecord[] = [];
+    let bytes = 0;
+    for (
+      let at = begin;
+      at < messages.length && records.length < STEP_RECORDS && bytes < STEP_BYTES;
+      at += 1
+    ) {
+      const message = messages[at];
+      if (message === undefined) break;
+      const record = mapInbound(place, message);
+      bytes += (record.key?.byteLength ?? 0) + (record.value?.byteLength ?? 0);
+      records.push(record);
+    }
+    const isLater = begin > 0;
+    begin += records.length;
+    const nextOffset = (records.at(-1)?.offset ?? nextFetched) + 1;
+    const isLast = begin === messages.length;
+    yield { ...place, fetchedOffset: nextFetched, records, isLater, isLast, nextOffset };
+    nextFetched = nextOffset;
   }
 }
 

@@ -54,19 +54,29 @@ export function stickyAssigner(membership: Membership): PartitionAssigner {
 }
 
 function decodeMember(id: string, metadata: Buffer): GroupMember {
-  const { topics = [], userData } = MemberMetadata.decode(metadata) ?? {};
+  const { topics, userData } = decodeMetadata(metadata);
   const { owned, draining } = readUserData(userData);
   return { id, topics, owned: new Set(owned), draining };
+}
+
+/** A member that does not say which topics it reads gets nothing; the others must not fail with it. */
+function decodeMetadata(metadata: Buffer): { topics: readonly string[]; userData: Buffer | undefined } {
+  try {
+    const { topics = [], userData } = MemberMetadata.decode(metadata) ?? {};
+    return { topics: topics.filter((topic) => typeof topic === 'string'), userData };
+  } catch {
+    return { topics: [], userData: undefined };
+  }
 }
 
 /** A member whose data cannot be read has nothing and stays: that is only less sticky. */
 function readUserData(userData: Buffer | undefined): { owned: string[]; draining: boolean } {
   try {
-    const { owned, draining } = JSON.parse(userData?.toString() ?? '') as {
-      owned?: string[];
-      draining?: boolean;
+    const { owned, draining } = JSON.parse(userData?.toString() ?? '') as Record<string, unknown>;
+    return {
+      owned: Array.isArray(owned) ? owned.filter((place) => typeof place === 'string') : [],
+      draining: draining === true,
     };
-    return { owned: owned ?? [], draining: draining ?? false };
   } catch {
     return { owned: [], draining: false };
   }

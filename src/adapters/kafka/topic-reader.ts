@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Admin, Consumer } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { InboundRecord } from '../../ports.ts';
+import { Pacer } from './fetch/pacer.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { mapInbound } from './map-record.ts';
 import { topicRanges } from './topic-ranges.ts';
@@ -159,7 +160,9 @@ async function run(
     eachBatch: async ({ batch: { topic, partition, messages }, heartbeat }) => {
       const position = positions.get(`${topic}/${partition}`);
       if (position === undefined) return;
+      const pacer = new Pacer();
       for (const message of messages) {
+        if (pacer.isDue) await pacer.pause();
         if (Number(message.offset) < position.next) continue;
         position.next = Number(message.offset) + 1;
         const done = onRecord(mapInbound({ topic, partition }, message));

@@ -36,6 +36,13 @@ describe('mapInbound', () => {
   });
 });
 
+describe('the time of a record', () => {
+  it.each(['9223372036854775807', '-9223372036854775808'])('%s is one that a date can have', (timestamp) => {
+    const { timestamp: mapped } = mapInbound(place, { ...message, timestamp });
+    expect(() => new Date(mapped).toISOString()).not.toThrow();
+  });
+});
+
 describe('mapOutbound', () => {
   const record = { topic: 'chat.responses', key: 'k', value: Buffer.from('v'), headers: {} };
 
@@ -80,14 +87,27 @@ describe('mapOutbound', () => {
       text: 'plain',
       bytes: new Uint8Array([1]),
       twice: ['a', new Uint8Array([2])],
-      empty: undefined,
+      empty: '',
+      nothing: null,
+      leftOut: undefined,
     };
     const [group] = mapOutbound([{ ...record, headers }]);
-    expect(group?.messages[0]?.headers).toEqual({
-      text: 'plain',
-      bytes: Buffer.from([1]),
-      twice: ['a', Buffer.from([2])],
-      empty: undefined,
-    });
+    expect(group?.messages[0]?.headers).toStrictEqual(
+      Object.assign(Object.create(null), {
+        text: 'plain',
+        bytes: Buffer.from([1]),
+        twice: ['a', Buffer.from([2])],
+        empty: '',
+        nothing: null,
+      }),
+    );
+  });
+
+  it('keeps headers that are called like what every object has', () => {
+    const headers = Object.create(null);
+    Object.defineProperty(headers, '__proto__', { value: ['a', 'b'], enumerable: true });
+    headers['toString'] = 'c';
+    const [group] = mapOutbound([{ ...record, headers }]);
+    expect(Object.entries(group?.messages[0]?.headers ?? {})).toEqual(Object.entries(headers));
   });
 });

@@ -12,9 +12,11 @@ const record: fc.Arbitrary<OutboundRecord> = fc
     partition: fc.option(fc.nat({ max: 10_000 }), { nil: undefined }),
     key: fc.option(value),
     value: fc.option(bytes),
-    headers: fc.dictionary(text, fc.oneof(value, fc.array(value, { minLength: 2, maxLength: 3 })), {
-      noNullPrototype: true,
-    }),
+    headers: fc.dictionary(
+      fc.oneof(text, fc.constantFrom('__proto__', 'toString')),
+      fc.oneof(fc.option(value), fc.array(fc.option(value), { minLength: 2, maxLength: 3 })),
+      { noNullPrototype: false },
+    ),
   })
   .map(({ partition, ...rest }) => ({ ...rest, ...(partition !== undefined && { partition }) }));
 
@@ -35,6 +37,22 @@ describe('packed records', () => {
     expect(headerNames).toEqual(['ce_id', 'content-type']);
   });
 
+  it('have any number of topics and header names', () => {
+    const records = Array.from({ length: 70_000 }, (_, at) => ({
+      topic: `t${at}`,
+      key: null,
+      value: null,
+      headers: { [`h${at}`]: Buffer.from('v') },
+    }));
+    expect(unpackRecords(packRecords(records)).at(-1)).toEqual(records.at(-1));
+  });
+
+  it('have any number of values of one header', () => {
+    const many = Array.from({ length: 100_000 }, (_, at) => Buffer.from(String(at)));
+    const one: OutboundRecord = { topic: 'chat.costs', key: null, value: null, headers: { many } };
+    expect(unpackRecords(packRecords([one]))).toEqual([one]);
+  });
+
   it('leave out headers that have no value', () => {
     const one: OutboundRecord = { topic: 'chat.costs', key: null, value: null, headers: { a: undefined } };
     expect(unpackRecords(packRecords([one]))).toEqual([{ ...one, headers: {} }]);
@@ -49,6 +67,6 @@ function asBytes(one: OutboundRecord): OutboundRecord {
 }
 
 function headerBytes(header: HeaderValue): HeaderValue {
-  if (Array.isArray(header)) return header.map((one) => Buffer.from(one));
-  return header === undefined ? undefined : Buffer.from(header);
+  if (Array.isArray(header)) return header.map((one) => (one === null ? null : Buffer.from(one)));
+  return header === undefined || header === null ? header : Buffer.from(header);
 }

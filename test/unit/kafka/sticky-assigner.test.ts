@@ -100,10 +100,20 @@ describe('stickyAssigner', () => {
     ['no JSON', Buffer.from([0xff, 0x00])],
     ['no object', Buffer.from('null')],
     ['an object of another version', Buffer.from('{"generation":7}')],
+    ['numbers for a list', Buffer.from('{"owned":7,"draining":"yes"}')],
+    ['objects for places', Buffer.from('{"owned":[{},null,["t/1"]],"draining":0}')],
   ])('counts a member that tells %s of itself as a new one that stays', async (_what, userData) => {
     const division = await divide([joined('a', owning(0, 1, 2, 3)), joinedWith('b', userData)]);
     expect(division['a']?.['t']).toEqual([0, 1, 2]);
     expect(division['b']?.['t']?.toSorted()).toEqual([3, 4, 5]);
+  });
+
+  it('gives nothing to a member whose metadata cannot be read, and the others theirs', async () => {
+    const division = await divide([
+      joined('a', owning(0, 1, 2, 3)),
+      { memberId: 'b', memberMetadata: Buffer.from([0, 1, 0, 0]) },
+    ]);
+    expect(division).toEqual({ a: { t: [0, 1, 2, 3, 4, 5] }, b: {} });
   });
 
   it('gives a member only what it subscribes to, also topics that the leader does not read itself', async () => {

@@ -39,6 +39,12 @@ function record(request: Partial<ChatRequestInput>, members: Partial<InboundReco
 const decode = (inbound: InboundRecord, by: RecordCodec = codec) =>
   decodeRequest(inbound, { codec: by, tenantOfTopic, readBody, jsonMaxBytes: 1_000 });
 
+it('refuses a record that could not be read, for the reason that its reader gives', () => {
+  const unreadable = { code: 'unreadable_batch', message: 'its checksum is wrong' } as const;
+  const inbound = record({}, { value: null, unreadable });
+  expect(() => decode(inbound)).toThrow(new UndecodableRecord('unreadable_batch', 'its checksum is wrong'));
+});
+
 describe('decodeRequest', () => {
   it('reads a request with the record it came in', () => {
     const inbound = record({});

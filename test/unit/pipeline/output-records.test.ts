@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { topicNames } from '../../../src/contract/topics.ts';
 import type { EventValue } from '../../../src/pipeline/encode-outcome.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
+import { recordBytes } from '../../../src/pipeline/record-bytes.ts';
 import type { InboundRecord } from '../../../src/ports.ts';
 
 const outputs = new OutputRecords(topicNames('chat'), 'my group');
@@ -81,5 +82,44 @@ describe('OutputRecords', () => {
     const short = outputs.deadWithoutValue(letter);
     expect(short).toMatchObject({ key: record.key, value: null, partition: 3 });
     expect(short.headers).toEqual({ ...letter.headers, 'dead-value-omitted': 'too large' });
+  });
+
+  it('keeps headers of a dead letter that are called like what every object has', () => {
+    const headers = Object.create(null);
+    Object.defineProperty(headers, '__proto__', { value: ['a', 'b'], enumerable: true });
+    headers['toString'] = 'c';
+    const dead = outputs.dead({ ...record, headers }, { code: 'truncated', message: 'too short' });
+    for (const letter of [dead, outputs.deadWithoutValue(dead)]) {
+      expect(Object.getPrototypeOf(letter.headers)).toBeNull();
+      expect(Object.entries(letter.headers)).toEqual(expect.arrayContaining(Object.entries(headers)));
+    }
+  });
+
+  it('says of a record that could not be read that its value is missing, and believes no publisher who says so', () => {
+    const unreadable = { code: 'too_large', message: 'inflates too far' } as const;
+    const reason = { code: 'too_large', message: 'inflates too far' };
+    const read = { ...record, headers: { 'dead-value-omitted': 'too large' } };
+    expect(outputs.dead({ ...record, unreadable }, reason).headers['dead-value-omitted']).toBe('unreadable');
+    expect(outputs.dead(read, reason).headers).not.toHaveProperty('dead-value-omitted');
+  });
+
+  it('has a form of a dead letter that no topic can refuse, whatever is in the record', () => {
+    const huge = 'x'.repeat(1_000_000);
+    const headers = { [huge]: huge, 'dead-code': [huge, huge] };
+    const letter = outputs.dead(
+      { ...record, key: Buffer.from(huge), headers },
+      { code: 'truncated', message: huge },
+    );
+    const smallest = outputs.deadMinimal(letter);
+    expect(recordBytes(smallest)).toBeLessThan(2_000);
+    expect(smallest).toMatchObject({ topic: 'chat.requests.dead', partition: 3, key: null, value: null });
+    expect(smallest.headers).toEqual({
+      'dead-code': 'truncated',
+      'dead-message': 'x'.repeat(256),
+      'dead-topic': 'chat.requests',
+      'dead-partition': '3',
+      'dead-offset': '41',
+      'dead-value-omitted': 'too large',
+    });
   });
 });

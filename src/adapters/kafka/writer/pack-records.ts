@@ -19,30 +19,30 @@ const BY_KEY = -1;
 /** UTF-8 takes at most so many bytes for one UTF-16 unit. */
 const BYTES_PER_UNIT = 3;
 /** Topic, partition, key length, value length, number of headers. */
-const RECORD_OVERHEAD_BYTES = 2 + 4 + 4 + 4 + 2;
+const RECORD_OVERHEAD_BYTES = 5 * 4;
 /** Name and length. */
-const HEADER_OVERHEAD_BYTES = 2 + 4;
+const HEADER_OVERHEAD_BYTES = 2 * 4;
 
-/** Packs records for `unpackRecords`; header values that are undefined are left out. */
+/** Packs records for `unpackRecords`; headers whose value is undefined are left out. */
 export function packRecords(records: readonly OutboundRecord[]): PackedRecords {
   const topics = new Numbering();
   const headerNames = new Numbering();
   const packed = new Packing(records.reduce((sum, record) => sum + mostBytes(record), 0));
   for (const { topic, partition, key, value, headers } of records) {
-    packed.uint16(topics.numberOf(topic));
+    packed.int32(topics.numberOf(topic));
     packed.int32(partition ?? BY_KEY);
     packed.bytes(key);
     packed.bytes(value);
-    const countAt = packed.uint16(0);
+    const countAt = packed.int32(0);
     let count = 0;
-    for (const name in headers) {
+    for (const name of Object.keys(headers)) {
       for (const one of valuesOf(headers[name])) {
-        packed.uint16(headerNames.numberOf(name));
+        packed.int32(headerNames.numberOf(name));
         packed.bytes(one);
         count += 1;
       }
     }
-    packed.setUint16(countAt, count);
+    packed.setInt32(countAt, count);
   }
   return {
     count: records.length,
@@ -56,10 +56,6 @@ export function packRecords(records: readonly OutboundRecord[]): PackedRecords {
 export function unpackRecords({ count, topics, headerNames, bytes }: PackedRecords): OutboundRecord[] {
   const buffer = Buffer.from(bytes);
   let at = 0;
-  const uint16 = () => {
-    at += 2;
-    return buffer.readUInt16LE(at - 2);
-  };
   const int32 = () => {
     at += 4;
     return buffer.readInt32LE(at - 4);
@@ -70,7 +66,7 @@ export function unpackRecords({ count, topics, headerNames, bytes }: PackedRecor
     at += length;
     return buffer.subarray(at - length, at);
   };
-  const nameOf = (names: readonly string[]) => names[uint16()] ?? '';
+  const nameOf = (names: readonly string[]) => names[int32()] ?? '';
 
   return Array.from({ length: count }, () => {
     const topic = nameOf(topics);
@@ -79,26 +75,26 @@ export function unpackRecords({ count, topics, headerNames, bytes }: PackedRecor
     const value = view();
     // A header may be called like something that every object has.
     const headers: RecordHeaders = Object.create(null);
-    for (let left = uint16(); left > 0; left -= 1) {
+    for (let left = int32(); left > 0; left -= 1) {
       const name = nameOf(headerNames);
-      headers[name] = joined(headers[name], view() ?? Buffer.alloc(0));
+      const value = view();
+      const before = headers[name];
+      if (before === undefined) headers[name] = value;
+      else if (Array.isArray(before)) before.push(value);
+      else headers[name] = [before, value];
     }
     return { topic, key, value, headers, ...(partition !== BY_KEY && { partition }) };
   });
 }
 
-function valuesOf(value: HeaderValue): readonly (Uint8Array | string)[] {
+function valuesOf(value: HeaderValue): readonly (Uint8Array | string | null)[] {
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];
 }
 
-function joined(before: HeaderValue, value: Buffer): HeaderValue {
-  return before === undefined ? value : [...valuesOf(before), value];
-}
-
 function mostBytes({ key, value, headers }: OutboundRecord): number {
   let bytes = RECORD_OVERHEAD_BYTES + mostBytesOf(key) + mostBytesOf(value);
-  for (const name in headers) {
+  for (const name of Object.keys(headers)) {
     for (const one of valuesOf(headers[name])) bytes += HEADER_OVERHEAD_BYTES + mostBytesOf(one);
   }
   return bytes;
@@ -135,19 +131,14 @@ class Packing {
   }
 
   /** @returns where it was written */
-  uint16(value: number): number {
-    this.view.writeUInt16LE(value, this.at);
-    this.at += 2;
-    return this.at - 2;
-  }
-
-  setUint16(at: number, value: number): void {
-    this.view.writeUInt16LE(value, at);
-  }
-
-  int32(value: number): void {
+  int32(value: number): number {
     this.view.writeInt32LE(value, this.at);
     this.at += 4;
+    return this.at - 4;
+  }
+
+  setInt32(at: number, value: number): void {
+    this.view.writeInt32LE(value, at);
   }
 
   bytes(value: Uint8Array | string | null): void {
