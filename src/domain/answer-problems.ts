@@ -38,7 +38,8 @@ export function notAnObject(path: string): Problem {
   return { path, code: 'wrong_type', message: `${path} must be object` };
 }
 
-export function notChecked(path: string): Problem {
-  const message = `${path} could not be held against the schema in time; check it before it is used`;
+/** @param reason quotes at most places of the schema */
+export function notChecked(path: string, reason: string): Problem {
+  const message = `${path} could not be checked: ${reason}; check it before it is used`;
   return { path, code: 'not_checked', message };
 }

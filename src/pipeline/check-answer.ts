@@ -1,125 +1,165 @@
 import type { ChatRequest, Choice, Problem, ToolCall } from '../contract/records.ts';
 import { isCustom, notAnObject, notChecked, unknownTool, unparsable } from '../domain/answer-problems.ts';
-import type { Clock, SchemaCompiler } from '../ports.ts';
+import type { CheckResult, SchemaChecker, ValueToCheck } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface AnswerCheckOptions {
-  readonly schemas: SchemaCompiler;
-  readonly clock: Clock;
+  readonly schemas: SchemaChecker;
   readonly metrics: Metrics;
 }
 
-/** What all checks of one answer may take; nothing else is done meanwhile. */
-const ANSWER_LIMIT_MS = 250;
 /** Of one answer, so that problems never make its record too large; the first of each call is always told. */
 const MAX_PROBLEMS = 64;
+/** Longer texts are parsed where that holds nobody up. */
+const MAX_CHARACTERS_HERE = 16_384;
+
+/** What is wrong with a part of an answer, or that it could not be found out. */
+interface Finding {
+  readonly problems: readonly Problem[];
+  readonly isChecked: boolean;
+}
+
+/** A part of an answer whose finding is known once the values have been held against their schemas. */
+type Pending = (results: readonly CheckResult[]) => Finding;
 
 /**
  * Holds a complete answer against what the request defined: every tool call against its tool, the text against the
  * schema of a structured output. What does not fit is told, never changed or refused: the answer is paid for, and what
  * to do with it is the caller's decision.
+ *
+ * @throws the signal's reason, when it fires while the checks wait for their turn
  */
 export async function checkAnswer(
   request: ChatRequest,
   choices: Choice[],
   options: AnswerCheckOptions,
+  signal: AbortSignal,
 ): Promise<Choice[]> {
   const format = request.responseFormat;
   const isStructured = format !== null && format.type !== 'text';
   if (!isStructured && choices.every(({ toolCalls }) => toolCalls.length === 0)) return choices;
 
-  const check = new AnswerCheck(request, options);
-  const checked: Choice[] = [];
-  for (const choice of choices) {
-    const toolCalls: ToolCall[] = [];
-    for (const call of choice.toolCalls) {
-      const isLast = toolCalls.length === choice.toolCalls.length - 1;
-      toolCalls.push(await check.toolCall(call, isLast ? choice.finishReason : null));
-    }
-    const problems = isStructured ? await check.structuredOutput(choice) : [];
-    checked.push({ ...choice, toolCalls, problems });
-  }
-  return checked;
+  // 1 What has to be held against a schema, all of it at once.
+  const check = new AnswerCheck(request);
+  const pending = choices.map((choice) => ({
+    choice,
+    calls: choice.toolCalls.map((call, index) => {
+      const isLast = index === choice.toolCalls.length - 1;
+      return { call, finding: check.toolCall(call, isLast ? choice.finishReason : null) };
+    }),
+    output: isStructured ? check.structuredOutput(choice) : null,
+  }));
+  const { tenantId, requestId } = request;
+  const results =
+    check.values.length === 0
+      ? []
+      : await options.schemas.check(check.values, { tenantId, requestId, signal });
+
+  // 2 What was found, in the answer's order, as far as there is room.
+  const room = new ProblemRoom();
+  return pending.map(({ choice, calls, output }) => {
+    const toolCalls = calls.map(({ call, finding }) => checkedCall(call, finding(results), room, options));
+    if (output === null) return { ...choice, toolCalls, problems: [] };
+    const problems = room.fitting(output(results).problems);
+    options.metrics.structuredOutputChecked(problems[0]?.code ?? null);
+    return { ...choice, toolCalls, problems };
+  });
 }
 
-/** The checks of one answer, which share a time limit and the room for problems. */
-class AnswerCheck {
-  readonly #request: ChatRequest;
-  readonly #options: AnswerCheckOptions;
-  readonly #endsAt: number;
-  #room = MAX_PROBLEMS;
+function checkedCall(
+  call: ToolCall,
+  { problems: found, isChecked }: Finding,
+  room: ProblemRoom,
+  { metrics }: AnswerCheckOptions,
+): ToolCall {
+  const problems = room.fitting(found);
+  metrics.toolCallChecked(problems[0]?.code ?? null);
+  return { ...call, valid: isChecked ? found.length === 0 : null, problems };
+}
 
-  constructor(request: ChatRequest, options: AnswerCheckOptions) {
+/** Collects what of one answer has to be held against a schema. */
+class AnswerCheck {
+  readonly values: ValueToCheck[] = [];
+  readonly #request: ChatRequest;
+
+  constructor(request: ChatRequest) {
     this.#request = request;
-    this.#options = options;
-    this.#endsAt = options.clock.monotonic() + ANSWER_LIMIT_MS;
   }
 
   /** @param endedBy the finish reason, when this is the call that it may have cut */
-  async toolCall(call: ToolCall, endedBy: string | null): Promise<ToolCall> {
-    const found = await this.#callProblems(call, endedBy);
-    const problems = this.#fitting(found ?? [notChecked('arguments')]);
-    const valid = found === null ? null : found.length === 0;
-    this.#options.metrics.toolCallChecked(problems[0]?.code ?? null);
-    return { ...call, valid, problems };
+  toolCall(call: ToolCall, endedBy: string | null): Pending {
+    const { tools } = this.#request;
+    const tool = tools.find(({ name, type }) => name === call.name && isCustom(type) === isCustom(call.type));
+    if (tool === undefined) return found([unknownTool(call, tools)]);
+    // Free text, perhaps after a grammar that the provider holds it to.
+    if (tool.type === 'custom') return found([]);
+    // Some servers write nothing at all where there is nothing to write.
+    if (tool.parametersJson === null && call.arguments === '') return found([]);
+    const { arguments: text } = call;
+    return this.#held({ text, root: 'arguments', schemaJson: tool.parametersJson, isObject: true }, endedBy);
   }
 
-  /** A refusal, a tool call and a filtered text are answers of other kinds: there is nothing to hold against the schema. */
-  async structuredOutput(choice: Choice): Promise<Problem[]> {
-    const { content, refusal, toolCalls, finishReason } = choice;
+  /**
+   * @returns null for a refusal, a tool call and a filtered text, which are answers of other kinds: there is nothing to
+   *   hold against the schema
+   */
+  structuredOutput({ content, refusal, toolCalls, finishReason }: Choice): Pending | null {
     const isOtherKind = refusal !== null || toolCalls.length > 0 || finishReason === 'content_filter';
-    if (isOtherKind) return [];
+    if (isOtherKind) return null;
     const { responseFormat } = this.#request;
     const schemaJson = responseFormat?.type === 'json_schema' ? responseFormat.schemaJson : null;
     const isObject = responseFormat?.type === 'json_object';
-    const found = await this.#misfits(content ?? '', 'content', schemaJson, isObject, finishReason);
-    const problems = this.#fitting(found ?? [notChecked('content')]);
-    this.#options.metrics.structuredOutputChecked(problems[0]?.code ?? null);
-    return problems;
+    return this.#held({ text: content ?? '', root: 'content', schemaJson, isObject }, finishReason);
   }
 
-  async #callProblems(call: ToolCall, endedBy: string | null): Promise<readonly Problem[] | null> {
-    const { tools } = this.#request;
-    const tool = tools.find(({ name, type }) => name === call.name && isCustom(type) === isCustom(call.type));
-    if (tool === undefined) return [unknownTool(call, tools)];
-    // Free text, perhaps after a grammar that the provider holds it to.
-    if (tool.type === 'custom') return [];
-    // Some servers write nothing at all where there is nothing to write.
-    if (tool.parametersJson === null && call.arguments === '') return [];
-    return this.#misfits(call.arguments, 'arguments', tool.parametersJson, true, endedBy);
+  #held(value: ValueToCheck, endedBy: string | null): Pending {
+    if (value.schemaJson === null && value.text.length <= MAX_CHARACTERS_HERE) {
+      return found(problemsHere(value, endedBy));
+    }
+    const index = this.values.push(value) - 1;
+    return (results) => findingOf(results[index], value, endedBy);
   }
+}
 
-  /** Null when it could not be found out in time. */
-  async #misfits(
-    text: string,
-    root: string,
-    schemaJson: string | null,
-    isObject: boolean,
-    endedBy: string | null,
-  ): Promise<readonly Problem[] | null> {
-    const json = parse(text);
-    if (json === null) return [unparsable(text, root, endedBy)];
-    if (schemaJson === null) return isObject && !isJsonObject(json.value) ? [notAnObject(root)] : [];
-    const schema = await this.#options.schemas.compile(schemaJson);
-    if ('reason' in schema) return null;
-    return schema.misfits(json, root, this.#endsAt - this.#options.clock.monotonic());
+function found(problems: readonly Problem[]): Pending {
+  return () => ({ problems, isChecked: true });
+}
+
+function findingOf(
+  result: CheckResult | undefined,
+  { text, root }: ValueToCheck,
+  endedBy: string | null,
+): Finding {
+  switch (result?.kind) {
+    case 'checked':
+      return { problems: result.problems, isChecked: true };
+    case 'unparsable':
+      return { problems: [unparsable(text, root, endedBy)], isChecked: true };
+    case 'not_checked':
+      return { problems: [notChecked(root, result.reason)], isChecked: false };
+    default:
+      return { problems: [notChecked(root, 'there is no result')], isChecked: false };
   }
+}
 
-  #fitting(problems: readonly Problem[]): Problem[] {
-    const told = problems.slice(0, Math.max(1, this.#room));
-    this.#room -= told.length;
+function problemsHere({ text, root, isObject }: ValueToCheck, endedBy: string | null): readonly Problem[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return [unparsable(text, root, endedBy)];
+  }
+  const isJsonObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject && !isJsonObject ? [notAnObject(root)] : [];
+}
+
+/** The room for problems that the parts of one answer share. */
+class ProblemRoom {
+  #left = MAX_PROBLEMS;
+
+  fitting(problems: readonly Problem[]): Problem[] {
+    const told = problems.slice(0, Math.max(1, this.#left));
+    this.#left -= told.length;
     return told;
   }
-}
-
-function parse(text: string): { value: unknown; characters: number } | null {
-  try {
-    return { value: JSON.parse(text), characters: text.length };
-  } catch {
-    return null;
-  }
-}
-
-function isJsonObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

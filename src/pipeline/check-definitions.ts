@@ -1,32 +1,38 @@
 import type { ChatRequest, Problem } from '../contract/records.ts';
-import type { SchemaCompiler } from '../ports.ts';
+import type { SchemaChecker } from '../ports.ts';
 
 /**
- * Looks at the JSON Schemas of a request's functions and of its structured output before anything is spent: what the
- * answer could not be held against is refused. Without schemas it costs nothing.
+ * Looks at the JSON Schemas of a request's functions and of its structured output before anything is spent: what is not a
+ * JSON Schema is refused. What cannot be checked here, or not in time, is sent: the provider may take it, and the answer
+ * says that it was not checked. Without schemas it costs nothing.
  *
  * @param known problems that were found before: what they speak of needs no other
+ * @throws the signal's reason, when it fires while the schemas wait for their turn
  */
 export async function checkDefinitions(
   request: ChatRequest,
-  schemas: SchemaCompiler,
+  schemas: SchemaChecker,
   known: readonly Problem[],
+  signal: AbortSignal,
 ): Promise<Problem[]> {
+  const { responseFormat, tenantId, requestId } = request;
   const definitions = request.tools.map(({ type, parametersJson }, index) => ({
     path: `tools[${index}].parametersJson`,
     schemaJson: type === 'custom' ? null : parametersJson,
   }));
-  const { responseFormat } = request;
   if (responseFormat?.type === 'json_schema') {
     definitions.push({ path: 'responseFormat.schemaJson', schemaJson: responseFormat.schemaJson });
   }
-  const problems: Problem[] = [];
-  for (const { path, schemaJson } of definitions) {
-    if (schemaJson === null || known.some((problem) => problem.path === path)) continue;
-    const schema = await schemas.compile(schemaJson);
-    if (!('reason' in schema)) continue;
-    const message = `cannot be used as a JSON Schema: ${schema.reason}; correct it and publish under a new request id`;
-    problems.push({ path, code: 'invalid_schema', message });
-  }
-  return problems;
+  const toCheck = definitions.flatMap(({ path, schemaJson }) =>
+    schemaJson === null || known.some((problem) => problem.path === path) ? [] : [{ path, schemaJson }],
+  );
+  if (toCheck.length === 0) return [];
+  const texts = toCheck.map(({ schemaJson }) => schemaJson);
+  const verdicts = await schemas.verdicts(texts, { tenantId, requestId, signal });
+  return toCheck.flatMap(({ path }, index) => {
+    const verdict = verdicts[index];
+    if (verdict?.kind !== 'invalid') return [];
+    const message = `cannot be used as a JSON Schema: ${verdict.reason}; correct it and publish under a new request id`;
+    return [{ path, code: 'invalid_schema', message }];
+  });
 }

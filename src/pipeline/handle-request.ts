@@ -56,7 +56,7 @@ export async function handleRequest(
   // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
   const wrong = [...problems, ...validateRequest(request, problems)];
   await turnForOthers(record);
-  wrong.push(...(await checkDefinitions(request, options.schemas, wrong)));
+  wrong.push(...(await checkDefinitions(request, options.schemas, wrong, signal)));
   await turnForOthers(record);
   if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
 
@@ -305,7 +305,8 @@ async function answer(
       options,
       limit.signal,
     );
-    const choices = last.failure === null ? await checkAnswer(request, last.choices, options) : last.choices;
+    const choices =
+      last.failure === null ? await checkAnswer(request, last.choices, options, signal) : last.choices;
     // The broker may be away for long: a stop must not wait for it.
     await untilAborted(last.chunksAcknowledged, signal);
     return { answer: { ...last, choices }, failure: last.failure, warnings };

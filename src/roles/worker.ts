@@ -1,5 +1,5 @@
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
-import { createSchemaCompiler } from '../adapters/json-schema/schema-compiler.ts';
+import { ThreadedSchemaChecker } from '../adapters/json-schema/schema-checker.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { KafkaWriter } from '../adapters/kafka/writer/kafka-writer.ts';
 import { createBudgetGate } from '../adapters/mongo/budget-gate.ts';
@@ -56,6 +56,13 @@ export async function startWorker({
     const metrics = createMetrics(telemetry.meter);
     const eventLoop = new EventLoopWatch();
     parts.add(eventLoop, () => eventLoop.stop());
+    const schemas = new ThreadedSchemaChecker({
+      logger,
+      onThreadLost: (reason) => metrics.schemaThreadLost(reason),
+      onChecked: (durationMs) => metrics.answerChecked(durationMs),
+    });
+    parts.add(schemas, () => schemas.close());
+    schemas.start();
     const tokens = await createTokenCounter();
     const onRetry = (error: unknown) => {
       metrics.ledgerRetried('write');
@@ -148,7 +155,7 @@ export async function startWorker({
         failures,
         gate,
         metrics,
-        schemas: createSchemaCompiler(),
+        schemas,
         tokens,
         outputs: new OutputRecords(topics, config.kafka.groupId),
         providers: new Map([[provider.name, provider]]),

@@ -106,6 +106,16 @@ export function createMetrics(meter: Meter) {
     'Structured outputs by their first problem',
     '{choice}',
   );
+  const schemaCheckDuration = seconds(
+    metricName.schemaCheckDuration,
+    "From handing over an answer's checks to their results",
+    ROUND_TRIP_SECONDS,
+  );
+  const schemaThreadsLost = counter(
+    metricName.schemaThreadsLost,
+    'Threads for checks that were ended or died, and replaced',
+    '{thread}',
+  );
   const settleDuration = seconds(
     metricName.settleDuration,
     'From handing over a settle transaction to its commit',
@@ -199,6 +209,16 @@ export function createMetrics(meter: Meter) {
     /** @param problemCode of the first problem; null when the text fits its schema */
     structuredOutputChecked(problemCode: string | null): void {
       structuredOutputs.add(1, present({ [attribute.problemCode]: problemCode }));
+    },
+
+    /** An answer was held against its schemas. */
+    answerChecked(durationMs: number): void {
+      schemaCheckDuration.record(durationMs / 1000);
+    },
+
+    /** The thread that checks was ended or died. @param reason one of few */
+    schemaThreadLost(reason: string): void {
+      schemaThreadsLost.add(1, { [attribute.errorType]: reason });
     },
 
     /** A settle transaction was committed. */

@@ -75,6 +75,8 @@ export const metricName = {
   chunkBufferSize: 'completionbus.chunks.buffer.size',
   toolCalls: 'completionbus.tool_calls',
   structuredOutputs: 'completionbus.structured_outputs',
+  schemaCheckDuration: 'completionbus.schema.check.duration',
+  schemaThreadsLost: 'completionbus.schema.threads.lost',
   settleDuration: 'completionbus.settle.duration',
   settleRequests: 'completionbus.settle.requests',
   settleDelay: 'completionbus.settle.delay',

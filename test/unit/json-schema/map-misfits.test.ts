@@ -1,6 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { misfits, object } from './misfits.ts';
 
+function problemsOf(schema: unknown, value: unknown) {
+  const problems = misfits(schema, value);
+  if (!Array.isArray(problems)) throw new Error(String(problems));
+  return problems;
+}
+
 describe('a value that does not fit is told with path, kind and expectation', () => {
   const nested = object({ location: object({ city: { type: 'string' } }, { required: ['city'] }) });
   it.each<[string, unknown, unknown, unknown[]]>([
@@ -194,26 +200,26 @@ describe('a value that does not fit is told with path, kind and expectation', ()
       [{ path: 'arguments.a', code: 'wrong_type' }],
     ],
     ['a constant', object({ n: { const: 'yes' } }), { n: 'no' }, [{ message: 'arguments.n must be "yes"' }]],
-  ])('%s', async (_what, schema, value, problems) => {
-    expect(await misfits(schema, value)).toMatchObject(problems);
+  ])('%s', (_what, schema, value, problems) => {
+    expect(misfits(schema, value)).toMatchObject(problems);
   });
 
-  it('with eight problems at most, each once, and short', async () => {
+  it('with eight problems at most, each once, and short', () => {
     const names = Array.from({ length: 30 }, (_, index) => `n${index}`);
-    expect(await misfits(object({}, { required: names }), {})).toHaveLength(8);
-    const [problem] =
-      (await misfits(object({}, { additionalProperties: false }), { ['x'.repeat(90_000)]: 1 })) ?? [];
+    expect(misfits(object({}, { required: names }), {})).toHaveLength(8);
+    const named = object({}, { additionalProperties: false });
+    const [problem] = problemsOf(named, { ['x'.repeat(90_000)]: 1 });
     expect(problem?.path.length).toBeLessThan(100);
     const deep = { type: 'array', items: { $ref: '#' } };
     const value = JSON.parse(`${'['.repeat(200)}1${']'.repeat(200)}`);
-    const [deepest] = (await misfits(deep, value)) ?? [];
+    const [deepest] = problemsOf(deep, value);
     expect(deepest?.path.length).toBeLessThanOrEqual(200);
     expect(deepest?.message).toMatch(/…$|must be array$/);
     const twice = { allOf: [{ required: ['a'] }, { required: ['a'] }] };
-    expect(await misfits(twice, {})).toHaveLength(1);
+    expect(misfits(twice, {})).toHaveLength(1);
   });
 
-  it('without a word of the value', async () => {
+  it('without a word of the value', () => {
     const secret = 'swordfish';
     const schema = object({
       a: { type: 'integer' },
@@ -224,7 +230,7 @@ describe('a value that does not fit is told with path, kind and expectation', ()
       f: { anyOf: [{ const: 1 }, { const: 2 }] },
     });
     const value = Object.fromEntries([...'abcdef'].map((name) => [name, secret]));
-    const problems = await misfits(schema, value);
+    const problems = misfits(schema, value);
     expect(problems).toHaveLength(6);
     expect(JSON.stringify(problems)).not.toContain(secret);
   });

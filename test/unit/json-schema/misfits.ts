@@ -1,13 +1,38 @@
-import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import type { ItemResult } from '../../../src/adapters/json-schema/checker-protocol.ts';
+import { CheckRunner } from '../../../src/adapters/json-schema/engine/run-checks.ts';
+import type { CheckResult, SchemaVerdict } from '../../../src/ports.ts';
 
-export const schemas = createSchemaCompiler();
 export const LIMIT_MS = 10_000;
 
-/** What of a value does not fit a schema, which has to be one. */
-export async function misfits(schema: unknown, value: unknown, limitMs = LIMIT_MS) {
-  const compiled = await schemas.compile(JSON.stringify(schema));
-  if ('reason' in compiled) throw new Error(compiled.reason);
-  return compiled.misfits({ value, characters: JSON.stringify(value).length }, 'arguments', limitMs);
+const runner = new CheckRunner();
+const ids = new Map<string, number>();
+
+function run(schemaJson: string, text: string | null, limitMs: number): ItemResult {
+  const schemaId = ids.get(schemaJson) ?? ids.size;
+  ids.set(schemaJson, schemaId);
+  const value = text === null ? null : { text, root: 'arguments', isObject: true };
+  const [job] = runner.run([{ items: [{ schemaId, schemaJson, value }], limitMs }]);
+  return job?.results[0] as ItemResult;
+}
+
+/** What is found out about a schema: the text of one, or an object. */
+export function verdictOn(schema: unknown): SchemaVerdict | null {
+  return run(typeof schema === 'string' ? schema : JSON.stringify(schema), null, LIMIT_MS).verdict;
+}
+
+export function checked(schema: unknown, value: unknown, limitMs = LIMIT_MS): CheckResult | null {
+  return run(JSON.stringify(schema), JSON.stringify(value), limitMs).check;
+}
+
+export function checkedText(schema: unknown, text: string, limitMs = LIMIT_MS): CheckResult | null {
+  return run(JSON.stringify(schema), text, limitMs).check;
+}
+
+/** What of a value does not fit a schema, which has to be one; the reason where that was not found out. */
+export function misfits(schema: unknown, value: unknown, limitMs = LIMIT_MS) {
+  const result = checked(schema, value, limitMs);
+  if (result?.kind === 'checked') return result.problems;
+  return result?.kind === 'not_checked' ? result.reason : null;
 }
 
 /** A schema of objects. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { isTimeout, withTimeLimit } from '../../../src/adapters/json-schema/time-limit.ts';
+import { isTimeout, withTimeLimit } from '../../../src/adapters/json-schema/engine/time-limit.ts';
 
 /** Calls a function that must not end well. @returns what it threw */
 function thrownBy(work: () => unknown, limitMs: number): unknown {

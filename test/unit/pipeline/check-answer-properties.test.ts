@@ -1,12 +1,12 @@
 import { metrics as openTelemetryMetrics } from '@opentelemetry/api';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
-import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import { afterAll, expect, it } from 'vitest';
+import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import type { ToolCall } from '../../../src/contract/records.ts';
 import { CompletionFold } from '../../../src/domain/fold-completion.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { checkAnswer } from '../../../src/pipeline/check-answer.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
-import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { delta } from '../../support/fakes/fake-provider.ts';
 import { chatRequest } from '../../support/fakes/handling.ts';
 
@@ -51,7 +51,8 @@ const { pair, objectPair } = fc.letrec<{ pair: Pair; objectPair: Pair; listPair:
   })),
 }));
 
-const schemas = createSchemaCompiler();
+const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+afterAll(() => schemas.close());
 const metrics = createMetrics(openTelemetryMetrics.getMeter('test'));
 
 /** Folds a call whose arguments come in pieces, and checks it. */
@@ -64,7 +65,12 @@ async function callOf({ schema }: Pair, pieces: readonly string[], finishReason:
   });
   fold.add(delta({ finishReason }));
   const request = chatRequest({ tools: [{ name: 'tool', parametersJson: JSON.stringify(schema) }] });
-  const [choice] = await checkAnswer(request, fold.result(), { schemas, clock: new FakeClock(), metrics });
+  const [choice] = await checkAnswer(
+    request,
+    fold.result(),
+    { schemas, metrics },
+    new AbortController().signal,
+  );
   return choice?.toolCalls[0] as ToolCall;
 }
 

@@ -1,10 +1,11 @@
 import { metrics as openTelemetryMetrics } from '@opentelemetry/api';
-import { describe, expect, it } from 'vitest';
-import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import type { ChatRequestInput, Choice, ToolCall } from '../../../src/contract/records.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { type AnswerCheckOptions, checkAnswer } from '../../../src/pipeline/check-answer.ts';
+import type { CheckResult, SchemaChecker, ValueToCheck } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
-import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { chatRequest } from '../../support/fakes/handling.ts';
 
 const weather = {
@@ -49,6 +50,20 @@ function call(name: string, text: string, members: Partial<ToolCall> = {}): Tool
   return { id: 'call_1', type: 'function', name, arguments: text, valid: null, problems: [], ...members };
 }
 
+const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+afterAll(() => schemas.close());
+
+/** A checker that says the same of every value. */
+function saying(result: CheckResult, seen: ValueToCheck[] = []): SchemaChecker {
+  return {
+    verdicts: async () => [],
+    check: async (values) => {
+      seen.push(...values);
+      return values.map(() => result);
+    },
+  };
+}
+
 /** The checks with what they counted. */
 function checking(overrides: Partial<AnswerCheckOptions> = {}) {
   const counted: string[] = [];
@@ -57,10 +72,10 @@ function checking(overrides: Partial<AnswerCheckOptions> = {}) {
     toolCallChecked: (code: string | null) => void counted.push(`call ${code}`),
     structuredOutputChecked: (code: string | null) => void counted.push(`output ${code}`),
   };
-  const options = { schemas: createSchemaCompiler(), clock: new FakeClock(), metrics, ...overrides };
+  const options = { schemas, metrics, ...overrides };
   const check = (request: Partial<ChatRequestInput>, ...choices: Choice[]) =>
-    checkAnswer(chatRequest(request), choices, options);
-  return { check, counted };
+    checkAnswer(chatRequest(request), choices, options, new AbortController().signal);
+  return { check, counted, options };
 }
 
 async function checkedCall(made: ToolCall, finishReason = 'tool_calls'): Promise<ToolCall> {
@@ -160,28 +175,49 @@ describe('a tool call', () => {
     expect(counted).toEqual(['call null', 'call missing_required', 'call null', 'call unknown_tool']);
   });
 
-  it('that could not be checked in time is neither valid nor invalid', async () => {
-    const slow = { compile: async () => ({ misfits: () => null }) };
-    const gone = { compile: async () => ({ reason: 'it cannot be used' }) };
-    for (const schemas of [slow, gone]) {
-      const { check, counted } = checking({ schemas });
-      const [checked] = await check({ tools }, choice({ toolCalls: [call('get_weather', '{}')] }));
-      expect(checked?.toolCalls).toMatchObject([{ valid: null, problems: [{ code: 'not_checked' }] }]);
-      expect(counted).toEqual(['call not_checked']);
-    }
+  it('that could not be checked is neither valid nor invalid, and says why', async () => {
+    const reason = 'the pattern at properties.a.pattern cannot be checked';
+    const { check, counted } = checking({ schemas: saying({ kind: 'not_checked', reason }) });
+    const [checked] = await check({ tools }, choice({ toolCalls: [call('get_weather', '{}')] }));
+    const problem = { code: 'not_checked', path: 'arguments', message: expect.stringContaining(reason) };
+    expect(checked?.toolCalls).toMatchObject([{ valid: null, problems: [problem] }]);
+    expect(counted).toEqual(['call not_checked']);
   });
 
-  it('has only the time that the calls before it have left', async () => {
-    const clock = new FakeClock();
-    const limits: number[] = [];
-    const misfits = (_json: unknown, _root: string, limitMs: number) => {
-      limits.push(limitMs);
-      clock.advance(100);
-      return [];
+  it('is held against its schema together with all others of the answer', async () => {
+    const seen: ValueToCheck[] = [];
+    const { check } = checking({ schemas: saying({ kind: 'checked', problems: [] }, seen) });
+    const toolCalls = [call('get_weather', '{"n":1}'), call('now', '{}'), call('get_weather', '{"n":2}')];
+    await check(
+      { tools },
+      choice({ toolCalls }),
+      choice({ index: 1, toolCalls: [call('get_weather', '3')] }),
+    );
+    expect(seen.map(({ text }) => text)).toEqual(['{"n":1}', '{"n":2}', '3']);
+  });
+
+  it('without a schema is parsed elsewhere when it is long', async () => {
+    const seen: ValueToCheck[] = [];
+    const { check } = checking({ schemas: saying({ kind: 'unparsable' }, seen) });
+    const [checked] = await check({ tools }, choice({ toolCalls: [call('now', ' '.repeat(20_000))] }));
+    expect(seen).toMatchObject([{ schemaJson: null, isObject: true, root: 'arguments' }]);
+    expect(checked?.toolCalls[0]?.problems).toMatchObject([{ code: 'unparsable_json' }]);
+  });
+
+  it('waits no longer than its request', async () => {
+    const stop = new AbortController();
+    const { promise } = Promise.withResolvers<never>();
+    const waiting: SchemaChecker = {
+      verdicts: () => promise,
+      check: (_values, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason))),
     };
-    const { check } = checking({ clock, schemas: { compile: async () => ({ misfits }) } });
-    await check({ tools }, choice({ toolCalls: [1, 2, 3, 4].map(() => call('get_weather', '{}')) }));
-    expect(limits).toEqual([250, 150, 50, -50]);
+    const options = { ...checking().options, schemas: waiting };
+    const toolCalls = [call('get_weather', '{}')];
+    const checks = checkAnswer(chatRequest({ tools }), [choice({ toolCalls })], options, stop.signal);
+    const reason = new Error('the worker stops');
+    stop.abort(reason);
+    await expect(checks).rejects.toBe(reason);
   });
 
   it('with many problems leaves room for those of the others', async () => {
@@ -253,8 +289,8 @@ describe('a structured output', () => {
     expect(counted).toHaveLength(3);
   });
 
-  it('that could not be checked in time says so', async () => {
-    const { check } = checking({ schemas: { compile: async () => ({ misfits: () => null }) } });
+  it('that could not be checked says so', async () => {
+    const { check } = checking({ schemas: saying({ kind: 'not_checked', reason: 'why not' }) });
     const [checked] = await check({ responseFormat: person }, choice({ content: '{}' }));
     expect(checked?.problems).toMatchObject([{ code: 'not_checked', path: 'content' }]);
   });

@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
-import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { checkDefinitions } from '../../../src/pipeline/check-definitions.ts';
 import { chatRequest, Handling, outcomeOf } from '../../support/fakes/handling.ts';
 
-const schemas = createSchemaCompiler();
+const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+afterAll(() => schemas.close());
+const { signal } = new AbortController();
 const fine = { name: 'fine', parametersJson: '{"type":"object"}' };
 const wrong = { name: 'wrong', parametersJson: '{"type":"thing"}' };
 
@@ -13,7 +16,7 @@ describe('the definitions of a request', () => {
       tools: [fine, wrong, { name: 'broken', parametersJson: '{' }],
       responseFormat: { type: 'json_schema', name: 'answer', schemaJson: '[]' },
     });
-    const problems = await checkDefinitions(request, schemas, []);
+    const problems = await checkDefinitions(request, schemas, [], signal);
     expect(problems.map(({ path, code }) => [path, code])).toEqual([
       ['tools[1].parametersJson', 'invalid_schema'],
       ['tools[2].parametersJson', 'invalid_schema'],
@@ -29,16 +32,32 @@ describe('the definitions of a request', () => {
   it('are left alone where something else is told of them already', async () => {
     const known = { path: 'tools[1].parametersJson', code: 'invalid_value', message: 'is nested too deeply' };
     const request = chatRequest({ tools: [fine, wrong] });
-    expect(await checkDefinitions(request, schemas, [known])).toEqual([]);
+    expect(await checkDefinitions(request, schemas, [known], signal)).toEqual([]);
   });
 
   it('may have no schema: functions without parameters, custom tools, text and plain JSON', async () => {
     const tools = [{ name: 'now' }, { type: 'custom', name: 'free', parametersJson: 'none of ours' }];
     for (const type of ['text', 'json_object', 'json_schema']) {
-      expect(await checkDefinitions(chatRequest({ tools, responseFormat: { type } }), schemas, [])).toEqual(
-        [],
-      );
+      const request = chatRequest({ tools, responseFormat: { type } });
+      expect(await checkDefinitions(request, schemas, [], signal)).toEqual([]);
     }
+  });
+
+  it.each([
+    ['a pattern that cannot be checked', { pattern: '(?<=a)b' }],
+    ['a pattern that is none', { pattern: '(' }],
+    ['a reference to elsewhere', { $ref: 'https://example.com/schema.json' }],
+    ['a reference to itself', { $ref: '#' }],
+    ['more text than is compiled', { description: 'x'.repeat(70_000) }],
+  ])('are sent where they cannot be checked here: %s', async (_what, schema) => {
+    const parametersJson = JSON.stringify(schema);
+    const request = chatRequest({ tools: [{ name: 'odd', parametersJson }] });
+    expect(await checkDefinitions(request, schemas, [], signal)).toEqual([]);
+    const results = await schemas.check(
+      [{ text: '{}', root: 'arguments', schemaJson: parametersJson, isObject: true }],
+      { ...request, signal },
+    );
+    expect(results).toMatchObject([{ kind: 'not_checked', reason: expect.stringMatching(/pattern|schema/) }]);
   });
 
   it('that are wrong end the request before any claim or call', async () => {

@@ -43,8 +43,9 @@ function callOnce<Result>(work: () => Result, limitMs: number): Result {
   return results[0] as Result;
 }
 
-function processorMs(): number {
-  const { user, system } = process.cpuUsage();
+/** Processor time of this thread in milliseconds, where Node can tell (since 23.9); otherwise of the process, so that work has fewer chances. */
+export function processorMs(): number {
+  const { user, system } = process.threadCpuUsage?.() ?? process.cpuUsage();
   return (user + system) / 1_000;
 }
 

@@ -1,5 +1,5 @@
 import type { ErrorObject } from 'ajv';
-import type { Problem } from '../../contract/records.ts';
+import type { Problem } from '../../../contract/records.ts';
 
 const MAX_PATH_CHARACTERS = 200;
 const MAX_NAME_CHARACTERS = 64;
@@ -176,6 +176,16 @@ function pathOf({ instancePath, params }: ErrorObject, value: unknown, root: str
   for (const name of names) {
     path += step(name, Array.isArray(place), path === '');
     place = typeof place === 'object' && place !== null ? (place as Record<string, unknown>)[name] : null;
+    if (path.length > MAX_PATH_CHARACTERS) return clip(path, MAX_PATH_CHARACTERS);
+  }
+  return path;
+}
+
+/** A place in a schema, written like a path in a value. */
+export function placeOf(names: readonly string[]): string {
+  let path = '';
+  for (const name of names) {
+    path += step(name, /^[0-9]{1,9}$/.test(name), path === '');
     if (path.length > MAX_PATH_CHARACTERS) return clip(path, MAX_PATH_CHARACTERS);
   }
   return path;
