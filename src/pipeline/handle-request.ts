@@ -282,8 +282,8 @@ async function answer(
     );
     const choices = last.failure === null ? await checkAnswer(request, last.choices, options) : last.choices;
     // The broker may be away for long: a stop must not wait for it.
-    await untilAborted(last.chunksAcknowledged, signal);
-    return { answer: { ...last, choices }, failure: last.failure, warnings };
+    const { chunkCount, failure } = await untilAborted(last.chunksAcknowledged, signal);
+    return { answer: { ...last, choices, chunkCount }, failure: last.failure ?? failure, warnings };
   } finally {
     limit.clear();
   }
