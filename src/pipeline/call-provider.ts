@@ -20,6 +20,7 @@ import type {
 import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
+import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import type { ChunkStream } from './chunks/chunk-stream.ts';
 import { ClaimLost } from './claim-request.ts';
 import type { FailureLog } from './failure-log.ts';
@@ -123,7 +124,9 @@ export async function callProvider(
     // What waits for the end of an outage needs no delay of its own.
     const delay = isExcused ? 0 : backoffMs;
     try {
-      await untilAborted(answer.chunksAcknowledged, signal);
+      const { failure: unpublished } = await untilAborted(answer.chunksAcknowledged, signal);
+      // The next attempt's chunks would fare no better.
+      if (unpublished !== null) return withoutChunks(answer, unpublished);
       await wait(delay, undefined, { signal });
     } catch {
       return endedBy(signal, answer);
@@ -150,6 +153,11 @@ export async function callProvider(
     }
   }
   return answer;
+}
+
+/** The answer of a call whose chunks cannot be published. */
+function withoutChunks(answer: Answer, failure: ChatFailure): Answer {
+  return { ...answer, choices: hasUnencodableValues(failure) ? [] : answer.choices, failure };
 }
 
 /** What is left when the signal ends the retries. @throws its reason when that is no failure of the request */
@@ -291,7 +299,7 @@ async function makeOneCall(
   if (failure === null && thrown !== null) throw thrown;
   return {
     attempt,
-    choices,
+    choices: hasUnencodableValues(failure) ? [] : choices,
     usage,
     served,
     chunkCount: published?.chunkCount ?? 0,

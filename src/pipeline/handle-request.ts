@@ -4,6 +4,7 @@ import type { AttemptRow, ChatProvider } from '../ports.ts';
 import { type CallerOptions, callProvider, newAttempt } from './call-provider.ts';
 import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
 import { checkDefinitions } from './check-definitions.ts';
+import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
 import {
   type Answered,
@@ -283,7 +284,8 @@ async function answer(
     const choices = last.failure === null ? await checkAnswer(request, last.choices, options) : last.choices;
     // The broker may be away for long: a stop must not wait for it.
     const { chunkCount, failure } = await untilAborted(last.chunksAcknowledged, signal);
-    return { answer: { ...last, choices, chunkCount }, failure: last.failure ?? failure, warnings };
+    const answered = { ...last, choices: hasUnencodableValues(failure) ? [] : choices, chunkCount };
+    return { answer: answered, failure: last.failure ?? failure, warnings };
   } finally {
     limit.clear();
   }

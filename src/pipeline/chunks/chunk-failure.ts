@@ -28,6 +28,11 @@ export class ChunksNotPublished extends Internal {
   }
 }
 
+/** Whether an answer has values that no record can carry, so that its response must do without them. */
+export function hasUnencodableValues(failure: ChatFailure | null): boolean {
+  return failure instanceof ChunksNotPublished && failure.reason === 'encoding';
+}
+
 const INT_MAX = 2_147_483_647;
 
 /** What an error while a chunk was split or encoded means for its stream. */

@@ -6,8 +6,6 @@ import type { BrokerConnections } from './broker-connections.ts';
 
 /** Partition counts, leaders and limits are read again after so long, and after an error that tells of a change. */
 const MAX_AGE_MS = 30_000;
-/** A topic's limit is read again at most so often. */
-const LIMIT_MIN_AGE_MS = 200;
 /** Where the service may not read a topic's configuration: a quarter of a broker's default. */
 const UNKNOWN_LIMIT_BYTES = 262_144;
 /** Below this no chunk could be written. */
@@ -20,8 +18,8 @@ interface Topic {
   /** By partition; below 0 for none. */
   leaders: ReadonlyMap<number, number>;
   maxBatchBytes: number;
-  limitReadAt: number;
   isLimitKnown: boolean;
+  isUnreadableLogged: boolean;
   reading: Promise<void> | null;
 }
 
@@ -53,8 +51,8 @@ export class TopicDirectory {
         partitions: 0,
         leaders: new Map(),
         maxBatchBytes: UNKNOWN_LIMIT_BYTES,
-        limitReadAt: Number.NEGATIVE_INFINITY,
         isLimitKnown: false,
+        isUnreadableLogged: false,
         reading: null,
       });
     // One that is running may have begun before these were added.
@@ -104,7 +102,6 @@ export class TopicDirectory {
   async readLimit(topic: string): Promise<void> {
     const known = this.topics.get(topic);
     if (known === undefined) return;
-    if (known.reading === null && performance.now() - known.limitReadAt < LIMIT_MIN_AGE_MS) return;
     known.reading ??= this.readLimitOf(topic, known).finally(() => {
       known.reading = null;
     });
@@ -113,9 +110,11 @@ export class TopicDirectory {
 
   /** A broker refused a batch of so many bytes. */
   async refusedAsTooLarge(topic: string, bytes: number): Promise<void> {
-    await this.readLimit(topic);
     const known = this.topics.get(topic);
-    if (known === undefined || known.isLimitKnown || bytes > known.maxBatchBytes) return;
+    // What is larger than the known limit tells nothing new.
+    if (known === undefined || bytes > known.maxBatchBytes) return;
+    await this.readLimit(topic);
+    if (known.isLimitKnown || bytes > known.maxBatchBytes) return;
     this.setLimit(known, Math.max(SMALLEST_LIMIT_BYTES, Math.floor(bytes / 2)));
   }
 
@@ -137,16 +136,14 @@ export class TopicDirectory {
     try {
       const bytes = await this.connections.askAny((broker) => limitOf(broker, topic));
       known.isLimitKnown = true;
-      known.limitReadAt = performance.now();
       this.setLimit(known, bytes);
     } catch (error) {
-      if (known.isLimitKnown) return;
-      if (known.limitReadAt === Number.NEGATIVE_INFINITY)
-        this.logger.warn(
-          { topic, error: errorType(error) || 'unreachable', assumedBytes: known.maxBatchBytes },
-          "a topic's max.message.bytes could not be read and a small limit is assumed; allow the service to describe the topic's configuration",
-        );
-      known.limitReadAt = performance.now();
+      if (known.isLimitKnown || known.isUnreadableLogged) return;
+      known.isUnreadableLogged = true;
+      this.logger.warn(
+        { topic, error: errorType(error) || 'unreachable', assumedBytes: known.maxBatchBytes },
+        "a topic's max.message.bytes could not be read and a small limit is assumed; allow the service to describe the topic's configuration",
+      );
     }
   }
 
