@@ -12,7 +12,7 @@ import {
 import { NotReplayable, replayLetter } from '../dead-letters/replay-letter.ts';
 import type { DecodeOptions } from '../pipeline/decode-request.ts';
 import { untilAborted } from '../pipeline/until-aborted.ts';
-import type { OutboundRecord, RecordSink, RequestIdentity } from '../ports.ts';
+import { type OutboundRecord, RecordRefused, type RequestIdentity } from '../ports.ts';
 import { decodeOptions } from '../roles/decode-options.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
@@ -79,6 +79,8 @@ export async function replayDeadLetters(tool: Tool, filter: LetterFilter, dryRun
   return filter.ids.size === 0 || refused === 0;
 }
 
+type Sender = Pick<KafkaRecordSink, 'send'>;
+
 interface ReplayOptions {
   readonly deadTopic: string;
   readonly decode: DecodeOptions;
@@ -88,7 +90,7 @@ interface ReplayOptions {
 /** @param sink null to publish nothing */
 async function replayOne(
   letter: DeadLetter,
-  sink: RecordSink | null,
+  sink: Sender | null,
   { deadTopic, decode, isKnown }: ReplayOptions,
 ): Promise<[fate: Fate, text: string]> {
   try {
@@ -104,11 +106,16 @@ async function replayOne(
 }
 
 /** The sink would try for ever, without a word. */
-async function publish(id: string, record: OutboundRecord, sink: RecordSink): Promise<void> {
+async function publish(id: string, record: OutboundRecord, sink: Sender): Promise<void> {
   const limit = AbortSignal.timeout(WRITE_LIMIT_MS);
   try {
     await untilAborted(sink.send([record]), limit);
   } catch (cause) {
+    if (cause instanceof RecordRefused)
+      throw new Error(
+        `${id} cannot be written to ${record.topic}: ${cause.message}; look at the topic's max.message.bytes and at the rights to write to it, then run this again: what was published is left alone`,
+        { cause },
+      );
     const seconds = WRITE_LIMIT_MS / 1_000;
     throw new Error(
       `${id} could not be written to ${record.topic} within ${seconds} s; look at the brokers and at the topic's max.message.bytes, then run this again: what was published is left alone`,

@@ -3,6 +3,7 @@ import type { RecordCodec } from '../contract/codec.ts';
 import { eventId } from '../contract/event-id.ts';
 import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
+import { Internal } from '../domain/failure-classes.ts';
 import { CompletionFold } from '../domain/fold-completion.ts';
 import type { ToldUsage } from '../domain/usage.ts';
 import type {
@@ -18,7 +19,9 @@ import type {
 } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
-import type { ChunkPublisher, ChunkStream } from './chunk-publisher.ts';
+import type { ChunkPublisher } from './chunk-publisher.ts';
+import { hasUnencodableValues } from './chunks/chunk-failure.ts';
+import type { ChunkStream } from './chunks/chunk-stream.ts';
 import { ClaimLost } from './claim-request.ts';
 import type { FailureLog } from './failure-log.ts';
 import type { Permit } from './key-gate.ts';
@@ -70,6 +73,13 @@ export interface CallToMake {
   readonly origin: OutputOrigin;
 }
 
+/** How the chunks of a call ended. */
+export interface ChunksEnd {
+  readonly chunkCount: number;
+  /** Why they cannot all be published, which makes the answer a failure; null when they are. */
+  readonly failure: ChatFailure | null;
+}
+
 /** What the last call brought. */
 export interface Answer {
   readonly attempt: number;
@@ -77,8 +87,8 @@ export interface Answer {
   readonly usage: Usage | null;
   readonly served: ServedBy;
   readonly chunkCount: number;
-  /** When every chunk of it is acknowledged. */
-  readonly chunksAcknowledged: Promise<void>;
+  /** When every chunk of it is acknowledged, or cannot be. Never rejects. */
+  readonly chunksAcknowledged: Promise<ChunksEnd>;
   /** From the call to its first piece; null when none came. */
   readonly firstChunkMs: number | null;
   /** Null when it is complete. */
@@ -117,7 +127,9 @@ export async function callProvider(
     // What waits for the end of an outage needs no delay of its own.
     const delay = isExcused ? 0 : backoffMs;
     try {
-      await untilAborted(answer.chunksAcknowledged, signal);
+      const { failure: unpublished } = await untilAborted(answer.chunksAcknowledged, signal);
+      // The next attempt's chunks would fare no better.
+      if (unpublished !== null) return withoutChunks(answer, unpublished);
       await wait(delay, undefined, { signal });
     } catch {
       return endedBy(signal, answer);
@@ -144,6 +156,11 @@ export async function callProvider(
     }
   }
   return answer;
+}
+
+/** The answer of a call whose chunks cannot be published. */
+function withoutChunks(answer: Answer, failure: ChatFailure): Answer {
+  return { ...answer, choices: hasUnencodableValues(failure) ? [] : answer.choices, failure };
 }
 
 /** What is left when the signal ends the retries. @throws its reason when that is no failure of the request */
@@ -203,7 +220,7 @@ async function makeOneCall(
     maxOutputTokens: plan.maxOutputTokens,
     conversationId: request.conversationId,
   });
-  options.chunks.announce(messageSent(call, attempt, startedAt, options));
+  announceCall(call, attempt, startedAt, options);
   const chunks = request.stream ? openChunks(call, attempt, options.chunks) : null;
   const fold = new CompletionFold();
   const running = { identity: call.identity, token: call.token, attempt, outputBytes: 0 };
@@ -287,21 +304,52 @@ async function makeOneCall(
   if (failure === null && thrown !== null) throw thrown;
   return {
     attempt,
-    choices,
+    choices: hasUnencodableValues(failure) ? [] : choices,
     usage,
     served,
     chunkCount: published?.chunkCount ?? 0,
-    chunksAcknowledged: published?.acknowledged ?? Promise.resolve(),
+    chunksAcknowledged: endOfChunks(chunks, published?.acknowledged ?? null, failure, call, attempt, options),
     firstChunkMs,
     failure,
     inOutage,
   };
 }
 
+/** A call whose chunks cannot be published has failed, also when that turns out after its end: it is billed all the same. */
+async function endOfChunks(
+  chunks: ChunkStream | null,
+  acknowledged: Promise<void> | null,
+  failure: ChatFailure | null,
+  call: CallToMake,
+  attempt: number,
+  options: CallerOptions,
+): Promise<ChunksEnd> {
+  try {
+    await acknowledged;
+  } catch (error) {
+    const unpublished =
+      asFailure(error) ?? new Internal('the chunks of the answer were not published', false);
+    const place = call.attempts.findIndex((row) => row.attempt === attempt && row.disposition === 'ACCEPTED');
+    const row = call.attempts[place];
+    if (row !== undefined) call.attempts[place] = { ...row, disposition: 'FAILED' };
+    if (failure === null) tellFailure(unpublished, call, attempt, options.failures);
+    return { chunkCount: chunks?.count ?? 0, failure: unpublished };
+  }
+  return { chunkCount: acknowledged === null ? 0 : (chunks?.count ?? 0), failure: null };
+}
+
 function tellFailure(failure: ChatFailure, call: CallToMake, attempt: number, log: FailureLog): void {
   const { identity, plan, origin } = call;
   const facts = { ...identity, provider: plan.provider.name, model: plan.model.id, attempt };
   runInContext(origin.trace, () => log.note(failure, facts));
+}
+
+/** Best effort: an event that cannot be encoded does not keep its call from being made. */
+function announceCall(call: CallToMake, attempt: number, startedAt: number, options: CallerOptions): void {
+  const { requestId, tenantId } = call.request;
+  options.chunks.announce({ requestId, tenantId, attempt }, () =>
+    messageSent(call, attempt, startedAt, options),
+  );
 }
 
 function messageSent(

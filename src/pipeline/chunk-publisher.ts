@@ -1,15 +1,24 @@
 import type { RecordCodec } from '../contract/codec.ts';
-import type { ChatChunk } from '../contract/records.ts';
-import type { CompletionDelta } from '../domain/completion-delta.ts';
 import { Deque } from '../domain/deque.ts';
-import type { Clock, OutboundRecord, RecordHeaders, RecordSink } from '../ports.ts';
+import type { Clock, OutboundRecord, RecordSink, RefusedRecord } from '../ports.ts';
+import { Announcement } from './chunks/announcement.ts';
+import type { ChunksNotPublished, PublishFailure } from './chunks/chunk-failure.ts';
+import { ChunkStream, type ChunkStreamHost, type ChunkStreamInfo } from './chunks/chunk-stream.ts';
+import { PartitionQueue } from './chunks/partition-queue.ts';
+import { type BatchSource, SealedBatch } from './chunks/sealed-batch.ts';
+import { SharedBuffer } from './chunks/shared-buffer.ts';
 
-/** Bytes of one send: one record batch per partition must stay below the topic's max.message.bytes. */
+/** Bytes that are sealed for one send, in all partitions together. */
 const SEND_MAX_BYTES = 600_000;
-/** A chunk that is longer than this takes no more text. */
-const MERGE_MAX_CHARACTERS = 64_000;
-/** What a chunk takes besides its text and its ids, roughly. */
-const CHUNK_OVERHEAD_BYTES = 80;
+/** How long a send whose answer is missing holds back the partitions that are not in it. */
+const PATIENCE_MS = 10;
+
+/** Which call an announcement tells of. */
+export interface CallRef {
+  readonly requestId: string;
+  readonly tenantId: string;
+  readonly attempt: number;
+}
 
 export interface ChunkPublisherOptions {
   readonly sink: RecordSink;
@@ -18,297 +27,229 @@ export interface ChunkPublisherOptions {
   readonly clock: Clock;
   /** When more than this waits for the broker, writers are asked to wait: memory is bounded by slower reading, never by dropping. */
   readonly maxBufferedBytes: number;
-  /** Called once per send with the number of chunks in it. */
+  /** Called once per batch with the number of chunks in it. */
   readonly onPublished?: (chunks: number) => void;
-}
-
-/** Which attempt's chunks these are. */
-export interface ChunkStreamInfo {
-  readonly requestId: string;
-  readonly tenantId: string;
-  readonly attempt: number;
-  /** Go with the first chunk only. */
-  readonly headers: RecordHeaders;
-}
-
-/** A chunk that is not sent yet: deltas of one choice, merged. */
-type Draft = Omit<ChatChunk, 'requestId' | 'tenantId' | 'attempt' | 'sequence' | 'emittedAt'>;
-
-interface PendingChunk {
-  readonly draft: Draft;
-  /** What its record will take, roughly. */
-  bytes: number;
+  /** Called for each stream and each announcement that cannot be published. */
+  readonly onFailed?: (failure: PublishFailure) => void;
+  readonly patienceMs?: number;
 }
 
 /**
- * Sends chunks as soon as the producer is free. While a send is under way the deltas of an attempt merge into its next
- * chunk, so that at low load every token is a record at once and at high load batches grow by themselves. Never reorders,
- * never mixes attempts or choices; a chunk that was handed to the sink is never changed again.
+ * Sends chunks as soon as the producer is free. While a send is in flight the deltas of an attempt merge into its next
+ * chunk, so that at low load every token is a record at once and at high load batches grow by themselves.
+ *
+ * A send takes all partitions that have something and are not in flight. The next one follows when the last is answered, or a moment
+ * later where it is not: a partition without an answer holds back nothing but its own streams. Never reorders, never mixes
+ * attempts or choices; a chunk that was handed to the sink is never changed again.
  */
 export class ChunkPublisher {
-  readonly options: ChunkPublisherOptions;
-  private readonly announcements = new Deque<OutboundRecord>();
-  private readonly dirty = new Deque<ChunkStream>();
-  private buffered = 0;
-  private sending = false;
-  private relieved: PromiseWithResolvers<void> | null = null;
-  private failure: { readonly error: unknown } | null = null;
+  private readonly options: ChunkPublisherOptions;
+  private readonly host: ChunkStreamHost;
+  private readonly queues = new Map<string, PartitionQueue>();
+  private readonly ready = new Deque<PartitionQueue>();
+  private readonly buffer: SharedBuffer;
+  private readonly patienceMs: number;
+  private round = 0;
+  /** Batches of the last send that are not answered. */
+  private unanswered = 0;
+  private timer: NodeJS.Timeout | null = null;
+  /** Since when no acknowledgement has come although something waits. */
+  private waitingSince = 0;
 
   constructor(options: ChunkPublisherOptions) {
     this.options = options;
+    this.buffer = new SharedBuffer(options.maxBufferedBytes);
+    this.patienceMs = options.patienceMs ?? PATIENCE_MS;
+    this.host = {
+      codec: options.codec,
+      clock: options.clock,
+      enqueue: (queue, source) => this.enqueue(queue, source),
+      grew: (queue, bytes) => this.grew(queue, bytes),
+      shrank: (queue, bytes) => this.buffer.shrank(queue.share, bytes),
+      streamFailed: (info, topic, failure) => this.streamFailed(info, topic, failure),
+    };
   }
 
-  /** Bytes that wait for the broker, those under way included. */
+  /** Bytes that wait for the broker, those in flight included. */
   get bufferedBytes(): number {
-    return this.buffered;
+    return this.buffer.bytes;
   }
 
+  /** Milliseconds without an acknowledgement although something waits for one; null when nothing waits. */
+  oldestUnacknowledgedMs(): number | null {
+    return this.buffer.bytes === 0 ? null : this.options.clock.monotonic() - this.waitingSince;
+  }
+
+  /** The attempt's partition is decided here, for its life. */
   open(info: ChunkStreamInfo): ChunkStream {
-    return new ChunkStream(this, info);
-  }
-
-  /** Sends a record that belongs to no attempt's sequence, at least once, in order with what was announced before. */
-  announce(record: OutboundRecord): void {
-    this.announcements.push(record);
-    this.sendSoon();
-  }
-
-  /** A stream has something to send. */
-  enqueue(stream: ChunkStream): void {
-    this.dirty.push(stream);
-    this.sendSoon();
-  }
-
-  grew(bytes: number): Promise<void> | undefined {
-    this.buffered += bytes;
-    if (this.buffered <= this.options.maxBufferedBytes) return undefined;
-    this.relieved ??= Promise.withResolvers<void>();
-    return this.relieved.promise;
-  }
-
-  private sendSoon(): void {
-    if (!this.sending && this.failure === null) void this.sendAll();
-  }
-
-  private async sendAll(): Promise<void> {
-    this.sending = true;
-    try {
-      while (this.dirty.length > 0 || this.announcements.length > 0) {
-        const sent: SealedChunks[] = [];
-        const records: OutboundRecord[] = [];
-        for (
-          let record = this.announcements.shift();
-          record !== undefined;
-          record = this.announcements.shift()
-        ) {
-          records.push(record);
-        }
-        const announced = records.length;
-        let bytes = 0;
-        for (let stream = this.dirty.peek(); stream !== undefined; stream = this.dirty.peek()) {
-          if (bytes > 0 && bytes + stream.nextBytes > SEND_MAX_BYTES) break;
-          this.dirty.shift();
-          const sealed = stream.seal(SEND_MAX_BYTES - bytes);
-          bytes += sealed.bytes;
-          // What is left of it waits for its next turn: a send that is too large would never succeed.
-          if (stream.nextBytes > 0) this.dirty.push(stream);
-          for (const record of sealed.records) records.push(record);
-          sent.push(sealed);
-        }
-        await this.options.sink.send(records);
-        this.options.onPublished?.(records.length - announced);
-        this.shrank(sent.reduce((sum, sealed) => sum + sealed.bytes, 0));
-        for (const sealed of sent) sealed.acknowledge();
-      }
-    } catch (error) {
-      // The sink repeats by itself for as long as the service runs; what it rejects with is the end of it.
-      this.failure = { error };
-      this.relieved?.resolve();
-    } finally {
-      this.sending = false;
-    }
-  }
-
-  private shrank(bytes: number): void {
-    this.buffered -= bytes;
-    if (this.relieved === null || this.buffered > this.options.maxBufferedBytes / 2) return;
-    this.relieved.resolve();
-    this.relieved = null;
-  }
-}
-
-interface SealedChunks {
-  readonly records: readonly OutboundRecord[];
-  readonly bytes: number;
-  acknowledge(): void;
-}
-
-/** The chunks of one attempt. */
-export class ChunkStream {
-  private readonly publisher: ChunkPublisher;
-  private readonly info: ChunkStreamInfo;
-  private readonly allAcknowledged = Promise.withResolvers<void>();
-  private readonly pending: PendingChunk[] = [];
-  private readonly overheadBytes: number;
-  private waiting = false;
-  private finished = false;
-  private sequence = 0;
-
-  constructor(publisher: ChunkPublisher, info: ChunkStreamInfo) {
-    this.publisher = publisher;
-    this.info = info;
-    // The request's id is in the key and in the value.
-    this.overheadBytes = CHUNK_OVERHEAD_BYTES + 2 * info.requestId.length + info.tenantId.length;
-  }
-
-  /** How many chunks this attempt has so far. */
-  get count(): number {
-    return this.sequence + this.pending.length;
-  }
-
-  /** Bytes of the next chunk, roughly; 0 when none waits. For the publisher only. */
-  get nextBytes(): number {
-    return this.pending[0]?.bytes ?? 0;
+    return new ChunkStream(this.host, this.queueOf(this.options.topic, info.requestId), info);
   }
 
   /**
-   * Publishes what one read from the provider brought.
+   * Sends a record that belongs to no attempt's sequence, in order with what was announced before for its partition. Best
+   * effort: where it cannot be built or published, or its partition has stood still for so long that its part of the buffer
+   * is full, that is reported and nobody waits.
    *
-   * @returns a promise to wait for before reading on, when the broker is behind
+   * @param of the call that it tells of
+   * @param build encodes it; may throw
    */
-  publish(deltas: readonly CompletionDelta[]): Promise<void> | undefined {
-    let bytes = 0;
-    for (const delta of deltas) bytes += this.append(delta);
-    if (bytes === 0) return undefined;
-    this.enqueue();
-    return this.publisher.grew(bytes);
-  }
-
-  /** No more chunks follow. Resolves when all are acknowledged; the number of chunks is known at once. */
-  finish(): { readonly chunkCount: number; readonly acknowledged: Promise<void> } {
-    if (!this.finished) {
-      this.finished = true;
-      const last = this.pending.at(-1)?.draft;
-      if (last !== undefined) {
-        last.last = true;
-      } else {
-        this.pending.push({ draft: { ...emptyDraft(0), last: true }, bytes: this.overheadBytes });
-        void this.publisher.grew(this.overheadBytes);
-        this.enqueue();
+  announce(of: CallRef, build: () => OutboundRecord): void {
+    let topic: string | null = null;
+    const failed = (reason: string) =>
+      this.failed({ kind: 'announcement', reason, topic, error: reason, ...of });
+    try {
+      const record = build();
+      topic = record.topic;
+      const queue = this.queueOf(record.topic, record.key ?? '');
+      const announcement = new Announcement(record, failed);
+      if (!Number.isSafeInteger(announcement.bytes)) failed('encoding');
+      else if (!this.buffer.hasRoom(queue.share, announcement.bytes)) failed('buffer_full');
+      else {
+        void this.grew(queue, announcement.bytes);
+        this.enqueue(queue, announcement);
       }
+    } catch {
+      failed('encoding');
     }
-    return { chunkCount: this.count, acknowledged: this.allAcknowledged.promise };
   }
 
-  /** Turns what waits, up to so many bytes but at least one chunk, into records that never change again. For the publisher only. */
-  seal(maxBytes: number): SealedChunks {
-    const { codec, topic, clock } = this.publisher.options;
-    const { requestId, tenantId, attempt, headers } = this.info;
-    const emittedAt = clock.now();
-    let count = 0;
-    let bytes = 0;
-    for (const chunk of this.pending) {
-      if (count > 0 && bytes + chunk.bytes > maxBytes) break;
-      count += 1;
-      bytes += chunk.bytes;
+  private queueOf(topic: string, key: Uint8Array | string): PartitionQueue {
+    const partition = this.options.sink.partitionOf(topic, key);
+    const name = `${topic}/${partition}`;
+    let queue = this.queues.get(name);
+    if (queue === undefined) {
+      queue = new PartitionQueue(topic, partition);
+      this.queues.set(name, queue);
     }
-    const records = this.pending.splice(0, count).map(({ draft }) => {
-      const sequence = this.sequence;
-      this.sequence += 1;
-      const value = codec.encode('ChatChunk', {
-        requestId,
-        tenantId,
-        attempt,
-        sequence,
-        emittedAt,
-        ...draft,
-      });
-      return { topic, key: requestId, value, headers: sequence === 0 ? headers : {} };
-    });
-    this.waiting = this.pending.length > 0;
-    const isLast = this.finished && !this.waiting;
-    return { records, bytes, acknowledge: () => isLast && this.allAcknowledged.resolve() };
+    return queue;
   }
 
-  private enqueue(): void {
-    if (this.waiting) return;
-    this.waiting = true;
-    this.publisher.enqueue(this);
+  private enqueue(queue: PartitionQueue, source: BatchSource): void {
+    queue.push(source);
+    if (queue.state !== 'idle') return;
+    queue.state = 'ready';
+    this.ready.push(queue);
+    this.sendSoon();
   }
 
-  /** @returns bytes that the drafts grew by, roughly */
-  private append(delta: CompletionDelta): number {
-    const last = this.pending.at(-1);
-    if (last !== undefined && mergeable(last.draft, delta)) {
-      last.draft.content += delta.content;
-      last.draft.finishReason = delta.finishReason;
-      const grown = Buffer.byteLength(delta.content);
-      last.bytes += grown;
-      return grown;
+  private grew(queue: PartitionQueue, bytes: number): Promise<void> | undefined {
+    if (this.buffer.bytes === 0) this.waitingSince = this.options.clock.monotonic();
+    return this.buffer.grew(queue.share, bytes);
+  }
+
+  private sendSoon(): void {
+    if (this.unanswered === 0) this.send();
+    else this.waitForAnswer();
+  }
+
+  private waitForAnswer(): void {
+    if (this.timer !== null) return;
+    const { round } = this;
+    this.timer = setTimeout(() => {
+      this.timer = null;
+      if (this.ready.length === 0) return;
+      // The send that is missing an answer now may be a later one.
+      if (this.unanswered > 0 && this.round !== round) this.waitForAnswer();
+      else this.send();
+    }, this.patienceMs).unref();
+  }
+
+  /** Seals what the partitions that are ready have, and hands it over. Never throws. */
+  private send(): void {
+    const batches: SealedBatch[] = [];
+    this.round += 1;
+    for (let left = SEND_MAX_BYTES; left > 0; ) {
+      const queue = this.ready.shift();
+      if (queue === undefined) break;
+      const batch = this.seal(queue, left);
+      if (batch === null) continue;
+      batches.push(batch);
+      left -= batch.bytes;
     }
-    const bytes = this.overheadBytes + deltaBytes(delta);
-    const draft = {
-      choiceIndex: delta.choiceIndex,
-      content: delta.content,
-      role: delta.role,
-      refusal: delta.refusal,
-      toolCalls: [...delta.toolCalls],
-      audio: delta.audio,
-      annotationsJson: delta.annotationsJson,
-      logprobsJson: delta.logprobsJson,
-      finishReason: delta.finishReason,
-      last: false,
-    };
-    this.pending.push({ draft, bytes });
-    return bytes;
+    this.unanswered = batches.length;
+    if (batches.length > 0 && !this.write(batches))
+      for (const batch of batches) if (!this.write([batch])) this.refuse(batch);
+  }
+
+  /** @returns false when the sink cannot take them: then it has taken none of them */
+  private write(batches: readonly SealedBatch[]): boolean {
+    try {
+      this.options.sink.write(batches, (batch, refused) => this.written(batch as SealedBatch, refused));
+      return true;
+    } catch (error) {
+      this.failed({ kind: 'publisher', reason: 'unexpected', topic: null, error: nameOf(error) });
+      return false;
+    }
+  }
+
+  private refuse(batch: SealedBatch): void {
+    this.written(
+      batch,
+      batch.records.map((_, index) => ({ index, errorType: 'unexpected' })),
+    );
+  }
+
+  /** @returns null when nothing is left to send: every source in it has failed */
+  private seal(queue: PartitionQueue, budgetBytes: number): SealedBatch | null {
+    const { topic, partition } = queue;
+    const limit = this.options.sink.maxBatchBytes(topic);
+    const batch = new SealedBatch(topic, partition, this.round, limit, budgetBytes);
+    queue.state = 'in flight';
+    try {
+      while (!queue.isEmpty && batch.records.length === 0) queue.fill(batch);
+    } catch (error) {
+      this.failed({ kind: 'publisher', reason: 'unexpected', topic, error: nameOf(error) });
+    }
+    if (batch.records.length > 0) return batch;
+    this.release(queue, batch);
+    return null;
+  }
+
+  private written(batch: SealedBatch, refused: readonly RefusedRecord[]): void {
+    try {
+      this.settle(batch, refused);
+    } catch (error) {
+      this.failed({ kind: 'publisher', reason: 'unexpected', topic: batch.topic, error: nameOf(error) });
+    }
+    if (batch.round === this.round && this.unanswered > 0) this.unanswered -= 1;
+    if (this.ready.length > 0) this.sendSoon();
+  }
+
+  private settle(batch: SealedBatch, refused: readonly RefusedRecord[]): void {
+    const queue = this.queues.get(`${batch.topic}/${batch.partition}`);
+    if (queue === undefined) return;
+    this.waitingSince = this.options.clock.monotonic();
+    this.release(queue, batch);
+    for (const part of batch.parts) {
+      const refusal = refused.find(({ index }) => index >= part.first && index < part.first + part.count);
+      if (refusal === undefined) part.source.acknowledged(part);
+      else part.source.refused(refusal.errorType);
+    }
+    if (batch.topic === this.options.topic) this.options.onPublished?.(batch.records.length - refused.length);
+  }
+
+  /** The batch is written, or was never sent. */
+  private release(queue: PartitionQueue, batch: SealedBatch): void {
+    queue.state = queue.isEmpty ? 'idle' : 'ready';
+    if (queue.state === 'ready') this.ready.push(queue);
+    const bytes = batch.parts.reduce((sum, { bufferedBytes }) => sum + bufferedBytes, 0);
+    this.buffer.shrank(queue.share, bytes);
+  }
+
+  private streamFailed(info: ChunkStreamInfo, topic: string, failure: ChunksNotPublished): void {
+    const { requestId, tenantId, attempt } = info;
+    const { reason, message } = failure;
+    this.failed({ kind: 'stream', reason, topic, requestId, tenantId, attempt, error: message });
+  }
+
+  private failed(
+    failure: Pick<PublishFailure, 'kind' | 'reason' | 'topic' | 'error'> & Partial<PublishFailure>,
+  ) {
+    this.options.onFailed?.({ requestId: null, tenantId: null, attempt: null, ...failure });
   }
 }
 
-/** Text follows text of the same choice; whatever has a structure of its own starts a chunk. */
-function mergeable(draft: Draft, delta: CompletionDelta): boolean {
-  return (
-    draft.choiceIndex === delta.choiceIndex &&
-    draft.finishReason === null &&
-    draft.content.length < MERGE_MAX_CHARACTERS &&
-    draft.toolCalls.length === 0 &&
-    draft.refusal === null &&
-    draft.audio === null &&
-    draft.annotationsJson === null &&
-    draft.logprobsJson === null &&
-    delta.role === null &&
-    delta.refusal === null &&
-    delta.toolCalls.length === 0 &&
-    delta.audio === null &&
-    delta.annotationsJson === null &&
-    delta.logprobsJson === null
-  );
-}
-
-function deltaBytes({
-  content,
-  refusal,
-  toolCalls,
-  audio,
-  logprobsJson,
-  annotationsJson,
-}: CompletionDelta): number {
-  const texts = [content, refusal, audio?.transcript, audio?.id, logprobsJson, annotationsJson];
-  for (const call of toolCalls) texts.push(call.id, call.type, call.name, call.arguments);
-  const bytes = (audio?.data?.byteLength ?? 0) + 16 * toolCalls.length;
-  return texts.reduce((sum, text) => sum + Buffer.byteLength(text ?? ''), bytes);
-}
-
-function emptyDraft(choiceIndex: number): Draft {
-  return {
-    choiceIndex,
-    content: '',
-    role: null,
-    refusal: null,
-    toolCalls: [],
-    audio: null,
-    annotationsJson: null,
-    logprobsJson: null,
-    finishReason: null,
-    last: false,
-  };
+/** Not its message: that may quote what could not be handled. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
 }

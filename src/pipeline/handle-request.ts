@@ -5,6 +5,7 @@ import { type CallerOptions, callProvider, newAttempt } from './call-provider.ts
 import { answerFromLedger } from './answer-from-ledger.ts';
 import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
 import { checkDefinitions } from './check-definitions.ts';
+import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
 import { type Answered, type ConcludeOptions, conclude, type OwnClaim } from './conclude-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
@@ -308,8 +309,9 @@ async function answer(
     const choices =
       last.failure === null ? await checkAnswer(request, last.choices, options, signal) : last.choices;
     // The broker may be away for long: a stop must not wait for it.
-    await untilAborted(last.chunksAcknowledged, signal);
-    return { answer: { ...last, choices }, failure: last.failure, warnings };
+    const { chunkCount, failure } = await untilAborted(last.chunksAcknowledged, signal);
+    const answered = { ...last, choices: hasUnencodableValues(failure) ? [] : choices, chunkCount };
+    return { answer: answered, failure: last.failure ?? failure, warnings };
   } finally {
     limit.clear();
   }

@@ -138,9 +138,43 @@ export interface LaneTransport {
   readonly clusterId: string;
 }
 
-/** Writes records outside any transaction: in order, one send at a time, the identical records again after an error. */
+/** Records of one partition, in order. Neither they nor the list change once they are handed over. */
+export interface RecordBatch extends TopicPartition {
+  readonly records: readonly OutboundRecord[];
+}
+
+/** A record of a batch that no broker will ever take. */
+export interface RefusedRecord {
+  /** Its place in the batch. */
+  readonly index: number;
+  /** The broker's name of the error, for example `MESSAGE_TOO_LARGE`. */
+  readonly errorType: string;
+}
+
+/** What a cluster says of a topic. */
+export interface TopicFacts {
+  readonly topic: string;
+  readonly partitions: number;
+  /** `max.message.bytes`: a batch, and so a record, with more bytes is refused. */
+  readonly maxBatchBytes: number;
+}
+
+/**
+ * Writes records outside any transaction, at least once: after an error that can pass the identical records of that partition
+ * again. Batches of one partition are written in the order of the calls, and no partition waits for another.
+ */
 export interface RecordSink {
-  /** Resolves when all records are acknowledged. */
-  send(records: readonly OutboundRecord[]): Promise<void>;
+  /** The partition of a key (murmur2), as of now: a topic may get more of them. */
+  partitionOf(topic: string, key: Uint8Array | string): number;
+  /** `TopicFacts.maxBatchBytes`, as last read. */
+  maxBatchBytes(topic: string): number;
+  /**
+   * @param onWritten called once for each batch, in whatever order they end and never before this returns: all of its records are
+   *   acknowledged but those that were refused for good. Not called after `close`.
+   */
+  write(
+    batches: readonly RecordBatch[],
+    onWritten: (batch: RecordBatch, refused: readonly RefusedRecord[]) => void,
+  ): void;
   close(): Promise<void>;
 }

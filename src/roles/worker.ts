@@ -10,6 +10,7 @@ import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { settledTopics, topicNames } from '../contract/topics.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
+import { publishFailureLog } from '../pipeline/chunks/publish-failure-log.ts';
 import { FailureLog } from '../pipeline/failure-log.ts';
 import { OutputRecords } from '../pipeline/output-records.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
@@ -45,15 +46,16 @@ export async function startWorker({
 
   try {
     // 1 What requests are handled with.
-    const writer = await KafkaWriter.connect(
-      config.kafka,
-      settledTopics(config.topics.prefix),
-      logger,
-      onFatal,
-    );
+    const topics = topicNames(config.topics.prefix);
+    const metrics = createMetrics(telemetry.meter);
+    const writer = await KafkaWriter.connect(config.kafka, logger, {
+      outputs: settledTopics(config.topics.prefix),
+      sinkTopics: [topics.chunks, topics.messageSent],
+      onCrash: onFatal,
+      onWriteFailed: (errorType) => metrics.chunkWriteFailed(errorType),
+    });
     parts.add(writer, () => writer.close());
     const { transport, sink } = writer;
-    const metrics = createMetrics(telemetry.meter);
     const eventLoop = new EventLoopWatch();
     parts.add(eventLoop, () => eventLoop.stop());
     const schemas = new ThreadedSchemaChecker({
@@ -124,8 +126,8 @@ export async function startWorker({
     });
 
     // 2 The pipeline, then the records.
-    const topics = topicNames(config.topics.prefix);
     const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
+    const logPublishFailure = publishFailureLog(logger, clock);
     const chunks = new ChunkPublisher({
       sink,
       codec,
@@ -133,6 +135,10 @@ export async function startWorker({
       clock,
       maxBufferedBytes: CHUNK_BUFFER_BYTES,
       onPublished: (count) => metrics.chunksPublished(count),
+      onFailed: (failure) => {
+        metrics.publishFailed(failure.kind, failure.reason);
+        logPublishFailure(failure);
+      },
     });
     source = new KafkaRequestSource(
       config.kafka,

@@ -100,6 +100,16 @@ export function createMetrics(meter: Meter) {
     '{currency}',
   );
   const chunksPublished = counter(metricName.chunksPublished, 'Chunks acknowledged by the broker', '{chunk}');
+  const chunkWriteFailures = counter(
+    metricName.chunkWriteFailures,
+    "Times that a partition's chunks or announcements were not written, by the broker's error",
+    '{failure}',
+  );
+  const publishFailures = counter(
+    metricName.publishFailures,
+    'Chunk streams and announcements that were given up, by reason',
+    '{failure}',
+  );
   const toolCalls = counter(metricName.toolCalls, 'Tool calls by their first problem', '{call}');
   const structuredOutputs = counter(
     metricName.structuredOutputs,
@@ -199,6 +209,16 @@ export function createMetrics(meter: Meter) {
     /** Once per send, not per chunk. */
     chunksPublished(count: number): void {
       chunksPublished.add(count);
+    },
+
+    /** Records of a partition outside transactions were not written; they are sent again, or refused. */
+    chunkWriteFailed(errorType: string): void {
+      chunkWriteFailures.add(1, { [attribute.errorType]: errorType });
+    },
+
+    /** @param kind stream, announcement or publisher */
+    publishFailed(kind: string, reason: string): void {
+      publishFailures.add(1, { [attribute.publishFailureKind]: kind, [attribute.errorType]: reason });
     },
 
     /** @param problemCode of the first problem; null when the call fits its tool */

@@ -233,7 +233,7 @@ describe('the record sink', () => {
     const reached = Promise.withResolvers<void>();
     const lines: string[] = [];
     const write = (line: string) => {
-      if (!line.includes('chunks could not be written')) return;
+      if (!line.includes('trying again')) return;
       lines.push(line);
       if (lines.length === count) reached.resolve();
     };

@@ -13,7 +13,12 @@ export interface Encoder {
   writeBoolean(value: boolean): Encoder;
   writeUVarInt(value: number): Encoder;
   writeUVarIntString(value: string): Encoder;
+  writeInt16(value: number): Encoder;
   writeInt32(value: number): Encoder;
+  writeString(value: string | null): Encoder;
+  writeEncoder(value: Encoder): Encoder;
+  writeArray(values: readonly Encoder[]): Encoder;
+  size(): number;
 }
 
 export interface Decoder {
@@ -49,11 +54,36 @@ export interface PartitionToWrite extends TopicPartition {
   readonly messages: readonly Message[];
 }
 
+/** One TCP connection to a broker, with the requests that wait for their answers on it. */
+export interface Connection {
+  readonly socket?: { destroy(): void };
+  rejectRequests(error: Error): void;
+  readonly requestQueue: { destroy(): void };
+}
+
+/** Connections to one address. */
+export interface ConnectionPool {
+  readonly pool: readonly Connection[];
+}
+
 /** Every method is one request, but for `isConnected`, which asks nobody. */
 export interface Broker {
   isConnected(): boolean;
+  /** Asks for the versions that the broker has, and authenticates. */
+  connect(): Promise<void>;
+  describeConfigs(request: {
+    readonly resources: readonly {
+      readonly type: number;
+      readonly name: string;
+      readonly configNames: readonly string[];
+    }[];
+  }): Promise<{
+    readonly resources: readonly {
+      readonly configEntries: readonly { readonly configName: string; readonly configValue: string }[];
+    }[];
+  }>;
   readonly versions: Readonly<Record<number, { readonly maxVersion: number }>>;
-  readonly connectionPool: {
+  readonly connectionPool: ConnectionPool & {
     send<Answer>(protocol: Protocol<Answer> & { readonly requestTimeout: number }): Promise<Answer>;
   };
   initProducerId(request: {
@@ -95,7 +125,25 @@ export interface Cluster {
   findBroker(of: { readonly nodeId: number }): Promise<Broker>;
   /** Asks each time. */
   findGroupCoordinator(of: { readonly groupId: string; readonly coordinatorType: number }): Promise<Broker>;
-  readonly brokerPool: { findConnectedBroker(): Promise<Broker> };
+  readonly rootLogger: unknown;
+  readonly connectionPoolBuilder: { build(address: BrokerAddress): Promise<ConnectionPool> };
+  readonly brokerPool: {
+    readonly seedBroker?: Broker;
+    findConnectedBroker(): Promise<Broker>;
+    /** The next of the configured addresses; the last one is disconnected. */
+    createSeedBroker(): Promise<void>;
+    createBroker(of: {
+      readonly logger: unknown;
+      readonly nodeId: number;
+      readonly connectionPool: ConnectionPool;
+    }): Broker;
+  };
+}
+
+export interface BrokerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly rack?: string | null;
 }
 
 /** What a coordinator is asked for: the values of `key_type` in FindCoordinator. */
@@ -108,11 +156,14 @@ interface PartitionMetadata {
 }
 
 export interface TopicMetadata {
+  /** 0 for none. */
+  readonly topicErrorCode: number;
   readonly topic: string;
   readonly partitionMetadata: readonly PartitionMetadata[];
 }
 
-interface ClusterMetadata {
+export interface ClusterMetadata {
+  readonly brokers: readonly (BrokerAddress & { readonly nodeId: number })[];
   readonly topicMetadata: readonly TopicMetadata[];
 }
 
@@ -142,8 +193,8 @@ export async function connectCluster(settings: KafkaSettings, logger: Logger): P
   return cluster;
 }
 
-/** kafkajs makes one for each of its clients and shows it to nobody. */
-function clusterOf(kafka: Kafka): Cluster {
+/** kafkajs makes one for each of its clients and shows it to nobody. It is not connected. */
+export function clusterOf(kafka: Kafka): Cluster {
   const create = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === 'private:Kafka:createCluster',
   );
@@ -158,15 +209,23 @@ export async function topicMetadata(
   topics: readonly string[],
   requestTimeout: number,
 ): Promise<readonly TopicMetadata[]> {
+  return (await clusterMetadata(broker, topics, requestTimeout)).topicMetadata;
+}
+
+/** What this broker knows of the cluster and of the topics; a topic or partition with an error is told like any other. */
+export function clusterMetadata(
+  broker: Broker,
+  topics: readonly string[],
+  requestTimeout: number,
+): Promise<ClusterMetadata> {
   const metadata = METADATA.protocol({ version: METADATA_VERSION });
   const { request, response } = metadata({ topics, allowAutoTopicCreation: false });
-  const answer = await broker.connectionPool.send({
+  return broker.connectionPool.send({
     request,
     // kafkajs's own `parse` throws when any partition of any topic is without a leader.
     response: { decode: response.decode, parse: async (whole: ClusterMetadata) => whole },
     requestTimeout,
   });
-  return answer.topicMetadata;
 }
 
 /** The same partitions, each topic once. */

@@ -1,35 +1,70 @@
-import type { OutboundRecord, RecordSink } from '../../../src/ports.ts';
+import type { OutboundRecord, RecordBatch, RecordSink, RefusedRecord } from '../../../src/ports.ts';
 
-/** A sink that acknowledges when the test says so, one send at a time, as a port's user may rely on. */
+type OnWritten = (batch: RecordBatch, refused: readonly RefusedRecord[]) => void;
+
+interface Write {
+  readonly batches: readonly RecordBatch[];
+  readonly onWritten: OnWritten;
+}
+
+/** A sink that acknowledges when the test says so. */
 export class FakeRecordSink implements RecordSink {
   readonly sends: (readonly OutboundRecord[])[] = [];
-  private underWay: PromiseWithResolvers<void> | null = null;
+  /** Every topic's. */
+  partitions = 1;
+  maxBytes = 1_048_588;
   /** Acknowledge every send at once. */
   quick = false;
+  /** Throw instead of taking the next write. */
+  broken: Error | null = null;
+  /** Error by which a record is refused, for records that are. */
+  refuses: (record: OutboundRecord) => string | null = () => null;
+  private unanswered: { batch: RecordBatch; onWritten: OnWritten }[] = [];
 
   get isBusy(): boolean {
-    return this.underWay !== null;
+    return this.unanswered.length > 0;
   }
 
-  async send(records: readonly OutboundRecord[]): Promise<void> {
-    if (this.underWay !== null) throw new Error('a send is under way');
-    this.sends.push(records);
-    if (this.quick) return;
-    this.underWay = Promise.withResolvers<void>();
-    await this.underWay.promise;
+  /** Partitions whose batches are not acknowledged. */
+  get inFlight(): number[] {
+    return this.unanswered.map(({ batch }) => batch.partition);
   }
 
-  acknowledge(): void {
-    this.underWay?.resolve();
-    this.underWay = null;
+  /** The number in the key, so that a test can choose. */
+  partitionOf(_topic: string, key: Uint8Array | string): number {
+    return Number(/\d+$/.exec(String(key))?.[0] ?? 0) % this.partitions;
   }
 
-  fail(error: Error): void {
-    this.underWay?.reject(error);
-    this.underWay = null;
+  maxBatchBytes(): number {
+    return this.maxBytes;
+  }
+
+  write(batches: Write['batches'], onWritten: OnWritten): void {
+    if (this.broken !== null) throw this.broken;
+    for (const { topic, partition } of batches)
+      if (this.unanswered.some(({ batch }) => batch.topic === topic && batch.partition === partition))
+        throw new Error(`a batch of ${topic}/${partition} is in flight`);
+    this.sends.push(batches.flatMap(({ records }) => records));
+    this.unanswered.push(...batches.map((batch) => ({ batch, onWritten })));
+    if (this.quick) queueMicrotask(() => this.acknowledge());
+  }
+
+  /** Answers what is in flight now, of one partition or of all. */
+  acknowledge(partition?: number): void {
+    const answered = this.unanswered.filter(
+      ({ batch }) => partition === undefined || batch.partition === partition,
+    );
+    this.unanswered = this.unanswered.filter((one) => !answered.includes(one));
+    for (const { batch, onWritten } of answered) {
+      const refused = batch.records.flatMap((record, index) => {
+        const errorType = this.refuses(record);
+        return errorType === null ? [] : [{ index, errorType }];
+      });
+      onWritten(batch, refused);
+    }
   }
 
   async close(): Promise<void> {
-    this.fail(new Error('the sink was closed'));
+    this.unanswered = [];
   }
 }

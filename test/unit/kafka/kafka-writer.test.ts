@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import kafkajs from 'kafkajs';
+import { describe, expect, it, vi } from 'vitest';
 import type { KafkaSettings } from '../../../src/adapters/kafka/kafka-client.ts';
 import { KafkaWriter, type WriterThread } from '../../../src/adapters/kafka/writer/kafka-writer.ts';
 import {
@@ -12,11 +13,16 @@ import { createLogger } from '../../../src/logger.ts';
 import {
   type OutboundRecord,
   ProducerDisconnected,
+  type RecordBatch,
   RecordRefused,
+  type RecordSink,
   type Settlement,
 } from '../../../src/ports.ts';
 
+type OnWritten = Parameters<RecordSink['write']>[1];
+
 const settings = {} as KafkaSettings;
+const REFUSED = { index: 1, errorType: 'MESSAGE_TOO_LARGE' };
 const partition = { topic: 'chat.requests', partition: 3 };
 const record: OutboundRecord = {
   topic: 'chat.responses',
@@ -33,7 +39,7 @@ class SameThread extends EventEmitter implements WriterThread {
 
   run(parts: WriterParts): void {
     this.serve = serveWriter(parts, (message) => this.say(message));
-    this.say({ kind: 'ready', clusterId: parts.transport.clusterId });
+    this.say({ kind: 'ready', clusterId: parts.transport.clusterId, topics: TOPICS });
   }
 
   say(message: WriterMessage): void {
@@ -49,6 +55,8 @@ class SameThread extends EventEmitter implements WriterThread {
     this.emit('exit', 1);
   }
 }
+
+const TOPICS = [{ topic: 'chat.chunks', partitions: 3, maxBatchBytes: 100_000 }];
 
 const SETTLED_AT = 1_234.5;
 
@@ -72,23 +80,37 @@ function parts(members: Partial<WriterParts['transport']> = {}) {
     close: () => told('transport closed'),
     ...members,
   };
-  return { done, transport, sink: { send: told, close: () => told('sink closed') } };
+  const sink = {
+    write: (batches: readonly RecordBatch[], onWritten: OnWritten) => {
+      done.push(batches);
+      for (const batch of batches)
+        queueMicrotask(() => onWritten(batch, batch.partition === 2 ? [REFUSED] : []));
+    },
+    close: () => told('sink closed'),
+  };
+  return { done, transport, sink };
 }
+
+const options = { outputs: ['chat.responses'], sinkTopics: ['chat.chunks'], onCrash: () => undefined };
 
 async function connected(given = parts()) {
   const thread = new SameThread();
   const lines: string[] = [];
   const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
   const crashes: Error[] = [];
+  const failures: string[] = [];
   const connecting = KafkaWriter.connect(
     settings,
-    ['chat.responses'],
     logger,
-    (error) => crashes.push(error),
+    {
+      ...options,
+      onCrash: (error) => crashes.push(error),
+      onWriteFailed: (errorType) => failures.push(errorType),
+    },
     () => thread,
   );
   thread.run(given);
-  return { writer: await connecting, thread, lines, crashes, done: given.done };
+  return { writer: await connecting, thread, lines, crashes, failures, done: given.done };
 }
 
 describe('the thread that writes to Kafka', () => {
@@ -113,11 +135,65 @@ describe('the thread that writes to Kafka', () => {
     );
   });
 
-  it('sends records outside transactions', async () => {
+  it('writes batches outside transactions, each answered by itself', async () => {
     const { writer, done } = await connected();
-    await writer.sink.send([record, record]);
-    await writer.sink.close();
-    expect(done).toEqual([[record, record], 'sink closed']);
+    const { sink } = writer;
+    const batch = (part: number, records: OutboundRecord[]) => ({
+      topic: 'chat.chunks',
+      partition: part,
+      records,
+    });
+    const batches = [batch(0, [record]), batch(2, [record, { ...record, key: Buffer.from('b') }])];
+    const answers: unknown[] = [];
+    const all = Promise.withResolvers<void>();
+    sink.write(batches, (written, refused) => {
+      answers.push([batches.indexOf(written as (typeof batches)[number]), refused]);
+      if (answers.length === 2) all.resolve();
+    });
+    await all.promise;
+    expect(answers).toEqual([
+      [0, []],
+      [1, [REFUSED]],
+    ]);
+    expect(done).toMatchObject([
+      [{ partition: 0 }, { partition: 2, records: [{}, { key: Buffer.from('b') }] }],
+    ]);
+    await sink.close();
+    expect(done).toContain('sink closed');
+  });
+
+  it('knows the partitions and limits of its topics, also when they change', async () => {
+    const { writer, thread } = await connected();
+    const { sink } = writer;
+    expect(sink.maxBatchBytes('chat.chunks')).toBe(100_000);
+    // As kafkajs's default partitioner has it, which is Kafka's own.
+    const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId }) as kafkajs.PartitionMetadata);
+    const partitioner = kafkajs.Partitioners.DefaultPartitioner();
+    for (const key of ['a', 'b', 'request-1', '世界', 'x'.repeat(100)]) {
+      const expected = partitioner({ topic: 't', partitionMetadata, message: { key, value: null } });
+      expect(sink.partitionOf('chat.chunks', key)).toBe(expected);
+      expect(sink.partitionOf('chat.chunks', new Uint8Array(Buffer.from(key)))).toBe(expected);
+    }
+    thread.say({ kind: 'topics', topics: [{ topic: 'chat.chunks', partitions: 1, maxBatchBytes: 5_000 }] });
+    expect(sink.maxBatchBytes('chat.chunks')).toBe(5_000);
+    expect(sink.partitionOf('chat.chunks', 'b')).toBe(0);
+    expect(() => sink.maxBatchBytes('other')).toThrow('other');
+  });
+
+  it('reports what was not written, and how long the thread has not answered', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    try {
+      const { writer, thread, failures } = await connected();
+      thread.say({ kind: 'writeFailed', errorType: 'NOT_ENOUGH_REPLICAS' });
+      expect(failures).toEqual(['NOT_ENOUGH_REPLICAS']);
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(writer.unansweredMs()).toBe(0);
+      thread.postMessage = () => undefined;
+      await vi.advanceTimersByTimeAsync(4_000);
+      expect(writer.unansweredMs()).toBe(3_000);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('tells a refused record, and a closed connection, from any other error, with the causes in words', async () => {
@@ -157,7 +233,7 @@ describe('the thread that writes to Kafka', () => {
     thread.emit('error', new Error('out of memory'));
     thread.emit('exit', 1);
     await expect(asked).rejects.toThrow('out of memory');
-    await expect(writer.sink.send([record])).rejects.toThrow('out of memory');
+    await expect(writer.transport.holds('member', partition)).rejects.toThrow('out of memory');
     expect(crashes.map(({ message }) => message)).toEqual(['out of memory']);
     await writer.close();
   });
@@ -165,13 +241,7 @@ describe('the thread that writes to Kafka', () => {
   it('does not start when it cannot connect', async () => {
     const thread = new SameThread();
     const logger = createLogger({ level: 'silent' });
-    const connecting = KafkaWriter.connect(
-      settings,
-      ['chat.responses'],
-      logger,
-      () => undefined,
-      () => thread,
-    );
+    const connecting = KafkaWriter.connect(settings, logger, options, () => thread);
     thread.say({ kind: 'failed', error: plainError('no broker') });
     await expect(connecting).rejects.toThrow('no broker');
     expect(thread.terminated).toBe(true);
@@ -180,13 +250,7 @@ describe('the thread that writes to Kafka', () => {
   it('does not start when it ends before', async () => {
     const thread = new SameThread();
     const logger = createLogger({ level: 'silent' });
-    const connecting = KafkaWriter.connect(
-      settings,
-      ['chat.responses'],
-      logger,
-      () => undefined,
-      () => thread,
-    );
+    const connecting = KafkaWriter.connect(settings, logger, options, () => thread);
     thread.emit('exit', 9);
     await expect(connecting).rejects.toThrow('ended with 9');
   });

@@ -201,10 +201,17 @@ describe('the chunks that are published of a stream', () => {
     );
     Object.assign(handling.options, { policy: { ...handling.options.policy, retryAttempts: 0 } });
     const { sink } = handling;
-    sink.send = async (records) => {
-      sink.sends.push(records);
+    const answerLater = async (answer: () => void) => {
       const wait = turns[sink.sends.length % Math.max(1, turns.length)] ?? 0;
+      await null;
       for (let turn = 0; turn < wait; turn += 1) await new Promise(setImmediate);
+      answer();
+    };
+    sink.write = (batches, onWritten) => {
+      sink.sends.push(batches.flatMap(({ records }) => records));
+      void answerLater(() => {
+        for (const batch of batches) onWritten(batch, []);
+      });
     };
     const { records } = await handling.handle(handling.record());
     const { response } = outcomeOf(records);

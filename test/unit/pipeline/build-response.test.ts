@@ -36,7 +36,7 @@ const answer: Answer = {
     providerRequestId: 'req_1',
   },
   chunkCount: 4,
-  chunksAcknowledged: Promise.resolve(),
+  chunksAcknowledged: Promise.resolve({ chunkCount: 2, failure: null }),
   firstChunkMs: 12.6,
   failure: null,
   inOutage: false,

@@ -212,6 +212,6 @@ describe('callProvider', () => {
       { content: 'two', finishReason: null },
     ]);
     expect(answer.usage?.outputTokens).toBe(2);
-    expect(answer.firstChunkMs).toBe(10);
+    expect(answer.firstChunkMs).toBeGreaterThan(0);
   });
 });

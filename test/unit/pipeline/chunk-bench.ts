@@ -2,7 +2,9 @@ import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
 import type { ChatChunk } from '../../../src/contract/records.ts';
 import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
-import { ChunkPublisher, type ChunkStreamInfo } from '../../../src/pipeline/chunk-publisher.ts';
+import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import type { PublishFailure } from '../../../src/pipeline/chunks/chunk-failure.ts';
+import type { ChunkStreamInfo } from '../../../src/pipeline/chunks/chunk-stream.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { turn } from '../../support/fakes/turn.ts';
@@ -34,16 +36,20 @@ export function info(members: Partial<ChunkStreamInfo> = {}): ChunkStreamInfo {
 export class ChunkBench {
   readonly sink = new FakeRecordSink();
   readonly published: number[] = [];
+  readonly failures: PublishFailure[] = [];
+  readonly clock = new FakeClock();
   readonly publisher: ChunkPublisher;
 
-  constructor(maxBufferedBytes = 10_000_000) {
+  constructor(maxBufferedBytes = 10_000_000, patienceMs = 2_147_483_647) {
     this.publisher = new ChunkPublisher({
       sink: this.sink,
       codec,
       topic: TOPIC,
-      clock: new FakeClock(),
+      clock: this.clock,
       maxBufferedBytes,
       onPublished: (chunks) => this.published.push(chunks),
+      onFailed: (failure) => this.failures.push(failure),
+      patienceMs,
     });
   }
 

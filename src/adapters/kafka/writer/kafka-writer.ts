@@ -3,14 +3,17 @@ import type { Logger } from '../../../logger.ts';
 import {
   type LaneProducer,
   type LaneTransport,
-  type OutboundRecord,
   ProducerDisconnected,
+  type RecordBatch,
   RecordRefused,
   type RecordSink,
   type Settlement,
+  type TopicFacts,
   type TopicPartition,
 } from '../../../ports.ts';
 import type { KafkaSettings } from '../kafka-client.ts';
+import { partitionOfKey } from '../produce/partition-of-key.ts';
+import type { OnWritten } from '../produce/partition-writer.ts';
 import { packRecords } from './pack-records.ts';
 import type {
   PlainError,
@@ -19,6 +22,7 @@ import type {
   WriterMessage,
   WriterRequest,
   WriterSettings,
+  WrittenBatch,
 } from './writer-protocol.ts';
 
 /** The thread's file lies beside this one, as a source or as built. */
@@ -31,6 +35,26 @@ export interface WriterThread {
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'exit', listener: (code: number) => void): unknown;
   terminate(): Promise<unknown>;
+}
+
+/** How often the thread is asked whether it still answers. */
+const PING_MS = 1_000;
+
+/** What the thread writes to, and who hears of it. */
+export interface KafkaWriterOptions {
+  /** Topics that lanes write to (`KafkaLaneTransport.connect`). */
+  readonly outputs: readonly string[];
+  /** Topics that the sink writes to. */
+  readonly sinkTopics: readonly string[];
+  /** The thread has died and with it every connection; the process must end. */
+  readonly onCrash: (error: Error) => void;
+  /** Records of a partition were not written; they are sent again, or refused. */
+  readonly onWriteFailed?: (errorType: string) => void;
+}
+
+interface Writing {
+  readonly batch: RecordBatch;
+  readonly onWritten: OnWritten;
 }
 
 interface Waiting {
@@ -52,13 +76,25 @@ export class KafkaWriter {
   readonly transport: LaneTransport;
   readonly sink: RecordSink;
   private readonly thread: WriterThread;
+  private readonly options: KafkaWriterOptions;
   private readonly waiting = new Map<number, Waiting>();
+  private readonly writing = new Map<number, Writing>();
+  private topics: ReadonlyMap<string, TopicFacts>;
+  private readonly pings: NodeJS.Timeout;
+  private pingedAt: number | null = null;
   private lastId = 0;
   private closed = false;
   private death: Error | null = null;
 
-  private constructor(thread: WriterThread, clusterId: string) {
+  private constructor(
+    thread: WriterThread,
+    clusterId: string,
+    topics: readonly TopicFacts[],
+    options: KafkaWriterOptions,
+  ) {
     this.thread = thread;
+    this.options = options;
+    this.topics = byName(topics);
     this.transport = {
       clusterId,
       holds: (memberId, partition) => this.ask('holds', { memberId, partition }),
@@ -67,67 +103,101 @@ export class KafkaWriter {
       topicId: (topic) => this.ask('topicId', { topic }),
     };
     this.sink = {
-      send: (records) => this.askWithRecords('send', {}, records),
+      partitionOf: (topic, key) => partitionOfKey(key, Math.max(1, this.factsOf(topic).partitions)),
+      maxBatchBytes: (topic) => this.factsOf(topic).maxBatchBytes,
+      write: (batches, onWritten) => this.write(batches, onWritten),
       close: () => this.ask('closeSink', {}),
     };
+    this.pings = setInterval(() => this.ping(), PING_MS).unref();
   }
 
-  /**
-   * @param outputs topics that lanes write to (`KafkaLaneTransport.connect`)
-   * @param onCrash the thread has died and with it every connection; the process must end
-   * @throws what kept it from connecting
-   */
+  /** @throws what kept it from connecting */
   static connect(
     settings: KafkaSettings,
-    outputs: readonly string[],
     logger: Logger,
-    onCrash: (error: Error) => void,
+    options: KafkaWriterOptions,
     start: (settings: WriterSettings) => WriterThread = startThread,
   ): Promise<KafkaWriter> {
-    const thread = start({ kafka: settings, outputs, logLevel: logger.level });
+    const { outputs, sinkTopics } = options;
+    const thread = start({ kafka: settings, outputs, sinkTopics, logLevel: logger.level });
     return new Promise((resolve, reject) => {
       let writer: KafkaWriter | null = null;
       const died = (error: Error) => {
         if (writer === null) reject(error);
-        else writer.died(error, onCrash);
+        else writer.died(error);
       };
       thread.on('error', died);
       thread.on('exit', (code) => died(new Error(`the thread that writes to Kafka ended with ${code}`)));
       thread.on('message', (message) => {
         if (message.kind === 'log') relay(message.line, logger);
         else if (message.kind === 'ready') {
-          writer = new KafkaWriter(thread, message.clusterId);
+          writer = new KafkaWriter(thread, message.clusterId, message.topics, options);
           resolve(writer);
         } else if (message.kind === 'failed') {
           reject(asError(message.error));
           void thread.terminate();
-        } else writer?.answered(message);
+        } else writer?.received(message);
       });
     });
+  }
+
+  /** How long the thread has not answered what it was last asked; 0 when it has. */
+  unansweredMs(): number {
+    return this.pingedAt === null ? 0 : performance.now() - this.pingedAt;
   }
 
   /** Closes the connections and ends the thread. */
   async close(): Promise<void> {
     if (this.death === null) await this.ask('closeTransport', {}).catch(() => undefined);
     this.closed = true;
+    clearInterval(this.pings);
     await this.thread.terminate();
   }
 
   private producer(producer: number): LaneProducer {
     return {
-      settle: ({ records, ...settlement }: Settlement) =>
-        this.askWithRecords('settle', { producer, ...settlement }, records),
+      settle: ({ records, ...settlement }: Settlement) => {
+        const packed = packRecords(records);
+        return this.ask('settle', { producer, ...settlement, records: packed }, [packed.bytes]);
+      },
       close: () => this.ask('closeProducer', { producer }).catch(() => undefined),
     };
   }
 
-  private askWithRecords<Name extends 'settle' | 'send'>(
-    call: Name,
-    given: Omit<WriterCalls[Name]['takes'], 'records'>,
-    records: readonly OutboundRecord[],
-  ): Promise<WriterCalls[Name]['gives']> {
-    const packed = packRecords(records);
-    return this.ask(call, { ...given, records: packed } as WriterCalls[Name]['takes'], [packed.bytes]);
+  private write(batches: readonly RecordBatch[], onWritten: OnWritten): void {
+    if (this.death !== null || batches.length === 0) return;
+    const packed = packRecords(batches.flatMap(({ records }) => records));
+    const toWrite = batches.map((batch) => {
+      this.lastId += 1;
+      this.writing.set(this.lastId, { batch, onWritten });
+      const { topic, partition, records } = batch;
+      return { id: this.lastId, topic, partition, count: records.length };
+    });
+    this.thread.postMessage({ call: 'write', batches: toWrite, records: packed }, [packed.bytes]);
+  }
+
+  private written(batches: readonly WrittenBatch[]): void {
+    for (const { id, refused } of batches) {
+      const writing = this.writing.get(id);
+      this.writing.delete(id);
+      writing?.onWritten(writing.batch, refused);
+    }
+  }
+
+  private factsOf(topic: string): TopicFacts {
+    const facts = this.topics.get(topic);
+    if (facts === undefined) throw new TypeError(`${topic} is none of the sink's topics`);
+    return facts;
+  }
+
+  private ping(): void {
+    if (this.pingedAt !== null) return;
+    this.pingedAt = performance.now();
+    const answered = () => {
+      this.pingedAt = null;
+    };
+    // A thread that has died is reported by `onCrash`.
+    this.ask('ping', {}).then(answered, () => undefined);
   }
 
   private ask<Name extends WriterCallName>(
@@ -143,6 +213,13 @@ export class KafkaWriter {
     return promise;
   }
 
+  private received(message: WriterMessage): void {
+    if (message.kind === 'written') this.written(message.batches);
+    else if (message.kind === 'topics') this.topics = byName(message.topics);
+    else if (message.kind === 'writeFailed') this.options.onWriteFailed?.(message.errorType);
+    else if (message.kind === 'answer' || message.kind === 'refusal') this.answered(message);
+  }
+
   private answered(message: Extract<WriterMessage, { kind: 'answer' | 'refusal' }>): void {
     const waiting = this.waiting.get(message.id);
     this.waiting.delete(message.id);
@@ -150,13 +227,19 @@ export class KafkaWriter {
     else waiting?.reject(asError(message.error));
   }
 
-  private died(error: Error, onCrash: (error: Error) => void): void {
+  private died(error: Error): void {
     if (this.death !== null) return;
     this.death = error;
+    clearInterval(this.pings);
+    this.writing.clear();
     for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
-    if (!this.closed) onCrash(error);
+    if (!this.closed) this.options.onCrash(error);
   }
+}
+
+function byName(topics: readonly TopicFacts[]): Map<string, TopicFacts> {
+  return new Map(topics.map((facts) => [facts.topic, facts]));
 }
 
 function startThread(settings: WriterSettings): WriterThread {

@@ -4,20 +4,38 @@ import {
   ProducerDisconnected,
   RecordRefused,
   type RecordSink,
+  type TopicFacts,
 } from '../../../ports.ts';
 import { unpackRecords } from './pack-records.ts';
 import type {
   PlainError,
+  WriteRequest,
+  WriterCall,
   WriterCallName,
   WriterCalls,
   WriterMessage,
   WriterRequest,
+  WrittenBatch,
 } from './writer-protocol.ts';
 
 /** The parts that the thread puts to work for the service. */
 export interface WriterParts {
   readonly transport: LaneTransport & { close(): Promise<void> };
-  readonly sink: RecordSink;
+  readonly sink: Pick<RecordSink, 'write' | 'close'>;
+}
+
+/** What the thread reports of its sink besides what is written. */
+export interface SinkReports {
+  readonly onTopics: (topics: readonly TopicFacts[]) => void;
+  readonly onFailed: (errorType: string) => void;
+}
+
+/** Reports as messages. */
+export function sinkReports(post: (message: WriterMessage) => void): SinkReports {
+  return {
+    onTopics: (topics) => post({ kind: 'topics', topics }),
+    onFailed: (errorType) => post({ kind: 'writeFailed', errorType }),
+  };
 }
 
 type Answers = {
@@ -54,10 +72,7 @@ export function serveWriter(
       await known?.close();
       return undefined;
     },
-    async send({ records }) {
-      await sink.send(unpackRecords(records));
-      return undefined;
-    },
+    ping: async () => undefined,
     async closeSink() {
       await sink.close();
       return undefined;
@@ -67,15 +82,49 @@ export function serveWriter(
       return undefined;
     },
   };
-  const handle = ({ call, with: given }: WriterRequest): Promise<unknown> =>
+  const handle = ({ call, with: given }: WriterCall): Promise<unknown> =>
     // Name and arguments belong together by the request's type, which TypeScript cannot follow through the table.
     answers[call](given as never);
 
+  const write = writing(sink, post);
+
   return (request) => {
+    if (request.call === 'write') {
+      write(request);
+      return;
+    }
     handle(request).then(
       (result) => post({ kind: 'answer', id: request.id, result }),
       (error: unknown) => post({ kind: 'refusal', id: request.id, error: plainError(error) }),
     );
+  };
+}
+
+/** What is written in the same turn is answered in one message. */
+function writing(
+  sink: WriterParts['sink'],
+  post: (message: WriterMessage) => void,
+): (request: WriteRequest) => void {
+  let written: WrittenBatch[] = [];
+  const answer = (batch: WrittenBatch) => {
+    if (written.length === 0)
+      queueMicrotask(() => {
+        post({ kind: 'written', batches: written });
+        written = [];
+      });
+    written.push(batch);
+  };
+  return ({ batches, records }) => {
+    const all = unpackRecords(records);
+    let from = 0;
+    const ids = new Map<object, number>();
+    const unpacked = batches.map(({ id, topic, partition, count }) => {
+      const batch = { topic, partition, records: all.slice(from, from + count) };
+      from += count;
+      ids.set(batch, id);
+      return batch;
+    });
+    sink.write(unpacked, (batch, refused) => answer({ id: ids.get(batch) ?? 0, refused }));
   };
 }
 

@@ -1,4 +1,4 @@
-import type { CommittedPosition, TopicPartition } from '../../../ports.ts';
+import type { CommittedPosition, RefusedRecord, TopicFacts, TopicPartition } from '../../../ports.ts';
 import type { KafkaSettings } from '../kafka-client.ts';
 import type { PackedRecords } from './pack-records.ts';
 
@@ -7,6 +7,8 @@ export interface WriterSettings {
   readonly kafka: KafkaSettings;
   /** Topics that lanes write to (`KafkaLaneTransport.connect`). */
   readonly outputs: readonly string[];
+  /** Topics that are written to outside transactions (`RecordSinkOptions.topics`). */
+  readonly sinkTopics: readonly string[];
   readonly logLevel: string;
 }
 
@@ -28,20 +30,45 @@ export interface WriterCalls {
     gives: number;
   };
   closeProducer: { takes: { readonly producer: number }; gives: undefined };
-  send: { takes: { readonly records: PackedRecords }; gives: undefined };
+  /** Answers at once: the thread does not hang. */
+  ping: { takes: object; gives: undefined };
   closeSink: { takes: object; gives: undefined };
   closeTransport: { takes: object; gives: undefined };
 }
 export type WriterCallName = keyof WriterCalls;
 
+/** A batch of one partition, as part of a write. */
+export interface BatchToWrite extends TopicPartition {
+  /** Under which it is answered. */
+  readonly id: number;
+  /** How many of the records are its own. */
+  readonly count: number;
+}
+
+/** Batches for the sink. It has no answer of its own: each batch is answered when it is written. */
+export interface WriteRequest {
+  readonly call: 'write';
+  readonly batches: readonly BatchToWrite[];
+  /** Those of the first batch, then those of the second, … */
+  readonly records: PackedRecords;
+}
+
 /** One call, to be answered under its number. */
-export type WriterRequest = {
+export type WriterCall = {
   [Name in WriterCallName]: {
     readonly call: Name;
     readonly id: number;
     readonly with: WriterCalls[Name]['takes'];
   };
 }[WriterCallName];
+
+export type WriterRequest = WriterCall | WriteRequest;
+
+/** A batch is written, but for what was refused for good. */
+export interface WrittenBatch {
+  readonly id: number;
+  readonly refused: readonly RefusedRecord[];
+}
 
 /** An error as it can be handed from thread to thread. */
 export interface PlainError {
@@ -54,9 +81,15 @@ export interface PlainError {
 
 export type WriterMessage =
   /** Both parts are connected; nothing is asked before. */
-  | { readonly kind: 'ready'; readonly clusterId: string }
+  | { readonly kind: 'ready'; readonly clusterId: string; readonly topics: readonly TopicFacts[] }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'answer'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'refusal'; readonly id: number; readonly error: PlainError }
+  /** In any order, several at once. */
+  | { readonly kind: 'written'; readonly batches: readonly WrittenBatch[] }
+  /** All of the sink's topics: one has changed. */
+  | { readonly kind: 'topics'; readonly topics: readonly TopicFacts[] }
+  /** Records of a partition were not written; they are sent again, or refused. */
+  | { readonly kind: 'writeFailed'; readonly errorType: string }
   /** One line of the thread's log, as JSON. */
   | { readonly kind: 'log'; readonly line: string };

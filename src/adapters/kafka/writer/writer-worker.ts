@@ -3,10 +3,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { createLogger } from '../../../logger.ts';
 import { KafkaLaneTransport } from '../lane-transport.ts';
 import { KafkaRecordSink } from '../record-sink.ts';
-import { plainError, serveWriter } from './serve-writer.ts';
+import { plainError, serveWriter, sinkReports } from './serve-writer.ts';
 import type { WriterMessage, WriterRequest, WriterSettings } from './writer-protocol.ts';
 
-const { kafka, outputs, logLevel } = workerData as WriterSettings;
+const { kafka, outputs, sinkTopics, logLevel } = workerData as WriterSettings;
 const post = (message: WriterMessage) => parentPort?.postMessage(message);
 const logger = createLogger({
   level: logLevel as 'info',
@@ -14,10 +14,10 @@ const logger = createLogger({
 });
 try {
   const transport = await KafkaLaneTransport.connect(kafka, outputs, logger);
-  const sink = await KafkaRecordSink.connect(kafka, logger);
+  const sink = await KafkaRecordSink.connect(kafka, logger, { topics: sinkTopics, ...sinkReports(post) });
   const serve = serveWriter({ transport, sink }, post);
   parentPort?.on('message', (request: WriterRequest) => serve(request));
-  post({ kind: 'ready', clusterId: transport.clusterId });
+  post({ kind: 'ready', clusterId: transport.clusterId, topics: sink.topics() });
 } catch (error) {
   post({ kind: 'failed', error: plainError(error) });
 }

@@ -1,0 +1,88 @@
+import type { BrokerConnections, ConnectionLane } from './broker-connections.ts';
+import type { PartitionWriter } from './partition-writer.ts';
+import { type EncodedBatch, encodeBatch, produce } from './produce-request.ts';
+
+/** Of one request: brokers close connections that send more than 100 MiB at once. */
+const REQUEST_MAX_BYTES = 16 * 1024 * 1024;
+
+/** What became of a partition's part of a request. */
+export interface LeaderListener {
+  /** The broker's error code of the partition; 0 when it is written. Null for a partition that the answer leaves out. */
+  answered(writer: PartitionWriter, errorCode: number | null, bytes: number): void;
+  /** What is to be sent cannot be encoded. */
+  unencodable(writer: PartitionWriter): void;
+  /** There was no answer: nothing is known. */
+  lost(writer: PartitionWriter, error: unknown): void;
+}
+
+/** Requests to one leader over one connection: one at a time, each with all partitions that have something by then. */
+export class LeaderRequests {
+  private readonly connections: BrokerConnections;
+  private readonly nodeId: number;
+  private readonly lane: ConnectionLane;
+  private readonly timeoutMs: number;
+  private readonly listener: LeaderListener;
+  private waiting: PartitionWriter[] = [];
+  private isRunning = false;
+
+  /** @param timeoutMs how long the leader waits for its replicas */
+  constructor(
+    connections: BrokerConnections,
+    nodeId: number,
+    lane: ConnectionLane,
+    timeoutMs: number,
+    listener: LeaderListener,
+  ) {
+    this.connections = connections;
+    this.nodeId = nodeId;
+    this.lane = lane;
+    this.timeoutMs = timeoutMs;
+    this.listener = listener;
+  }
+
+  push(writer: PartitionWriter): void {
+    this.waiting.push(writer);
+    if (this.isRunning) return;
+    this.isRunning = true;
+    // What else is written in the same turn goes with it.
+    queueMicrotask(() => void this.run());
+  }
+
+  private async run(): Promise<void> {
+    while (this.waiting.length > 0) await this.request();
+    this.isRunning = false;
+  }
+
+  private async request(): Promise<void> {
+    const sent = new Map<PartitionWriter, EncodedBatch>();
+    let bytes = 0;
+    while (this.waiting.length > 0 && (bytes === 0 || bytes < REQUEST_MAX_BYTES)) {
+      const writer = this.waiting.shift() as PartitionWriter;
+      try {
+        const batch = await encodeBatch(writer, writer.current(), Date.now());
+        sent.set(writer, batch);
+        bytes += batch.bytes;
+      } catch {
+        this.listener.unencodable(writer);
+      }
+    }
+    if (sent.size === 0) return;
+    try {
+      const codes = await this.send([...sent.values()]);
+      for (const [writer, batch] of sent)
+        this.listener.answered(writer, codes.get(`${writer.topic}/${writer.partition}`) ?? null, batch.bytes);
+    } catch (error) {
+      for (const writer of sent.keys()) this.listener.lost(writer, error);
+    }
+  }
+
+  private async send(batches: readonly EncodedBatch[]): Promise<Map<string, number>> {
+    const broker = await this.connections.broker(this.nodeId, this.lane);
+    try {
+      return await produce(broker, batches, this.timeoutMs);
+    } catch (error) {
+      this.connections.dropBroker(this.nodeId, this.lane, broker);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import type { ChatChunk } from '../../contract/records.ts';
+import type { CompletionDelta } from '../../domain/completion-delta.ts';
+
+/** A chunk that is not sent yet: deltas of one choice, merged. */
+export type ChunkDraft = Omit<ChatChunk, 'requestId' | 'tenantId' | 'attempt' | 'sequence' | 'emittedAt'>;
+
+/** A chunk that is longer than this takes no more text. */
+const MERGE_MAX_CHARACTERS = 64_000;
+/** At most what an element of `toolCalls` takes besides its texts. */
+export const TOOL_CALL_BYTES = 32;
+
+export function emptyDraft(choiceIndex: number): ChunkDraft {
+  return {
+    choiceIndex,
+    content: '',
+    role: null,
+    refusal: null,
+    toolCalls: [],
+    audio: null,
+    annotationsJson: null,
+    logprobsJson: null,
+    finishReason: null,
+    last: false,
+  };
+}
+
+export function draftOf(delta: CompletionDelta): ChunkDraft {
+  return {
+    choiceIndex: delta.choiceIndex,
+    content: delta.content,
+    role: delta.role,
+    refusal: delta.refusal,
+    toolCalls: [...delta.toolCalls],
+    audio: delta.audio,
+    annotationsJson: delta.annotationsJson,
+    logprobsJson: delta.logprobsJson,
+    finishReason: delta.finishReason,
+    last: false,
+  };
+}
+
+/** Text follows text of the same choice; whatever has a structure of its own starts a chunk. */
+export function isMergeable(draft: ChunkDraft, delta: CompletionDelta): boolean {
+  return (
+    draft.choiceIndex === delta.choiceIndex &&
+    draft.finishReason === null &&
+    draft.content.length < MERGE_MAX_CHARACTERS &&
+    draft.toolCalls.length === 0 &&
+    draft.refusal === null &&
+    draft.audio === null &&
+    draft.annotationsJson === null &&
+    draft.logprobsJson === null &&
+    delta.role === null &&
+    delta.refusal === null &&
+    delta.toolCalls.length === 0 &&
+    delta.audio === null &&
+    delta.annotationsJson === null &&
+    delta.logprobsJson === null
+  );
+}
+
+/** UTF-8 bytes of a text; 0 for null. */
+export function utf8Bytes(text: string | null | undefined): number {
+  return text === null || text === undefined ? 0 : Buffer.byteLength(text);
+}
+
+/** At least what the draft's own values take in a record; `STREAM_BYTES` covers the rest. */
+export function draftBytes(draft: ChunkDraft): number {
+  const { content, role, refusal, toolCalls, audio, annotationsJson, logprobsJson, finishReason } = draft;
+  let bytes = utf8Bytes(content);
+  if (role !== null) bytes += utf8Bytes(role);
+  if (refusal !== null) bytes += utf8Bytes(refusal);
+  if (finishReason !== null) bytes += utf8Bytes(finishReason);
+  if (annotationsJson !== null) bytes += utf8Bytes(annotationsJson);
+  if (logprobsJson !== null) bytes += utf8Bytes(logprobsJson);
+  if (audio !== null)
+    bytes += utf8Bytes(audio.id) + utf8Bytes(audio.transcript) + (audio.data?.byteLength ?? 0);
+  for (const call of toolCalls)
+    bytes +=
+      TOOL_CALL_BYTES +
+      utf8Bytes(call.id) +
+      utf8Bytes(call.type) +
+      utf8Bytes(call.name) +
+      utf8Bytes(call.arguments);
+  return bytes;
+}

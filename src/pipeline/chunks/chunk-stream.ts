@@ -1,0 +1,248 @@
+import type { RecordCodec } from '../../contract/codec.ts';
+import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import type { Clock, RecordHeaders } from '../../ports.ts';
+import { type ChunkDraft, draftBytes, draftOf, emptyDraft, isMergeable, utf8Bytes } from './chunk-draft.ts';
+import { type ChunksNotPublished, failureOfSealing, refusedByBroker, tooLarge } from './chunk-failure.ts';
+import type { PartitionQueue } from './partition-queue.ts';
+import { DoesNotFit } from './pieces.ts';
+import { type BatchPart, type BatchSource, bytesOfHeaders, type SealedBatch } from './sealed-batch.ts';
+import { splitDraft } from './split-draft.ts';
+
+/** A chunk with more than this is split, however much the topic takes. */
+const CHUNK_BYTES = 512 * 1024;
+/** At most what a chunk and its record take besides the draft's values, ids and headers. */
+const STREAM_BYTES = 160;
+
+/** Which attempt's chunks these are. */
+export interface ChunkStreamInfo {
+  readonly requestId: string;
+  readonly tenantId: string;
+  readonly attempt: number;
+  /** Go with the first chunk only. */
+  readonly headers: RecordHeaders;
+}
+
+/** What a stream needs of its publisher. */
+export interface ChunkStreamHost {
+  readonly codec: RecordCodec;
+  readonly clock: Clock;
+  /** The stream has something to send. */
+  enqueue(queue: PartitionQueue, source: BatchSource): void;
+  grew(queue: PartitionQueue, bytes: number): Promise<void> | undefined;
+  shrank(queue: PartitionQueue, bytes: number): void;
+  streamFailed(info: ChunkStreamInfo, topic: string, failure: ChunksNotPublished): void;
+}
+
+interface PendingChunk {
+  readonly draft: ChunkDraft;
+  /** At least what its record will take. */
+  bytes: number;
+}
+
+/**
+ * The chunks of one attempt, in one partition for its life.
+ *
+ *   open ──finish()──► finished ──last chunk acknowledged──► acknowledged
+ *     │ a chunk cannot be encoded, does not fit, or is refused (also when finished)
+ *     ▼
+ *   failed: what waits is dropped, whoever waits for it is rejected
+ */
+export class ChunkStream implements BatchSource {
+  private readonly host: ChunkStreamHost;
+  private readonly queue: PartitionQueue;
+  private readonly info: ChunkStreamInfo;
+  private readonly idBytes: number;
+  private readonly headerBytes: number;
+  private readonly allAcknowledged = Promise.withResolvers<void>();
+  private pending: PendingChunk[] = [];
+  private isQueued = false;
+  private isFinished = false;
+  private sequence = 0;
+  private failure: ChunksNotPublished | null = null;
+  private failed: PromiseWithResolvers<never> | null = null;
+
+  constructor(host: ChunkStreamHost, queue: PartitionQueue, info: ChunkStreamInfo) {
+    this.host = host;
+    this.queue = queue;
+    this.info = info;
+    const keyBytes = utf8Bytes(info.requestId);
+    // The request's id is in the key and in the value.
+    this.idBytes = STREAM_BYTES + 2 * keyBytes + utf8Bytes(info.tenantId);
+    this.headerBytes = bytesOfHeaders(info.headers);
+    // Nobody has to listen.
+    this.allAcknowledged.promise.catch(() => undefined);
+  }
+
+  /** How many chunks this attempt has so far; exact from its acknowledgement on. */
+  get count(): number {
+    return this.sequence + this.pending.length;
+  }
+
+  get nextBytes(): number {
+    return this.pending[0]?.bytes ?? 0;
+  }
+
+  /**
+   * Publishes what one read from the provider brought.
+   *
+   * @returns a promise to wait for before reading on, when the broker is behind; it rejects with `ChunksNotPublished` when
+   *   the stream has failed or fails meanwhile
+   */
+  publish(deltas: readonly CompletionDelta[]): Promise<void> | undefined {
+    if (this.failure !== null) return Promise.reject(this.failure);
+    let bytes = 0;
+    let thrown: unknown = null;
+    try {
+      for (const delta of deltas) bytes += this.append(delta);
+    } catch (error) {
+      thrown = error;
+    }
+    if (bytes === 0 && thrown === null) return undefined;
+    const full = this.host.grew(this.queue, bytes);
+    if (thrown !== null) this.fail(failureOfSealing(thrown, null, this.queue.topic, 0), 0);
+    else this.enqueue();
+    // It may have failed just now: what is enqueued is sealed at once when nothing is in flight.
+    if (this.failure !== null) return Promise.reject(this.failure);
+    return full === undefined ? undefined : Promise.race([full, this.untilFailed()]);
+  }
+
+  /** No more chunks follow. `acknowledged` resolves when all are, and rejects with `ChunksNotPublished` when the stream fails. */
+  finish(): { readonly chunkCount: number; readonly acknowledged: Promise<void> } {
+    if (!this.isFinished && this.failure === null) {
+      const last = this.pending.at(-1)?.draft;
+      if (last !== undefined) {
+        last.last = true;
+      } else {
+        void this.host.grew(this.queue, this.idBytes);
+        this.pending.push({ draft: { ...emptyDraft(0), last: true }, bytes: this.idBytes });
+      }
+      this.isFinished = true;
+      this.enqueue();
+    }
+    return { chunkCount: this.count, acknowledged: this.allAcknowledged.promise };
+  }
+
+  /** For the publisher only, as the following ones. */
+  seal(batch: SealedBatch): void {
+    this.isQueued = false;
+    const first = batch.records.length;
+    let taken = 0;
+    let bufferedBytes = 0;
+    try {
+      for (let chunk = this.pending[taken]; chunk !== undefined; chunk = this.pending[taken]) {
+        const room = this.roomFor(batch);
+        if (chunk.bytes > Math.min(room, CHUNK_BYTES)) chunk = this.splitAt(taken, room, batch);
+        if (!batch.hasRoomFor(chunk.bytes)) break;
+        this.addTo(batch, chunk.draft);
+        taken += 1;
+        bufferedBytes += chunk.bytes;
+      }
+    } catch (error) {
+      const draft = this.pending[taken]?.draft ?? null;
+      this.fail(failureOfSealing(error, draft, this.queue.topic, batch.maxRecordBytes), bufferedBytes);
+    }
+    if (this.failure === null) this.pending = this.pending.slice(taken);
+    this.isQueued = this.pending.length > 0;
+    const isLast = this.isFinished && !this.isQueued;
+    if (taken > 0) batch.parts.push({ source: this, first, count: taken, bufferedBytes, isLast });
+  }
+
+  acknowledged({ isLast }: BatchPart): void {
+    if (isLast && this.failure === null) this.allAcknowledged.resolve();
+  }
+
+  refused(errorType: string): void {
+    this.fail(refusedByBroker(errorType, this.queue.topic), 0);
+  }
+
+  /** What is left for a chunk's values in a record of its own. */
+  private roomFor(batch: SealedBatch): number {
+    return batch.maxRecordBytes - (this.sequence === 0 ? this.headerBytes : 0);
+  }
+
+  /** Puts a chunk's pieces into its place. @returns the first */
+  private splitAt(place: number, room: number, batch: SealedBatch): PendingChunk {
+    const chunk = this.pending[place] as PendingChunk;
+    if (room <= this.idBytes) throw tooLarge('ids and headers', this.queue.topic, batch.maxRecordBytes);
+    const pieces = this.split(chunk, room);
+    const grown = pieces.reduce((sum, piece) => sum + piece.bytes, 0) - chunk.bytes;
+    if (grown > 0) void this.host.grew(this.queue, grown);
+    else this.host.shrank(this.queue, -grown);
+    this.pending = [...this.pending.slice(0, place), ...pieces, ...this.pending.slice(place + 1)];
+    return pieces[0] as PendingChunk;
+  }
+
+  private split({ draft }: PendingChunk, room: number): PendingChunk[] {
+    const within = (bytes: number) =>
+      splitDraft(draft, bytes - this.idBytes).map((piece) => ({
+        draft: piece,
+        bytes: this.idBytes + draftBytes(piece),
+      }));
+    if (room <= CHUNK_BYTES) return within(room);
+    try {
+      return within(CHUNK_BYTES);
+    } catch (error) {
+      // What has no parts may be as large as the topic takes.
+      if (error instanceof DoesNotFit) return within(room);
+      throw error;
+    }
+  }
+
+  private addTo(batch: SealedBatch, draft: ChunkDraft): void {
+    const { requestId, tenantId, attempt, headers } = this.info;
+    const { sequence } = this;
+    const emittedAt = this.host.clock.now();
+    const value = this.host.codec.encode('ChatChunk', {
+      requestId,
+      tenantId,
+      attempt,
+      sequence,
+      emittedAt,
+      ...draft,
+    });
+    const isFirst = sequence === 0;
+    const bytes = value.byteLength + this.idBytes + (isFirst ? this.headerBytes : 0);
+    batch.add({ topic: this.queue.topic, key: requestId, value, headers: isFirst ? headers : {} }, bytes);
+    this.sequence += 1;
+  }
+
+  private enqueue(): void {
+    if (this.isQueued) return;
+    this.isQueued = true;
+    this.host.enqueue(this.queue, this);
+  }
+
+  private untilFailed(): Promise<never> {
+    this.failed ??= Promise.withResolvers<never>();
+    return this.failed.promise;
+  }
+
+  /** @param sealedBytes of what waits that was sealed already: it stays in the buffer until it is written */
+  private fail(failure: ChunksNotPublished, sealedBytes: number): void {
+    if (this.failure !== null) return;
+    this.failure = failure;
+    const dropped = this.pending.reduce((sum, { bytes }) => sum + bytes, 0) - sealedBytes;
+    this.pending = [];
+    this.host.shrank(this.queue, dropped);
+    this.failed?.promise.catch(() => undefined);
+    this.failed?.reject(failure);
+    this.allAcknowledged.reject(failure);
+    this.host.streamFailed(this.info, this.queue.topic, failure);
+  }
+
+  /** @returns bytes that the drafts grew by, at least */
+  private append(delta: CompletionDelta): number {
+    const last = this.pending.at(-1);
+    if (last !== undefined && isMergeable(last.draft, delta)) {
+      last.draft.content += delta.content;
+      last.draft.finishReason = delta.finishReason;
+      const grown = utf8Bytes(delta.content) + utf8Bytes(delta.finishReason);
+      last.bytes += grown;
+      return grown;
+    }
+    const draft = draftOf(delta);
+    const bytes = this.idBytes + draftBytes(draft);
+    this.pending.push({ draft, bytes });
+    return bytes;
+  }
+}

@@ -1,0 +1,42 @@
+import { Deque } from '../../domain/deque.ts';
+import type { TopicPartition } from '../../ports.ts';
+import type { BatchSource, SealedBatch } from './sealed-batch.ts';
+import { BufferShare } from './shared-buffer.ts';
+
+/**
+ * What waits for one partition.
+ *
+ *   idle ──a source has something──► ready ──sealed──► in flight ──written──► idle, or ready when more waits
+ */
+export class PartitionQueue implements TopicPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly share = new BufferShare();
+  state: 'idle' | 'ready' | 'in flight' = 'idle';
+  private readonly sources = new Deque<BatchSource>();
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic;
+    this.partition = partition;
+  }
+
+  get isEmpty(): boolean {
+    return this.sources.length === 0;
+  }
+
+  push(source: BatchSource): void {
+    this.sources.push(source);
+  }
+
+  /** Fills a batch from the sources in turn; what is left of one waits for its next turn. */
+  fill(batch: SealedBatch): void {
+    // Each source once: one with many chunks does not keep the others waiting.
+    for (let left = this.sources.length; left > 0; left -= 1) {
+      const source = this.sources.peek();
+      if (source === undefined || !batch.hasRoomFor(source.nextBytes)) return;
+      this.sources.shift();
+      source.seal(batch);
+      if (source.nextBytes > 0) this.sources.push(source);
+    }
+  }
+}

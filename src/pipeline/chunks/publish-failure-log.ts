@@ -1,0 +1,23 @@
+import { RepeatLimiter } from '../../domain/repeat-limiter.ts';
+import type { Logger } from '../../logger.ts';
+import type { Clock } from '../../ports.ts';
+import type { PublishFailure } from './chunk-failure.ts';
+
+/** How long failures of a kind and reason are only counted after one was logged. */
+const QUIET_MS = 10_000;
+
+const MESSAGES: Readonly<Record<PublishFailure['kind'], string>> = {
+  stream: 'the chunks of an attempt cannot be published; its request fails',
+  announcement: 'a MessageSent event could not be published and is dropped; its request goes on',
+  publisher: 'the chunk publisher met an unexpected error and goes on',
+};
+
+/** A log line for what could not be published; repeats of a kind and reason are counted in the next line. */
+export function publishFailureLog(logger: Logger, clock: Clock): (failure: PublishFailure) => void {
+  const limiter = new RepeatLimiter(QUIET_MS);
+  return ({ kind, ...fields }) => {
+    const suppressed = limiter.take(`${kind} ${fields.reason}`, clock.monotonic());
+    if (suppressed === null) return;
+    logger[kind === 'announcement' ? 'warn' : 'error']({ ...fields, suppressed }, MESSAGES[kind]);
+  };
+}

@@ -1,0 +1,71 @@
+import type { AudioDelta, ToolCallDelta } from '../../contract/records.ts';
+import { type ChunkDraft, TOOL_CALL_BYTES, utf8Bytes } from './chunk-draft.ts';
+import { Pieces } from './pieces.ts';
+import { addAnnotations, addLogprobs } from './split-json.ts';
+
+/**
+ * The same values in several drafts, in their order, each within a number of bytes (`draftBytes`). Consumers that append
+ * them (`CompletionFold`) get what they would get from the whole draft.
+ *
+ * @throws DoesNotFit when a part that cannot be split is larger
+ */
+export function splitDraft(draft: ChunkDraft, maxBytes: number): ChunkDraft[] {
+  const pieces = new Pieces(draft.choiceIndex, maxBytes);
+  if (draft.role !== null) {
+    pieces.take('role', utf8Bytes(draft.role));
+    pieces.current.role = draft.role;
+  }
+  pieces.text('content', draft.content, (piece, text) => {
+    piece.content += text;
+  });
+  if (draft.refusal !== null) {
+    pieces.current.refusal = '';
+    pieces.text('refusal', draft.refusal, (piece, text) => {
+      piece.refusal = (piece.refusal ?? '') + text;
+    });
+  }
+  for (const call of draft.toolCalls) addToolCall(pieces, call);
+  if (draft.audio !== null) addAudio(pieces, draft.audio);
+  if (draft.annotationsJson !== null) addAnnotations(pieces, draft.annotationsJson);
+  if (draft.logprobsJson !== null) addLogprobs(pieces, draft.logprobsJson);
+  if (draft.finishReason !== null) {
+    pieces.take('finishReason', utf8Bytes(draft.finishReason));
+    pieces.current.finishReason = draft.finishReason;
+  }
+  pieces.current.last = draft.last;
+  return pieces.all;
+}
+
+/** Id, type and name go with the first piece alone, as providers send them. */
+function addToolCall(pieces: Pieces, { index, id, type, name, arguments: text }: ToolCallDelta): void {
+  pieces.take('toolCalls', TOOL_CALL_BYTES + utf8Bytes(id) + utf8Bytes(type) + utf8Bytes(name));
+  pieces.current.toolCalls.push({ index, id, type, name, arguments: '' });
+  const add = (piece: ChunkDraft, slice: string) => {
+    const call = piece.toolCalls.at(-1);
+    if (call === undefined)
+      piece.toolCalls.push({ index, id: null, type: null, name: null, arguments: slice });
+    else call.arguments += slice;
+  };
+  pieces.text('toolCalls.arguments', text, add, TOOL_CALL_BYTES);
+}
+
+function addAudio(pieces: Pieces, { id, data, transcript, expiresAt }: AudioDelta): void {
+  pieces.take('audio.id', utf8Bytes(id));
+  pieces.current.audio = { id, data: null, transcript: null, expiresAt };
+  const audioOf = (piece: ChunkDraft): AudioDelta => {
+    piece.audio ??= { id: null, data: null, transcript: null, expiresAt: null };
+    return piece.audio;
+  };
+  if (data !== null)
+    pieces.bytes('audio.data', data, (piece, slice) => {
+      audioOf(piece).data = slice;
+    });
+  if (transcript !== null) {
+    const audio = audioOf(pieces.current);
+    audio.transcript ??= '';
+    pieces.text('audio.transcript', transcript, (piece, slice) => {
+      const target = audioOf(piece);
+      target.transcript = (target.transcript ?? '') + slice;
+    });
+  }
+}
