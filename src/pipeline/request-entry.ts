@@ -4,6 +4,7 @@ import { extractContext, startProcessSpan, withSpan } from '../telemetry.ts';
 import type { HandledRequest } from './conclude-request.ts';
 import type { AcceptedRequest } from './decode-request.ts';
 import type { FinishedRequest } from './lane-listener.ts';
+import { heldBytes } from './record-bytes.ts';
 
 /** A record from its acceptance until its outcome is visible. */
 export interface RequestEntry {
@@ -30,7 +31,7 @@ export function newEntry(record: InboundRecord): RequestEntry {
   return {
     id: entryId(record),
     record,
-    bytes: (record.value?.byteLength ?? 0) + (record.key?.byteLength ?? 0),
+    bytes: heldBytes(record),
     stopping: new AbortController(),
     accepted: null,
     handled: null,
