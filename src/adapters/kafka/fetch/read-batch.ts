@@ -1,3 +1,5 @@
+import type { ByteBudget } from '../inflation/byte-budget.ts';
+import { inflate } from '../inflation/inflate.ts';
 import { BATCH_HEADER_BYTES, type BatchHeader, CHECKED_FROM } from './batch-header.ts';
 import {
   type BatchLimits,
@@ -5,12 +7,10 @@ import {
   inflatedLimit,
   MAX_RECORDS_PER_BATCH,
 } from './batch-limits.ts';
-import type { ByteBudget } from './byte-budget.ts';
 import { crc32c } from './crc32c.ts';
-import { inflate } from './inflate.ts';
 import type { Pacer } from './pacer.ts';
-import { RecordReader } from './read-record.ts';
 import { RecordCutter } from './record-cutter.ts';
+import { RecordReader } from './record-reader.ts';
 import type { TakenRecords } from './taken-records.ts';
 import { asUnreadable, damaged, UnreadableBatch } from './unreadable-batch.ts';
 

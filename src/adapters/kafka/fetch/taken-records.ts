@@ -6,7 +6,7 @@ import {
   MAX_RECORDS_PER_PARTITION,
   RECORD_OVERHEAD_BYTES,
 } from './batch-limits.ts';
-import { type FetchedMessage, noHeaders } from './read-record.ts';
+import { type FetchedMessage, noHeaders } from './record-reader.ts';
 import type { UnreadableBatch } from './unreadable-batch.ts';
 
 /** What one fetch has taken over and inflated, of all its partitions. */
