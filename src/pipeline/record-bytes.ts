@@ -1,4 +1,4 @@
-import type { HeaderValue, OutboundRecord } from '../ports.ts';
+import type { HeaderValue, InboundRecord, OutboundRecord } from '../ports.ts';
 
 /** Of a record besides its content: length, attributes, deltas, and the lengths of key, value and the list of headers. */
 const RECORD_OVERHEAD_BYTES = 64;
@@ -14,6 +14,20 @@ export function recordBytes(record: OutboundRecord): number {
     const nameBytes = Buffer.byteLength(name) + HEADER_OVERHEAD_BYTES;
     if (!Array.isArray(value)) bytes += nameBytes + bytesOf(value);
     else for (const one of value) bytes += nameBytes + bytesOf(one);
+  }
+  return bytes;
+}
+
+/** What a header takes in memory beside its bytes, roughly. */
+const HELD_HEADER_BYTES = 128;
+
+/** What a fetched record holds in memory: a thousand empty headers are not nothing. */
+export function heldBytes({ key, value, headers }: InboundRecord): number {
+  let bytes = bytesOf(key) + bytesOf(value);
+  for (const name of Object.keys(headers)) {
+    const header = headers[name];
+    if (!Array.isArray(header)) bytes += name.length + HELD_HEADER_BYTES + bytesOf(header);
+    else for (const one of header) bytes += HELD_HEADER_BYTES + bytesOf(one);
   }
   return bytes;
 }

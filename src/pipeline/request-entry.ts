@@ -4,7 +4,7 @@ import { extractContext, startProcessSpan, withSpan } from '../telemetry.ts';
 import type { AcceptedRequest } from './decode-request.ts';
 import type { FinishedRequest } from './lane-listener.ts';
 import { type MemoryBudget, type RequestMemory, requestWeight } from './memory-budget.ts';
-import { recordBytes } from './record-bytes.ts';
+import { heldBytes } from './record-bytes.ts';
 
 /** A record from its acceptance until its outcome is visible. */
 export interface RequestEntry {
@@ -33,7 +33,7 @@ export function entryId({ topic, partition, offset }: TopicPartition & { readonl
 }
 
 export function newEntry(record: InboundRecord, memory: MemoryBudget): RequestEntry {
-  const bytes = requestWeight(recordBytes(record));
+  const bytes = requestWeight(heldBytes(record));
   return {
     id: entryId(record),
     record,

@@ -4,8 +4,8 @@ import kafkajs from 'kafkajs';
 import { compressFrame } from 'lz4-napi';
 import { compress as snappyCompress } from 'snappy';
 import { batchLimits, inflatedLimit } from './fetch/batch-limits.ts';
-import { GZIP, inflateAll, LZ4, SNAPPY, ZSTD } from './fetch/inflate.ts';
-import { LENGTH_BYTES, XERIAL_HEADER_BYTES, XERIAL_MAGIC } from './fetch/snappy-blocks.ts';
+import { GZIP, inflateAll, LZ4, SNAPPY, ZSTD } from './inflation/inflate.ts';
+import { LENGTH_BYTES, XERIAL_HEADER_BYTES, XERIAL_MAGIC } from './inflation/snappy-blocks.ts';
 
 /** A codec as kafkajs calls it; `encoder` is its own buffer class. */
 export interface CompressionCodec {

@@ -22,6 +22,8 @@ const CONCURRENT_BATCHES = 64;
 /** Handed over without a break: some milliseconds of decoding. A record above it is a step of its own. */
 const STEP_RECORDS = 100;
 const STEP_BYTES = 256 * 1024;
+/** A header takes as long to read as so many bytes of a value. */
+const STEP_BYTES_PER_HEADER = 256;
 
 /**
  * Reads the request topics as a member of the consumer group. Records are handed over and the handler returns at once,
@@ -157,6 +159,7 @@ function* recordsInSteps(batch: Batch): Generator<Step> {
       if (message === undefined) break;
       const record = mapInbound(place, message);
       bytes += (record.key?.byteLength ?? 0) + (record.value?.byteLength ?? 0);
+      bytes += Object.keys(record.headers).length * STEP_BYTES_PER_HEADER;
       records.push(record);
     }
     const isLater = begin > 0;

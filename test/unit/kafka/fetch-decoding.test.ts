@@ -402,20 +402,31 @@ describe('bombs', () => {
   });
 
   it('in great number do not fill the memory: the rest waits for the next fetch', async () => {
-    const bomb = await batchOf([record('a', { value: Buffer.alloc(15 * MIB) })], { codec: 'zstd' });
-    const batches = Array.from({ length: 200 }, (_, at) => {
-      const copy = Buffer.from(bomb);
-      copy.writeBigInt64BE(BigInt(at), 0);
-      return copy;
-    });
-    const log = Buffer.concat(batches);
-    const fetched = await fetchAll(
-      Array.from({ length: 20 }, (_, at) => ({ topic: `t${at}`, log })),
-      0,
+    const records = Array.from({ length: 15 }, () => record('a', { value: Buffer.alloc(MIB) }));
+    const log = await batchOf(records, { codec: 'zstd' });
+    const answers = Array.from({ length: 20 }, (_, at) => ({ topic: `t${at}`, log }));
+    const taken = (await fetchAll(answers, 0)).map((fetched) => fetched.records.length);
+    expect(taken.slice(0, 4)).toEqual([4, 4, 4, 4]);
+    expect(taken.slice(4).every((count) => count === 0)).toBe(true);
+  });
+
+  it('of many headers do not fill the memory either', async () => {
+    const headers = { many: Array.from({ length: MAX_HEADERS }, () => 'x') };
+    const log = await batchOf(
+      Array.from({ length: 500 }, () => record('a', { headers })),
+      { codec: 'zstd' },
     );
-    const taken = fetched.map(({ records }) => records.length);
-    expect(taken.slice(0, 2)).toEqual([1, 1]);
-    expect(taken.slice(2).every((count) => count === 0)).toBe(true);
+    const { records } = await fetchLog(log);
+    expect(records.length).toBeGreaterThan(0);
+    expect(records.length).toBeLessThan(50);
+  });
+
+  it('of more snappy blocks than there can be are not inflated', async () => {
+    const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
+    const empty = Buffer.from([0, 0, 0, 1, 0]);
+    const payload = Buffer.concat([header, ...Array.from({ length: 10_000 }, () => empty)]);
+    const [found] = await oneOf(encodeBatch({ payload, count: 1, codec: codecs.snappy }));
+    expect(found?.unreadable?.message).toContain('more snappy blocks');
   });
 });
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { mapMessage } from '../../../src/adapters/kafka/map-record.ts';
 import { encodeRecord } from '../../../src/adapters/kafka/record-encoding.ts';
-import { recordBytes } from '../../../src/pipeline/record-bytes.ts';
+import { heldBytes, recordBytes } from '../../../src/pipeline/record-bytes.ts';
 import type { OutboundRecord } from '../../../src/ports.ts';
 
 const bytes = fc.uint8Array({ maxLength: 300 });
@@ -37,4 +37,14 @@ it('is never less than what a record takes in a batch, and little more', () => {
 it('counts the bytes of text, not its characters', () => {
   const of = (key: string) => recordBytes({ topic: 't', key, value: null, headers: { [key]: [key, key] } });
   expect(of('€€€€') - of('aaaa')).toBe(4 * 4 * 2 + 8);
+});
+
+it('counts what headers hold in memory, also empty ones', () => {
+  const place = { topic: 't', partition: 0, offset: 0, timestamp: 0 };
+  const inbound = { ...place, key: Buffer.alloc(3), value: null, headers: {} };
+  expect(heldBytes(inbound)).toBe(3);
+  const empty = Array.from({ length: 1_000 }, () => Buffer.alloc(0));
+  expect(heldBytes({ ...inbound, headers: { empty, one: Buffer.alloc(5), none: null } })).toBe(
+    3 + 1_002 * 128 + 12,
+  );
 });

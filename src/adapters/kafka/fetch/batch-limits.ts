@@ -27,6 +27,10 @@ export const MAX_KEPT_KEY_BYTES = 4 * KIB;
  */
 export const MAX_RECORDS_PER_BATCH = 250_000;
 
+/** What a record and each of its headers take in memory beside their bytes, roughly: a small fetch may bring millions. */
+export const RECORD_OVERHEAD_BYTES = 256;
+export const HEADER_OVERHEAD_BYTES = 128;
+
 /** What one fetch takes over of one partition; the next fetch continues behind it. More than a lane accepts at once. */
 export const MAX_RECORDS_PER_PARTITION = 5_000;
 export const MAX_BYTES_PER_PARTITION = 4 * MIB;
@@ -36,7 +40,7 @@ export const MAX_BYTES_PER_FETCH = 16 * MIB;
 export const MAX_INFLATED_PER_PARTITION = 16 * MIB;
 export const MAX_INFLATED_PER_FETCH = 64 * MIB;
 
-const READABLE_RECORD_BYTES = 16 * MIB;
+const READABLE_RECORD_BYTES = 4 * MIB;
 const INFLATED_BYTES_AT_ANY_RATIO = 16 * MIB;
 const INFLATED_BYTES = 64 * MIB;
 

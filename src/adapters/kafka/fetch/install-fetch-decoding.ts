@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
+import { ByteBudget } from '../inflation/byte-budget.ts';
 import { type BatchLimits, batchLimits } from './batch-limits.ts';
-import { ByteBudget } from './byte-budget.ts';
 import { Pacer } from './pacer.ts';
 import { type FetchOffsetOf, type FetchResponse, readFetchResponse } from './read-fetch-response.ts';
 

@@ -1,11 +1,16 @@
+import type { ByteBudget } from '../inflation/byte-budget.ts';
+import { inflate } from '../inflation/inflate.ts';
 import { BATCH_HEADER_BYTES, type BatchHeader, CHECKED_FROM } from './batch-header.ts';
-import { type BatchLimits, inflatedLimit, MAX_RECORDS_PER_BATCH } from './batch-limits.ts';
-import type { ByteBudget } from './byte-budget.ts';
+import {
+  type BatchLimits,
+  HEADER_OVERHEAD_BYTES,
+  inflatedLimit,
+  MAX_RECORDS_PER_BATCH,
+} from './batch-limits.ts';
 import { crc32c } from './crc32c.ts';
-import { inflate } from './inflate.ts';
 import type { Pacer } from './pacer.ts';
-import { RecordReader } from './read-record.ts';
 import { RecordCutter } from './record-cutter.ts';
+import { RecordReader } from './record-reader.ts';
 import type { TakenRecords } from './taken-records.ts';
 import { asUnreadable, damaged, UnreadableBatch } from './unreadable-batch.ts';
 
@@ -84,7 +89,7 @@ function readRecords(
         throw damaged('its records are not in the order of their offsets');
       if (offset >= taken.from) takeOne(reader, taken, cutter.isCut ? limits.recordBytes : null);
       progress.nextOffset = offset + 1;
-      if (left % 32 === 0 && pacer.isDue) await pacer.pause();
+      if (pacer.isDue) await pacer.pause();
     }
   };
   const isComplete = (): boolean => {
@@ -109,7 +114,8 @@ function readRecords(
 /** A record whose place is known fails alone. */
 function takeOne(reader: RecordReader, taken: TakenRecords, cutAbove: number | null): void {
   try {
-    taken.add(cutAbove === null ? reader.finish() : reader.finishCut(cutAbove));
+    const message = cutAbove === null ? reader.finish() : reader.finishCut(cutAbove);
+    taken.add(message, reader.headerCount * HEADER_OVERHEAD_BYTES);
   } catch (error) {
     const { code, message } = asUnreadable(error);
     taken.add(reader.unreadable({ code, message }));

@@ -1,7 +1,7 @@
 import { readOffset } from './batch-header.ts';
 import type { BatchReading } from './read-batch.ts';
 import { type AbortedTransaction, readPartition } from './read-partition.ts';
-import type { FetchedMessage } from './read-record.ts';
+import type { FetchedMessage } from './record-reader.ts';
 import { FetchTotals, TakenRecords } from './taken-records.ts';
 
 /** As kafkajs's decoders give it. */

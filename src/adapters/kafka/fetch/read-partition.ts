@@ -9,7 +9,7 @@ import {
   readOffset,
 } from './batch-header.ts';
 import { type BatchReading, readBatch } from './read-batch.ts';
-import type { FetchedMessage } from './read-record.ts';
+import type { FetchedMessage } from './record-reader.ts';
 import type { TakenRecords } from './taken-records.ts';
 import { damaged } from './unreadable-batch.ts';
 

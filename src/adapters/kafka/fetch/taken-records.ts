@@ -4,8 +4,9 @@ import {
   MAX_INFLATED_PER_FETCH,
   MAX_INFLATED_PER_PARTITION,
   MAX_RECORDS_PER_PARTITION,
+  RECORD_OVERHEAD_BYTES,
 } from './batch-limits.ts';
-import { type FetchedMessage, noHeaders } from './read-record.ts';
+import { type FetchedMessage, noHeaders } from './record-reader.ts';
 import type { UnreadableBatch } from './unreadable-batch.ts';
 
 /** What one fetch has taken over and inflated, of all its partitions. */
@@ -49,8 +50,10 @@ export class TakenRecords {
     return this.isFull || this.inflated >= MAX_INFLATED_PER_PARTITION || this.totals.isFull;
   }
 
-  add(message: FetchedMessage): void {
-    const bytes = (message.key?.length ?? 0) + (message.value?.length ?? 0);
+  /** @param headerBytes what its headers take in memory */
+  add(message: FetchedMessage, headerBytes = 0): void {
+    const bytes =
+      RECORD_OVERHEAD_BYTES + headerBytes + (message.key?.length ?? 0) + (message.value?.length ?? 0);
     this.messages.push(message);
     this.bytes += bytes;
     this.totals.bytes += bytes;

@@ -17,6 +17,7 @@ export interface FetchedMessage {
   readonly unreadable?: UnreadableRecord;
 }
 
+const EMPTY = Buffer.alloc(0);
 const LONGEST_VARINT_BYTES = 10;
 const KNOWN_NAMES = 32;
 const KNOWN_NAME_BYTES = 64;
@@ -29,10 +30,12 @@ const KNOWN_NAME_BYTES = 64;
 export class RecordReader {
   /** Of the record that was begun last. */
   offset = 0;
+  /** Of the record that was finished last, as far as they were read. */
+  headerCount = 0;
   private readonly header: BatchHeader;
   private readonly names: { readonly bytes: Buffer; readonly text: string }[] = [];
   private timestamp = 0;
-  private buffer: Buffer = Buffer.alloc(0);
+  private buffer: Buffer = EMPTY;
   private at = 0;
   private end = 0;
 
@@ -62,7 +65,7 @@ export class RecordReader {
    * @throws UnreadableBatch when it is damaged
    */
   finish(): FetchedMessage {
-    const { buffer } = this;
+    this.headerCount = 0;
     const contentAt = this.at;
     this.skipField();
     this.skipField();
@@ -76,11 +79,8 @@ export class RecordReader {
         contentAt,
         `${headerBytes} bytes of headers; at most ${MAX_HEADER_BYTES} are read`,
       );
-    const content = ownMemory(this.end - contentAt);
-    buffer.copy(content, 0, contentAt, this.end);
-    this.buffer = content;
-    this.end = content.length;
-    this.at = 0;
+    this.moveToOwnMemory(contentAt);
+    this.headerCount = headerCount;
     const key = this.bytes();
     const value = this.bytes();
     this.varint();
@@ -103,6 +103,18 @@ export class RecordReader {
   /** The record that `begin` began, marked as one that cannot be read. */
   unreadable(unreadable: UnreadableRecord): FetchedMessage {
     return { ...this.message(null, null, noHeaders()), unreadable };
+  }
+
+  /** What is the most of its memory already stays there. */
+  private moveToOwnMemory(from: number): void {
+    const { buffer, end } = this;
+    const length = end - from;
+    this.at = from;
+    if (2 * length >= buffer.buffer.byteLength) return;
+    this.buffer = ownMemory(length);
+    buffer.copy(this.buffer, 0, from, end);
+    this.at = 0;
+    this.end = length;
   }
 
   private message(key: Buffer | null, value: Buffer | null, headers: RecordHeaders): FetchedMessage {
@@ -162,7 +174,7 @@ export class RecordReader {
 
   private bytes(): Buffer | null {
     const length = this.length();
-    if (length < 0) return null;
+    if (length <= 0) return length < 0 ? null : EMPTY;
     this.at += length;
     return this.buffer.subarray(this.at - length, this.at);
   }
