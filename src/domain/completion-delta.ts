@@ -1,4 +1,5 @@
 import type { AudioDelta, ToolCallDelta } from '../contract/records.ts';
+import { utf8Length } from './utf8-length.ts';
 
 /** A piece of one choice, as the provider sent it: what a chunk carries without its envelope. */
 export interface CompletionDelta {
@@ -32,4 +33,22 @@ export function emptyDelta(choiceIndex: number): CompletionDelta {
     finishReason: null,
     extraJson: null,
   };
+}
+
+/**
+ * Bytes of memory that an answer grows by with this piece, roughly: texts in UTF-8, audio as bytes, JSON as text. What the
+ * objects around them take is not counted.
+ */
+export function deltaBytes(delta: CompletionDelta): number {
+  let bytes = utf8Length(delta.content) + jsonBytes(delta);
+  if (delta.refusal !== null) bytes += utf8Length(delta.refusal);
+  for (const call of delta.toolCalls) bytes += utf8Length(call.arguments);
+  if (delta.audio !== null)
+    bytes += (delta.audio.data?.byteLength ?? 0) + utf8Length(delta.audio.transcript ?? '');
+  return bytes;
+}
+
+/** The part of it that JSON texts have. */
+export function jsonBytes({ annotationsJson, logprobsJson, extraJson }: CompletionDelta): number {
+  return (annotationsJson?.length ?? 0) + (logprobsJson?.length ?? 0) + (extraJson?.length ?? 0);
 }
