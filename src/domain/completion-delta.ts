@@ -40,15 +40,11 @@ export function emptyDelta(choiceIndex: number): CompletionDelta {
  * objects around them take is not counted.
  */
 export function deltaBytes(delta: CompletionDelta): number {
-  let bytes = utf8Length(delta.content) + jsonBytes(delta);
+  let bytes = utf8Length(delta.content);
   if (delta.refusal !== null) bytes += utf8Length(delta.refusal);
   for (const call of delta.toolCalls) bytes += utf8Length(call.arguments);
   if (delta.audio !== null)
     bytes += (delta.audio.data?.byteLength ?? 0) + utf8Length(delta.audio.transcript ?? '');
+  for (const json of [delta.annotationsJson, delta.logprobsJson, delta.extraJson]) bytes += json?.length ?? 0;
   return bytes;
-}
-
-/** The part of it that JSON texts have. */
-export function jsonBytes({ annotationsJson, logprobsJson, extraJson }: CompletionDelta): number {
-  return (annotationsJson?.length ?? 0) + (logprobsJson?.length ?? 0) + (extraJson?.length ?? 0);
 }

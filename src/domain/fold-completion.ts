@@ -1,5 +1,5 @@
 import type { Audio, Choice, ToolCallDelta, UrlCitation } from '../contract/records.ts';
-import { type CompletionDelta, jsonBytes } from './completion-delta.ts';
+import type { CompletionDelta } from './completion-delta.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
 import { GatheredText } from './gathered-text.ts';
 import { JsonFold } from './json-fold.ts';
@@ -19,37 +19,38 @@ export type FoldedChoice = Choice;
  */
 export class CompletionFold {
   readonly #choices = new Map<number, ChoiceFold>();
-  #textBytes = 0;
-  #otherBytes = 0;
+  readonly #size = { text: 0, other: 0 };
 
   /** Bytes of UTF-8 of everything the model has written so far: text, refusals, arguments, transcripts, extra texts. */
   get textBytes(): number {
-    return this.#textBytes;
+    return this.#size.text;
   }
 
   /** Memory of everything folded so far, roughly: the text, audio, JSON texts, and what choices and tool calls take. */
   get bytes(): number {
-    return this.#textBytes + this.#otherBytes;
+    return this.#size.text + this.#size.other;
   }
 
   /** Takes the next delta; deltas of one choice come in order. */
   add(delta: CompletionDelta): void {
     let choice = this.#choices.get(delta.choiceIndex);
     if (choice === undefined) {
-      choice = new ChoiceFold(delta.choiceIndex);
+      choice = new ChoiceFold(delta.choiceIndex, this.#size);
       this.#choices.set(delta.choiceIndex, choice);
-      this.#otherBytes += CHOICE_BYTES;
     }
-    const calls = choice.toolCallCount;
-    this.#textBytes += choice.add(delta);
-    this.#otherBytes += jsonBytes(delta) + (delta.audio?.data?.byteLength ?? 0);
-    this.#otherBytes += TOOL_CALL_BYTES * (choice.toolCallCount - calls);
+    choice.add(delta);
   }
 
   /** The choices so far, by index. May be asked for at any time, also again. */
   result(): FoldedChoice[] {
     return [...this.#choices.values()].sort((a, b) => a.index - b.index).map((choice) => choice.result());
   }
+}
+
+/** Bytes of an answer: of its text, and of whatever else takes memory. */
+interface Size {
+  text: number;
+  other: number;
 }
 
 interface ToolCallFold {
@@ -61,6 +62,7 @@ interface ToolCallFold {
 
 class ChoiceFold {
   readonly index: number;
+  readonly #size: Size;
   readonly #content = new GatheredText();
   #refusal: GatheredText | null = null;
   #finishReason: string | null = null;
@@ -70,41 +72,42 @@ class ChoiceFold {
   #logprobs: JsonFold | null = null;
   #extra: JsonFold | null = null;
 
-  constructor(index: number) {
+  constructor(index: number, size: Size) {
     this.index = index;
+    this.#size = size;
+    size.other += CHOICE_BYTES;
   }
 
-  get toolCallCount(): number {
-    return this.#toolCalls.size;
-  }
-
-  /** @returns the bytes of text that the delta brought */
-  add(delta: CompletionDelta): number {
-    let bytes = utf8Length(delta.content);
+  add(delta: CompletionDelta): void {
+    const size = this.#size;
+    size.text += utf8Length(delta.content);
     this.#content.add(delta.content);
     if (delta.refusal !== null) {
       this.#refusal ??= new GatheredText();
       this.#refusal.add(delta.refusal);
-      bytes += utf8Length(delta.refusal);
+      size.text += utf8Length(delta.refusal);
     }
-    for (const call of delta.toolCalls) bytes += this.#addToolCall(call);
+    for (const call of delta.toolCalls) this.#addToolCall(call);
     if (delta.audio !== null) {
       this.#audio ??= new AudioFold();
-      bytes += this.#audio.add(delta.audio);
+      size.text += this.#audio.add(delta.audio);
+      size.other += delta.audio.data?.byteLength ?? 0;
     }
     if (delta.annotationsJson !== null) {
       for (const citation of readCitations(delta.annotationsJson)) this.#annotations.push(citation);
+      size.other += delta.annotationsJson.length;
     }
     if (delta.logprobsJson !== null) {
       this.#logprobs ??= new JsonFold();
       this.#logprobs.add(delta.logprobsJson);
+      size.other += delta.logprobsJson.length;
     }
     if (delta.extraJson !== null) {
       this.#extra ??= new JsonFold();
-      bytes += this.#extra.add(delta.extraJson);
+      size.text += this.#extra.add(delta.extraJson);
+      size.other += delta.extraJson.length;
     }
     this.#finishReason = delta.finishReason ?? this.#finishReason;
-    return bytes;
   }
 
   result(): FoldedChoice {
@@ -130,16 +133,17 @@ class ChoiceFold {
   }
 
   /** The first piece that has an id, type or name gives it: some servers repeat them in every piece. */
-  #addToolCall(delta: ToolCallDelta): number {
+  #addToolCall(delta: ToolCallDelta): void {
     let call = this.#toolCalls.get(delta.index);
     if (call === undefined) {
       call = { id: null, type: delta.type ?? 'function', name: '', arguments: new GatheredText() };
       this.#toolCalls.set(delta.index, call);
+      this.#size.other += TOOL_CALL_BYTES;
     }
     call.id ??= delta.id;
     if (call.name === '') call.name = delta.name ?? '';
     call.arguments.add(delta.arguments);
-    return utf8Length(delta.arguments);
+    this.#size.text += utf8Length(delta.arguments);
   }
 }
 

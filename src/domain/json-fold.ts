@@ -1,4 +1,5 @@
 import { GatheredText } from './gathered-text.ts';
+import { membersOfJson } from './json-text.ts';
 import { utf8Length } from './utf8-length.ts';
 
 /** A member as text, so that a long answer is neither parsed nor written again as a whole. */
@@ -12,25 +13,28 @@ export class JsonFold {
   readonly #members = new Map<string, Member>();
 
   /**
-   * @param json a JSON object
+   * @param json an object as `JSON.stringify` writes it
    * @returns the UTF-8 bytes of the texts that it appended
    */
   add(json: string): number {
     let bytes = 0;
-    for (const [name, value] of Object.entries(JSON.parse(json) as Record<string, unknown>)) {
+    for (const [name, value] of membersOfJson(json)) {
       const before = this.#members.get(name);
-      if (typeof value === 'string') {
-        bytes += utf8Length(value);
+      if (value.startsWith('"')) {
+        const piece = JSON.parse(value) as string;
+        bytes += utf8Length(piece);
         const text = before?.kind === 'text' ? before.text : new GatheredText();
-        text.add(value);
+        text.add(piece);
         if (before?.kind !== 'text') this.#members.set(name, { kind: 'text', text });
-      } else if (Array.isArray(value)) {
+      } else if (value.startsWith('[')) {
         const elements = before?.kind === 'list' ? before.elements : new GatheredText();
-        if (value.length > 0)
-          elements.add(`${elements.isEmpty ? '' : ','}${JSON.stringify(value).slice(1, -1)}`);
+        if (value !== '[]') {
+          if (!elements.isEmpty) elements.add(',');
+          elements.add(value.slice(1, -1));
+        }
         if (before?.kind !== 'list') this.#members.set(name, { kind: 'list', elements });
-      } else if (value !== null || before === undefined) {
-        this.#members.set(name, { kind: 'value', json: JSON.stringify(value) });
+      } else if (value !== 'null' || before === undefined) {
+        this.#members.set(name, { kind: 'value', json: value });
       }
     }
     return bytes;

@@ -37,17 +37,16 @@ export class AnswerIndexes {
   }
 
   /** Names of members that are kept under their name: each takes memory of its own. @throws LimitExceeded */
-  noteNames(choiceIndex: number, names: readonly string[]): void {
+  noteName(choiceIndex: number, name: string): void {
     let known = this.#names.get(choiceIndex);
     if (known === undefined) {
       known = new Set();
       this.#names.set(choiceIndex, known);
     }
-    for (const name of names) {
-      if (name.length > answerLimits.nameCharacters) throw new LimitExceeded('nameCharacters');
-      known.add(name);
-      if (known.size > answerLimits.names) throw new LimitExceeded('names');
-    }
+    if (known.has(name)) return;
+    if (name.length > answerLimits.nameCharacters) throw new LimitExceeded('nameCharacters');
+    known.add(name);
+    if (known.size > answerLimits.names) throw new LimitExceeded('names');
   }
 
   /**

@@ -1,3 +1,4 @@
+import { endOfString } from '../../domain/json-text.ts';
 import { answerLimits, LimitExceeded } from './answer-limits.ts';
 
 /** A shorter text cannot be deep or long enough to matter. */
@@ -17,7 +18,7 @@ export function checkJson(text: string): number {
   for (let index = 0; index < text.length; index += 1) {
     switch (text.charCodeAt(index)) {
       case 0x22:
-        index = endOfText(text, index);
+        index = endOfString(text, index);
         break;
       case 0x5b:
       case 0x7b:
@@ -37,14 +38,4 @@ export function checkJson(text: string): number {
     }
   }
   return marks;
-}
-
-/** Where the text ends that begins here: at a quote behind an even number of backslashes. */
-function endOfText(json: string, start: number): number {
-  for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
-    let before = end - 1;
-    while (json.charCodeAt(before) === 0x5c) before -= 1;
-    if ((end - before) % 2 === 1) return end;
-  }
-  return json.length;
 }

@@ -68,6 +68,7 @@ function mapChoice(
       else {
         extra ??= Object.create(null) as Record<string, unknown>;
         extra[name] = value;
+        indexes.noteName(choiceIndex, name);
       }
     }
   }
@@ -82,7 +83,7 @@ function mapChoice(
     annotationsJson: annotations?.[0] ?? null,
     logprobsJson: probabilities?.[0] ?? null,
     finishReason: reportedWord(choice['finish_reason']),
-    extraJson: extra === null ? null : mapExtra(extra, choiceIndex, indexes),
+    extraJson: extra === null ? null : mapExtra(extra, indexes),
   };
   if (!isEmpty(mapped)) deltas.push(mapped);
   for (const annotationsJson of annotations?.slice(1) ?? [])
@@ -183,12 +184,11 @@ function mapAnnotations(
 }
 
 function mapLogprobs(logprobs: WireObject, choiceIndex: number, indexes: AnswerIndexes): readonly string[] {
-  indexes.noteNames(choiceIndex, Object.keys(logprobs));
+  for (const name in logprobs) indexes.noteName(choiceIndex, name);
   return divideLists(logprobs);
 }
 
-function mapExtra(extra: Record<string, unknown>, choiceIndex: number, indexes: AnswerIndexes): string {
-  indexes.noteNames(choiceIndex, Object.keys(extra));
+function mapExtra(extra: Record<string, unknown>, indexes: AnswerIndexes): string {
   const json = JSON.stringify(extra);
   indexes.noteExtraMarks(checkJson(json));
   return json;

@@ -68,6 +68,8 @@ export function mapError(error: unknown, context: ErrorContext, now: number): Ch
     };
     return mapErrorBody(error.error, envelope, context, now);
   }
+  // The SDK wraps whatever its transport throws.
+  if (error instanceof Error && error.cause instanceof ChatFailure) return error.cause;
   if (error instanceof APIConnectionError) return mapConnectionError(error, context);
   return new Internal(
     `The call of ${context.provider} failed inside the service (${error instanceof Error ? error.name : typeof error}). This is a defect of the service, not of the request; report it with the cause in the log.`,

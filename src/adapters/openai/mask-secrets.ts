@@ -3,6 +3,8 @@ const MAX_LENGTH = 500;
 /** What is looked at of a text: more than any result needs, and masked in well under a millisecond. */
 export const MASK_WINDOW = 16_384;
 
+const MAYBE_SECRET = /\s|sk-|bearer|basic/i;
+
 /**
  * Makes a provider's words fit to be shown: keys become `sk-…abcd`, bearer tokens disappear, whitespace is one
  * space, and what is longer than `maxLength` is cut. Takes the same time however long the text is.
@@ -10,6 +12,7 @@ export const MASK_WINDOW = 16_384;
  * @param secret the configured key, whatever it looks like; empty when there is none
  */
 export function maskSecrets(text: string, secret: string, maxLength = MAX_LENGTH): string {
+  if (isPlain(text, maxLength) && (secret === '' || !text.includes(secret))) return text;
   const isCut = text.length > MASK_WINDOW;
   let masked = isCut ? text.slice(0, MASK_WINDOW) : text;
   if (secret !== '') masked = masked.replaceAll(secret, shortened(secret));
@@ -22,6 +25,11 @@ export function maskSecrets(text: string, secret: string, maxLength = MAX_LENGTH
     .toWellFormed();
   if (masked.length <= maxLength && !isCut) return masked;
   return `${masked.slice(0, maxLength - 1).toWellFormed()}…`;
+}
+
+/** Nearly all ids and names are: nothing in them is masked. */
+function isPlain(text: string, maxLength: number): boolean {
+  return text.length <= maxLength && !MAYBE_SECRET.test(text) && text.isWellFormed();
 }
 
 /** Takes away what may be the first part of a secret at the end of the window: the beginning of the key, or a word that was cut. */

@@ -1,6 +1,7 @@
 import type { ChatFailure } from '../../domain/chat-failure.ts';
 import { type CompletionDelta, deltaBytes } from '../../domain/completion-delta.ts';
 import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
+import { utf8Length } from '../../domain/utf8-length.ts';
 import type { ProviderEvents, ServedBy } from '../../ports.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { type AnswerLimit, answerLimits, answerTooLarge, LimitExceeded } from './answer-limits.ts';
@@ -129,7 +130,7 @@ export class StreamDecoder {
       const text = this.#template.read(payload);
       try {
         if (text !== null) {
-          this.#count(text);
+          this.#count(utf8Length(text.content));
           pieces.push(text);
           continue;
         }
@@ -144,7 +145,7 @@ export class StreamDecoder {
         const mapped: CompletionDelta[] = [];
         mapChunk(chunk, mapped, this.#indexes);
         for (const delta of mapped) {
-          this.#count(delta);
+          this.#count(deltaBytes(delta));
           pieces.push(delta);
         }
         this.#template.learn(payload, mapped, this.#indexes);
@@ -163,8 +164,8 @@ export class StreamDecoder {
   }
 
   /** @throws LimitExceeded */
-  #count(delta: CompletionDelta): void {
-    this.#bytes += deltaBytes(delta);
+  #count(bytes: number): void {
+    this.#bytes += bytes;
     this.#pieces += 1;
     if (this.#bytes > answerLimits.answerBytes) throw new LimitExceeded('answerBytes');
     if (this.#pieces > answerLimits.pieces) throw new LimitExceeded('pieces');
