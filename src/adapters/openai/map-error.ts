@@ -142,15 +142,15 @@ function quote(error: ProviderError, code: ErrorCode, context: ErrorContext): st
 
 /** What sockets say when an open connection is lost; anything else is said before there is one. */
 const CONNECTION_LOST: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
-/** What the HTTP parser says of an answer that is no HTTP: the call was sent. */
-const NOT_HTTP = /^HPE_/;
+/** Name of undici's error for an answer that is no HTTP: the call was sent. */
+const NOT_HTTP = 'HTTPParserError';
 const HEADERS_TOO_LARGE = 'UND_ERR_HEADERS_OVERFLOW';
 
 function mapConnectionError(error: APIConnectionError, context: ErrorContext): ChatFailure {
   const cause = plainCause(error, context.apiKey);
   const code = cause?.code ?? 'no code';
   if (code === HEADERS_TOO_LARGE) return answerTooLarge('headerBytes', context.provider, null);
-  const isNotHttp = NOT_HTTP.test(code);
+  const isNotHttp = cause?.name === NOT_HTTP;
   const lost = isNotHttp || CONNECTION_LOST.has(code);
   const what = isNotHttp
     ? 'sent an answer that is not valid HTTP'
