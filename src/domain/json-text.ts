@@ -3,10 +3,16 @@ const BACKSLASH = 0x5c;
 
 /** Where a JSON string ends that begins at `start`: the index of its last quote, or the text's length when it has none. */
 export function endOfString(json: string, start: number): number {
-  for (let end = json.indexOf('"', start + 1); end !== -1; end = json.indexOf('"', end + 1)) {
-    let before = end - 1;
-    while (json.charCodeAt(before) === BACKSLASH) before -= 1;
-    if ((end - before) % 2 === 1) return end;
+  // Nearly all strings have no escaped quote, and a search is faster than a loop.
+  const quote = json.indexOf('"', start + 1);
+  if (quote === -1) return json.length;
+  let before = quote - 1;
+  while (json.charCodeAt(before) === BACKSLASH) before -= 1;
+  if ((quote - before) % 2 === 1) return quote;
+  for (let index = quote + 1; index < json.length; index += 1) {
+    const unit = json.charCodeAt(index);
+    if (unit === BACKSLASH) index += 1;
+    else if (unit === QUOTE) return index;
   }
   return json.length;
 }

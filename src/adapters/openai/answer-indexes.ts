@@ -16,7 +16,6 @@ export class AnswerIndexes {
   readonly #calls = new Map<number, IndexTable>();
   readonly #names = new Map<number, Set<string>>();
   readonly #annotations = new Map<number, number>();
-  #extraMarks = 0;
 
   /** @throws LimitExceeded */
   choice(index: unknown, position: number): number {
@@ -47,15 +46,6 @@ export class AnswerIndexes {
     if (name.length > answerLimits.nameCharacters) throw new LimitExceeded('nameCharacters');
     known.add(name);
     if (known.size > answerLimits.names) throw new LimitExceeded('names');
-  }
-
-  /**
-   * @param marks of one JSON text of unknown members
-   * @throws LimitExceeded when all of them together take too long to parse
-   */
-  noteExtraMarks(marks: number): void {
-    this.#extraMarks += marks;
-    if (this.#extraMarks > answerLimits.jsonMarks) throw new LimitExceeded('jsonMarks');
   }
 
   /** @throws LimitExceeded */

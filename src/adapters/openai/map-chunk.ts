@@ -2,7 +2,6 @@ import type { AudioDelta, ToolCallDelta } from '../../contract/records.ts';
 import { type CompletionDelta, emptyDelta } from '../../domain/completion-delta.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { answerLimits, LimitExceeded } from './answer-limits.ts';
-import { checkJson } from './check-json.ts';
 import { divideLists, listsOf } from './divide-json.ts';
 import { reportedId, reportedWord } from './metadata-text.ts';
 import { toolCallId } from './tool-call-id.ts';
@@ -83,7 +82,7 @@ function mapChoice(
     annotationsJson: annotations?.[0] ?? null,
     logprobsJson: probabilities?.[0] ?? null,
     finishReason: reportedWord(choice['finish_reason']),
-    extraJson: extra === null ? null : mapExtra(extra, indexes),
+    extraJson: extra === null ? null : JSON.stringify(extra),
   };
   if (!isEmpty(mapped)) deltas.push(mapped);
   for (const annotationsJson of annotations?.slice(1) ?? [])
@@ -186,10 +185,4 @@ function mapAnnotations(
 function mapLogprobs(logprobs: WireObject, choiceIndex: number, indexes: AnswerIndexes): readonly string[] {
   for (const name in logprobs) indexes.noteName(choiceIndex, name);
   return divideLists(logprobs);
-}
-
-function mapExtra(extra: Record<string, unknown>, indexes: AnswerIndexes): string {
-  const json = JSON.stringify(extra);
-  indexes.noteExtraMarks(checkJson(json));
-  return json;
 }
