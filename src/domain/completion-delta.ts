@@ -1,4 +1,5 @@
 import type { AudioDelta, ToolCallDelta } from '../contract/records.ts';
+import { utf8Length } from './utf8-length.ts';
 
 /** A piece of one choice, as the provider sent it: what a chunk carries without its envelope. */
 export interface CompletionDelta {
@@ -32,4 +33,18 @@ export function emptyDelta(choiceIndex: number): CompletionDelta {
     finishReason: null,
     extraJson: null,
   };
+}
+
+/**
+ * Bytes of memory that an answer grows by with this piece, roughly: texts in UTF-8, audio as bytes, JSON as text. What the
+ * objects around them take is not counted.
+ */
+export function deltaBytes(delta: CompletionDelta): number {
+  let bytes = utf8Length(delta.content);
+  if (delta.refusal !== null) bytes += utf8Length(delta.refusal);
+  for (const call of delta.toolCalls) bytes += utf8Length(call.arguments);
+  if (delta.audio !== null)
+    bytes += (delta.audio.data?.byteLength ?? 0) + utf8Length(delta.audio.transcript ?? '');
+  for (const json of [delta.annotationsJson, delta.logprobsJson, delta.extraJson]) bytes += json?.length ?? 0;
+  return bytes;
 }

@@ -2,6 +2,7 @@ import type { ChatRequest, Choice, ContentPart, Message, ToolChoice } from '../c
 import { audioTokens } from './audio-tokens.ts';
 import { type ImageSize, readImageSize } from './image-size.ts';
 import { imageTokens, type TokenRange } from './image-tokens.ts';
+import { membersOfJson } from './json-text.ts';
 import { renderTools } from './render-tools.ts';
 import type { ImageRule } from './token-rules.ts';
 
@@ -195,8 +196,11 @@ function decodeBase64(text: string): Uint8Array {
 }
 
 function extraTokens(extraJson: string, count: CountTokens): number {
-  const texts = Object.values(JSON.parse(extraJson) as Record<string, unknown>);
-  return texts.reduce<number>((tokens, text) => tokens + (typeof text === 'string' ? count(text) : 0), 0);
+  let tokens = 0;
+  // Without parsing the rest, which may be megabytes of lists.
+  for (const [, value] of membersOfJson(extraJson))
+    if (value.startsWith('"')) tokens += count(JSON.parse(value) as string);
+  return tokens;
 }
 
 function countText(text: string | null, count: CountTokens): number {

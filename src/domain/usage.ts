@@ -1,11 +1,22 @@
 import type { Usage, UsageConfidence } from '../contract/records.ts';
 
+/**
+ * More tokens than this are not a count of one call but a fault. Sums of thousands of calls stay exact below it, and so
+ * does every price.
+ */
+const MOST_TOKENS = 1_000_000_000_000;
+
+/** Whether a value can be a number of tokens that one call used. */
+export function isTokenCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS;
+}
+
 /** A usage with nothing but input and output tokens. */
 export function plainUsage(inputTokens: number, outputTokens: number, confidence: UsageConfidence): Usage {
   return {
     inputTokens,
     outputTokens,
-    totalTokens: inputTokens + outputTokens,
+    totalTokens: add(inputTokens, outputTokens),
     cachedInputTokens: null,
     cacheWriteTokens: null,
     inputTextTokens: null,
@@ -54,7 +65,7 @@ export function completeUsage(told: ToldUsage, { inputTokens, arrived, broke }: 
   return {
     ...told,
     ...usage,
-    totalTokens: total ?? usage.inputTokens + usage.outputTokens,
+    totalTokens: total ?? add(usage.inputTokens, usage.outputTokens),
     confidence: broke || input === null || output === null ? 'PARTIAL' : told.confidence,
   };
 }
@@ -76,9 +87,9 @@ export function sumUsage(usages: readonly Usage[]): Usage {
   if (others.length === 0) return { ...first };
   return others.reduce<Usage>(
     (sum, usage) => ({
-      inputTokens: sum.inputTokens + usage.inputTokens,
-      outputTokens: sum.outputTokens + usage.outputTokens,
-      totalTokens: sum.totalTokens + usage.totalTokens,
+      inputTokens: add(sum.inputTokens, usage.inputTokens),
+      outputTokens: add(sum.outputTokens, usage.outputTokens),
+      totalTokens: add(sum.totalTokens, usage.totalTokens),
       cachedInputTokens: addTold(sum.cachedInputTokens, usage.cachedInputTokens),
       cacheWriteTokens: addTold(sum.cacheWriteTokens, usage.cacheWriteTokens),
       inputTextTokens: addTold(sum.inputTextTokens, usage.inputTextTokens),
@@ -96,8 +107,13 @@ export function sumUsage(usages: readonly Usage[]): Usage {
   );
 }
 
+/** Rows of earlier versions may hold counts that no call can have: a sum that is not exact must not stop a bill. */
+function add(one: number, other: number): number {
+  return Math.min(one + other, Number.MAX_SAFE_INTEGER);
+}
+
 function addTold(one: number | null, other: number | null): number | null {
-  return one === null || other === null ? null : one + other;
+  return one === null || other === null ? null : add(one, other);
 }
 
 function lesser(one: UsageConfidence, other: UsageConfidence): UsageConfidence {

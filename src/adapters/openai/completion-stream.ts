@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RateLimits } from '../../domain/rate-limits.ts';
 import type { ProviderEvents, ProviderStream, ServedBy } from '../../ports.ts';
 import type { CallGuard } from './call-guard.ts';
@@ -32,6 +33,8 @@ export class CompletionStream implements ProviderStream {
         const events = bytes === null ? decoder.end() : decoder.push(bytes);
         if (events !== null) {
           this.#guard.received();
+          // A large event was decoded just now, and is about to be folded: others have their turn between the two.
+          if (decoder.isLarge) await nextTurn();
           yield events;
         }
         if (decoder.failure !== null) throw decoder.failure;

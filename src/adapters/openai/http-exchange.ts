@@ -2,6 +2,8 @@ import type { Dispatcher } from 'undici';
 
 /** So many bytes wait for their reader; then the connection stands still, which slows the sender down. */
 const HIGH_WATER_BYTES = 65_536;
+/** The same for pieces: each of them takes memory of its own, and some senders cut an answer into single bytes. */
+const HIGH_WATER_PIECES = 1_024;
 
 export interface HttpHead {
   readonly status: number;
@@ -79,7 +81,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
     }
     this.#pieces.push(bytes);
     this.#bytes += bytes.length;
-    if (this.#bytes >= HIGH_WATER_BYTES) controller.pause();
+    if (this.#bytes >= HIGH_WATER_BYTES || this.#pieces.length >= HIGH_WATER_PIECES) controller.pause();
   }
 
   onResponseEnd(): void {

@@ -1,9 +1,18 @@
 import { Agent, type Dispatcher } from 'undici';
+import { ProviderError } from '../../domain/failure-classes.ts';
+import { GatheredBytes } from '../../domain/gathered-bytes.ts';
+import { LimitExceeded } from './answer-limits.ts';
+import { checkJson } from './check-json.ts';
 import { type HttpBody, HttpExchange, type HttpHead } from './http-exchange.ts';
 import { isObject } from './wire.ts';
 
 /** No error body is longer; what is longer is not ours to hold in memory. */
 const MAX_ERROR_BODY_BYTES = 65_536;
+
+/** In place of an error body that nobody should take apart: text is never shown. */
+const NOT_READABLE = 'an error whose JSON is too deep or too large';
+
+const LAST_STATUS = 599;
 
 /** Statuses for which the fetch standard allows no body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
@@ -47,6 +56,7 @@ export function createHttpTransport(): HttpTransport {
       exchange,
     );
     const head = await exchange.head;
+    checkStatus(head.status, exchange);
     if (head.status < 200 || head.status > 299) return responseOf(head, await readError(exchange));
     const response = responseOf(head, null);
     bodies.set(response, exchange);
@@ -66,35 +76,74 @@ export function createHttpTransport(): HttpTransport {
 
 function responseOf({ status, headers }: HttpHead, body: string | null): Response {
   const response = new Response(WITHOUT_BODY.has(status) ? null : body, { status });
-  for (const name in headers) {
-    const value = headers[name];
-    if (typeof value === 'string') response.headers.append(name, value);
-    else for (const one of value ?? []) response.headers.append(name, one);
+  for (const [name, value] of Object.entries(headers)) {
+    for (const one of typeof value === 'string' ? [value] : (value ?? []))
+      append(response.headers, name, one);
   }
   return response;
 }
 
-/** Compatible servers that write an error's members without `error` around them are brought into its form. */
-async function readError(body: HttpBody): Promise<string> {
-  const text = await readText(body, MAX_ERROR_BODY_BYTES);
+/** The HTTP parser lets through what the fetch standard does not: such a header counts as not sent. */
+function append(headers: Headers, name: string, value: string): void {
   try {
-    const parsed: unknown = JSON.parse(text);
-    return isObject(parsed) && !('error' in parsed) ? JSON.stringify({ error: parsed }) : text;
+    headers.append(name, value);
   } catch {
-    return text;
+    // Not a header that anything here reads.
   }
 }
 
-/** Reads a body to its end, or up to a number of bytes; then the rest is not waited for. */
-export async function readText(body: HttpBody, maxBytes: number): Promise<string> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  while (bytes < maxBytes) {
-    const piece = await body.read();
-    if (piece === null) break;
-    pieces.push(piece);
-    bytes += piece.length;
+/** The fetch standard knows no other status, and neither does HTTP. */
+function checkStatus(status: number, exchange: HttpExchange): void {
+  if (status <= LAST_STATUS) return;
+  exchange.close();
+  throw new ProviderError(
+    `The provider answered with HTTP status ${status}, which does not exist. The call is not repeated; check that AI_OPENAI_BASE_URL speaks the Chat Completions API.`,
+    false,
+    { httpStatus: status },
+  );
+}
+
+/**
+ * An error body as the SDK takes it apart: the four members that are read, under `error` also where a compatible server
+ * writes them without it. What is too deep or too large is no error of the API; the SDK would walk it recursively.
+ */
+async function readError(body: HttpBody): Promise<string> {
+  const text = await readText(body, MAX_ERROR_BODY_BYTES);
+  let parsed: unknown;
+  try {
+    checkJson(text);
+    parsed = JSON.parse(text);
+  } catch (error) {
+    return error instanceof LimitExceeded ? NOT_READABLE : text;
+  }
+  const error = isObject(parsed) && 'error' in parsed ? parsed['error'] : parsed;
+  if (!isObject(error)) return JSON.stringify({ error: typeof error === 'string' ? error : null });
+  const { message, type, code, param } = error;
+  return JSON.stringify({ error: { message, type, code, param } });
+}
+
+/** A body as far as it was read. */
+export interface BodyText {
+  readonly text: string;
+  /** False when it has more bytes than were asked for. */
+  readonly isWhole: boolean;
+}
+
+/** Reads a body to its end, or up to a number of bytes; then the rest is not waited for and the connection is closed. */
+export async function readBody(body: HttpBody, maxBytes: number): Promise<BodyText> {
+  const bytes = new GatheredBytes();
+  let isWhole = true;
+  for (let piece = await body.read(); piece !== null; piece = await body.read()) {
+    isWhole = bytes.length + piece.length <= maxBytes;
+    bytes.add(isWhole ? piece : piece.subarray(0, maxBytes - bytes.length));
+    if (!isWhole) break;
   }
   body.close();
-  return Buffer.concat(pieces).toString('utf8');
+  const view = bytes.view();
+  return { text: Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('utf8'), isWhole };
+}
+
+/** The same, for bodies whose rest does not matter. */
+export async function readText(body: HttpBody, maxBytes: number): Promise<string> {
+  return (await readBody(body, maxBytes)).text;
 }

@@ -1,65 +1,94 @@
 import type { AudioDelta, ToolCallDelta } from '../../contract/records.ts';
-import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import { type CompletionDelta, emptyDelta } from '../../domain/completion-delta.ts';
+import { AnswerIndexes } from './answer-indexes.ts';
+import { answerLimits, LimitExceeded } from './answer-limits.ts';
+import { divideLists, listsOf } from './divide-json.ts';
+import { reportedId, reportedWord } from './metadata-text.ts';
+import { toolCallId } from './tool-call-id.ts';
 import { isObject, textOrNull, type WireObject } from './wire.ts';
 
 const NO_TOOL_CALLS: readonly ToolCallDelta[] = Object.freeze([]);
+/** The last millisecond that a date can name. */
+const LAST_TIME_MS = 8_640_000_000_000_000;
 
 /**
  * Appends one delta to `deltas` for each choice of a chunk that carries something. A whole, not streamed completion
  * is read the same way. Runs for every token: it makes no object that the delta does not need.
+ *
+ * Every value fits the contract's records afterwards, and no JSON text of a delta is too large for a chunk: long lists are
+ * divided into further deltas of the same choice.
+ *
+ * @param indexes of the answer that the chunk belongs to
+ * @throws LimitExceeded
  */
-export function mapChunk(chunk: WireObject, deltas: CompletionDelta[]): void {
+export function mapChunk(
+  chunk: WireObject,
+  deltas: CompletionDelta[],
+  indexes: AnswerIndexes = new AnswerIndexes(),
+): void {
   const choices = chunk['choices'];
   if (!Array.isArray(choices)) return;
+  if (choices.length > answerLimits.choices) throw new LimitExceeded('choices');
   for (let position = 0; position < choices.length; position += 1) {
     const choice: unknown = choices[position];
-    if (!isObject(choice)) continue;
-    const delta = mapChoice(choice, position);
-    if (!isEmpty(delta)) deltas.push(delta);
+    if (isObject(choice)) mapChoice(choice, position, deltas, indexes);
   }
 }
 
-function mapChoice(choice: WireObject, position: number): CompletionDelta {
+function mapChoice(
+  choice: WireObject,
+  position: number,
+  deltas: CompletionDelta[],
+  indexes: AnswerIndexes,
+): void {
   const delta = choice['delta'] ?? choice['message'];
-  const index = choice['index'];
   const logprobs = choice['logprobs'];
+  const choiceIndex = indexes.choice(choice['index'], position);
   let role: string | null = null;
   let content = '';
   let refusal: string | null = null;
   let toolCalls = NO_TOOL_CALLS;
   let audio: AudioDelta | null = null;
-  let annotationsJson: string | null = null;
+  let annotations: readonly string[] | null = null;
   let extra: Record<string, unknown> | null = null;
   if (isObject(delta)) {
     for (const name in delta) {
       const value = delta[name];
       if (value === null || value === undefined) continue;
       if (name === 'content' && typeof value === 'string') content = value;
-      else if (name === 'role' && typeof value === 'string') role = value;
+      else if (name === 'role' && typeof value === 'string') role = reportedWord(value);
       else if (name === 'refusal' && typeof value === 'string') refusal = textOrNull(value);
-      else if (name === 'tool_calls' && Array.isArray(value)) toolCalls = mapToolCalls(value);
+      else if (name === 'tool_calls' && Array.isArray(value))
+        toolCalls = mapToolCalls(value, choiceIndex, indexes);
       else if (name === 'function_call' && isObject(value)) toolCalls = [mapFunctionCall(value)];
       else if (name === 'audio' && isObject(value)) audio = mapAudio(value);
       else if (name === 'annotations' && Array.isArray(value))
-        annotationsJson = value.length === 0 ? null : JSON.stringify(value);
+        annotations = mapAnnotations(value, choiceIndex, indexes);
       else {
-        extra ??= {};
+        extra ??= Object.create(null) as Record<string, unknown>;
         extra[name] = value;
+        indexes.noteName(choiceIndex, name);
       }
     }
   }
-  return {
-    choiceIndex: typeof index === 'number' ? index : position,
+  const probabilities = isObject(logprobs) ? mapLogprobs(logprobs, choiceIndex, indexes) : null;
+  const mapped = {
+    choiceIndex,
     role,
     content,
     refusal,
     toolCalls,
     audio,
-    annotationsJson,
-    logprobsJson: isObject(logprobs) ? JSON.stringify(logprobs) : null,
-    finishReason: textOrNull(choice['finish_reason']),
+    annotationsJson: annotations?.[0] ?? null,
+    logprobsJson: probabilities?.[0] ?? null,
+    finishReason: reportedWord(choice['finish_reason']),
     extraJson: extra === null ? null : JSON.stringify(extra),
   };
+  if (!isEmpty(mapped)) deltas.push(mapped);
+  for (const annotationsJson of annotations?.slice(1) ?? [])
+    deltas.push({ ...emptyDelta(choiceIndex), annotationsJson });
+  for (const logprobsJson of probabilities?.slice(1) ?? [])
+    deltas.push({ ...emptyDelta(choiceIndex), logprobsJson });
 }
 
 function isEmpty(delta: CompletionDelta): boolean {
@@ -76,31 +105,42 @@ function isEmpty(delta: CompletionDelta): boolean {
   );
 }
 
-function mapToolCalls(calls: readonly unknown[]): readonly ToolCallDelta[] {
+function mapToolCalls(
+  calls: readonly unknown[],
+  choiceIndex: number,
+  indexes: AnswerIndexes,
+): readonly ToolCallDelta[] {
+  if (calls.length > answerLimits.toolCalls) throw new LimitExceeded('toolCalls');
   const mapped: ToolCallDelta[] = [];
   for (let position = 0; position < calls.length; position += 1) {
     const call = calls[position];
-    if (isObject(call)) mapped.push(mapToolCall(call, position));
+    if (isObject(call)) mapped.push(mapToolCall(call, position, choiceIndex, indexes));
   }
   return mapped;
 }
 
-function mapToolCall(call: WireObject, position: number): ToolCallDelta {
+function mapToolCall(
+  call: WireObject,
+  position: number,
+  choiceIndex: number,
+  indexes: AnswerIndexes,
+): ToolCallDelta {
   const custom = isObject(call['custom']) ? call['custom'] : null;
   const called = custom ?? (isObject(call['function']) ? call['function'] : {});
   const text = custom === null ? called['arguments'] : called['input'];
+  const id = toolCallId(call['id']);
   return {
-    index: typeof call['index'] === 'number' ? call['index'] : position,
-    id: textOrNull(call['id']),
-    type: textOrNull(call['type']) ?? (custom === null ? null : 'custom'),
-    name: textOrNull(called['name']),
+    index: indexes.toolCall(choiceIndex, call['index'], position, id),
+    id,
+    type: reportedWord(call['type']) ?? (custom === null ? null : 'custom'),
+    name: reportedWord(called['name']),
     arguments: typeof text === 'string' ? text : '',
   };
 }
 
 /** The older form: there is at most one call, it has no id, and only its first piece names the function. */
 function mapFunctionCall(call: WireObject): ToolCallDelta {
-  const name = textOrNull(call['name']);
+  const name = reportedWord(call['name']);
   return {
     index: 0,
     id: null,
@@ -112,11 +152,37 @@ function mapFunctionCall(call: WireObject): ToolCallDelta {
 
 function mapAudio(audio: WireObject): AudioDelta {
   const data = audio['data'];
-  const expiresAt = audio['expires_at'];
   return {
-    id: textOrNull(audio['id']),
+    id: reportedId(audio['id']),
     data: typeof data === 'string' ? Buffer.from(data, 'base64') : null,
     transcript: textOrNull(audio['transcript']),
-    expiresAt: typeof expiresAt === 'number' ? expiresAt * 1000 : null,
+    expiresAt: mapTime(audio['expires_at']),
   };
+}
+
+/** @returns whole milliseconds; null for what is not a time */
+function mapTime(seconds: unknown): number | null {
+  if (typeof seconds !== 'number') return null;
+  const time = Math.round(seconds * 1000);
+  return time >= 0 && time <= LAST_TIME_MS ? time : null;
+}
+
+/** Entries that are not objects, or too large for a chunk, are left out. */
+function mapAnnotations(
+  list: readonly unknown[],
+  choiceIndex: number,
+  indexes: AnswerIndexes,
+): readonly string[] | null {
+  if (list.length === 0) return null;
+  indexes.noteAnnotations(choiceIndex, list.length);
+  const entries = list
+    .filter(isObject)
+    .map((entry) => JSON.stringify(entry))
+    .filter((json) => json.length <= answerLimits.jsonPieceCharacters);
+  return entries.length === 0 ? null : listsOf(entries);
+}
+
+function mapLogprobs(logprobs: WireObject, choiceIndex: number, indexes: AnswerIndexes): readonly string[] {
+  for (const name in logprobs) indexes.noteName(choiceIndex, name);
+  return divideLists(logprobs);
 }

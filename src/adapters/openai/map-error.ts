@@ -1,12 +1,18 @@
 import { APIConnectionError, APIError } from 'openai';
 import { ChatFailure, type ErrorCode } from '../../domain/chat-failure.ts';
 import { failureOf, Internal, ProviderUnavailable } from '../../domain/failure-classes.ts';
+import { answerTooLarge } from './answer-limits.ts';
 import { classifyError, isQuotable, isRetryable, type ProviderError } from './classify-error.ts';
-import { maskSecrets } from './mask-secrets.ts';
+import { MASK_WINDOW, maskSecrets } from './mask-secrets.ts';
+import { readRequestId } from './metadata-text.ts';
 import { plainCause } from './plain-cause.ts';
 import { parseRateLimits } from './rate-limit-headers.ts';
 import { parseRetryAfter } from './retry-after.ts';
 import { isObject, textOrNull } from './wire.ts';
+
+const MAX_NAME_CHARACTERS = 128;
+/** E.g. rate_limit_exceeded, InvalidParameter.Range, messages[0].content; with a masked key in it. */
+const NAME = /^[\w.:/@$*[\]"'()…-]+$/;
 
 /** What a message needs to be of use to the person who reads it. */
 export interface ErrorContext {
@@ -58,10 +64,12 @@ export function mapError(error: unknown, context: ErrorContext, now: number): Ch
     const envelope = {
       httpStatus: error.status,
       headers: error.headers ?? null,
-      providerRequestId: error.requestID ?? null,
+      providerRequestId: error.headers === undefined ? null : readRequestId(error.headers, context.apiKey),
     };
     return mapErrorBody(error.error, envelope, context, now);
   }
+  // The SDK wraps whatever its transport throws.
+  if (error instanceof Error && error.cause instanceof ChatFailure) return error.cause;
   if (error instanceof APIConnectionError) return mapConnectionError(error, context);
   return new Internal(
     `The call of ${context.provider} failed inside the service (${error instanceof Error ? error.name : typeof error}). This is a defect of the service, not of the request; report it with the cause in the log.`,
@@ -108,17 +116,23 @@ function readError(value: unknown, httpStatus: number | null, context: ErrorCont
   const members = isObject(value) ? value : { message: value };
   return {
     httpStatus,
-    code: shortText(members['code'], context),
-    type: shortText(members['type'], context),
-    param: shortText(members['param'], context),
-    message: textOrNull(members['message']) ?? '',
+    code: nameText(members['code'], context),
+    type: nameText(members['type'], context),
+    param: nameText(members['param'], context),
+    // A part more than what is shown, so that whatever is at the cut is never shown.
+    message: (textOrNull(members['message']) ?? '').slice(0, MASK_WINDOW + 1),
   };
 }
 
-function shortText(value: unknown, context: ErrorContext): string | null {
+/**
+ * A code, a type or the path of a parameter. These are shown whatever the error is, so that whatever has spaces in it, and
+ * may be a part of the request, counts as not reported.
+ */
+function nameText(value: unknown, context: ErrorContext): string | null {
   if (typeof value === 'number') return String(value);
   const text = textOrNull(value);
-  return text === null ? null : maskSecrets(text, context.apiKey).slice(0, 128);
+  const name = text === null ? '' : maskSecrets(text, context.apiKey, MAX_NAME_CHARACTERS);
+  return NAME.test(name) ? name : null;
 }
 
 function quote(error: ProviderError, code: ErrorCode, context: ErrorContext): string {
@@ -128,12 +142,21 @@ function quote(error: ProviderError, code: ErrorCode, context: ErrorContext): st
 
 /** What sockets say when an open connection is lost; anything else is said before there is one. */
 const CONNECTION_LOST: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+/** Name of undici's error for an answer that is no HTTP: the call was sent. */
+const NOT_HTTP = 'HTTPParserError';
+const HEADERS_TOO_LARGE = 'UND_ERR_HEADERS_OVERFLOW';
 
 function mapConnectionError(error: APIConnectionError, context: ErrorContext): ChatFailure {
   const cause = plainCause(error, context.apiKey);
   const code = cause?.code ?? 'no code';
-  const lost = CONNECTION_LOST.has(code);
-  const what = lost ? 'closed the connection before it answered' : 'could not be reached';
+  if (code === HEADERS_TOO_LARGE) return answerTooLarge('headerBytes', context.provider, null);
+  const isNotHttp = cause?.name === NOT_HTTP;
+  const lost = isNotHttp || CONNECTION_LOST.has(code);
+  const what = isNotHttp
+    ? 'sent an answer that is not valid HTTP'
+    : lost
+      ? 'closed the connection before it answered'
+      : 'could not be reached';
   return new ProviderUnavailable(
     `${context.provider} ${what} (${code}). The request is fine and can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the network and the provider's status page.`,
     true,

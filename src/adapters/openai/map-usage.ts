@@ -1,8 +1,11 @@
-import type { ToldUsage } from '../../domain/usage.ts';
+import { isTokenCount, type ToldUsage } from '../../domain/usage.ts';
+import { answerLimits } from './answer-limits.ts';
 import { isObject } from './wire.ts';
 
 /**
- * Translates the provider's usage object. A detail that is absent or no token count stays null.
+ * Translates the provider's usage object. A detail that is absent or not a plausible token count is null, that is,
+ * not reported. The original object is kept unless it is larger than any usage that a provider documents: it goes into
+ * every bill.
  *
  * @returns null when neither input nor output tokens are told
  */
@@ -13,6 +16,7 @@ export function mapUsage(usage: unknown): ToldUsage | null {
   if (input === null && output === null) return null;
   const ofInput = isObject(usage['prompt_tokens_details']) ? usage['prompt_tokens_details'] : {};
   const ofOutput = isObject(usage['completion_tokens_details']) ? usage['completion_tokens_details'] : {};
+  const rawJson = JSON.stringify(usage);
   return {
     inputTokens: input,
     outputTokens: output,
@@ -28,10 +32,10 @@ export function mapUsage(usage: unknown): ToldUsage | null {
     acceptedPredictionTokens: tokens(ofOutput['accepted_prediction_tokens']),
     rejectedPredictionTokens: tokens(ofOutput['rejected_prediction_tokens']),
     confidence: 'PROVIDER',
-    rawJson: JSON.stringify(usage),
+    rawJson: rawJson.length > answerLimits.usageCharacters ? null : rawJson,
   };
 }
 
 function tokens(value: unknown): number | null {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null;
+  return isTokenCount(value) ? value : null;
 }

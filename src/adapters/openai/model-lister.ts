@@ -1,6 +1,7 @@
 import type { ModelLister } from '../../catalog/sync-models.ts';
 import { ChatFailure } from '../../domain/chat-failure.ts';
 import { failureOf } from '../../domain/failure-classes.ts';
+import { answerLimits } from './answer-limits.ts';
 import { createHttpTransport, readText } from './http-transport.ts';
 import { type ErrorContext, mapError } from './map-error.ts';
 import { createClient, type OpenAiProviderOptions } from './openai-provider.ts';
@@ -65,7 +66,9 @@ function idsOf(text: string): string[] | null {
   const data = isObject(body) ? body['data'] : null;
   if (!Array.isArray(data)) return null;
   const ids = data.map((model: unknown) => (isObject(model) ? textOrNull(model['id']) : null));
-  return ids.every((id) => id !== null) ? ids : null;
+  if (!ids.every((id) => id !== null)) return null;
+  // A longer name cannot be asked for.
+  return ids.filter((id) => id.length <= answerLimits.metadataCharacters);
 }
 
 function tooSlow(provider: string, timeoutMs: number): ChatFailure {

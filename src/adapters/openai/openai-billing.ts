@@ -1,6 +1,7 @@
 import { Big } from 'big.js';
 import OpenAI, { APIError } from 'openai';
 import { z } from 'zod';
+import { GatheredBytes } from '../../domain/gathered-bytes.ts';
 import { utcDay } from '../../domain/spend.ts';
 import type { BillingQuery, ProviderBilling } from '../../spend/provider-billing.ts';
 import { maskSecrets } from './mask-secrets.ts';
@@ -16,6 +17,9 @@ export interface OpenAiBillingOptions {
 const COST_BUCKETS = 180;
 const USAGE_BUCKETS = 31;
 const DAY_SECONDS = 86_400;
+/** Far more than a year of an organization has. */
+const MAX_PAGES = 1_000;
+const MAX_PAGE_BYTES = 67_108_864;
 
 const page = <Result extends z.ZodType>(result: Result) =>
   z.object({
@@ -60,12 +64,14 @@ export function createOpenAiBilling(options: OpenAiBillingOptions): ProviderBill
     ask: (cursor: { page?: string }) => Promise<Response>,
     schema: z.ZodType<Page>,
   ): AsyncGenerator<Page> {
-    for (let cursor: { page?: string } = {}; ; ) {
-      const next: Page = schema.parse(parseExactly(await (await ask(cursor)).text()));
+    let cursor: { page?: string } = {};
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const next: Page = schema.parse(parseExactly(await textOf(await ask(cursor))));
       yield next;
       if (!next.has_more || next.next_page === null) return;
       cursor = { page: next.next_page };
     }
+    throw new SyntaxError(`more than ${MAX_PAGES} pages`);
   }
 
   async function read<Bucket extends { start_time: number; results: unknown[] }, Line>(
@@ -76,8 +82,9 @@ export function createOpenAiBilling(options: OpenAiBillingOptions): ProviderBill
     try {
       const lines: Line[] = [];
       for await (const { data } of pages(ask, schema)) {
-        for (const { start_time, results } of data)
-          lines.push(...results.map((result) => toLine(utcDay(start_time * 1000), result)));
+        for (const { start_time, results } of data) {
+          for (const result of results) lines.push(toLine(utcDay(start_time * 1000), result));
+        }
       }
       return lines;
     } catch (error) {
@@ -127,6 +134,16 @@ function rangeOf({ from, to, projectId }: BillingQuery) {
   };
 }
 
+/** @throws SyntaxError when it is longer than any page of figures */
+async function textOf(response: Response): Promise<string> {
+  const bytes = new GatheredBytes();
+  for await (const piece of response.body ?? []) {
+    bytes.add(piece);
+    if (bytes.length > MAX_PAGE_BYTES) throw new SyntaxError(`more than ${MAX_PAGE_BYTES} bytes in one page`);
+  }
+  return new TextDecoder().decode(bytes.view());
+}
+
 /** Amounts are JSON numbers, or text: either way their digits are kept, which a float would not. */
 function parseExactly(text: string): unknown {
   return JSON.parse(text, ((key: string, value: unknown, context?: { source?: string }) =>
@@ -146,7 +163,8 @@ function explained(error: unknown, adminKey: string): Error {
       );
     return new Error(`the provider's usage and costs could not be read (${words}); try again later`);
   }
-  if (error instanceof z.ZodError || error instanceof SyntaxError)
+  // A RangeError is a date that does not exist, or nesting that is too deep to be figures.
+  if (error instanceof z.ZodError || error instanceof SyntaxError || error instanceof RangeError)
     return new Error(
       'the provider answered with something else than its usage and costs; is AI_OPENAI_BASE_URL right?',
       {

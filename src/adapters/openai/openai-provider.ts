@@ -1,12 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import OpenAI from 'openai';
 import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
+import type { ChatFailure } from '../../domain/chat-failure.ts';
 import type { ChatProvider, ProviderCall, ProviderEvents, ProviderStream } from '../../ports.ts';
+import { answerLimits } from './answer-limits.ts';
 import { CallGuard } from './call-guard.ts';
 import { CompletionStream } from './completion-stream.ts';
 import type { HttpBody } from './http-exchange.ts';
-import { createHttpTransport, type HttpTransport, readText } from './http-transport.ts';
+import { createHttpTransport, type HttpTransport, readBody } from './http-transport.ts';
 import { type ErrorContext, mapError } from './map-error.ts';
 import { mapRequest } from './map-request.ts';
+import { readRequestId } from './metadata-text.ts';
 import { parseRateLimits } from './rate-limit-headers.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 
@@ -30,9 +34,6 @@ export interface OpenAiProvider extends ChatProvider {
 /** The SDK's timer is out of the way at the longest time that a timer takes: 24 days. */
 const NO_TIMEOUT_MS = 2_147_483_647;
 
-/** Longest answer that is taken in one piece from a server that does not stream. */
-const MAX_WHOLE_ANSWER_BYTES = 33_554_432;
-
 /** A provider that speaks OpenAI's Chat Completions API. Each call is one HTTP request; nothing is repeated. */
 export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProvider {
   const name = options.name ?? 'openai';
@@ -53,7 +54,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
           headers: { 'X-Client-Request-Id': headerText(call.clientRequestId) },
         })
         .asResponse();
-      guard.providerRequestId = response.headers.get('x-request-id');
+      guard.providerRequestId = readRequestId(response.headers, options.apiKey);
       const decoder = new StreamDecoder(context, guard.providerRequestId);
       const answer = transport.bodyOf(response);
       const rateLimits = parseRateLimits(response.headers);
@@ -100,18 +101,27 @@ async function readWhole(
   decoder: StreamDecoder,
   guard: CallGuard,
 ): Promise<ProviderStream> {
-  const text = await readText(body, MAX_WHOLE_ANSWER_BYTES).catch((error: unknown) => {
+  const { text, isWhole } = await readBody(body, answerLimits.wholeBytes).catch((error: unknown) => {
     throw decoder.interrupted(error);
   });
   guard.dispose();
+  if (!isWhole) throw decoder.tooLarge('wholeBytes');
   const events = decoder.whole(text, response);
-  if (decoder.failure !== null) throw decoder.failure;
+  const { failure, served } = decoder;
+  if (events === null && failure !== null) throw failure;
   const rateLimits = parseRateLimits(response.headers);
-  return { served: decoder.served, rateLimits, [Symbol.asyncIterator]: () => once(events) };
+  return { served, rateLimits, [Symbol.asyncIterator]: () => once(events, failure) };
 }
 
-async function* once(events: ProviderEvents | null): AsyncGenerator<ProviderEvents, void, void> {
+/** What came before a failure, also a usage, is given out first: it is billed. */
+async function* once(
+  events: ProviderEvents | null,
+  failure: ChatFailure | null,
+): AsyncGenerator<ProviderEvents, void, void> {
+  // A large answer was decoded just now, and is about to be folded.
+  await nextTurn();
   if (events !== null) yield events;
+  if (failure !== null) throw failure;
 }
 
 /** A header's value is visible ASCII, at most 512 characters for this one. */

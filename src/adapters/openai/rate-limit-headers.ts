@@ -29,12 +29,17 @@ function wholeNumber(text: string | null): number | null {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** `6m0s`, `17ms`, `1m30.5s`, or bare seconds, in milliseconds; null when it is none of them. */
+/** Longer texts are no durations, and longer times are none that a limit needs to be filled again. */
+const MAX_CHARACTERS = 64;
+const MAX_DURATION_MS = 31 * UNIT_MS.d;
+
+/** `6m0s`, `17ms`, `1m30.5s`, or bare seconds, in milliseconds, at most 31 days; null when it is none of them. */
 export function parseDuration(text: string): number | null {
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
+  if (text.length > MAX_CHARACTERS) return null;
+  if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Number(text) * 1000, MAX_DURATION_MS);
   if (!DURATION.test(text)) return null;
   let sum = 0;
   for (const [, amount, unit] of text.matchAll(PART))
     sum += Number(amount) * UNIT_MS[unit as keyof typeof UNIT_MS];
-  return sum;
+  return Math.min(sum, MAX_DURATION_MS);
 }

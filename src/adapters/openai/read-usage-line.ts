@@ -1,5 +1,6 @@
 import type { Usage } from '../../contract/records.ts';
 import type { ToolUses } from '../../domain/calculate-cost.ts';
+import { isTokenCount } from '../../domain/usage.ts';
 import { mapUsage } from './map-usage.ts';
 import { isObject } from './wire.ts';
 
@@ -90,8 +91,8 @@ function checkUsage(usage: Record<string, unknown>): void {
 
 function countOf(members: Record<string, unknown>, name: string, place: string): number {
   const value = members[name] ?? 0;
-  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw wrong(`${place}${name}`, 'a whole number of at least 0');
+  if (isTokenCount(value)) return value;
+  throw wrong(`${place}${name}`, 'a whole number from 0 to 1,000,000,000,000');
 }
 
 function textOf(members: Record<string, unknown>, name: string): string | null {

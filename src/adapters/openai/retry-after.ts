@@ -1,19 +1,32 @@
+/** Nobody waits longer, and more milliseconds than these do not fit into every record. */
+const MAX_WAIT_MS = 31 * 86_400_000;
+/** A longer text is neither a number nor a date. */
+const MAX_CHARACTERS = 64;
+
 /**
  * How long the provider asks to wait, in milliseconds: `retry-after-ms`, else `retry-after` as seconds or as an
- * HTTP date. A date in the past is 0. Whether the wish is plausible is for the caller to judge.
+ * HTTP date. A date in the past is 0, and more than 31 days are 31 days. Whether the wish is plausible is for the caller to judge.
  *
  * @param now epoch milliseconds
  * @returns null when nothing readable was told
  */
 export function parseRetryAfter(headers: Headers, now: number): number | null {
-  const milliseconds = nonNegative(headers.get('retry-after-ms'));
-  if (milliseconds !== null) return Math.ceil(milliseconds);
-  const text = headers.get('retry-after');
+  const milliseconds = nonNegative(short(headers.get('retry-after-ms')));
+  if (milliseconds !== null) return atMost(Math.ceil(milliseconds));
+  const text = short(headers.get('retry-after'));
   const seconds = nonNegative(text);
-  if (seconds !== null) return Math.ceil(seconds * 1000);
+  if (seconds !== null) return atMost(Math.ceil(seconds * 1000));
   // A bare number is never a date, though Date.parse takes some for one.
   const date = text === null || /^\s*[-+.\d]+\s*$/.test(text) ? Number.NaN : Date.parse(text);
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
+  return Number.isNaN(date) ? null : atMost(Math.max(0, date - now));
+}
+
+function short(text: string | null): string | null {
+  return text === null || text.length > MAX_CHARACTERS ? null : text;
+}
+
+function atMost(delayMs: number): number {
+  return Math.min(delayMs, MAX_WAIT_MS);
 }
 
 function nonNegative(text: string | null): number | null {

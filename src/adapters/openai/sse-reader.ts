@@ -1,57 +1,97 @@
 import { StringDecoder } from 'node:string_decoder';
+import { GatheredText } from '../../domain/gathered-text.ts';
+import { answerLimits } from './answer-limits.ts';
 
 const NO_PAYLOADS: readonly string[] = Object.freeze([]);
 
 /**
  * Takes a server-sent event stream apart into the `data` of its events; event names, ids and comments are not
- * told. Bytes may be cut anywhere, lines may end in LF, CRLF or CR, and the time taken is linear in the bytes
- * whatever the pieces' sizes.
+ * told. Bytes may be cut anywhere, lines may end in LF, CRLF or CR, and time and memory are linear in the bytes
+ * whatever the pieces' sizes. A line or an event above the limit ends the reading: what it holds is dropped.
  *
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export class SseReader {
   readonly #decoder = new StringDecoder('utf8');
-  /** The line that has not ended. Only appended to, so that V8 keeps it as a rope until its end is there. */
+  /** A line or an event was too long: nothing more is read. */
+  overflowed = false;
+  /** The line that has not ended: its first piece, and what came after it. Nearly all lines come in one or two pieces. */
   #line = '';
-  /** Data of the event that has not ended; null when it has none yet. */
+  #lineRest: GatheredText | null = null;
+  #lineLength = 0;
+  /** Data of the event that has not ended: its first line, null when it has none yet, and further lines. */
   #data: string | null = null;
+  #dataRest: GatheredText | null = null;
+  #dataLength = 0;
   #skipLineFeed = false;
   #atStart = true;
 
   /** @returns the data of the events that ended in this piece, in order */
   push(bytes: Uint8Array): readonly string[] {
+    if (this.overflowed) return NO_PAYLOADS;
     const text = this.#decode(bytes);
     let end = text.indexOf('\n');
     if (end === -1) {
-      this.#line += text;
+      this.#keep(text);
       return NO_PAYLOADS;
     }
     let payloads: string[] | undefined;
     let start = 0;
     while (end !== -1) {
-      const line = this.#line === '' ? text.slice(start, end) : this.#line + text.slice(start, end);
-      this.#line = '';
+      const line = this.#endLine(text.slice(start, end));
       if (line !== '') this.#take(line);
       else if (this.#data !== null) {
         payloads ??= [];
-        payloads.push(this.#data);
-        this.#data = null;
+        payloads.push(this.#endEvent());
       }
+      if (this.overflowed) return payloads ?? NO_PAYLOADS;
       start = end + 1;
       end = text.indexOf('\n', start);
     }
-    this.#line = text.slice(start);
+    this.#keep(text.slice(start));
     return payloads ?? NO_PAYLOADS;
   }
 
   /** @returns the data of a last event that no blank line ended, maybe cut in the middle; null when there is none */
   end(): string | null {
-    const line = this.#line + this.#decoder.end();
+    if (this.overflowed) return null;
+    const line = this.#endLine(this.#decoder.end());
     if (line !== '') this.#take(line);
-    const data = this.#data;
+    return this.#data === null ? null : this.#endEvent();
+  }
+
+  #keep(text: string): void {
+    this.#lineLength += text.length;
+    if (this.#lineLength > answerLimits.eventCharacters) this.#overflow();
+    else if (this.#line === '') this.#line = text;
+    else {
+      this.#lineRest ??= new GatheredText();
+      this.#lineRest.add(text);
+    }
+  }
+
+  #endLine(rest: string): string {
+    if (this.#line === '') return rest;
+    const line = `${this.#line}${this.#lineRest ?? ''}${rest}`;
     this.#line = '';
+    this.#lineRest = null;
+    this.#lineLength = 0;
+    return line;
+  }
+
+  #endEvent(): string {
+    const data = this.#data ?? '';
+    const event = this.#dataRest === null ? data : `${data}${this.#dataRest}`;
     this.#data = null;
-    return data;
+    this.#dataRest = null;
+    this.#dataLength = 0;
+    return event;
+  }
+
+  #overflow(): void {
+    this.overflowed = true;
+    this.#endLine('');
+    this.#endEvent();
   }
 
   #decode(bytes: Uint8Array): string {
@@ -77,6 +117,17 @@ export class SseReader {
       if (line.charCodeAt(4) !== 0x3a) return;
       value = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5);
     }
-    this.#data = this.#data === null ? value : `${this.#data}\n${value}`;
+    this.#dataLength += value.length + 1;
+    if (this.#dataLength > answerLimits.eventCharacters) {
+      this.#overflow();
+      return;
+    }
+    if (this.#data === null) {
+      this.#data = value;
+      return;
+    }
+    this.#dataRest ??= new GatheredText();
+    this.#dataRest.add('\n');
+    this.#dataRest.add(value);
   }
 }

@@ -1,24 +1,31 @@
 import type { ChatFailure } from '../../domain/chat-failure.ts';
-import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import { type CompletionDelta, deltaBytes } from '../../domain/completion-delta.ts';
 import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
+import { utf8Length } from '../../domain/utf8-length.ts';
 import type { ProviderEvents, ServedBy } from '../../ports.ts';
+import { AnswerIndexes } from './answer-indexes.ts';
+import { type AnswerLimit, answerLimits, answerTooLarge, LimitExceeded } from './answer-limits.ts';
+import { checkJson } from './check-json.ts';
 import { mapChunk } from './map-chunk.ts';
 import { type ErrorContext, mapErrorBody } from './map-error.ts';
 import { mapUsage } from './map-usage.ts';
+import { maskSecrets } from './mask-secrets.ts';
+import { reportedId, reportedWord } from './metadata-text.ts';
 import { plainCause } from './plain-cause.ts';
 import { SseReader } from './sse-reader.ts';
 import { TextChunkTemplate } from './text-chunk-template.ts';
 import { WholeCharacters } from './whole-characters.ts';
-import { isObject, textOrNull, type WireObject } from './wire.ts';
+import { isObject, type WireObject } from './wire.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const END_OF_STREAM = '[DONE]';
+const LARGE_CHARACTERS = 262_144;
 
 /**
  * Turns the bytes of one streamed answer into events and knows whether the answer is complete: it is when every
  * choice that was seen has its finish reason. What was decoded before a failure is given out first; the failure waits
- * in `failure`.
+ * in `failure`. An answer above one of the limits (answer-limits.ts) is such a failure: the event that is too much is dropped.
  */
 export class StreamDecoder {
   readonly served: Writable<ServedBy>;
@@ -26,12 +33,17 @@ export class StreamDecoder {
   done = false;
   /** The last usage came after every finish reason: only `[DONE]` can follow, so that a connection lost now loses nothing. */
   complete = false;
+  /** The last read completed an event that took long to decode. */
+  isLarge = false;
   /** Ends the answer after the events given out so far. */
   failure: ChatFailure | null = null;
   readonly #context: ErrorContext;
   readonly #reader = new SseReader();
   readonly #template = new TextChunkTemplate();
   readonly #characters = new WholeCharacters();
+  readonly #indexes = new AnswerIndexes();
+  #bytes = 0;
+  #pieces = 0;
   readonly #seen = new Set<number>();
   readonly #finished = new Set<number>();
   /** Where an error came with; null in a stream, whose status and headers say nothing about it. */
@@ -52,12 +64,15 @@ export class StreamDecoder {
   /** @returns what one read brought; null when it brought nothing (part of an event, a comment) */
   push(bytes: Uint8Array): ProviderEvents | null {
     const payloads = this.#reader.push(bytes);
-    return payloads.length === 0 ? null : this.#decode(payloads);
+    const events = payloads.length === 0 ? null : this.#decode(payloads);
+    if (this.#reader.overflowed && !this.done) this.failure ??= this.tooLarge('eventCharacters');
+    return events;
   }
 
   /** The body ended cleanly: takes what no blank line ended, then judges whether the answer is complete. */
   end(): ProviderEvents | null {
     const payload = this.#reader.end();
+    if (this.#reader.overflowed) this.failure ??= this.tooLarge('eventCharacters');
     const events = this.#decode(payload === null ? [] : [payload], { ends: true, mayBeCut: true });
     this.#judge();
     return events;
@@ -80,6 +95,11 @@ export class StreamDecoder {
     );
   }
 
+  /** For an answer above a limit. */
+  tooLarge(limit: AnswerLimit): ChatFailure {
+    return answerTooLarge(limit, this.#context.provider, this.served.providerRequestId);
+  }
+
   #judge(): void {
     if (!this.#isFinished()) this.failure ??= this.interrupted();
   }
@@ -99,27 +119,41 @@ export class StreamDecoder {
     const pieces: CompletionDelta[] = [];
     let rawUsage: unknown = null;
     let usageAlone = false;
+    this.isLarge = false;
     for (const payload of payloads) {
+      if (payload.length > LARGE_CHARACTERS) this.isLarge = true;
       if (payload === END_OF_STREAM) {
         this.done = true;
         break;
       }
       if (payload === '') continue;
       const text = this.#template.read(payload);
-      if (text !== null) {
-        pieces.push(text);
-        continue;
+      try {
+        if (text !== null) {
+          this.#count(utf8Length(text.content));
+          pieces.push(text);
+          continue;
+        }
+        checkJson(payload);
+        const chunk = parse(payload);
+        if (chunk === null) this.failure = mayBeCut ? this.interrupted() : this.#malformed();
+        else if (isError(chunk)) this.failure = this.#told(chunk['error'] ?? chunk);
+        if (chunk === null || this.failure !== null) break;
+        this.#note(chunk);
+        rawUsage = chunk['usage'] ?? rawUsage;
+        usageAlone = rawUsage !== null && isEmptyList(chunk['choices']);
+        const mapped: CompletionDelta[] = [];
+        mapChunk(chunk, mapped, this.#indexes);
+        for (const delta of mapped) {
+          this.#count(deltaBytes(delta));
+          pieces.push(delta);
+        }
+        this.#template.learn(payload, mapped, this.#indexes);
+      } catch (error) {
+        if (!(error instanceof LimitExceeded)) throw error;
+        this.failure = this.tooLarge(error.limit);
+        break;
       }
-      const chunk = parse(payload);
-      if (chunk === null) this.failure = mayBeCut ? this.interrupted() : this.#malformed();
-      else if (isError(chunk)) this.failure = this.#told(chunk['error'] ?? chunk);
-      if (chunk === null || this.failure !== null) break;
-      this.#note(chunk);
-      const before = pieces.length;
-      mapChunk(chunk, pieces);
-      this.#template.learn(payload, before === 0 ? pieces : pieces.slice(before));
-      rawUsage = chunk['usage'] ?? rawUsage;
-      usageAlone = rawUsage !== null && isEmptyList(chunk['choices']);
     }
     this.#track(pieces);
     this.complete ||= usageAlone && this.#isFinished();
@@ -129,13 +163,33 @@ export class StreamDecoder {
     return deltas.length === 0 && usage === null ? null : { deltas, usage };
   }
 
+  /** @throws LimitExceeded */
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#pieces += 1;
+    if (this.#bytes > answerLimits.answerBytes) throw new LimitExceeded('answerBytes');
+    if (this.#pieces > answerLimits.pieces) throw new LimitExceeded('pieces');
+  }
+
   #note(chunk: WireObject): void {
     const { served } = this;
-    served.responseId ??= textOrNull(chunk['id']);
-    served.model ??= textOrNull(chunk['model']);
-    served.serviceTier = textOrNull(chunk['service_tier']) ?? served.serviceTier;
-    served.systemFingerprint = textOrNull(chunk['system_fingerprint']) ?? served.systemFingerprint;
-    if (isObject(chunk['moderation'])) served.moderationJson = JSON.stringify(chunk['moderation']);
+    served.responseId ??= this.#masked(reportedId(chunk['id']));
+    served.model ??= this.#masked(reportedWord(chunk['model']));
+    const serviceTier = reportedWord(chunk['service_tier']);
+    if (serviceTier !== null && serviceTier !== served.serviceTier)
+      served.serviceTier = this.#masked(serviceTier);
+    const fingerprint = reportedId(chunk['system_fingerprint']);
+    if (fingerprint !== null && fingerprint !== served.systemFingerprint)
+      served.systemFingerprint = this.#masked(fingerprint);
+    if (isObject(chunk['moderation'])) {
+      const moderationJson = JSON.stringify(chunk['moderation']);
+      if (moderationJson.length <= answerLimits.moderationCharacters) served.moderationJson = moderationJson;
+    }
+  }
+
+  /** These go into logs, spans and metrics, and a server may echo there what it was sent. */
+  #masked(text: string | null): string | null {
+    return text === null ? null : maskSecrets(text, this.#context.apiKey, answerLimits.metadataCharacters);
   }
 
   #track(deltas: readonly CompletionDelta[]): void {
@@ -151,7 +205,7 @@ export class StreamDecoder {
       const delta = this.#characters.take(piece);
       if (delta !== null) deltas.push(delta);
     }
-    if (ends) deltas.push(...this.#characters.end());
+    if (ends) for (const delta of this.#characters.end()) deltas.push(delta);
     return deltas;
   }
 

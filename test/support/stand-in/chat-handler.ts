@@ -8,6 +8,7 @@ import { ChunkedWriter } from './chunked-writer.ts';
 import { ChunkFormat, completionBody } from './completion-format.ts';
 import { errorBody } from './error-body.ts';
 import type { RateLimiter } from './rate-limits.ts';
+import { type RawAnswer, writeRaw } from './raw-answer.ts';
 import { type Script, ScriptError } from './script.ts';
 import type { ScriptSource } from './script-source.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -91,6 +92,8 @@ function perform(exchange: Exchange, chat: ChatRequest, script: Script, parts: C
       parts.log.end(call, 'cut');
       response.destroy();
     });
+  } else if (script.raw !== undefined) {
+    sendRaw(exchange, script.raw, parts.log);
   } else if (isHttpError(script)) {
     parts.wheel.after(script.firstTokenMs ?? 0, () => {
       sendError(exchange, parts.log, script.status ?? 200, script.error, script.body);
@@ -100,6 +103,12 @@ function perform(exchange: Exchange, chat: ChatRequest, script: Script, parts: C
   } else {
     answerWhole(exchange, chat, script, parts);
   }
+}
+
+function sendRaw({ call, response, headers }: Exchange, raw: RawAnswer, log: CallLog): void {
+  call.status = 200;
+  response.writeHead(200, { 'content-type': raw.contentType, ...headers });
+  writeRaw(response, raw, () => log.end(call, 'completed'));
 }
 
 /** `status` and `error` next to `errorAfterTokens` describe the error event in the stream, not the answer. */

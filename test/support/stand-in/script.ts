@@ -16,6 +16,17 @@ const scriptSchema = z
     }),
     /** Sent instead of any other body, as it is. */
     body: z.string(),
+    /**
+     * Sent instead of an answer, as it is, with status 200: a start, then one text again and again, up to so many bytes or
+     * until the client leaves, then an end.
+     */
+    raw: z.strictObject({
+      start: z.string().default(''),
+      repeated: z.string().optional(),
+      bytes: count.optional(),
+      end: z.string().default(''),
+      contentType: z.string().default('text/event-stream'),
+    }),
     /** Added to the answer, over the stand-in's own. */
     headers: z.record(z.string(), z.string()),
     retryAfterMs: milliseconds,

@@ -150,6 +150,72 @@ describe('CompletionFold', () => {
     expect(folded.textBytes).toBe(Buffer.byteLength('aé東🗼' + 'no' + 'hm' + '{}' + 'yo'));
   });
 
+  it('counts the memory of everything, also of what is no text', () => {
+    const audio = { id: null, data: new Uint8Array(100_000), transcript: null, expiresAt: null };
+    const parts: Partial<CompletionDelta>[] = [
+      { content: 'x'.repeat(100_000) },
+      { refusal: 'x'.repeat(100_000) },
+      { toolCalls: [piece(0, 'x'.repeat(100_000))] },
+      { audio },
+      { audio: { ...audio, data: null, transcript: 'x'.repeat(100_000) } },
+      { annotationsJson: JSON.stringify([{ url_citation: { url: 'x'.repeat(100_000) } }]) },
+      { logprobsJson: JSON.stringify({ content: ['x'.repeat(100_000)] }) },
+      { extraJson: JSON.stringify({ reasoning_content: 'x'.repeat(100_000) }) },
+    ];
+    for (const part of parts) {
+      expect(fold(part).bytes).toBeGreaterThanOrEqual(100_000);
+      expect(fold(part).bytes).toBeLessThan(210_000);
+    }
+    expect(fold(...parts).bytes).toBeGreaterThanOrEqual(800_000);
+    const many = fold(...Array.from({ length: 128 }, (_, choiceIndex) => ({ choiceIndex, content: 'x' })));
+    expect(many.bytes).toBeGreaterThan(128 * 1_000);
+  });
+
+  it('takes lists of any length, and audio in any number of pieces', () => {
+    const list = JSON.stringify({ content: Array.from({ length: 400_000 }, () => 1) });
+    const choice = first({ logprobsJson: list, extraJson: list }, { logprobsJson: list, extraJson: list });
+    expect(JSON.parse(choice?.logprobsJson ?? '').content).toHaveLength(800_000);
+    expect(JSON.parse(choice?.extraJson ?? '').content).toHaveLength(800_000);
+    const folded = new CompletionFold();
+    const audio = { id: null, transcript: null, expiresAt: null };
+    for (let index = 0; index < 100_000; index += 1)
+      folded.add(delta({ audio: { ...audio, data: new Uint8Array([index % 251]) } }));
+    const before = folded.result()[0]?.audio?.data;
+    expect(before).toHaveLength(100_000);
+    expect(before?.every((byte, index) => byte === index % 251)).toBe(true);
+    folded.add(delta({ audio: { ...audio, data: new Uint8Array([9]) } }));
+    expect(before).toHaveLength(100_000);
+    expect(folded.result()[0]?.audio?.data).toHaveLength(100_001);
+  });
+
+  it('merges JSON of any shape as parsing and merging would', () => {
+    const value = fc.oneof(
+      fc.jsonValue({ maxDepth: 3 }),
+      fc.string({ unit: 'binary' }),
+      fc.array(fc.jsonValue()),
+    );
+    const objects = fc.array(
+      fc.dictionary(fc.oneof(fc.constantFrom('a', 'b', '"', '\\'), fc.string()), value),
+      {
+        minLength: 1,
+        maxLength: 4,
+      },
+    );
+    fc.assert(
+      fc.property(objects, (list) => {
+        const merged = new Map<string, unknown>();
+        for (const [name, next] of list.flatMap((one) => Object.entries(JSON.parse(JSON.stringify(one))))) {
+          const before = merged.get(name);
+          if (typeof next === 'string') merged.set(name, typeof before === 'string' ? before + next : next);
+          else if (Array.isArray(next)) merged.set(name, Array.isArray(before) ? [...before, ...next] : next);
+          else if (next !== null || before === undefined) merged.set(name, next);
+        }
+        const json = first(...list.map((one) => ({ extraJson: JSON.stringify(one) })))?.extraJson ?? '';
+        expect(new Map(Object.entries(JSON.parse(json)))).toEqual(merged);
+      }),
+    );
+  });
+
   it('gives any text back however it was cut', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'grapheme' })), (pieces) => {

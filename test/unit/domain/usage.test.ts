@@ -42,6 +42,19 @@ describe('sumUsage', () => {
     expect(sumUsage([usage, usage, usage])).toEqual({ ...thrice, confidence: 'PROVIDER', rawJson: null });
   });
 
+  it('stays a safe integer, whatever earlier versions stored', () => {
+    const huge = { ...plainUsage(2 ** 53 - 1, 2 ** 53 - 1, 'PROVIDER'), cachedInputTokens: 2 ** 53 - 1 };
+    const sum = sumUsage([huge, huge, huge]);
+    for (const count of [
+      huge.totalTokens,
+      sum.inputTokens,
+      sum.outputTokens,
+      sum.totalTokens,
+      sum.cachedInputTokens,
+    ])
+      expect(count).toBe(Number.MAX_SAFE_INTEGER);
+  });
+
   it('does not take a part for the whole: a detail that one call did not tell is unknown', () => {
     const detailed = { ...plainUsage(10, 20, 'PROVIDER'), cachedInputTokens: 5, reasoningTokens: 7 };
     const sum = sumUsage([detailed, plainUsage(1, 2, 'PROVIDER'), detailed]);

@@ -65,6 +65,17 @@ describe('an HTTP exchange', () => {
     expect(connection.paused).toBe(false);
   });
 
+  it('stops it also at many small pieces', async () => {
+    const { connection, exchange, receive } = begin();
+    for (let count = 0; count < 1_024; count += 1) {
+      expect(connection.paused).toBe(false);
+      receive('x');
+    }
+    expect(connection.paused).toBe(true);
+    expect((await exchange.read())?.length).toBe(1_024);
+    expect(connection.paused).toBe(false);
+  });
+
   it('gives what had come before it breaks off', async () => {
     const { connection, exchange, receive } = begin();
     exchange.onResponseStart(connection, 200, {});
