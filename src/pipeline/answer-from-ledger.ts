@@ -69,4 +69,3 @@ function withoutReading(
     recordsOfLastResort: () => [...failed.recordsOfLastResort(), bill],
   };
 }
-

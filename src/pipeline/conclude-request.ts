@@ -17,12 +17,12 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { bareRequest, type EchoedRequest } from './bare-request.ts';
 import { buildCost } from './build-cost.ts';
 import { buildResponse, buildResponseGenerated, responseStatus } from './build-response.ts';
-import type { Answer } from './call-provider.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
 import { ClaimLost, type DecidedClaim } from './claim-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import { encodeOutcome, needsChunks, outcomeEvents, type RequestOutcome } from './encode-outcome.ts';
 import { type HandledRequest, handled, type OutputOptions } from './handled-request.ts';
+import type { Answer } from './make-call.ts';
 import type { CallPlan } from './plan-call.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -110,15 +110,21 @@ async function fitting(
   signal: AbortSignal,
 ): Promise<Encoded | null> {
   const { ledgerCodec, recordMaxBytes } = conclusion.options;
-  const encode = (given: Answer | null): Encoded | null => {
-    const outcome = buildOutcome(conclusion, given, failure);
+  const encode = (given: Answer | null, failed: ChatFailure | null): Encoded | null => {
+    const outcome = buildOutcome(conclusion, given, failed);
     const values = encodeOutcome(outcome, ledgerCodec, recordMaxBytes);
     return values && { outcome, values };
   };
-  const encoded = encode(answer);
+  const encoded = encode(answer, failure);
   const hasNoChunks = answer !== null && failure === null && answer.chunkCount === 0;
   if (encoded === null || !hasNoChunks || !needsChunks(encoded.outcome.response)) return encoded;
-  return encode({ ...answer, chunkCount: await publishWhole(conclusion, answer, signal) });
+  try {
+    return encode({ ...answer, chunkCount: await publishWhole(conclusion, answer, signal) }, null);
+  } catch (error) {
+    // Nothing else carries what was cut.
+    if (error instanceof ChatFailure && !signal.aborted) return encode(null, error);
+    throw error;
+  }
 }
 
 /** An answer for which no chunks were wanted leaves in chunks when its response cannot hold it. @returns their number */
@@ -133,9 +139,8 @@ async function publishWhole(
     const full = chunks.publish([delta]);
     if (full !== undefined) await untilAborted(full, signal);
   }
-  const { chunkCount, acknowledged } = chunks.finish();
-  await untilAborted(acknowledged, signal);
-  return chunkCount;
+  await untilAborted(chunks.finish().acknowledged, signal);
+  return chunks.count;
 }
 
 /** Too large even without its content: the bill stays, the answer becomes a failure. */
@@ -151,7 +156,13 @@ function bare(conclusion: Conclusion): Encoded {
   const { accepted } = conclusion.job;
   const request = bareRequest(accepted.request);
   const unpriced = { price: () => null };
-  const outcome = buildOutcome({ ...conclusion, plan: internalFailure() }, null, internalFailure(), request, unpriced);
+  const outcome = buildOutcome(
+    { ...conclusion, plan: internalFailure() },
+    null,
+    internalFailure(),
+    request,
+    unpriced,
+  );
   const values = encodeOutcome(outcome, conclusion.options.ledgerCodec, Number.POSITIVE_INFINITY);
   if (values === null) throw new RangeError('an outcome without an answer does not fit into a record');
   return { outcome, values };

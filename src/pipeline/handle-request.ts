@@ -1,8 +1,8 @@
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, invalidRequest, poisoned, usedForAnother } from '../domain/refusals.ts';
 import type { AttemptRow, ChatProvider } from '../ports.ts';
-import { type CallerOptions, callProvider, newAttempt } from './call-provider.ts';
 import { answerFromLedger } from './answer-from-ledger.ts';
+import { type CallerOptions, callProvider } from './call-provider.ts';
 import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
 import { checkDefinitions } from './check-definitions.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
@@ -12,6 +12,7 @@ import type { RequestToHandle } from './decode-request.ts';
 import { type EnteringOptions, enterGate } from './enter-gate.ts';
 import type { HandledRequest } from './handled-request.ts';
 import type { Permit } from './key-gate.ts';
+import { newAttempt } from './make-call.ts';
 import { type CallDefaults, type CallPlan, countingExactly, planCall } from './plan-call.ts';
 import { refuse } from './refuse-request.ts';
 import { requestBodyHash } from './request-identity.ts';

@@ -31,7 +31,10 @@ export async function handleUntilEnded(
       return await handleRequest({ ...job, givenUp }, options, signal);
     } catch (error) {
       if (signal.aborted || error === options.draining.reason) return null;
-      options.logger.error({ err: error, requestId, tenantId, tries }, 'handling a request failed; trying again');
+      options.logger.error(
+        { err: error, requestId, tenantId, tries },
+        'handling a request failed; trying again',
+      );
       if (isGivenUp && !(error instanceof StoreUnavailable))
         return refuse({ ...job, givenUp: null }, options, internalFailure());
     }

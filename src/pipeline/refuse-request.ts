@@ -51,4 +51,3 @@ function refusal(
   });
   return { response, generated: buildResponseGenerated(response), cost: null };
 }
-

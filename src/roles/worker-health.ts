@@ -8,8 +8,8 @@ export interface WorkerHealth {
   lanes(): { readonly open: number; readonly opening: number; readonly halted: number };
   /** Since a broker answered a fetch; null before the first time. */
   lastFetchAgeMs(): number | null;
-  /** Since the writing thread answered; null before it was first asked. */
-  writerAnswerAgeMs(): number | null;
+  /** How long the writing thread has not answered what it was last asked; 0 when it has. */
+  writerUnansweredMs(): number;
   /** How long the oldest outcome waits to be settled. */
   oldestUnsettledMs(): number | null;
   /** How long chunks have waited without any being acknowledged. */
@@ -49,14 +49,14 @@ export function liveChecks(health: WorkerHealth, stuckAfterMs: number): Check[] 
 }
 
 function progressChecks(health: WorkerHealth, maxAgeMs: number): Check[] {
-  const writerAgeMs = health.writerAnswerAgeMs();
+  const writerMs = health.writerUnansweredMs();
   const unsettledMs = health.oldestUnsettledMs();
   const chunksMs = health.chunksUnacknowledgedMs();
   return [
     {
       name: 'writer',
-      ok: (writerAgeMs ?? 0) < maxAgeMs,
-      why: writerAgeMs === null ? 'not asked yet' : `last answer of the thread ${seconds(writerAgeMs)} ago`,
+      ok: writerMs < maxAgeMs,
+      why: writerMs === 0 ? 'the thread answers' : `the thread has not answered for ${seconds(writerMs)}`,
     },
     {
       name: 'settle',
@@ -69,8 +69,7 @@ function progressChecks(health: WorkerHealth, maxAgeMs: number): Check[] {
     {
       name: 'chunks',
       ok: (chunksMs ?? 0) < maxAgeMs,
-      why:
-        chunksMs === null ? 'no chunk waits' : `no chunk was acknowledged for ${seconds(chunksMs)}`,
+      why: chunksMs === null ? 'no chunk waits' : `no chunk was acknowledged for ${seconds(chunksMs)}`,
     },
   ];
 }

@@ -211,9 +211,9 @@ export async function startWorker({
       wasAssigned: () => running.wasAssigned,
       lanes: () => running.laneStates(),
       lastFetchAgeMs: () => requests.lastFetchAgeMs(),
-      writerAnswerAgeMs: () => null,
+      writerUnansweredMs: () => writer.unansweredMs(),
       oldestUnsettledMs: () => running.oldestUnsettledMs(),
-      chunksUnacknowledgedMs: () => null,
+      chunksUnacknowledgedMs: () => chunks.oldestUnacknowledgedMs(),
     };
 
     return {

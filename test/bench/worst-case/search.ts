@@ -115,7 +115,7 @@ function sizeOf({ key, value, headers }: InboundRecord): number {
   let bytes = (key?.length ?? 0) + (value?.length ?? 0);
   for (const name of Object.keys(headers)) {
     const given = headers[name];
-    for (const one of Array.isArray(given) ? given : [given ?? '']) bytes += one.length;
+    for (const one of Array.isArray(given) ? given : [given]) bytes += one?.length ?? 0;
     bytes += name.length;
   }
   return bytes;

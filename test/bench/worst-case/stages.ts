@@ -1,4 +1,4 @@
-import { createSchemaCompiler } from '../../../src/adapters/json-schema/schema-compiler.ts';
+import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import { mapRequest } from '../../../src/adapters/openai/map-request.ts';
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import { loadCounter } from '../../../src/adapters/tokenizer/load-counter.ts';
@@ -9,6 +9,7 @@ import { UndecodableRecord } from '../../../src/contract/undecodable-record.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { invalidRequest } from '../../../src/domain/refusals.ts';
 import type { EncodingName } from '../../../src/domain/token-rules.ts';
+import { createLogger } from '../../../src/logger.ts';
 import { buildResponse } from '../../../src/pipeline/build-response.ts';
 import { checkDefinitions } from '../../../src/pipeline/check-definitions.ts';
 import { type AcceptedRequest, decodeRequest } from '../../../src/pipeline/decode-request.ts';
@@ -39,6 +40,9 @@ for (const id of ['gpt-4o', 'model-asked-for']) {
   catalog.models.set(`openai/${id}`, modelInfo(id, { contextWindow: 1_000_000 }));
   catalog.prices.push(priceOf(id));
 }
+const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+schemas.start();
+const neverStops = new AbortController().signal;
 const provider = { name: 'openai', account: 'default' } as ChatProvider;
 const defaults = { provider: 'openai', model: 'gpt-4o', temperature: 1, maxOutputTokens: 100 };
 
@@ -83,9 +87,8 @@ export async function runStages(
     ...accepted.problems,
     ...validateRequest(request, accepted.problems),
   ]);
-  const schemas = createSchemaCompiler();
   await longestTurnMs(async () => {
-    wrong.push(...(await checkDefinitions(request, schemas, wrong)));
+    wrong.push(...(await checkDefinitions(request, schemas, wrong, neverStops)));
   }).then((ms) => times.set('definitions', ms));
   if (wrong.length > 0) {
     timed('refuse', () => refusal(accepted, wrong, codec));

@@ -63,7 +63,7 @@ function encode(
     usage,
     served,
     chunkCount: deltas.length,
-    chunksAcknowledged: Promise.resolve(),
+    chunksAcknowledged: Promise.resolve({ chunkCount: 0, failure: null }),
     firstChunkMs: 1,
     failure: null,
     inOutage: false,

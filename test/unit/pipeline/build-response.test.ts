@@ -7,7 +7,7 @@ import {
   type ResponseParts,
   responseStatus,
 } from '../../../src/pipeline/build-response.ts';
-import type { Answer } from '../../../src/pipeline/call-provider.ts';
+import type { Answer } from '../../../src/pipeline/make-call.ts';
 import { chatRequest, codec } from '../../support/fakes/handling.ts';
 
 const choice = {

@@ -78,7 +78,9 @@ describe('an answer that is too large for a record', () => {
 
 describe('a large answer for which no chunks were wanted', () => {
   it('leaves in chunks, which the response counts, and stays complete', async () => {
-    const handling = new Handling(answering({ content: large, ...audio }, { content: large, finishReason: 'stop' }));
+    const handling = new Handling(
+      answering({ content: large, ...audio }, { content: large, finishReason: 'stop' }),
+    );
     const { response } = outcomeOf((await handling.handle(handling.record({ stream: false }))).records);
     expect(response).toMatchObject({
       status: 'COMPLETED',
@@ -115,7 +117,11 @@ describe('an outcome that cannot be written as it is', () => {
     const outcome = outcomeOf((await handling.handle(handling.record({ labels }))).records);
     expect(outcome).toMatchObject({
       response: { status: 'FAILED', error: { code: 'internal' }, labels: {} },
-      cost: { costStatus: 'UNPRICED', labels: {}, calls: [{ disposition: 'ACCEPTED', usage: { inputTokens: 100 } }] },
+      cost: {
+        costStatus: 'UNPRICED',
+        labels: {},
+        calls: [{ disposition: 'ACCEPTED', usage: { inputTokens: 100 } }],
+      },
     });
     const replay = outcomeOf((await handling.handle(handling.record({ labels }))).records);
     expect(replay.response).toMatchObject({ replayed: true, error: { code: 'internal' } });

@@ -17,7 +17,7 @@ async function isGranted(wait: Promise<void> | null | undefined): Promise<boolea
 
 function calling(budget: MemoryBudget, requestBytes = 0): RequestMemory {
   const memory = budget.open(requestBytes);
-  memory.begin();
+  void memory.begin();
   return memory;
 }
 
@@ -25,12 +25,12 @@ describe('MemoryBudget', () => {
   it('counts requests, answers and outcomes, and nothing of what is closed', () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const memory = calling(budget, 10_000);
-    memory.grow(20_000);
+    void memory.grow(20_000);
     expect(budget.bytes).toBeGreaterThanOrEqual(30_000);
     memory.finish(5_000);
     expect(budget.bytes).toBeLessThan(15_000);
     memory.close();
-    memory.grow(1_000);
+    void memory.grow(1_000);
     memory.finish(1_000);
     expect(budget.bytes).toBe(0);
   });
@@ -83,13 +83,13 @@ describe('MemoryBudget', () => {
   it('forgets a stream that ended while it waited', async () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const [oldest, next] = [calling(budget), calling(budget)];
-    oldest.grow(700_000);
+    void oldest.grow(700_000);
     const wait = next.grow(100_000);
     next.close();
     oldest.close();
     expect(await isGranted(wait)).toBe(true);
     const other = calling(budget);
-    other.grow(800_000);
+    void other.grow(800_000);
     expect(await isGranted(other.grow(900_000))).toBe(true);
   });
 

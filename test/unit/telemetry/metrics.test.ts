@@ -34,8 +34,8 @@ function setUp() {
 const gauges: Gauges = {
   requestsInFlight: () => 12,
   waitingForMemory: () => 2,
-      eventLoopDelayMs: () => 250,
-      requestBytesInFlight: () => 3400,
+  eventLoopDelayMs: () => 250,
+  requestBytesInFlight: () => 3400,
   chunkBufferBytes: () => 560,
   partitionsPaused: () => 1,
   lanes: () => ({ open: 5, opening: 1 }),
