@@ -11,7 +11,7 @@ import { SharedBuffer } from './chunks/shared-buffer.ts';
 /** Bytes that are sealed for one send, in all partitions together. */
 const SEND_MAX_BYTES = 600_000;
 /** How long a send whose answer is missing holds back the partitions that are not in it. */
-const PATIENCE_MS = 10;
+const PATIENCE_MS = 25;
 
 /** Which call an announcement tells of. */
 export interface CallRef {

@@ -203,10 +203,13 @@ export class KafkaRecordSink implements RecordSink {
   }
 
   private answered(writer: PartitionWriter, code: number | null, bytes: number): void {
-    const type = code === null ? 'NO_ANSWER' : produceErrorType(code);
-    const errorClass = code === 0 ? null : classOfProduceError(type);
-    if (errorClass === null) this.after(writer, writer.written());
-    else if (errorClass === 'passes') {
+    if (code === 0) this.after(writer, writer.written());
+    else this.failed(writer, code === null ? 'NO_ANSWER' : produceErrorType(code), bytes);
+  }
+
+  private failed(writer: PartitionWriter, type: string, bytes: number): void {
+    const errorClass = classOfProduceError(type);
+    if (errorClass === 'passes') {
       if (type === 'REQUEST_TIMED_OUT') writer.lane = 'suspect';
       this.retry(writer, type);
     } else {

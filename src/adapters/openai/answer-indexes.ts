@@ -1,15 +1,13 @@
 import { answerLimits, LimitExceeded } from './answer-limits.ts';
+import { isObject } from './wire.ts';
 
-/** What a choice or a call is known by: its own index, or text made of whatever stands in its place. */
-type Key = number | string;
-
-/** Odd indexes are compared by so many characters. */
-const KEY_CHARACTERS = 32;
+/** Odd indexes are told apart by so many characters. */
+const NAME_CHARACTERS = 32;
 
 /**
  * Gives each choice, and each tool call of a choice, one index from 0 to the limit for the whole answer. A usable index is
- * kept. Whatever else stands there (0.5, 3e9, text) is a name for an index of its own, by preference the position in the
- * list, so that two choices or calls are never merged.
+ * kept. In place of anything else (0.5, 3e9, text, nothing) the position in the list counts, unless another entry of the
+ * same list has that index, or the id says that it is another call: then it is a free one.
  */
 export class AnswerIndexes {
   readonly #choices = new IndexTable('choices');
@@ -18,21 +16,21 @@ export class AnswerIndexes {
   readonly #annotations = new Map<number, number>();
 
   /** @throws LimitExceeded */
-  choice(index: unknown, position: number): number {
-    return this.#choices.resolve(index, position, null);
+  choice(list: readonly unknown[], position: number): number {
+    return this.#choices.resolve(list, position, null);
   }
 
   /**
    * @param id tells calls apart where the provider sends no usable index
    * @throws LimitExceeded
    */
-  toolCall(choiceIndex: number, index: unknown, position: number, id: string | null): number {
+  toolCall(choiceIndex: number, list: readonly unknown[], position: number, id: string | null): number {
     let calls = this.#calls.get(choiceIndex);
     if (calls === undefined) {
       calls = new IndexTable('toolCalls');
       this.#calls.set(choiceIndex, calls);
     }
-    return calls.resolve(index, position, id);
+    return calls.resolve(list, position, id);
   }
 
   /** Names of members that are kept under their name: each takes memory of its own. @throws LimitExceeded */
@@ -58,62 +56,68 @@ export class AnswerIndexes {
 
 class IndexTable {
   readonly #limit: 'choices' | 'toolCalls';
-  /** Who has an index. */
-  readonly #owners = new Map<number, Key>();
-  /** Where what has no usable index, or found its own one taken, went. */
-  readonly #moved = new Map<Key, number>();
+  readonly #known = new Set<number>();
   readonly #ids = new Map<number, string>();
+  /** Where something went whose own index or position was not to be had. */
+  readonly #moved = new Map<number | string, number>();
+  /** Indexes that were given in this way. */
+  readonly #given = new Set<number>();
 
   constructor(limit: 'choices' | 'toolCalls') {
     this.#limit = limit;
   }
 
-  resolve(value: unknown, position: number, id: string | null): number {
-    if (isIndex(value, answerLimits[this.#limit]))
-      return this.#remember(this.#slotOf(value | 0, value | 0), id);
-    // Servers that leave out zeros leave out the index 0, so that no index is the position's own.
-    const isAbsent = value === undefined || value === null;
-    const key: Key = isAbsent ? position : `${nameOf(value)}@${position}`;
-    const named: Key = isAbsent ? `@${position}` : key;
-    const index = this.#moved.get(named) ?? this.#slotOf(key, position);
-    const known = this.#ids.get(index);
-    if (id === null || known === undefined || known === id) return this.#remember(index, id);
-    // Another id is another call: some servers send each call whole, in a piece of its own.
-    const next = this.#free();
-    this.#owners.set(next, named);
-    this.#moved.set(named, next);
-    return this.#remember(next, id);
-  }
-
-  #slotOf(key: Key, preferred: number): number {
-    const moved = this.#moved.get(key);
-    if (moved !== undefined) return moved;
-    const owner = this.#owners.get(preferred);
-    if (owner === key) return preferred;
-    const index = owner === undefined && preferred < answerLimits[this.#limit] ? preferred : this.#free();
-    this.#owners.set(index, key);
-    if (index !== key) this.#moved.set(key, index);
-    return index;
-  }
-
-  #free(): number {
-    for (let index = 0; index < answerLimits[this.#limit]; index += 1) {
-      if (!this.#owners.has(index)) return index;
-    }
-    throw new LimitExceeded(this.#limit);
-  }
-
-  #remember(index: number, id: string | null): number {
+  resolve(list: readonly unknown[], position: number, id: string | null): number {
+    const own = indexOf(list[position]);
+    const index = this.#isUsable(own) ? this.#usable(own | 0, id) : this.#instead(list, own, position, id);
+    this.#known.add(index);
     if (id !== null && !this.#ids.has(index)) this.#ids.set(index, id);
     return index;
   }
+
+  #usable(own: number, id: string | null): number {
+    const moved = this.#moved.get(own);
+    if (moved !== undefined) return moved;
+    return this.#given.has(own) && this.#isOther(own, id) ? this.#give(own) : own;
+  }
+
+  #instead(list: readonly unknown[], own: unknown, position: number, id: string | null): number {
+    const name = `${nameOf(own)}@${position}`;
+    const index = this.#moved.get(name) ?? position;
+    const isTaken = list.some((entry, other) => other !== position && indexOf(entry) === index);
+    return isTaken || !this.#isUsable(index) || this.#isOther(index, id) ? this.#give(name, list) : index;
+  }
+
+  /** Some servers send each call whole, in a piece of its own and without an index: another id is another call. */
+  #isOther(index: number, id: string | null): boolean {
+    const known = this.#ids.get(index);
+    return id !== null && known !== undefined && known !== id;
+  }
+
+  #isUsable(value: unknown): value is number {
+    return (
+      typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < answerLimits[this.#limit]
+    );
+  }
+
+  /** @param list whose own indexes are not free either */
+  #give(name: number | string, list: readonly unknown[] = []): number {
+    const taken = new Set(list.map(indexOf));
+    for (let index = 0; index < answerLimits[this.#limit]; index += 1) {
+      if (this.#known.has(index) || taken.has(index)) continue;
+      this.#moved.set(name, index);
+      this.#given.add(index);
+      return index;
+    }
+    throw new LimitExceeded(this.#limit);
+  }
+}
+
+function indexOf(entry: unknown): unknown {
+  return isObject(entry) ? entry['index'] : undefined;
 }
 
 /** Lists and objects are all one name: turning them into text may throw. */
 function nameOf(value: unknown): string {
-  return typeof value === 'object' ? 'object' : String(value).slice(0, KEY_CHARACTERS);
-}
-
-function isIndex(value: unknown, limit: number): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < limit;
+  return typeof value === 'object' ? 'object' : String(value).slice(0, NAME_CHARACTERS);
 }

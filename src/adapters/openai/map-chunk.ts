@@ -31,19 +31,18 @@ export function mapChunk(
   if (choices.length > answerLimits.choices) throw new LimitExceeded('choices');
   for (let position = 0; position < choices.length; position += 1) {
     const choice: unknown = choices[position];
-    if (isObject(choice)) mapChoice(choice, position, deltas, indexes);
+    if (isObject(choice)) mapChoice(choice, indexes.choice(choices, position), deltas, indexes);
   }
 }
 
 function mapChoice(
   choice: WireObject,
-  position: number,
+  choiceIndex: number,
   deltas: CompletionDelta[],
   indexes: AnswerIndexes,
 ): void {
   const delta = choice['delta'] ?? choice['message'];
   const logprobs = choice['logprobs'];
-  const choiceIndex = indexes.choice(choice['index'], position);
   let role: string | null = null;
   let content = '';
   let refusal: string | null = null;
@@ -114,23 +113,19 @@ function mapToolCalls(
   const mapped: ToolCallDelta[] = [];
   for (let position = 0; position < calls.length; position += 1) {
     const call = calls[position];
-    if (isObject(call)) mapped.push(mapToolCall(call, position, choiceIndex, indexes));
+    if (!isObject(call)) continue;
+    const id = toolCallId(call['id']);
+    mapped.push(mapToolCall(call, indexes.toolCall(choiceIndex, calls, position, id), id));
   }
   return mapped;
 }
 
-function mapToolCall(
-  call: WireObject,
-  position: number,
-  choiceIndex: number,
-  indexes: AnswerIndexes,
-): ToolCallDelta {
+function mapToolCall(call: WireObject, index: number, id: string | null): ToolCallDelta {
   const custom = isObject(call['custom']) ? call['custom'] : null;
   const called = custom ?? (isObject(call['function']) ? call['function'] : {});
   const text = custom === null ? called['arguments'] : called['input'];
-  const id = toolCallId(call['id']);
   return {
-    index: indexes.toolCall(choiceIndex, call['index'], position, id),
+    index,
     id,
     type: reportedWord(call['type']) ?? (custom === null ? null : 'custom'),
     name: reportedWord(called['name']),

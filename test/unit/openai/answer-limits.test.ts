@@ -85,15 +85,6 @@ describe('an answer without end', () => {
   });
 
   it.each([
-    [
-      'choices',
-      (turn: number) =>
-        `data: ${JSON.stringify({ choices: [{ index: turn + 0.5, delta: { content: 'x' } }] })}\n\n`,
-    ],
-    [
-      'tool calls',
-      (turn: number) => event({ tool_calls: [{ index: -turn - 1, function: { arguments: 'x' } }] }),
-    ],
     ['tool calls', (turn: number) => event({ tool_calls: [{ id: `call_${turn}` }] })],
     ['annotations', () => event({ annotations: [{ type: 'url_citation', url_citation: {} }] })],
     ['unknown members', (turn: number) => event({ [`name${turn}`]: 1 })],

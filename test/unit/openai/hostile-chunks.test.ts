@@ -132,14 +132,15 @@ describe('an index that is none', () => {
     },
   );
 
-  it('never merges two choices, in whichever order they come', () => {
+  it('never merges two choices of one chunk, and is the only choice where there is one', () => {
     const odd = (content: string) => ({ index: 0.5, delta: { content } });
     const even = (index: number, content: string) => ({ index, delta: { content } });
     const texts = (...lists: object[][]) =>
       decode(...lists.map((choices) => ({ choices }))).choices.map(({ content }) => content);
     expect(texts([even(1, 'a'), odd('b')], [even(1, 'a'), odd('b')])).toEqual(['bb', 'aa']);
-    expect(texts([even(0, 'a')], [odd('b')], [even(0, 'a'), odd('c')])).toEqual(['aa', 'b', 'c']);
-    expect(texts([odd('a')], [even(0, 'b')], [odd('a')], [even(0, 'b')])).toEqual(['aa', 'bb']);
+    expect(texts([odd('a'), odd('b')], [odd('a'), odd('b')])).toEqual(['aa', 'bb']);
+    expect(texts([odd('a'), even(0, 'b')], [odd('a'), even(0, 'b')])).toEqual(['bb', 'aa']);
+    expect(texts([odd('a')], [even(0, 'b')], [odd('c')], [{ delta: { content: 'd' } }])).toEqual(['abcd']);
     expect(texts([{ delta: { content: 'a' } }], [even(0, 'a')], [even(1, 'b')])).toEqual(['aa', 'b']);
   });
 
@@ -157,11 +158,13 @@ describe('an index that is none', () => {
       ]);
     }
     const mixed = decode(
-      toolChunk(call(0, args('a'))),
-      toolChunk(call(0.5, args('b'))),
-      toolChunk(call(0, args('a'))),
+      toolChunk(call(1, args('a')), call(0.5, args('b'))),
+      toolChunk(call(null, { id: 'x', ...args('c') })),
+      toolChunk(call(null, { id: 'y', ...args('d') })),
+      toolChunk(call(2, { id: 'z', ...args('e') })),
+      toolChunk(call(2, args('e'))),
     );
-    expect(mixed.choices[0]?.toolCalls.map((one) => one.arguments)).toEqual(['aa', 'b']);
+    expect(mixed.choices[0]?.toolCalls.map((one) => one.arguments)).toEqual(['bc', 'a', 'd', 'ee']);
   });
 });
 

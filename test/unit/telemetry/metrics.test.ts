@@ -59,6 +59,19 @@ describe('metrics', () => {
     expect((await points(metricName.requestDuration))[0]?.[1]).toBe(1.5);
   });
 
+  it('count what of the chunks was not written, and what was given up', async () => {
+    const { metrics, points } = setUp();
+    metrics.chunkWriteFailed('NOT_ENOUGH_REPLICAS');
+    metrics.chunkWriteFailed('NOT_ENOUGH_REPLICAS');
+    metrics.publishFailed('stream', 'encoding');
+    expect(await points(metricName.chunkWriteFailures)).toEqual([
+      [{ 'error.type': 'NOT_ENOUGH_REPLICAS' }, 2],
+    ]);
+    expect(await points(metricName.publishFailures)).toEqual([
+      [{ 'completionbus.publish.kind': 'stream', 'error.type': 'encoding' }, 1],
+    ]);
+  });
+
   it('keep provider calls, their tokens and their times by the GenAI conventions', async () => {
     const { metrics, points } = setUp();
     const call = { provider: 'openai', requestModel: 'gpt-4', responseModel: 'gpt-4-0613' };

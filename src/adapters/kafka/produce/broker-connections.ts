@@ -51,8 +51,20 @@ export class BrokerConnections {
     return metadata;
   }
 
-  /** Asks brokers in turn until one answers. @throws what the last one answered or what happened to it */
+  /**
+   * Asks over a connection that nothing is written over, so that no slow write delays it, and where that has no answer over the
+   * others.
+   *
+   * @throws what the last broker answered or what happened to it
+   */
   async askAny<Answer>(ask: (broker: Broker) => Promise<Answer>): Promise<Answer> {
+    let last: unknown;
+    try {
+      return await this.askSeed(ask);
+    } catch (error) {
+      if (isAnswer(error)) throw error;
+      last = error;
+    }
     for (const [name, connecting] of this.brokers) {
       const broker = await connecting.catch(() => null);
       if (broker === null || !broker.isConnected()) continue;
@@ -61,18 +73,10 @@ export class BrokerConnections {
       } catch (error) {
         if (isAnswer(error)) throw error;
         this.drop(name, broker);
+        last = error;
       }
     }
-    const seed = await this.cluster.brokerPool.findConnectedBroker();
-    try {
-      return await ask(seed);
-    } catch (error) {
-      if (!isAnswer(error)) {
-        destroy(seed);
-        await this.cluster.brokerPool.createSeedBroker();
-      }
-      throw error;
-    }
+    throw last;
   }
 
   /** A connected broker. @throws when its address is not known, or it does not answer */
@@ -107,6 +111,20 @@ export class BrokerConnections {
     this.brokers.clear();
     const { seedBroker } = this.cluster.brokerPool;
     if (seedBroker !== undefined) destroy(seedBroker);
+  }
+
+  private async askSeed<Answer>(ask: (broker: Broker) => Promise<Answer>): Promise<Answer> {
+    const { brokerPool } = this.cluster;
+    const seed = await brokerPool.findConnectedBroker();
+    try {
+      return await ask(seed);
+    } catch (error) {
+      if (!isAnswer(error)) {
+        destroy(seed);
+        await brokerPool.createSeedBroker();
+      }
+      throw error;
+    }
   }
 
   private async connectTo(nodeId: number): Promise<Broker> {
