@@ -1,6 +1,6 @@
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import type { Check } from '../adapters/http/health-server.ts';
-import { ThreadedSchemaChecker } from '../adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../adapters/json-schema/schema-checker.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { KafkaWriter } from '../adapters/kafka/writer/kafka-writer.ts';
 import { createBudgetGate } from '../adapters/mongo/budget-gate.ts';
@@ -56,9 +56,9 @@ export async function startWorker({
     parts.add(writer, () => writer.close());
     const { transport, sink } = writer;
     const metrics = createMetrics(telemetry.meter);
-    const schemas = new ThreadedSchemaChecker({
+    const schemas = new IsolatedSchemaChecker({
       logger,
-      onThreadLost: (reason) => metrics.schemaThreadLost(reason),
+      onProcessLost: (reason) => metrics.schemaCheckerLost(reason),
       onChecked: (durationMs) => metrics.answerChecked(durationMs),
     });
     parts.add(schemas, () => schemas.close());
