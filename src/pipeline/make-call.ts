@@ -197,7 +197,7 @@ export async function makeCall(
     thrown ??= error;
     usage = plainUsage(plan.estimatedInputTokens, estimateTextTokens(fold.textBytes), 'PARTIAL');
   }
-  const failure = thrown === null ? null : failureOf(thrown, signal);
+  const failure = stream === null ? asFailure(thrown) : failureOfAnswer(thrown, signal);
   const disposition = dispositionOf(thrown, signal);
   const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
   attempts.push({
@@ -319,9 +319,10 @@ function openChunks(call: CallToMake, attempt: number, publisher: ChunkPublisher
   return publisher.open({ requestId, tenantId, attempt, headers });
 }
 
-/** A defect of the service fails the call, which was paid for: nothing of it is made again. Null for an abort. */
-function failureOf(thrown: unknown, signal: AbortSignal): ChatFailure | null {
-  if (thrown instanceof ChatFailure || (signal.aborted && thrown === signal.reason)) return asFailure(thrown);
+/** A defect of the service fails an answer that has begun, which is paid for and not asked for again. Null for an abort. */
+function failureOfAnswer(thrown: unknown, signal: AbortSignal): ChatFailure | null {
+  const isAbort = signal.aborted && thrown === signal.reason;
+  if (thrown === null || thrown instanceof ChatFailure || isAbort) return asFailure(thrown);
   return new Internal(
     "the service failed on the provider's answer; what the call used is billed, and the service's log tells why",
     false,

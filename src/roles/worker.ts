@@ -1,5 +1,5 @@
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
-import { ThreadedSchemaChecker } from '../adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../adapters/json-schema/schema-checker.ts';
 import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { KafkaWriter } from '../adapters/kafka/writer/kafka-writer.ts';
 import { createBudgetGate } from '../adapters/mongo/budget-gate.ts';
@@ -58,9 +58,9 @@ export async function startWorker({
     const { transport, sink } = writer;
     const eventLoop = new EventLoopWatch();
     parts.add(eventLoop, () => eventLoop.stop());
-    const schemas = new ThreadedSchemaChecker({
+    const schemas = new IsolatedSchemaChecker({
       logger,
-      onThreadLost: (reason) => metrics.schemaThreadLost(reason),
+      onProcessLost: (reason) => metrics.schemaCheckerLost(reason),
       onChecked: (durationMs) => metrics.answerChecked(durationMs),
     });
     parts.add(schemas, () => schemas.close());

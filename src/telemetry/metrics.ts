@@ -121,10 +121,10 @@ export function createMetrics(meter: Meter) {
     "From handing over an answer's checks to their results",
     ROUND_TRIP_SECONDS,
   );
-  const schemaThreadsLost = counter(
-    metricName.schemaThreadsLost,
-    'Threads for checks that were ended or died, and replaced',
-    '{thread}',
+  const schemaCheckersLost = counter(
+    metricName.schemaCheckersLost,
+    'Processes for checks that were ended or died, and replaced',
+    '{process}',
   );
   const settleDuration = seconds(
     metricName.settleDuration,
@@ -236,9 +236,9 @@ export function createMetrics(meter: Meter) {
       schemaCheckDuration.record(durationMs / 1000);
     },
 
-    /** The thread that checks was ended or died. @param reason one of few */
-    schemaThreadLost(reason: string): void {
-      schemaThreadsLost.add(1, { [attribute.errorType]: reason });
+    /** The process that checks was ended or died. @param reason one of few */
+    schemaCheckerLost(reason: string): void {
+      schemaCheckersLost.add(1, { [attribute.errorType]: reason });
     },
 
     /** A settle transaction was committed. */

@@ -79,7 +79,7 @@ export const metricName = {
   toolCalls: 'completionbus.tool_calls',
   structuredOutputs: 'completionbus.structured_outputs',
   schemaCheckDuration: 'completionbus.schema.check.duration',
-  schemaThreadsLost: 'completionbus.schema.threads.lost',
+  schemaCheckersLost: 'completionbus.schema.checkers.lost',
   settleDuration: 'completionbus.settle.duration',
   settleRequests: 'completionbus.settle.requests',
   settleDelay: 'completionbus.settle.delay',

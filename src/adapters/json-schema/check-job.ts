@@ -4,13 +4,13 @@ import type { ItemResult, JobToRun } from './checker-protocol.ts';
 /** Whose overruns are remembered of one schema. */
 const MAX_TENANTS = 64;
 
-/** What the service's own thread knows of a schema. */
+/** What the service itself knows of a schema. */
 export interface KnownSchema {
   readonly id: number;
   readonly text: string;
   /** Null: it was not looked at yet. */
   verdict: SchemaVerdict | null;
-  /** Whether nothing with it is given to the thread any more: it is too large, or has ended a thread. */
+  /** Whether nothing with it is given to a process any more: it is too large, or has ended one. */
   isGivenUp: boolean;
   /** How often checks of a tenant took too long. Of some tenants: what one answer takes says nothing of another's. */
   readonly overruns: Map<string, number>;
@@ -26,12 +26,15 @@ export interface JobItem {
 export class CheckJob {
   readonly asker: SchemaAsker;
   readonly results: CheckResult[] = [];
-  /** How often its thread died while others were looked at. */
+  /** Whether its items are handed over one by one, so that it is known which one ends the process. */
+  isAlone = false;
+  /** How often the process has ended on a batch with it. */
   losses = 0;
   readonly #items: readonly JobItem[];
   #leftMs: number;
-  /** How many items had a result when the others were last given to the thread. */
-  #given = 0;
+  /** The first item that was handed over last. */
+  #from = 0;
+  /** The item that has ended the process. */
   #blamed: number | null = null;
   readonly #done = Promise.withResolvers<void>();
 
@@ -80,19 +83,21 @@ export class CheckJob {
     }
   }
 
-  /** What is left to do. @param sent the schemas that the thread knows; those that go with this are added */
+  /** What is left to do. @param sent the schemas that the process knows; those that go with this are added */
   toRun(sent: Set<number>): JobToRun {
-    this.#given = this.results.length;
-    const items = this.#items.slice(this.#given).map(({ schema, value }) => {
-      if (schema === null) return { schemaId: null, schemaJson: null, value };
-      const schemaJson = sent.has(schema.id) ? null : schema.text;
-      sent.add(schema.id);
-      return { schemaId: schema.id, schemaJson, value };
-    });
+    this.#from = this.results.length;
+    const items = this.#items
+      .slice(this.#from, this.isAlone ? this.#from + 1 : undefined)
+      .map(({ schema, value }) => {
+        if (schema === null) return { schemaId: null, schemaJson: null, value };
+        const schemaJson = sent.has(schema.id) ? null : schema.text;
+        sent.add(schema.id);
+        return { schemaId: schema.id, schemaJson, value };
+      });
     return { items, limitMs: this.#leftMs };
   }
 
-  /** Takes what the thread has found out. */
+  /** Takes what the process has found out. */
   take(results: readonly ItemResult[], ranMs: number, sent: Set<number>): void {
     this.#leftMs -= ranMs;
     for (const { verdict, check, overran } of results) {
@@ -112,15 +117,10 @@ export class CheckJob {
     }
   }
 
-  /**
-   * One of its items has ended the thread; those before it are looked at again. A schema that could not be compiled is
-   * never tried again.
-   *
-   * @param place among what was given to the thread last
-   */
-  blame(place: number): void {
-    this.#blamed = this.#given + place;
-    const schema = this.#items[this.#blamed]?.schema ?? null;
+  /** The only item that was handed over has ended the process. A schema that could not be compiled is never tried again. */
+  blame(): void {
+    this.#blamed = this.#from;
+    const schema = this.#items[this.#from]?.schema ?? null;
     if (schema === null) return;
     this.#noteOverrun(schema);
     if (schema.verdict !== null) return;

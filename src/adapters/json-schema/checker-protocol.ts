@@ -1,11 +1,11 @@
 import type { CheckResult, SchemaVerdict, ValueToCheck } from '../../ports.ts';
 
-/** What is said between the service and the thread that checks. All of it is plain. */
+/** What is said between the service and the process that checks. All of it is plain. */
 
 export interface ItemToRun {
   /** Which schema; null where the value has none. */
   readonly schemaId: number | null;
-  /** Only where the thread may not know it. */
+  /** Only where the process may not know it. */
   readonly schemaJson: string | null;
   /** Null: only the verdict about the schema is asked for. */
   readonly value: Omit<ValueToCheck, 'schemaJson'> | null;
@@ -19,7 +19,7 @@ export interface JobToRun {
 }
 
 export interface ItemResult {
-  /** Null where there is no schema, or the thread does not know it: then nothing was done. */
+  /** Null where there is no schema, or the process does not know it: then nothing was done. */
   readonly verdict: SchemaVerdict | null;
   /** Null where no value was given. */
   readonly check: CheckResult | null;
@@ -38,13 +38,4 @@ export interface JobResult {
 /** The first jobs of a batch; the others were not begun. */
 export type BatchResult = readonly JobResult[];
 
-/** Places of what the thread writes down for whoever watches it. */
-export const PROGRESS = { started: 0, job: 1, item: 2, length: 3 } as const;
-
-export interface ThreadSettings {
-  readonly progress: SharedArrayBuffer;
-}
-
-export type ThreadMessage =
-  | { readonly kind: 'ready' }
-  | { readonly kind: 'done'; readonly jobs: BatchResult };
+export type ChildMessage = { readonly kind: 'ready' } | { readonly kind: 'done'; readonly jobs: BatchResult };

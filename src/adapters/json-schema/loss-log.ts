@@ -4,7 +4,7 @@ import type { SchemaAsker } from '../../ports.ts';
 /** How long further losses are only counted after one was logged. */
 const QUIET_MS = 60_000;
 
-/** Logs that a thread was lost: the first time in full, further ones within a minute as their number. */
+/** Logs that a process was lost: the first time in full, further ones within a minute as their number. */
 export class LossLog {
   readonly #logger: Logger;
   #more = 0;
@@ -14,7 +14,7 @@ export class LossLog {
     this.#logger = logger;
   }
 
-  /** @param asker whose check it was doing; null when it was doing none */
+  /** @param asker whose check it was doing, or the first of several; null when it was doing none */
   note(reason: string, asker: SchemaAsker | null): void {
     if (this.#timer !== null) {
       this.#more += 1;
@@ -23,7 +23,7 @@ export class LossLog {
     const { requestId = null, tenantId = null } = asker ?? {};
     this.#logger.warn(
       { requestId, tenantId, reason },
-      'the thread that checks JSON Schemas has ended and was replaced; that check is reported as not_checked',
+      'the process that checks JSON Schemas has ended and was replaced; a check that ends it again is not_checked',
     );
     this.#timer = setTimeout(() => this.#report(), QUIET_MS).unref();
   }
@@ -38,8 +38,8 @@ export class LossLog {
     this.#timer = null;
     if (this.#more > 0) {
       this.#logger.warn(
-        { threads: this.#more },
-        'further threads that check JSON Schemas have ended and were replaced',
+        { processes: this.#more },
+        'further processes that check JSON Schemas have ended and were replaced',
       );
     }
     this.#more = 0;

@@ -2,8 +2,8 @@ import { FairQueue } from '../../domain/fair-queue.ts';
 import type { Logger } from '../../logger.ts';
 import type { CheckResult, SchemaAsker, SchemaChecker, SchemaVerdict, ValueToCheck } from '../../ports.ts';
 import { CheckJob, type JobItem, type KnownSchema } from './check-job.ts';
+import { CheckerProcesses, type StartProcess } from './checker-processes.ts';
 import type { BatchResult } from './checker-protocol.ts';
-import { CheckerThreads } from './checker-threads.ts';
 import { LossLog } from './loss-log.ts';
 import { type CacheLimits, SchemaCache } from './schema-cache.ts';
 import { TenantTime } from './tenant-time.ts';
@@ -15,7 +15,7 @@ const MAX_VALUE_CHARACTERS = 2_097_152;
 /** What all checks of one answer may take, and all schemas of one request. */
 const ANSWER_LIMIT_MS = 250;
 const DEFINITIONS_LIMIT_MS = 1_000;
-/** How long a request waits to know its schemas before it is sent; longer while there was no thread yet. */
+/** How long a request waits to know its schemas before it is sent; longer while there was no process yet. */
 const VERDICT_WAIT_MS = 1_000;
 const FIRST_WAIT_MS = 5_000;
 /** How long an answer waits for its checks, its turn included. */
@@ -25,30 +25,33 @@ const MAX_WAITING_PER_TENANT = 2_048;
 const BATCH_JOBS = 16;
 /** A schema that took too long so often is not tried again while it is known. */
 const MAX_OVERRUNS = 3;
-/** A job whose threads died so often before it began is not tried again. */
+/** A job with which the process has ended so often is not tried again. */
 const MAX_LOSSES = 3;
-/** What a tenant is charged for a thread that its check has ended. */
-const LOSS_CHARGE_MS = 1_000;
-/** Schemas that a thread is thought to know. */
+/** What a tenant is charged for a process that its check has ended. */
+const LOSS_CHARGE_MS = 2_000;
+/** And where it may have been another's: enough to hand over its items one by one for a while. */
+const SUSPICION_CHARGE_MS = 500;
+/** Schemas that the process is thought to know. */
 const MAX_SENT = 1_000;
 const CACHE_LIMITS: CacheLimits = { maxEntries: 500, maxCharacters: 4 * 1024 * 1024 };
 
 export interface SchemaCheckerOptions {
   readonly logger: Logger;
-  /** The thread was ended, or died. */
-  readonly onThreadLost?: (reason: string) => void;
+  /** The process was ended, or died. */
+  readonly onProcessLost?: (reason: string) => void;
   /** An answer's checks have ended, their turn included. */
   readonly onChecked?: (durationMs: number) => void;
   readonly cacheLimits?: CacheLimits;
+  readonly startProcess?: StartProcess;
 }
 
 /**
- * Looks at schemas and answers in a thread that can be ended. The service's own thread neither compiles a caller's schema
- * nor parses an answer: it remembers what became of which text, lets tenants take turns, and watches the thread.
+ * Looks at schemas and answers in a process that can be ended. The service itself neither compiles a caller's schema nor
+ * parses an answer: it remembers what became of which text, lets tenants take turns, and watches the process.
  */
-export class ThreadedSchemaChecker implements SchemaChecker {
+export class IsolatedSchemaChecker implements SchemaChecker {
   readonly #options: SchemaCheckerOptions;
-  readonly #threads: CheckerThreads;
+  readonly #processes: CheckerProcesses;
   readonly #losses: LossLog;
   readonly #schemas: SchemaCache<KnownSchema>;
   readonly #queue = new FairQueue<CheckJob>(() => 1);
@@ -56,8 +59,9 @@ export class ThreadedSchemaChecker implements SchemaChecker {
   readonly #time = new TenantTime();
   /** Of the queue, but next: what a batch had no time for. One job of each tenant at most. */
   #next: CheckJob[] = [];
-  /** What the thread is doing. */
+  /** What the process is doing. */
   #batch: readonly CheckJob[] = [];
+  #batchItems = 0;
   readonly #sent = new Set<number>();
   #lastId = 0;
   #wasReady = false;
@@ -67,19 +71,20 @@ export class ThreadedSchemaChecker implements SchemaChecker {
     this.#options = options;
     this.#losses = new LossLog(options.logger);
     this.#schemas = new SchemaCache(options.cacheLimits ?? CACHE_LIMITS);
-    this.#threads = new CheckerThreads({
+    const listener = {
       onIdle: () => {
         this.#wasReady = true;
         this.#handOver();
       },
-      onDone: (jobs) => this.#done(jobs),
-      onLost: (begun, reason) => this.#lost(begun, reason),
-    });
+      onDone: (jobs: BatchResult) => this.#done(jobs),
+      onLost: (reason: string) => this.#lost(reason),
+    };
+    this.#processes = new CheckerProcesses(listener, options.startProcess);
   }
 
-  /** Starts the thread, so that the first request with schemas need not wait for it. */
+  /** Starts the process, so that the first request with schemas need not wait for it. */
   start(): void {
-    this.#threads.start();
+    this.#processes.start();
   }
 
   async verdicts(schemas: readonly string[], asker: SchemaAsker): Promise<readonly SchemaVerdict[]> {
@@ -106,15 +111,15 @@ export class ThreadedSchemaChecker implements SchemaChecker {
     return results;
   }
 
-  /** Ends the threads. What waits is not checked. */
-  async close(): Promise<void> {
+  /** Ends the process. What waits is not checked. */
+  close(): void {
     this.#closed = true;
     for (const job of [...this.#batch, ...this.#next]) job.giveUp('the worker stops');
     for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
       job.giveUp('the worker stops');
     }
     this.#losses.close();
-    await this.#threads.close();
+    this.#processes.close();
   }
 
   #known(text: string): KnownSchema {
@@ -145,13 +150,13 @@ export class ThreadedSchemaChecker implements SchemaChecker {
     this.#giveUpHopeless(job);
     if (job.isDone) return job.results;
     this.#enqueue(job);
-    this.#threads.start();
-    if (this.#threads.isIdle) this.#handOver();
+    this.#processes.start();
+    if (this.#processes.isIdle) this.#handOver();
     await job.untilDone(waitMs);
     return job.results;
   }
 
-  /** Ends what cannot be checked whatever the thread does. */
+  /** Ends what cannot be checked whatever the process does. */
   #giveUpHopeless(job: CheckJob): void {
     const { tenantId } = job.asker;
     if (this.#closed) job.giveUp('the worker stops');
@@ -168,25 +173,26 @@ export class ThreadedSchemaChecker implements SchemaChecker {
     if (jobs.length === 0) return;
     this.#batch = jobs;
     if (this.#sent.size > MAX_SENT) this.#sent.clear();
-    this.#threads.run(jobs.map((job) => job.toRun(this.#sent)));
+    const toRun = jobs.map((job) => job.toRun(this.#sent));
+    this.#batchItems = toRun.reduce((sum, { items }) => sum + items.length, 0);
+    this.#processes.run(toRun);
   }
 
-  /** Jobs that somebody still waits for, tenants in turn; of one whose checks were slow lately, one. */
+  /** Jobs that somebody still waits for, tenants in turn. What may be slow, or end the process, goes alone. */
   #nextJobs(): CheckJob[] {
     const jobs: CheckJob[] = [];
-    const slow = new Set<string>();
     while (jobs.length < BATCH_JOBS) {
       const job = this.#next.shift() ?? this.#dequeue();
       if (job === undefined) break;
       this.#giveUpUsedUp(job);
       if (job.isDone) continue;
-      const { tenantId } = job.asker;
-      if (slow.has(tenantId)) {
-        this.#next.push(job);
+      job.isAlone ||= this.#time.isSlow(job.asker.tenantId, performance.now());
+      if (job.isAlone && jobs.length > 0) {
+        this.#next.unshift(job);
         break;
       }
-      if (this.#time.isSlow(tenantId, performance.now())) slow.add(tenantId);
       jobs.push(job);
+      if (job.isAlone) break;
     }
     return jobs;
   }
@@ -236,24 +242,28 @@ export class ThreadedSchemaChecker implements SchemaChecker {
     this.#waiting.set(tenantId, (this.#waiting.get(tenantId) ?? 0) + 1);
   }
 
-  #lost(begun: { job: number; item: number } | null, reason: string): void {
+  #lost(reason: string): void {
     const jobs = this.#batch;
     this.#batch = [];
     this.#sent.clear();
-    const guilty = begun === null ? undefined : jobs[begun.job];
-    this.#options.onThreadLost?.(reason);
-    this.#losses.note(reason, guilty?.asker ?? null);
-    guilty?.blame(begun?.item ?? 0);
+    const [first] = jobs;
+    const guilty = jobs.length === 1 && this.#batchItems === 1 ? first : undefined;
+    this.#options.onProcessLost?.(reason);
+    this.#losses.note(reason, first?.asker ?? null);
+    guilty?.blame();
     for (const job of jobs) {
-      if (job !== guilty) job.losses += 1;
+      // What may be guilty is tried again alone; then it is known.
+      const chargeMs = job === guilty ? LOSS_CHARGE_MS : SUSPICION_CHARGE_MS;
+      this.#time.charge(job.asker.tenantId, chargeMs, performance.now());
+      job.isAlone = true;
+      job.losses += 1;
       if (job.losses >= MAX_LOSSES) job.giveUp('the check was interrupted too often');
     }
-    if (guilty !== undefined) this.#time.charge(guilty.asker.tenantId, LOSS_CHARGE_MS, performance.now());
     this.#putBack(jobs.filter((job) => !job.isDone));
   }
 }
 
-/** Why an item need not be given to the thread; null when it has to be. */
+/** Why an item need not be given to the process; null when it has to be. */
 function reasonAgainst({ schema, value }: JobItem, tenantId: string): string | null {
   if (value !== null && value.text.length > MAX_VALUE_CHARACTERS)
     return `it has ${value.text.length} characters, at most ${MAX_VALUE_CHARACTERS} are checked`;

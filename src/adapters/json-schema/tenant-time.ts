@@ -1,7 +1,7 @@
 /** What a tenant's slow checks may have have used up before no more are made. */
-const MOST_MS = 2_000;
+const MOST_MS = 1_000;
 /** How much of each second is forgiven. */
-const FORGIVEN_MS_PER_SECOND = 200;
+const FORGIVEN_MS_PER_SECOND = 100;
 const MAX_TENANTS = 10_000;
 
 interface Account {
@@ -9,7 +9,7 @@ interface Account {
   atMs: number;
 }
 
-/** Keeps a tenant whose schemas are always new and always slow from having a thread at work without a pause. */
+/** Keeps a tenant whose schemas are always new and always slow from having the process at work without a pause. */
 export class TenantTime {
   /** In the order of their last charge, the oldest first. */
   readonly #accounts = new Map<string, Account>();

@@ -1,4 +1,4 @@
-import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import { mapRequest } from '../../../src/adapters/openai/map-request.ts';
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import { loadCounter } from '../../../src/adapters/tokenizer/load-counter.ts';
@@ -40,7 +40,7 @@ for (const id of ['gpt-4o', 'model-asked-for']) {
   catalog.models.set(`openai/${id}`, modelInfo(id, { contextWindow: 1_000_000 }));
   catalog.prices.push(priceOf(id));
 }
-const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
 schemas.start();
 const neverStops = new AbortController().signal;
 const provider = { name: 'openai', account: 'default' } as ChatProvider;

@@ -1,7 +1,7 @@
 import { metrics as openTelemetryMetrics, ROOT_CONTEXT } from '@opentelemetry/api';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
-import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
@@ -33,8 +33,8 @@ export const codec = createAvroCodec({
   maxBytes: RECORD_MAX_BYTES,
 });
 const topics = topicNames('chat');
-/** Its thread starts with the first schema. */
-const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+/** Its process starts with the first schema. */
+const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
 const metrics = createMetrics(openTelemetryMetrics.getMeter('test'));
 
 /** A decoded request: one message to gpt-4, unless told otherwise. */

@@ -271,9 +271,8 @@ describe('a format', () => {
 describe('a turn', () => {
   const value = { text: '{}', root: 'arguments', isObject: true };
 
-  it('does at least one item, and tells where it is', () => {
-    const begun: string[] = [];
-    const runner = new CheckRunner((job, item) => void begun.push(`${job}.${item}`));
+  it('does at least one item', () => {
+    const runner = new CheckRunner();
     const slow = { schemaId: 1, schemaJson: JSON.stringify({ $ref: '#', title: 'x' }), value };
     const twice = {
       anyOf: [
@@ -289,7 +288,6 @@ describe('a turn', () => {
     ]);
     expect(done.map(({ results }) => results.length)).toEqual([1]);
     expect(done[0]?.results[0]).toMatchObject({ overran: true, check: { kind: 'not_checked' } });
-    expect(begun).toEqual(['0.0']);
   });
 
   it('tells of schemas that it does not know', () => {

@@ -1,7 +1,7 @@
 import { metrics as openTelemetryMetrics } from '@opentelemetry/api';
 import fc from 'fast-check';
 import { afterAll, expect, it } from 'vitest';
-import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import type { ToolCall } from '../../../src/contract/records.ts';
 import { CompletionFold } from '../../../src/domain/fold-completion.ts';
 import { createLogger } from '../../../src/logger.ts';
@@ -51,7 +51,7 @@ const { pair, objectPair } = fc.letrec<{ pair: Pair; objectPair: Pair; listPair:
   })),
 }));
 
-const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
 afterAll(() => schemas.close());
 const metrics = createMetrics(openTelemetryMetrics.getMeter('test'));
 

@@ -1,6 +1,6 @@
 import { metrics as openTelemetryMetrics } from '@opentelemetry/api';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import type { ChatRequestInput, Choice, ToolCall } from '../../../src/contract/records.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { type AnswerCheckOptions, checkAnswer } from '../../../src/pipeline/check-answer.ts';
@@ -50,7 +50,7 @@ function call(name: string, text: string, members: Partial<ToolCall> = {}): Tool
   return { id: 'call_1', type: 'function', name, arguments: text, valid: null, problems: [], ...members };
 }
 
-const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
 afterAll(() => schemas.close());
 
 /** A checker that says the same of every value. */

@@ -1,10 +1,10 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { checkDefinitions } from '../../../src/pipeline/check-definitions.ts';
 import { chatRequest, Handling, outcomeOf } from '../../support/fakes/handling.ts';
 
-const schemas = new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
+const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
 afterAll(() => schemas.close());
 const { signal } = new AbortController();
 const fine = { name: 'fine', parametersJson: '{"type":"object"}' };

@@ -81,6 +81,7 @@ describe('a large answer for which no chunks were wanted', () => {
     const handling = new Handling(
       answering({ content: large, ...audio }, { content: large, finishReason: 'stop' }),
     );
+    handling.sink.maxBytes = RECORD_MAX_BYTES - 10_000;
     const { response } = outcomeOf((await handling.handle(handling.record({ stream: false }))).records);
     expect(response).toMatchObject({
       status: 'COMPLETED',

@@ -2,7 +2,7 @@ import { metrics as telemetry } from '@opentelemetry/api';
 import { vi } from 'vitest';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
-import { ThreadedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
+import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { ChatRequestInput, ChatResponse } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
@@ -107,7 +107,7 @@ export class PipelineBench {
         },
         chunks: new ChunkPublisher({ sink, codec, topic: topics.chunks, clock, maxBufferedBytes: 1_000_000 }),
         metrics,
-        schemas: new ThreadedSchemaChecker({ logger: createLogger({ level: 'silent' }) }),
+        schemas: new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) }),
         tokens: new FakeTokenCounter(),
         outputs: new OutputRecords(topics, 'group-1'),
         providers: new Map([['openai', provider]]),

@@ -7,12 +7,13 @@ import { NotCheckable } from './linear-pattern.ts';
 import { mapMisfits } from './map-misfits.ts';
 import { isTimeout, processorMs, withTimeLimit } from './time-limit.ts';
 
-/** After so long a thread reports what it has done; what is left waits for its turn again. */
+/** After so long a process reports what it has done; what is left waits for its turn again. */
 const TURN_MS = 20;
 /** An item that takes more of the processor is charged to its tenant. */
 const SLOW_MS = 20;
-/** Of compiling one schema, and of one check. */
-const ITEM_LIMIT_MS = 250;
+/** Ajv takes seconds for a few kinds of schemas that are small. */
+const COMPILE_LIMIT_MS = 300;
+const CHECK_LIMIT_MS = 250;
 const MAX_MISFITS = 8;
 /** Characters of schema times characters of value that are worked through in a millisecond or two. */
 const QUICK_PRODUCT = 2_000_000;
@@ -30,22 +31,14 @@ interface KnownSchema {
   readonly compiled: Compiled;
 }
 
-/** Called before each item, so that whoever watches knows which one did not end. */
-type OnStart = (job: number, item: number) => void;
-
 /**
- * The work of the thread: compiles schemas, keeps them, and holds values against them, each under a time limit that ends
+ * The work of the process: compiles schemas, keeps them, and holds values against them, each under a time limit that ends
  * everything but V8's own compilers.
  */
 export class CheckRunner {
   readonly #schemas = new SchemaCache<KnownSchema, number>(COMPILED_LIMITS, (_id, { text, compiled }) =>
     'validate' in compiled ? text.length + compiled.codeCharacters : text.length,
   );
-  readonly #onStart: OnStart;
-
-  constructor(onStart: OnStart = () => undefined) {
-    this.#onStart = onStart;
-  }
 
   /** Works until all is done, or a turn is over. At least the first item is done. */
   run(jobs: readonly JobToRun[]): BatchResult {
@@ -59,7 +52,6 @@ export class CheckRunner {
       let slowMs = 0;
       for (const [itemIndex, item] of items.entries()) {
         if (itemIndex > 0 && isOver()) break;
-        this.#onStart(jobIndex, itemIndex);
         const before = processorMs();
         results.push(this.#runItem(item, limitMs - (performance.now() - jobStartedAt)));
         const usedMs = processorMs() - before;
@@ -75,8 +67,8 @@ export class CheckRunner {
       const check = value === null ? null : withoutSchema(value);
       return { verdict: null, check, overran: false };
     }
-    const endsAt = performance.now() + Math.min(jobLimitMs, ITEM_LIMIT_MS);
     const schema = this.#known(schemaId, schemaJson);
+    const endsAt = performance.now() + Math.min(jobLimitMs, CHECK_LIMIT_MS);
     if (schema === null) return { verdict: null, check: null, overran: false };
     const verdict = verdictOf(schema.compiled);
     if (value === null) return { verdict, check: null, overran: false };
@@ -140,7 +132,7 @@ export class CheckRunner {
 function compile(text: string, isSlow: boolean): Compiled {
   const schema = parseObject(text);
   if (!('value' in schema)) return schema;
-  const compiled = compileSchema(schema.value, ITEM_LIMIT_MS);
+  const compiled = compileSchema(schema.value, COMPILE_LIMIT_MS);
   if (!('validate' in compiled) || !isSlow) return compiled;
   return isEndless(compiled) ? { unusable: 'the schema refers to itself without end' } : compiled;
 }
@@ -148,7 +140,7 @@ function compile(text: string, isSlow: boolean): Compiled {
 /** Whether it goes round in circles without looking at any part of a value. */
 function isEndless({ validate }: CompiledSchema): boolean {
   try {
-    withTimeLimit(() => validate({}), ITEM_LIMIT_MS);
+    withTimeLimit(() => validate({}), CHECK_LIMIT_MS);
     return false;
   } catch (error) {
     if (isTimeout(error)) startOver();
