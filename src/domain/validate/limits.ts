@@ -25,4 +25,6 @@ export const LIMITS = {
   bodyDepth: 72,
   /** Of a JSON request: objects, arrays, members and items together. */
   bodySize: 100_000,
+  /** Of a JSON request. Labels are among them. */
+  headers: 16_384,
 } as const;

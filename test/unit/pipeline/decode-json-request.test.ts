@@ -138,7 +138,7 @@ describe('decodeJsonRequest', () => {
     const value = Buffer.from(`{"model":"m",${members.join(',')}}`);
     const { problems, request } = decodeJsonRequest(record(), value, { readBody, jsonMaxBytes: 900_000 });
     expect(problems).toEqual([
-      { path: '', code: 'wrong_type', message: expect.stringMatching(/120003 .* at most 100000/) },
+      { path: '', code: 'wrong_type', message: expect.stringMatching(/120002 .* at most 100000/) },
     ]);
     expect(request.extraJson).toBeNull();
   });
