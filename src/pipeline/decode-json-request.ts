@@ -1,7 +1,7 @@
 import type { ChatRequest, Problem } from '../contract/records.ts';
 import type { BodyReader } from '../contract/request-body.ts';
 import { UndecodableRecord } from '../contract/undecodable-record.ts';
-import { jsonDepth } from '../domain/validate/check-json.ts';
+import { type JsonShape, jsonShape } from '../domain/validate/check-json.ts';
 import { LIMITS } from '../domain/validate/limits.ts';
 import type { InboundRecord } from '../ports.ts';
 import { readHeaders } from './read-headers.ts';
@@ -50,14 +50,22 @@ export function decodeJsonRequest(
     );
   }
   const text = decodeText(value);
-  const isTooDeep = jsonDepth(text) > LIMITS.bodyDepth;
-  // What is nested without end must not be walked through; its sender gets an answer all the same.
-  const body = readBody(isTooDeep ? {} : parse(text));
+  const tooMuch = tooMuchOf(jsonShape(text));
+  // What is nested or listed without end must not be walked through; its sender gets an answer all the same.
+  const body = readBody(tooMuch === null ? parse(text) : {});
   const headers = readHeaders(record);
   const request = { ...body.fields, ...headers.fields };
-  if (!isTooDeep) return { request, problems: [...headers.problems, ...body.problems] };
-  const message = `the body is nested deeper than ${LIMITS.bodyDepth} levels; flatten it`;
-  return { request, problems: [...headers.problems, { path: '', code: 'wrong_type', message }] };
+  if (tooMuch === null) return { request, problems: [...headers.problems, ...body.problems] };
+  return { request, problems: [...headers.problems, { path: '', code: 'wrong_type', message: tooMuch }] };
+}
+
+/** Null when it may be parsed. */
+function tooMuchOf({ depth, size }: JsonShape): string | null {
+  if (depth > LIMITS.bodyDepth)
+    return `the body is nested deeper than ${LIMITS.bodyDepth} levels; flatten it`;
+  if (size > LIMITS.bodySize)
+    return `the body has ${size} objects, arrays, members and items, at most ${LIMITS.bodySize} are taken; send less at once`;
+  return null;
 }
 
 function decodeText(value: Uint8Array): string {

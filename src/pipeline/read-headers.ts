@@ -1,7 +1,9 @@
 import { eventId } from '../contract/event-id.ts';
 import type { ChatRequest, HistoryMode, Problem } from '../contract/records.ts';
 import type { HeaderField } from '../contract/request-body.ts';
-import type { HeaderValue, InboundRecord, RecordHeaders } from '../ports.ts';
+import { LIMITS } from '../domain/validate/limits.ts';
+import { nameInPath } from '../domain/validate/problem-list.ts';
+import type { HeaderValue, InboundRecord } from '../ports.ts';
 
 const LABEL = 'label-';
 const EPOCH_MS = /^\d{1,15}$/;
@@ -19,7 +21,7 @@ export function readHeaders(record: InboundRecord): {
 } {
   const problems: Problem[] = [];
   const problem = (name: string, message: string) =>
-    problems.push({ path: `headers.${name}`, code: 'invalid_value', message });
+    problems.push({ path: `headers.${nameInPath(name)}`, code: 'invalid_value', message });
   const text = (name: string): string | null => {
     const value = textOf(record.headers[name]);
     if (value === undefined) problem(name, 'it must be UTF-8 text, once');
@@ -30,6 +32,14 @@ export function readHeaders(record: InboundRecord): {
     const parsed = value === null ? null : parse(value);
     if (value !== null && parsed === null) problem(name, wayOut);
     return parsed;
+  };
+
+  const readLabels = (): Record<string, string> => {
+    const names = Object.keys(record.headers);
+    if (names.length <= LIMITS.headers) return labelsOf(names, text);
+    const message = `the record has ${names.length} of them, at most ${LIMITS.headers} are read; send fewer labels`;
+    problems.push({ path: 'headers', code: 'too_large', message });
+    return labelsOf([], text);
   };
 
   const { topic, partition, offset, timestamp } = record;
@@ -49,15 +59,18 @@ export function readHeaders(record: InboundRecord): {
     ),
     maxCost: text('max-cost'),
     maxCostCurrency: text('max-cost-currency'),
-    labels: labelsOf(record.headers, text),
+    labels: readLabels(),
   };
   return { fields, problems };
 }
 
 /** Names that somebody chose, so that the object has no other. */
-function labelsOf(headers: RecordHeaders, text: (header: string) => string | null): Record<string, string> {
+function labelsOf(
+  headers: readonly string[],
+  text: (header: string) => string | null,
+): Record<string, string> {
   const labels = Object.create(null) as Record<string, string>;
-  for (const header of Object.keys(headers)) {
+  for (const header of headers) {
     if (header.startsWith(LABEL) && header.length > LABEL.length)
       labels[header.slice(LABEL.length)] = text(header) ?? '';
   }

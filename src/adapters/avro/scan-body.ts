@@ -15,6 +15,8 @@ const INT: Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 const LONG: Range = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
 const ANY_LONG: Range = { min: -(2 ** 63), max: 2 ** 63 };
 const VARINT_MAX_BYTES = 10;
+/** Of one request. An item may be a single byte, and making it takes as long as a thousand bytes of text. */
+const MOST_ITEMS = 65_536;
 
 interface Range {
   min: number;
@@ -29,15 +31,27 @@ export class Cursor {
   /** Field names and array indices down to here. Map keys are content and left out. */
   readonly path: (string | number)[] = [];
   readonly longs: Range;
+  #itemsLeft: number;
 
-  /** @param mayBeInexact whether longs beyond what a number carries exactly are let through */
-  constructor(recordName: string, bytes: Buffer, mayBeInexact: boolean) {
+  /** @param isRequest of anybody: longs beyond what a number carries exactly are let through, items without end are not */
+  constructor(recordName: string, bytes: Buffer, isRequest: boolean) {
     this.recordName = recordName;
     this.bytes = bytes;
-    this.longs = mayBeInexact ? ANY_LONG : LONG;
+    this.longs = isRequest ? ANY_LONG : LONG;
+    this.#itemsLeft = isRequest ? MOST_ITEMS : Number.POSITIVE_INFINITY;
   }
 
-  fail(code: 'truncated' | 'wrong_value', problem: string, options?: ErrorOptions): never {
+  /** Counts items of lists and entries of maps, all together. */
+  takeItems(count: number): void {
+    this.#itemsLeft -= count;
+    if (this.#itemsLeft >= 0) return;
+    this.fail(
+      'too_large',
+      `makes more than ${MOST_ITEMS} items in the lists and maps of the record. Send less at once.`,
+    );
+  }
+
+  fail(code: 'truncated' | 'wrong_value' | 'too_large', problem: string, options?: ErrorOptions): never {
     const field = this.path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('');
     throw new UndecodableRecord(code, `${this.recordName}${field} ${problem}`, options);
   }
@@ -162,6 +176,8 @@ function arrayScan(item: Scan): Scan {
 function mapScan(value: Scan): Scan {
   return (cursor) => {
     for (let count = blockCount(cursor); count > 0; count = blockCount(cursor)) {
+      // Once more: a key takes longer than an item.
+      cursor.takeItems(count);
       for (let entry = 0; entry < count; entry += 1) {
         const key = cursor.run();
         if (!isUtf8(key)) cursor.fail('wrong_value', 'has a key that is not UTF-8.');
@@ -188,6 +204,7 @@ function requireItems(count: number, cursor: Cursor): number {
       `claims ${count} items where ${left} bytes are left: the value was cut short, or written with another schema than its header says. Publish the whole value.`,
     );
   }
+  cursor.takeItems(count);
   return count;
 }
 

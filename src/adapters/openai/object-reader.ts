@@ -146,7 +146,9 @@ const isTexts = (value: unknown): value is string[] => isList(value) && value.ev
 
 /** Without a prototype, as the maps of Avro: every name is somebody's, none is JavaScript's. */
 function bare<T>(pairs: Readonly<Record<string, T>> | null): Record<string, T> {
-  return Object.setPrototypeOf({ ...pairs }, null) as Record<string, T>;
+  const read = Object.create(null) as Record<string, T>;
+  for (const name of Object.keys(pairs ?? {})) read[name] = pairs?.[name] as T;
+  return read;
 }
 
 function isPairsOf<T>(is: (value: unknown) => value is T) {

@@ -20,7 +20,7 @@ export function checkJsonObject(
     return null;
   }
   // Before it is parsed and written again, which takes a piece of the stack for each level.
-  if (jsonDepth(text) > LIMITS.jsonDepth) {
+  if (jsonShape(text).depth > LIMITS.jsonDepth) {
     list.add(path, 'too_large', `it is nested deeper than ${LIMITS.jsonDepth} levels; flatten it`);
     return null;
   }
@@ -34,15 +34,26 @@ export function checkJsonObject(
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
 const OPENING_BRACKET = 0x5b;
 const CLOSING_BRACKET = 0x5d;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 
-/** How deep the objects and arrays of a JSON text are nested, be it valid or not. */
-export function jsonDepth(text: string): number {
+/** What a JSON text is made of, be it valid or not. */
+export interface JsonShape {
+  /** How deep objects and arrays are nested. */
+  readonly depth: number;
+  /** Objects, arrays, members and items: what parsing takes its time for, besides characters. */
+  readonly size: number;
+}
+
+/** Looks at a JSON text before it is parsed. */
+export function jsonShape(text: string): JsonShape {
   let depth = 0;
   let deepest = 0;
+  let size = 0;
   let inString = false;
   for (let index = 0; index < text.length; index += 1) {
     const code = text.charCodeAt(index);
@@ -50,12 +61,14 @@ export function jsonDepth(text: string): number {
       if (code === BACKSLASH) index += 1;
       else if (code === QUOTE) inString = false;
     } else if (code === QUOTE) inString = true;
+    else if (code === COMMA || code === COLON) size += 1;
     else if (code === OPENING_BRACE || code === OPENING_BRACKET) {
+      size += 1;
       depth += 1;
       if (depth > deepest) deepest = depth;
     } else if (code === CLOSING_BRACE || code === CLOSING_BRACKET) depth -= 1;
   }
-  return deepest;
+  return { depth: deepest, size };
 }
 
 function parse(text: string): unknown {

@@ -106,6 +106,8 @@ function checkCalls(message: Message, path: string, legacyFunctions: boolean, li
         'custom tools have no older form; set legacyFunctions to false',
       );
     if (!older(call) && !call.id) list.add(`${at}.id`, 'missing', 'a call has an id, which its result names');
+    if (call.problems.length > LIMITS.callProblems)
+      list.add(`${at}.problems`, 'too_large', 'leave them out; they are of use in responses only');
     if (call.id === null) return;
     if (ids.has(call.id)) list.add(`${at}.id`, 'duplicate', 'another call of this message has the same id');
     ids.add(call.id);

@@ -5,6 +5,8 @@ export const LIMITS = {
   parts: 1_024,
   /** Of one message. */
   toolCalls: 128,
+  /** Of one call that a response told and a request sends back. */
+  callProblems: 1_024,
   /** What the provider takes. */
   tools: 128,
   /** What the provider takes. */
@@ -21,4 +23,8 @@ export const LIMITS = {
   nameInPath: 64,
   /** Of a JSON request, in which such texts are objects some levels down. */
   bodyDepth: 72,
+  /** Of a JSON request: objects, arrays, members and items together. */
+  bodySize: 100_000,
+  /** Of a JSON request. Labels are among them. */
+  headers: 16_384,
 } as const;

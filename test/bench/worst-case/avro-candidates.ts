@@ -5,9 +5,9 @@ import { type Candidate, inbound, ROOM_BYTES } from './candidate.ts';
 import { type Field, fieldsOfChatRequest, putAt, valueAt } from './fields.ts';
 import { binaries, names, texts, trees } from './values.ts';
 
-const MAP_ENTRY_BYTES = 12;
 /** Counts at and below the limits of the check, beside the most that a record holds. */
-const COUNTS = [128, 1_024, 4_096];
+const COUNTS = [128, 1_024, 4_096, 65_000];
+const MAP_COUNTS = [120_000, 70_000];
 /** As long as one JSON text may be, and as short as most limits of names are. */
 const JSON_BYTES = 262_144;
 const SCHEMA_BYTES = 65_536;
@@ -63,7 +63,7 @@ function valuesFor(field: Field, sample: unknown, bytes: number): { input: strin
       return binaries.map(({ name, make }) => ({ input: name, make: () => make(bytes) }));
     case 'map':
       return names.flatMap(({ name, make }) =>
-        [Math.floor(bytes / MAP_ENTRY_BYTES), ...COUNTS].map((count) => ({
+        [...MAP_COUNTS, ...COUNTS].map((count) => ({
           input: `${count} ${name}`,
           make: () => Object.fromEntries(make(count).map((one) => [one, field.item()])),
         })),
@@ -104,13 +104,14 @@ function renamed(item: unknown, index: number): unknown {
   return copy;
 }
 
-/** Bytes of a value in Avro, near enough and never too few. */
+/** Bytes of a value in Avro, near enough. */
 function sizeOf(value: unknown): number {
-  if (typeof value === 'string') return 3 + Buffer.byteLength(value);
+  if (typeof value === 'string') return (value.length < 64 ? 1 : 3) + Buffer.byteLength(value);
   if (value instanceof Uint8Array) return 4 + value.length;
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + sizeOf(item), 2);
+  if (Array.isArray(value))
+    return value.reduce<number>((sum, item) => sum + sizeOf(item), value.length === 0 ? 1 : 2);
   if (typeof value !== 'object' || value === null) return typeof value === 'number' ? 8 : 1;
-  return Object.values(value).reduce<number>((sum, member) => sum + sizeOf(member), 1);
+  return Object.values(value).reduce<number>((sum, member) => sum + sizeOf(member), 0);
 }
 
 function encoded(codec: RecordCodec, request: unknown, maxBytes: number) {

@@ -69,12 +69,14 @@ export class WorstCases {
     }
   }
 
-  /** The slowest input of each field at its best of several times; the slowest fields first. */
-  async confirmed(mostFields: number, aboveMs: number): Promise<Row[]> {
-    const fields = [...this.#worst.values()].toSorted((one, other) => msOf(other) - msOf(one));
+  /**
+   * The slowest input of each field, at its best of several times where the first is above `fromMs`; the slowest fields
+   * first.
+   */
+  async confirmed(fromMs: number): Promise<Row[]> {
     const rows: Row[] = [];
-    for (const [index, found] of fields.entries()) {
-      const isSettled = index >= mostFields && msOf(found) < aboveMs / 2;
+    for (const found of this.#worst.values()) {
+      const isSettled = (found[0]?.ms ?? 0) < fromMs;
       const measured: Row[] = [];
       // One after the other: they would count each other's time.
       for (const one of found) measured.push(isSettled ? one : await bestOf(one));
@@ -105,10 +107,6 @@ async function bestOf(found: Found): Promise<Row> {
     if (again !== null && again.ms < best.ms) best = { ...best, ...again };
   }
   return best;
-}
-
-function msOf(found: readonly Found[]): number {
-  return found[0]?.ms ?? 0;
 }
 
 function sizeOf({ key, value, headers }: InboundRecord): number {

@@ -287,6 +287,21 @@ describe('a value is refused when', () => {
     }
   });
 
+  test('a request has items without end, which a response may have', () => {
+    const stop = (count: number) => ({ requestId: 'r', stop: Array.from({ length: count }, () => '') });
+    const whole = singleObject.encode('ChatRequest', stop(65_537));
+    expect(refusal(() => singleObject.decode('ChatRequest', whole))).toMatchObject({
+      code: 'too_large',
+      message: expect.stringContaining('ChatRequest.stop makes more than 65536 items'),
+    });
+    const most = singleObject.encode('ChatRequest', stop(65_536));
+    expect(singleObject.decode('ChatRequest', most).record.stop).toHaveLength(65_536);
+    const warning = { path: '', code: '', message: '' };
+    const warnings = Array.from({ length: 70_000 }, () => warning);
+    const response = singleObject.encode('ChatResponse', { ...sampleResponse, warnings });
+    expect(singleObject.decode('ChatResponse', response).record.warnings).toHaveLength(70_000);
+  });
+
   test('a number is outside of what can be carried exactly', () => {
     const whole = singleObject.encode('CostCalculated', { ...sampleCost, usageAt: 9_007_199_254_740_990 });
     whole.write('ffffffffffffff1f', whole.indexOf(Buffer.from('fcffffffffffff1f', 'hex')), 'hex');

@@ -133,6 +133,16 @@ describe('decodeJsonRequest', () => {
     ]);
   });
 
+  it('answers what has members without end, without parsing it', () => {
+    const members = Array.from({ length: 60_000 }, (_, index) => `"k${index}":0`);
+    const value = Buffer.from(`{"model":"m",${members.join(',')}}`);
+    const { problems, request } = decodeJsonRequest(record(), value, { readBody, jsonMaxBytes: 900_000 });
+    expect(problems).toEqual([
+      { path: '', code: 'wrong_type', message: expect.stringMatching(/120002 .* at most 100000/) },
+    ]);
+    expect(request.extraJson).toBeNull();
+  });
+
   it('answers what is nested without end, without walking through it', () => {
     const { request, problems } = decodeText(`{"a":${'['.repeat(400)}${']'.repeat(400)}}`);
     expect([...problems, ...validateRequest(request, problems)]).toEqual([

@@ -3,7 +3,7 @@ import { mapMessages } from '../../../src/adapters/openai/map-message.ts';
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { Message, ToolCall } from '../../../src/contract/records.ts';
 import { invalidRequest, unknownProvider } from '../../../src/domain/refusals.ts';
-import { jsonDepth } from '../../../src/domain/validate/check-json.ts';
+import { jsonShape } from '../../../src/domain/validate/check-json.ts';
 import { validateRequest } from '../../../src/pipeline/validate-request.ts';
 import { sampleRequest } from '../../support/fakes/sample-request.ts';
 import { aMessage, aToolCall } from '../openai/provider-call.ts';
@@ -126,8 +126,8 @@ describe('results in the older form', () => {
   });
 });
 
-it('the depth of a text is read in one go over it', () => {
-  expect(jsonDepth('[{"a[":"\\"}["},[[]]]')).toBe(3);
-  expect(jsonDepth('"'.repeat(900_000))).toBe(0);
-  expect(jsonDepth('['.repeat(900_000))).toBe(900_000);
+it('the shape of a text is read in one go over it', () => {
+  expect(jsonShape('[{"a[,":"\\"}["},[[]]]')).toEqual({ depth: 3, size: 6 });
+  expect(jsonShape('"'.repeat(900_000))).toEqual({ depth: 0, size: 0 });
+  expect(jsonShape('['.repeat(900_000))).toEqual({ depth: 900_000, size: 900_000 });
 });

@@ -55,6 +55,21 @@ describe('labels', () => {
   });
 });
 
+describe('very many headers', () => {
+  const headersOf = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`label-${index}`, 'a']));
+
+  it('are answered, and none is read as a label', () => {
+    const { fields, problems } = read({ ...headersOf(90_000), 'request-id': 'r' });
+    expect(problems).toMatchObject([{ path: 'headers', code: 'too_large' }]);
+    expect(fields).toMatchObject({ requestId: 'r', labels: {} });
+  });
+
+  it('are read up to their limit', () => {
+    expect(Object.keys(read(headersOf(16_384)).fields.labels)).toHaveLength(16_384);
+  });
+});
+
 describe('fallback-models', () => {
   it.each<[string, string[]]>([
     ['a,b', ['a', 'b']],

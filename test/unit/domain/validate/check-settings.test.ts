@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatRequestInput } from '../../../../src/contract/records.ts';
-import { jsonDepth } from '../../../../src/domain/validate/check-json.ts';
+import { jsonShape } from '../../../../src/domain/validate/check-json.ts';
 import { validateRequest } from '../../../../src/pipeline/validate-request.ts';
 import { sampleRequest } from '../../../support/fakes/sample-request.ts';
 import { pathsOf } from '../../../support/problems-of.ts';
@@ -113,7 +113,7 @@ describe('settings', () => {
   });
 });
 
-describe('jsonDepth', () => {
+describe('jsonShape', () => {
   it.each([
     ['7', 0],
     ['{}', 1],
@@ -121,6 +121,6 @@ describe('jsonDepth', () => {
     ['{"a[[":"{\\"{{"}', 1],
     ['"\\\\" [', 1],
   ])('of %s is %i', (text, depth) => {
-    expect(jsonDepth(text)).toBe(depth);
+    expect(jsonShape(text).depth).toBe(depth);
   });
 });
