@@ -64,8 +64,10 @@ function mapChoice(
       else if (name === 'annotations' && Array.isArray(value))
         annotations = mapAnnotations(value, choiceIndex, indexes);
       else {
-        extra ??= Object.create(null) as Record<string, unknown>;
-        extra[name] = value;
+        extra ??= {};
+        // Assigned, this name would set the prototype. An object without one would be written as JSON far more slowly.
+        if (name === '__proto__') Object.defineProperty(extra, name, { value, enumerable: true });
+        else extra[name] = value;
         indexes.noteName(choiceIndex, name);
       }
     }

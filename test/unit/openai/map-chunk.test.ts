@@ -65,6 +65,11 @@ describe('mapChunk', () => {
     expect(delta?.extraJson).toBe('{"reasoning_content":"hm","tool_calls":"odd"}');
   });
 
+  it('keeps an unknown field whatever its name is', () => {
+    const delta = JSON.parse('{"__proto__":{"a":1},"constructor":"x","toString":"y"}') as object;
+    expect(deltaOf(delta)?.extraJson).toBe('{"__proto__":{"a":1},"constructor":"x","toString":"y"}');
+  });
+
   it('keeps content that is no text', () => {
     expect(deltaOf({ content: [{ type: 'text', text: 'x' }] })).toMatchObject({
       content: '',
