@@ -1,9 +1,11 @@
 /**
- * `npm run test:hostile [-- --minutes M] [--short] [--seed S] [--only KIND,KIND] [--rate N] [--hostile-rate N] [--max-rss-mib N]`: nine tenants
+ * `npm run test:hostile [-- --minutes M] [--short] [--seed S] [--only KIND,KIND] [--rate N] [--hostile-rate N] [--max-rss-mib N] [--each]`: nine tenants
  * with ordinary conversations, first alone, then beside a tenth that sends every hostile record and provokes every hostile answer. The nine may
- * notice nothing of it. Needs a broker and MongoDB (`npm run stack`). The last line is `N passed, N failed`.
+ * notice nothing of it. Needs a broker and MongoDB (`npm run stack`). With `--each` the
+ * tenth is alone and sends one record of each kind after the other: what each costs the worker. The last line is `N passed, N failed`.
  */
 import { parseArgs } from 'node:util';
+import { costOfEach } from './run/cost-of-each.ts';
 import { hostileRun, type RunResult } from './run/hostile-run.ts';
 import type { Latency } from './run/latency.ts';
 
@@ -13,6 +15,7 @@ const { values } = parseArgs({
     short: { type: 'boolean', default: false },
     seed: { type: 'string' },
     only: { type: 'string' },
+    each: { type: 'boolean', default: false },
     rate: { type: 'string', default: '50' },
     'hostile-rate': { type: 'string', default: '6' },
     'max-rss-mib': { type: 'string', default: '1024' },
@@ -27,6 +30,7 @@ const SHOWN_BREACHES = 8;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 say(`seed ${seed}`);
+if (values.each) await showEach();
 const result = await hostileRun({
   seed,
   calmMs,
@@ -38,6 +42,27 @@ const result = await hostileRun({
   say,
 });
 report(result);
+
+/** The dearest first. */
+async function showEach(): Promise<never> {
+  const costs = await costOfEach(seed, values.only ?? '', say);
+  say('');
+  say('processor ms   until outcome ms   memory MiB   kind');
+  for (const { kind, processorMs, tookMs, memory } of costs.toSorted(
+    (one, other) => other.processorMs - one.processorMs,
+  )) {
+    const took = tookMs === null ? 'never' : String(Math.round(tookMs));
+    const cells = [
+      String(processorMs).padStart(12),
+      took.padStart(19),
+      String(Math.round(memory / 2 ** 20)).padStart(13),
+    ];
+    say(`${cells.join('')}   ${kind}`);
+  }
+  const failed = costs.filter(({ tookMs }) => tookMs === null).length;
+  say(`${costs.length - failed} passed, ${failed} failed`);
+  process.exit(failed === 0 ? 0 : 1);
+}
 
 function report(run: RunResult): void {
   const { calm, troubled, neighbours, hostile, refused } = run;

@@ -57,7 +57,7 @@ const LOOK_MS = 500;
 const SHOW_MS = 15_000;
 
 /** So short that what stands still is given up within a phase. */
-const WORKER_ENV = {
+export const WORKER_ENV = {
   AI_OPENAI_TIMEOUT: '2s',
   AI_OPENAI_FIRST_TOKEN_TIMEOUT: '5s',
   AI_OPENAI_RETRY_ATTEMPTS: '1',

@@ -6,11 +6,8 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { Random } from '../../faults/random.ts';
-import { hostileAnswers } from '../answers/hostile-answers.ts';
-import { makeBombs } from '../records/bombs.ts';
-import { avro, hostileRecords } from '../records/hostile-records.ts';
+import { hostileBatches } from '../records/hostile-batches.ts';
 import { RawProducer } from '../wire/raw-producer.ts';
-import { encodeRecords, recordBatch } from '../wire/record-batch.ts';
 import type { Publication } from './publication.ts';
 
 export type FromHostile =
@@ -19,23 +16,10 @@ export type FromHostile =
   | { readonly type: 'published'; readonly publication: Publication }
   | { readonly type: 'refused'; readonly kind: string; readonly errorCode: number };
 
-interface Batch {
-  readonly key: string;
-  readonly bytes: Buffer;
-}
-
 const [broker = '', topic = '', partitions = '', seed = '', perSecond = '', only = ''] =
   process.argv.slice(2);
 const random = new Random(Number(seed));
-const bombs = await makeBombs();
-const names = [
-  ...Object.keys(hostileRecords),
-  ...Object.keys(hostileAnswers).map((name) => `answer-${name}`),
-  ...Object.keys(bombs),
-];
-const kinds = only === '' ? names : only.split(',');
-for (const kind of kinds)
-  if (!names.includes(kind)) throw new Error(`there is no kind '${kind}'; there are ${names.join(', ')}`);
+const batches = await hostileBatches(only);
 const producer = await RawProducer.connect(broker);
 let isOver = false;
 let count = 0;
@@ -49,7 +33,7 @@ tell({ type: 'ready' });
 async function run(): Promise<void> {
   const began = performance.now();
   for (;;) {
-    for (const kind of shuffled(kinds)) {
+    for (const kind of shuffled(batches.kinds)) {
       if (isOver) {
         producer.close();
         tell({ type: 'done' });
@@ -63,28 +47,11 @@ async function run(): Promise<void> {
 
 async function publish(kind: string): Promise<void> {
   count += 1;
-  const { key, bytes } = batchOf(kind, `h-${kind}-${count}`);
+  const { key, bytes } = batches.make(kind, `h-${kind}-${count}`, random.fork());
   const partition = count % Number(partitions);
   const appended = await producer.send(topic, partition, bytes);
   if ('errorCode' in appended) return tell({ type: 'refused', kind, errorCode: appended.errorCode });
   tell({ type: 'published', publication: { key, kind, topic, partition, offset: appended.baseOffset } });
-}
-
-function batchOf(kind: string, token: string): Batch {
-  const bomb = bombs[kind];
-  if (bomb !== undefined)
-    return { key: bomb.key, bytes: recordBatch(bomb.records, 1, bomb.compression, Date.now()) };
-  const own = random.fork();
-  const record = hostileRecords[kind]?.(token, own) ?? askFor(kind, token, own);
-  const bytes = recordBatch(encodeRecords([record]), 1, 'none', Date.now());
-  return { key: record.key?.toString() ?? token, bytes };
-}
-
-/** A request whose prompt makes the provider answer so. */
-function askFor(kind: string, token: string, own: Random) {
-  const { script, stream = true } = hostileAnswers[kind.slice('answer-'.length)]?.(own) ?? { script: {} };
-  const content = JSON.stringify({ standIn: script });
-  return avro(token, { stream, messages: [{ role: 'user', content }] });
 }
 
 function shuffled<T>(values: readonly T[]): T[] {

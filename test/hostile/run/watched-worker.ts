@@ -8,6 +8,8 @@ const ASK_MS = 1_000;
 /** An orchestrator does not wait for longer either. */
 const ANSWER_MS = 5_000;
 const KIBIBYTE = 1_024;
+/** Linux counts processor time in hundredths of a second. */
+const TICK_MS = 10;
 
 /** A worker that is looked at from outside, and started again when it ends by itself. */
 export class WatchedWorker {
@@ -40,6 +42,14 @@ export class WatchedWorker {
 
   get memory(): number {
     return memoryOf(this.worker.pid, 'VmRSS');
+  }
+
+  /** Milliseconds of processor time, of all its threads, since it began. */
+  get processorMs(): number {
+    const stat = readFileSync(`/proc/${this.worker.pid}/stat`, 'utf8');
+    // After the name, which may have spaces, user and system time are the twelfth and thirteenth field.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   }
 
   async metrics(): Promise<string> {
