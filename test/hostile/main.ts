@@ -17,12 +17,12 @@ const { values } = parseArgs({
     only: { type: 'string' },
     each: { type: 'boolean', default: false },
     rate: { type: 'string', default: '50' },
-    'hostile-rate': { type: 'string', default: '6' },
+    'hostile-rate': { type: 'string', default: '2.5' },
     'max-rss-mib': { type: 'string', default: '1024' },
   },
 });
 const seed = number('seed', values.seed ?? String(Math.floor(Math.random() * 1_000_000_000)));
-const hostileMs = values.short ? 30_000 : number('minutes', values.minutes) * 60_000;
+const hostileMs = values.short ? 45_000 : number('minutes', values.minutes) * 60_000;
 const calmMs = values.short ? 20_000 : 60_000;
 const mostMemory = number('max-rss-mib', values['max-rss-mib']) * 2 ** 20;
 const MOST_SLOWER = 2;

@@ -83,9 +83,11 @@ async function publish(
   return published;
 }
 
-/** The response to a record without a key goes out under another one, by which it cannot be found. */
+/** The response to a record without a key, or with an empty one, goes out under another one, by which it cannot be found. */
 function keyed(record: RawRecord, index: number): RawRecord {
-  return record.key === null ? { ...record, key: Buffer.from(`fuzz-${index}`) } : record;
+  return record.key === null || record.key.length === 0
+    ? { ...record, key: Buffer.from(`fuzz-${index}`) }
+    : record;
 }
 
 function outcomesOf({ byKey, dead }: OutcomeWatch): number {
