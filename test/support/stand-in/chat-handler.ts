@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { planAnswer } from './answer.ts';
 import { AnswerStream, contentHash, type Pace } from './answer-stream.ts';
+import { answerBytes, type ByteAnswer } from './byte-answer.ts';
 import type { Call, CallLog } from './call-log.ts';
 import { BadRequest, type ChatRequest, parseChatRequest } from './chat-request.ts';
 import { ChunkedWriter } from './chunked-writer.ts';
@@ -87,7 +88,9 @@ function openExchange(request: IncomingMessage, response: ServerResponse, log: C
 function perform(exchange: Exchange, chat: ChatRequest, script: Script, parts: ChatParts): void {
   Object.assign(exchange.headers, scriptedHeaders(script));
   const { call, response } = exchange;
-  if (script.status === 0) {
+  if (script.bytes !== undefined) {
+    sendBytes(exchange, script.bytes, script, parts);
+  } else if (script.status === 0) {
     parts.wheel.after(script.firstTokenMs ?? 0, () => {
       parts.log.end(call, 'cut');
       response.destroy();
@@ -103,6 +106,16 @@ function perform(exchange: Exchange, chat: ChatRequest, script: Script, parts: C
   } else {
     answerWhole(exchange, chat, script, parts);
   }
+}
+
+function sendBytes(exchange: Exchange, answer: ByteAnswer, script: Script, { wheel, log }: ChatParts): void {
+  const { call, response } = exchange;
+  const { status = 200, promptTokens = 0, firstTokenMs = 0 } = script;
+  Object.assign(call, { completionId: exchange.id, promptTokens });
+  wheel.after(firstTokenMs, () => {
+    const headers = finalHeaders(exchange);
+    answerBytes(answer, { call, log, response, status, headers }).catch(() => response.destroy());
+  });
 }
 
 function sendRaw({ call, response, headers }: Exchange, raw: RawAnswer, log: CallLog): void {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { byteAnswerSchema } from './byte-answer.ts';
 
 const count = z.number().int().nonnegative();
 const milliseconds = z.number().nonnegative();
@@ -58,6 +59,8 @@ const scriptSchema = z
     malformedAfterTokens: count,
     errorAfterTokens: count,
     stamp: z.boolean(),
+    /** Sent instead of an answer with the script's `status` and `headers`: pieces of bytes, each as often and as slowly as it says. */
+    bytes: byteAnswerSchema,
     splitBytes: z.number().int().positive(),
     crlf: z.boolean(),
     comments: z.boolean(),

@@ -1,0 +1,15 @@
+/** A record as it was put on a request topic. */
+export interface Publication {
+  readonly key: string;
+  readonly kind: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/** What keys and request ids of the nine begin with, and no others. */
+export const NEIGHBOUR_MARK = 'nine:';
+
+export function placeOf({ topic, partition, offset }: Omit<Publication, 'key' | 'kind'>): string {
+  return `${topic}/${partition}/${offset}`;
+}
