@@ -4,6 +4,7 @@
  * notice nothing of it. Needs a broker and MongoDB (`npm run stack`). With `--each` the
  * tenth is alone and sends one record of each kind after the other: what each costs the worker. The last line is `N passed, N failed`.
  */
+import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { costOfEach } from './run/cost-of-each.ts';
 import { hostileRun, type RunResult } from './run/hostile-run.ts';
@@ -102,6 +103,10 @@ function report(run: RunResult): void {
   say(latencyRow('with the tenth', troubled));
   say(
     `p99 ratio ${ratio.toFixed(2)}; memory ${mebibytes(run.calmMemory)} when calm, ${mebibytes(run.mostMemory)} at most`,
+  );
+  say(
+    `processor: calm ${run.calmUse.worker} % of a core by the worker, ${run.calmUse.machine} % by everything; ` +
+      `with the tenth ${run.hostileUse.worker} %, ${run.hostileUse.machine} % (this machine has ${cpus().length}00 %)`,
   );
   for (const line of run.eventLoop) say(line);
   say('');

@@ -33,7 +33,7 @@ async function newTopic(config: Readonly<Record<string, string>> = {}, partition
   const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }));
   await admin.createTopics({
     topics: [{ topic, numPartitions: partitions, configEntries }],
-    waitForLeaders: true,
+    waitForLeaders: false,
   });
   return topic;
 }

@@ -23,6 +23,8 @@ import { untilKnown } from './produce/until-known.ts';
 const QUIET_MS = 10_000;
 /** How long a leader waits for its replicas before a partition moves to a connection where it delays no other. */
 const MAIN_TIMEOUT_MS = 3_000;
+/** How long a topic may be unknown at the start. */
+const TOPICS_TIMEOUT_MS = 5_000;
 /** A broker answers before the request is given up. */
 const ANSWER_MARGIN = 0.8;
 
@@ -80,12 +82,14 @@ export class KafkaRecordSink implements RecordSink {
       options,
     );
     try {
-      if (topics.length > 0) await sink.directory.add(topics);
-      const missing = topics.filter((topic) => sink.directory.partitionsOf(topic) === 0);
-      if (missing.length > 0)
+      // Brokers hear of a new topic one after the other.
+      const signal = AbortSignal.timeout(TOPICS_TIMEOUT_MS);
+      await untilKnown(sink.directory, topics, logger, signal).catch((cause: unknown) => {
         throw new Error(
-          `these topics are missing: ${missing.join(', ')}; create them with: completion-bus topics create`,
+          `these topics are missing, or no broker answers: ${topics.join(', ')}; create them with: completion-bus topics create`,
+          { cause },
         );
+      });
       for (const topic of topics) await sink.directory.readLimit(topic);
     } catch (error) {
       await sink.close();
@@ -124,7 +128,8 @@ export class KafkaRecordSink implements RecordSink {
     if (records.length === 0) return;
     const { signal } = this.closing;
     signal.throwIfAborted();
-    await untilKnown(this.directory, records, this.logger, signal);
+    const topics = [...new Set(records.map(({ topic }) => topic))];
+    await untilKnown(this.directory, topics, this.logger, signal);
     const batches = batchesOf(records, (record) => this.placeOf(record));
     const closed = Promise.withResolvers<never>();
     const onClosed = () => closed.reject(signal.reason);

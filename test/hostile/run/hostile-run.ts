@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Random } from '../../faults/random.ts';
 import { withAdmin } from '../../faults/read-all.ts';
@@ -34,6 +35,8 @@ export interface RunResult {
   readonly exitCode: number | null;
   readonly unwell: readonly string[];
   readonly asked: number;
+  readonly calmUse: ProcessorUse;
+  readonly hostileUse: ProcessorUse;
   /** Bytes. */
   readonly calmMemory: number;
   readonly mostMemory: number;
@@ -101,10 +104,13 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
     const publishing = neighbours.publish(options.perSecond);
     await wait(WARM_UP_MS);
     const calmFrom = performance.now();
+    const calmBegan = reading(worker);
     say(`calm for ${options.calmMs / 1_000} s`);
     await wait(options.calmMs);
     const calmMemory = worker.memory;
     const hostileFrom = performance.now();
+    const calmUse = useOf(worker, calmBegan);
+    const hostileBegan = reading(worker);
     say(`the tenth tenant begins, for ${options.hostileMs / 1_000} s`);
     hostile.start();
     const shown = setInterval(() => {
@@ -116,6 +122,7 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
     }, SHOW_MS);
     await wait(options.hostileMs);
     const hostileTo = performance.now();
+    const hostileUse = useOf(worker, hostileBegan);
     await hostile.stop();
     neighbours.stop();
     await publishing;
@@ -143,6 +150,8 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
       exitCode,
       unwell: worker.unwell,
       asked: worker.asked,
+      calmUse,
+      hostileUse,
       calmMemory,
       mostMemory: worker.mostMemory,
       published: neighbours.published.length,
@@ -158,6 +167,33 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
       () => undefined,
     );
   }
+}
+
+/** Where a phase's processor time went; of one core, in hundredths. The machine's is of all its cores together. */
+export interface ProcessorUse {
+  readonly worker: number;
+  readonly machine: number;
+}
+
+interface Reading {
+  readonly at: number;
+  readonly workerMs: number;
+  readonly machineMs: number;
+}
+
+function reading(worker: WatchedWorker): Reading {
+  const machineMs = cpus().reduce(
+    (sum, { times }) => sum + times.user + times.nice + times.sys + times.irq,
+    0,
+  );
+  return { at: performance.now(), workerMs: worker.processorMs, machineMs };
+}
+
+/** A worker that was started again has begun from zero: nothing is known of it then. */
+function useOf(worker: WatchedWorker, before: Reading): ProcessorUse {
+  const now = reading(worker);
+  const share = (ms: number) => Math.round((100 * ms) / (now.at - before.at));
+  return { worker: share(now.workerMs - before.workerMs), machine: share(now.machineMs - before.machineMs) };
 }
 
 async function untilAnswered(

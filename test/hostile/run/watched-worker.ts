@@ -46,6 +46,7 @@ export class WatchedWorker {
 
   /** Milliseconds of processor time, of all its threads, since it began. */
   get processorMs(): number {
+    if (!this.isReady) return 0;
     const stat = readFileSync(`/proc/${this.worker.pid}/stat`, 'utf8');
     // After the name, which may have spaces, user and system time are the twelfth and thirteenth field.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -1,23 +1,21 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from '../../../logger.ts';
-import type { OutboundRecord } from '../../../ports.ts';
 import type { TopicDirectory } from './topic-directory.ts';
 
 const FIRST_DELAY_MS = 50;
 const LONGEST_DELAY_MS = 2_000;
 
-/** Waits until every topic of the records exists. @throws the signal's reason when it fires first */
+/** Waits until every topic exists, as far as brokers have heard. @throws the signal's reason when it fires first */
 export async function untilKnown(
   directory: TopicDirectory,
-  records: readonly OutboundRecord[],
+  topics: readonly string[],
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const topics = [...new Set(records.map(({ topic }) => topic))];
   for (let tries = 0; ; tries += 1) {
-    signal.throwIfAborted();
     const isUnknown = (topic: string) => directory.partitionsOf(topic) === 0;
     if (!topics.some(isUnknown)) return;
+    signal.throwIfAborted();
     await directory.add(topics).catch(() => undefined);
     const missing = topics.filter(isUnknown);
     if (missing.length === 0) return;
