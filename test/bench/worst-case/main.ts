@@ -17,7 +17,7 @@ import { shapeCandidates } from './shape-candidates.ts';
 /** RECORD_MAX_BYTES as it is by default. */
 const RECORD_MAX_BYTES = 900_000;
 const LIMIT_MS = 100;
-const QUICK_MS = 22_000;
+const QUICK_MS = 15_000;
 
 const { values: options } = parseArgs({
   options: {
