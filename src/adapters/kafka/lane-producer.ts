@@ -4,13 +4,11 @@ import { errorType } from './broker-errors.ts';
 import type { TopicIds } from './topic-ids.ts';
 import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
-/** Errors by which a broker refuses a record for what it is. */
+/** Errors by which a broker refuses a record for what it is. A wrong clock or a damaged transmission says nothing about it. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
   'INVALID_RECORD',
-  'CORRUPT_MESSAGE',
-  'INVALID_TIMESTAMP',
 ]);
 
 /** What a lane has read is of a topic that is not there any more. */
@@ -77,9 +75,12 @@ export class TransactionalLaneProducer implements LaneProducer {
     try {
       await this.producer.write(content);
     } catch (error) {
-      throw REFUSALS.has(errorType(error))
-        ? new RecordRefused('a broker refused a record', { cause: error })
-        : error;
+      if (REFUSALS.has(errorType(error)))
+        throw new RecordRefused('a broker refused a record', { cause: error });
+      // What cannot be encoded fails the same way each time.
+      if (error instanceof TypeError || error instanceof RangeError)
+        throw new RecordRefused('a record cannot be encoded', { cause: error });
+      throw error;
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../../../logger.ts';
 import {
   type LaneProducer,
   type LaneTransport,
+  type OutboundRecord,
   ProducerDisconnected,
   type RecordBatch,
   RecordRefused,
@@ -14,7 +15,7 @@ import {
 import type { KafkaSettings } from '../kafka-client.ts';
 import { partitionOfKey } from '../produce/partition-of-key.ts';
 import type { OnWritten } from '../produce/partition-writer.ts';
-import { packRecords } from './pack-records.ts';
+import { type PackedRecords, packRecords } from './pack-records.ts';
 import type {
   PlainError,
   WriterCallName,
@@ -156,8 +157,8 @@ export class KafkaWriter {
 
   private producer(producer: number): LaneProducer {
     return {
-      settle: ({ records, ...settlement }: Settlement) => {
-        const packed = packRecords(records);
+      settle: async ({ records, ...settlement }: Settlement) => {
+        const packed = packOrRefuse(records);
         return this.ask('settle', { producer, ...settlement, records: packed }, [packed.bytes]);
       },
       close: () => this.ask('closeProducer', { producer }).catch(() => undefined),
@@ -240,6 +241,15 @@ export class KafkaWriter {
 
 function byName(topics: readonly TopicFacts[]): Map<string, TopicFacts> {
   return new Map(topics.map((facts) => [facts.topic, facts]));
+}
+
+/** What cannot be packed fails the same way each time. */
+function packOrRefuse(records: readonly OutboundRecord[]): PackedRecords {
+  try {
+    return packRecords(records);
+  } catch (error) {
+    throw new RecordRefused('a record cannot be packed', { cause: error });
+  }
 }
 
 function startThread(settings: WriterSettings): WriterThread {
