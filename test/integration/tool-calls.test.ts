@@ -197,7 +197,7 @@ describe('tool calls', () => {
     expect([await rowsOf(/definitions/), await rowsOf(/kinds/)]).toEqual([0, 1]);
   });
 
-  it('with a pattern that backtracks without end hold nobody up', async () => {
+  it('with a pattern that would backtrack without end elsewhere are held against it', async () => {
     const parametersJson = '{"type":"object","properties":{"name":{"pattern":"^(a+)+$"}}}';
     const name = `${'a'.repeat(200)}!`;
     const hostile = await answerTo('hostile', {
@@ -205,9 +205,41 @@ describe('tool calls', () => {
       script: { toolCalls: [{ name: 'trap', arguments: { name } }] },
     });
     expect(hostile.choices[0]?.toolCalls).toMatchObject([
-      { valid: null, problems: [{ code: 'not_checked' }] },
+      { valid: false, problems: [{ path: 'arguments.name', code: 'wrong_format' }] },
     ]);
-    expect(await answerTo('after-hostile', { script: { text: 'Still here.' } })).toMatchObject({
+  });
+
+  it.each([
+    [
+      'nested look-behinds',
+      { pattern: `${'(?<='.repeat(10_000)}a${')'.repeat(10_000)}` },
+      /pattern at properties\.name/,
+    ],
+    [
+      'a class of 64 kB',
+      { pattern: `[${'\\u3400-\\u4dff'.repeat(4_000)}]{1,1000}x` },
+      /pattern at properties\.name/,
+    ],
+    [
+      'a reference to elsewhere',
+      { $ref: 'https://example.com/name.json' },
+      /refers to something that is not in it/,
+    ],
+    ['a reference to itself', { $ref: '#/properties/name' }, /the schema/],
+  ])('whose definition has %s are sent, and not checked', async (what, schema, reason) => {
+    const parametersJson = JSON.stringify({ type: 'object', properties: { name: schema } });
+    const response = await answerTo(`odd-${what.replaceAll(' ', '-')}`, {
+      tools: [{ name: 'trap', parametersJson }],
+      script: { toolCalls: [{ name: 'trap', arguments: { name: 'b' } }] },
+    });
+    expect(response).toMatchObject({ status: 'COMPLETED', error: null });
+    const message = expect.stringMatching(reason);
+    expect(response.choices[0]?.toolCalls).toMatchObject([
+      { valid: null, problems: [{ path: 'arguments', code: 'not_checked', message }] },
+    ]);
+    expect(
+      await answerTo(`after-${what.replaceAll(' ', '-')}`, { script: { text: 'Still here.' } }),
+    ).toMatchObject({
       status: 'COMPLETED',
     });
   });

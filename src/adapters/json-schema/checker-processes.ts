@@ -52,6 +52,11 @@ export class CheckerProcesses {
     return this.#current?.isReady === true && !this.#isBusy;
   }
 
+  /** Whether the last process that was started ended before it was ready. */
+  get hasFailed(): boolean {
+    return this.#failures > 0;
+  }
+
   /** Starts the first process; later ones are started automatically. */
   start(): void {
     if (this.#closed || this.#restart !== null) return;

@@ -10,8 +10,8 @@ import { TenantTime } from './tenant-time.ts';
 
 /** Far above what a model can make use of. */
 const MAX_SCHEMA_CHARACTERS = 65_536;
-/** Several times the longest answer of a model. */
-const MAX_VALUE_CHARACTERS = 2_097_152;
+/** Twice the longest answer of a model; handing it over takes about a millisecond. */
+const MAX_VALUE_CHARACTERS = 1_048_576;
 /** What all checks of one answer may take, and all schemas of one request. */
 const ANSWER_LIMIT_MS = 250;
 const DEFINITIONS_LIMIT_MS = 1_000;
@@ -160,6 +160,7 @@ export class IsolatedSchemaChecker implements SchemaChecker {
   #giveUpHopeless(job: CheckJob): void {
     const { tenantId } = job.asker;
     if (this.#closed) job.giveUp('the worker stops');
+    else if (this.#processes.hasFailed) job.giveUp('the process that checks does not start');
     else if (this.#time.isUsedUp(tenantId, performance.now()))
       job.giveUp("this tenant's schemas took too much time lately");
     else if ((this.#waiting.get(tenantId) ?? 0) >= MAX_WAITING_PER_TENANT)
