@@ -11,6 +11,7 @@ import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-req
 import type { HandlerOptions } from './handle-request.ts';
 import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
 import type { HandledRequest } from './handled-request.ts';
+import { HandlingStopped } from './handling-stopped.ts';
 import { IntakeLimits } from './intake-limits.ts';
 import { Lane, type LaneState } from './lane.ts';
 import type { FinishedRequest, LaneListener, SettleTimes } from './lane-listener.ts';
@@ -22,11 +23,6 @@ import { laneKey, newEntry, type RequestEntry, startTrace, withoutContent } from
 import { Scheduler } from './scheduler.ts';
 import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
-
-/** Why running requests were ended without an outcome: they will be delivered again. */
-export class HandlingStopped extends Error {
-  override readonly name = 'HandlingStopped';
-}
 
 /** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
 const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
@@ -90,12 +86,11 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /** How long the oldest outcome waits to be settled by a lane that is there; null when none waits. */
   oldestUnsettledMs(): number | null {
-    const since = this.entries.all.flatMap(({ finished, record }) => {
-      const lane = this.lanes.get(laneKey(record));
-      return finished === null || lane === undefined || lane.state === 'halted' ? [] : [finished.finishedAt];
+    const since = this.entries.oldestFinishedAt((partition) => {
+      const lane = this.lanes.get(laneKey(partition));
+      return lane !== undefined && lane.state !== 'halted';
     });
-    if (since.length === 0) return null;
-    return this.options.handler.clock.monotonic() - since.reduce((first, at) => Math.min(first, at));
+    return since === null ? null : this.options.handler.clock.monotonic() - since;
   }
 
   get pausedPartitions(): number {
@@ -205,10 +200,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /** Never rejects: whatever happens to a request, it ends as a response, a bill or a dead letter. */
   private async run(entry: RequestEntry): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
-    if (entry.accepted === null || !this.entries.has(entry) || this.draining) {
-      this.forget(entry);
-      return;
-    }
+    if (entry.accepted === null || !this.entries.has(entry) || this.draining) return this.forget(entry);
     try {
       await this.handle(entry, entry.accepted);
     } catch (error) {

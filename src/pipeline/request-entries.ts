@@ -39,6 +39,16 @@ export class RequestEntries {
       .sort((one, other) => one.offset - other.offset);
   }
 
+  /** When the outcome that waits longest was finished, by the monotonic clock, among those of certain partitions; null when none waits. */
+  oldestFinishedAt(isCounted: (partition: TopicPartition) => boolean): number | null {
+    let oldest: number | null = null;
+    for (const { finished, record } of this.entries.values()) {
+      if (finished === null || (oldest !== null && finished.finishedAt >= oldest)) continue;
+      if (isCounted(record)) oldest = finished.finishedAt;
+    }
+    return oldest;
+  }
+
   add(entry: RequestEntry): void {
     this.entries.set(entry.id, entry);
   }
