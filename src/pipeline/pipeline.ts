@@ -43,13 +43,11 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly memory: MemoryBudget;
   private readonly handlerOptions: HandlerOptions;
   private assignedOnce = false;
-  private draining = false;
   private readonly drainBegun = new AbortController();
 
   constructor(options: PipelineOptions) {
     this.options = options;
     this.scheduler = new Scheduler({ maxRunning: options.maxInFlight, weightOf: options.tenantWeight });
-    // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
     this.handlerOptions = {
       ...options.handler,
       logger: options.logger,
@@ -59,6 +57,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.memory = new MemoryBudget(options.maxInFlightBytes);
+    // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
     this.limits = new IntakeLimits({
       maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
       maxBytes: this.memory.maxRequestBytes,
@@ -150,7 +149,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       memberId,
     );
     this.lanes.set(key, lane);
-    if (this.draining) lane.drain();
+    if (this.drainBegun.signal.aborted) lane.drain();
     lane.start();
   }
 
@@ -168,7 +167,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
       return;
     }
-    if (this.draining) return;
+    if (this.drainBegun.signal.aborted) return;
     const entry = newEntry(record, this.memory);
     this.entries.add(entry);
     this.limits.add(laneKey(record), entry.bytes);
@@ -200,7 +199,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /** Never rejects: whatever happens to a request, it ends as a response, a bill or a dead letter. */
   private async run(entry: RequestEntry): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
-    if (entry.accepted === null || !this.entries.has(entry) || this.draining) return this.forget(entry);
+    if (entry.accepted === null || !this.entries.has(entry) || this.drainBegun.signal.aborted)
+      return this.forget(entry);
     try {
       await this.handle(entry, entry.accepted);
     } catch (error) {
@@ -331,8 +331,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- Limits, drain, start over ---------- */
 
   mayAccept(record: InboundRecord): boolean {
-    if (this.entries.at(record) !== undefined) return true;
-    return this.memory.mayAccept && this.limits.budget(laneKey(record)) > 0;
+    const hasRoom = this.memory.mayAccept && this.limits.budget(laneKey(record)) > 0;
+    return hasRoom || this.entries.at(record) !== undefined;
   }
 
   private resumeLanes(): void {
@@ -347,7 +347,6 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    * are closed afterwards; the caller leaves the group last.
    */
   async drain(timeoutMs: number): Promise<void> {
-    this.draining = true;
     this.topicWatch.stop();
     this.drainBegun.abort(new HandlingStopped('the service is stopping'));
     this.options.source.advertiseDraining();
