@@ -129,7 +129,7 @@ function liveness(
   const loop = {
     name: 'event loop',
     ok: delayMs < stuckAfterMs,
-    why: `stood for ${Math.round(delayMs)} ms at the longest since the last look`,
+    why: `longest delay ${Math.round(delayMs)} ms since the previous request of /livez`,
   };
   return [loop, ...[...running.values()].flatMap((role) => role.live?.() ?? [])];
 }

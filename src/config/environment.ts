@@ -51,7 +51,7 @@ export const environment = z.object({
   HTTP_PORT: set('8080', wholeNumber(0, 65_535), { description: 'Their port; 0 takes a free one.' }),
   LIVEZ_STUCK_AFTER: set('120s', duration('s', '10s', '24h'), {
     description:
-      'How long outcomes, chunks or the writing thread may wait without any progress before `/livez` fails.',
+      'How long outcomes, chunks or the writing thread may make no progress before `/livez` fails (10s to 24h).',
     unit: 's',
   }),
   DRAIN_TIMEOUT: set('30s', duration('s', '0s', '1h'), {
@@ -126,7 +126,7 @@ export const environment = z.object({
   }),
   MAX_IN_FLIGHT_BYTES: set('268435456', wholeNumber(1_000_000, Number.MAX_SAFE_INTEGER), {
     description:
-      'Memory for those requests, their answers and their outcomes; near the limit it pauses partitions, then begins no calls, then reads answers more slowly.',
+      'Memory for requests, answers and outcomes in flight. Near the limit the worker pauses partitions, then starts no calls, then slows down the reading of answers.',
     unit: 'bytes',
   }),
 

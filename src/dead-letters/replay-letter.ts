@@ -64,7 +64,7 @@ function recordOf(letter: DeadLetter, { tenantOfTopic }: DecodeOptions): Inbound
     );
   if (letter.isWithoutValue)
     throw new NotReplayable(
-      'its value was too large for the dead-letter topic; publish it again from where it was made',
+      'the dead letter has no value (header dead-value-omitted); publish the record again from its source',
     );
   return { ...source, timestamp: at, key, value, headers };
 }

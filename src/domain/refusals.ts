@@ -19,7 +19,7 @@ export function invalidRequest(problems: readonly Problem[]): ChatFailure {
     told.push(`and ${atLeast}${problems.length - told.length} more`);
   }
   const message = told.join('; ');
-  return failureOf('invalid_request', message, false, { param: problems[0]?.path ?? null });
+  return failureOf('invalid_request', message, false, { param: problems[0]?.path || null });
 }
 
 export function usedForAnother(requestId: string): ChatFailure {

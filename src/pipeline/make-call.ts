@@ -324,7 +324,7 @@ function failureOfAnswer(thrown: unknown, signal: AbortSignal): ChatFailure | nu
   const isAbort = signal.aborted && thrown === signal.reason;
   if (thrown === null || thrown instanceof ChatFailure || isAbort) return asFailure(thrown);
   return new Internal(
-    "the service failed on the provider's answer; what the call used is billed, and the service's log tells why",
+    "the service could not process the provider's answer; the call is billed. Operator: search the log for the request id",
     false,
     { cause: withoutMessage(thrown) },
   );

@@ -2,26 +2,49 @@ import type { OutboundRecord } from '../ports.ts';
 import { recordBytes } from './record-bytes.ts';
 import type { RequestEntry } from './request-entry.ts';
 
+/** What a topic takes by default, less what surrounds a record in its batch. */
+const RECORD_BYTES = 1_048_588 - 128;
+/** `topics create` gives the dead-letter topic so much more: a letter is its original with some headers more. */
+const DEAD_LETTER_HEADERS_BYTES = 65_536;
+
+/** Where records go, and how large they are meant to be. */
+export interface OutputSizes {
+  readonly outputs: { readonly topics: { readonly dead: string } };
+  readonly recordMaxBytes: number;
+}
+
+/** Whether a record fits into its topic as far as the service's own settings tell: a refusal costs a transaction. */
+function fits(record: OutboundRecord, { outputs, recordMaxBytes }: OutputSizes): boolean {
+  const mostBytes = Math.max(RECORD_BYTES, recordMaxBytes + DEAD_LETTER_HEADERS_BYTES);
+  const isLetter = record.topic === outputs.topics.dead;
+  return recordBytes(record) <= mostBytes + (isLetter ? DEAD_LETTER_HEADERS_BYTES : 0);
+}
+
 /** An outcome's records, then smaller ones in case a broker refuses those. */
 export type OutcomeForms = readonly [readonly OutboundRecord[], ...(() => OutboundRecord[])[]];
 
 /**
- * Makes the first form of an outcome what its lane settles; each refusal of the broker offers the next one. After the last
- * one nothing is published, so that the partition goes on.
+ * Makes the first form of an outcome that can be written what its lane settles; each refusal of the broker offers the next
+ * one. After the last one nothing is published, so that the partition goes on.
  *
  * @param finishedAt by the monotonic clock
  */
 export function offerOutcome(
   entry: RequestEntry,
   [records, ...smaller]: OutcomeForms,
+  sizes: OutputSizes,
   finishedAt: number,
   onExhausted: () => void,
 ): void {
   const refused = () => {
     const [next, ...rest] = smaller;
     if (next === undefined) onExhausted();
-    offerOutcome(entry, [next?.() ?? [], ...rest], finishedAt, onExhausted);
+    offerOutcome(entry, [next?.() ?? [], ...rest], sizes, finishedAt, onExhausted);
   };
+  if (smaller.length > 0 && !records.every((record) => fits(record, sizes))) {
+    refused();
+    return;
+  }
   entry.finished = { offset: entry.record.offset, records, finishedAt, refused };
   entry.memory.finish(records.reduce((sum, record) => sum + recordBytes(record), 0));
 }

@@ -3,6 +3,7 @@ import {
   type FetchedRecords,
   type InboundRecord,
   ProducerDisconnected,
+  RecordRefused,
   type RequestSourceListener,
   type TopicPartition,
 } from '../ports.ts';
@@ -17,6 +18,7 @@ import { Lane, type LaneState } from './lane.ts';
 import type { FinishedRequest, LaneListener, SettleTimes } from './lane-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
+import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
 import { laneKey, newEntry, type RequestEntry, startTrace, withoutContent } from './request-entry.ts';
@@ -41,6 +43,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly topicWatch: TopicWatch;
   private readonly limits: IntakeLimits;
   private readonly memory: MemoryBudget;
+  private readonly log: PipelineLog;
   private readonly handlerOptions: HandlerOptions;
   private assignedOnce = false;
   private readonly drainBegun = new AbortController();
@@ -57,6 +60,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.memory = new MemoryBudget(options.maxInFlightBytes);
+    this.log = new PipelineLog(options.logger, options.handler.clock);
     // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
     this.limits = new IntakeLimits({
       maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
@@ -182,10 +186,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private deadLetter(entry: RequestEntry, reason: { readonly code: string; readonly message: string }): void {
-    const { metrics, logger, handler } = this.options;
+    const { metrics, handler } = this.options;
     const { topic, partition, offset } = entry.record;
     metrics.deadLetter(reason.code);
-    logger.warn({ topic, partition, offset, code: reason.code, reason: reason.message }, 'dead letter');
+    this.log.deadLetter({ topic, partition, offset, code: reason.code, reason: reason.message });
     const letter = handler.outputs.dead(entry.record, reason);
     this.finish(entry, [
       [letter],
@@ -204,7 +208,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     try {
       await this.handle(entry, entry.accepted);
     } catch (error) {
-      this.options.logger.error({ err: error, place: entry.id }, 'request cannot be ended as a response');
+      this.options.logger.error(
+        { err: error, place: entry.id },
+        'the request ends as a dead letter because its response cannot be written',
+      );
       this.deadLetter(entry, { code: 'internal', message: internalFailure().message });
     }
   }
@@ -256,7 +263,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /** @param forms of the outcome: the next one is published when a broker refuses the one before for good */
   private finish(entry: RequestEntry, forms: OutcomeForms): void {
     const finishedAt = this.options.handler.clock.monotonic();
-    offerOutcome(entry, forms, finishedAt, () => this.giveUpPublishing(entry));
+    offerOutcome(entry, forms, this.options.handler, finishedAt, () => this.giveUpPublishing(entry));
     entry.record = withoutContent(entry.record);
     entry.accepted = null;
     const lane = this.lanes.get(laneKey(entry.record));
@@ -295,10 +302,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   private dropOldTopic(partition: TopicPartition): void {
     const entries = this.entries.of(partition);
-    this.options.logger.warn(
-      { ...partition, requests: entries.length },
-      'the topic was deleted and created again; what was under way for the old one is ended, the new one is read from its start',
-    );
+    this.log.topicRecreated(partition, entries.length);
     for (const entry of entries) {
       entry.stopping.abort(new HandlingStopped('the topic was deleted and created again'));
       this.forget(entry);
@@ -319,13 +323,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   inDoubt(partition: TopicPartition, error: unknown): void {
-    const { logger, metrics } = this.options;
-    if (error instanceof ProducerDisconnected) {
-      logger.info({ ...partition, reason: error.message }, 'disconnected; opening the lane again');
-      return;
-    }
-    metrics.settleInDoubt();
-    logger.warn({ ...partition, err: error }, 'in doubt; opening the lane again');
+    if (!(error instanceof ProducerDisconnected) && !(error instanceof RecordRefused))
+      this.options.metrics.settleInDoubt();
+    this.log.reopening(partition, error);
   }
 
   /* ---------- Limits, drain, start over ---------- */

@@ -24,7 +24,13 @@ export function readyChecks(health: WorkerHealth): Check[] {
   const lanes = health.lanes();
   const fetchAgeMs = health.lastFetchAgeMs();
   return [
-    { name: 'group', ok: health.wasAssigned(), why: 'ready after the first assignment of partitions' },
+    {
+      name: 'group',
+      ok: health.wasAssigned(),
+      why: health.wasAssigned()
+        ? 'partitions are assigned'
+        : 'waiting for the first assignment of partitions',
+    },
     {
       name: 'lanes',
       ok: lanes.opening === 0 && lanes.halted === 0,
@@ -56,20 +62,23 @@ function progressChecks(health: WorkerHealth, maxAgeMs: number): Check[] {
     {
       name: 'writer',
       ok: writerMs < maxAgeMs,
-      why: writerMs === 0 ? 'the thread answers' : `the thread has not answered for ${seconds(writerMs)}`,
+      why:
+        writerMs === 0
+          ? 'the writing thread answers'
+          : `the writing thread has not answered for ${seconds(writerMs)}`,
     },
     {
       name: 'settle',
       ok: (unsettledMs ?? 0) < maxAgeMs,
       why:
         unsettledMs === null
-          ? 'no outcome waits'
+          ? 'no outcome is waiting'
           : `the oldest outcome has waited for ${seconds(unsettledMs)}`,
     },
     {
       name: 'chunks',
       ok: (chunksMs ?? 0) < maxAgeMs,
-      why: chunksMs === null ? 'no chunk waits' : `no chunk was acknowledged for ${seconds(chunksMs)}`,
+      why: chunksMs === null ? 'no chunk is waiting' : `no chunk was acknowledged for ${seconds(chunksMs)}`,
     },
   ];
 }

@@ -34,6 +34,12 @@ export interface Gauges {
   requestBytesInFlight(): number;
   /** Calls and streams that wait for memory. */
   waitingForMemory(): number;
+  /** Milliseconds that the oldest outcome has waited to be settled; null while none waits. */
+  oldestUnsettledMs(): number | null;
+  /** Milliseconds without an acknowledged chunk while some wait; null while none waits. */
+  chunksUnacknowledgedMs(): number | null;
+  /** Milliseconds that the writing thread has not answered. */
+  writerUnansweredMs(): number;
   /** The longest that the event loop stood since the last time this was asked, milliseconds. */
   eventLoopDelayMs(): number;
   chunkBufferBytes(): number;
@@ -158,6 +164,9 @@ export function createMetrics(meter: Meter) {
     ROUND_TRIP_SECONDS,
   );
   const ledgerRetries = counter(metricName.ledgerRetries, 'Ledger operations tried again', '{retry}');
+
+  // An alert on an increase needs the value before the first one.
+  for (const alarming of [outcomesUnpublished, settleDoubts]) alarming.add(0);
 
   return {
     /** A request has its outcome. `status` is COMPLETED, FAILED or CANCELLED. */
@@ -294,7 +303,7 @@ export function createMetrics(meter: Meter) {
       );
       gauge(
         metricName.requestBytesInFlight,
-        'Their size, answers and outcomes included',
+        'Bytes held by requests in flight, answers and outcomes',
         'By',
         gauges.requestBytesInFlight,
       );
@@ -303,6 +312,22 @@ export function createMetrics(meter: Meter) {
         'Calls and streams that wait for memory',
         '{request}',
         gauges.waitingForMemory,
+      );
+      const age = (name: string, description: string, readMs: () => number | null) =>
+        gauge(name, description, 's', () => {
+          const ms = readMs();
+          return ms === null ? null : ms / 1000;
+        });
+      age(metricName.settleOldest, 'Since the oldest waiting outcome was finished', gauges.oldestUnsettledMs);
+      age(
+        metricName.chunksOldest,
+        'Since a chunk was acknowledged, while some wait',
+        gauges.chunksUnacknowledgedMs,
+      );
+      age(
+        metricName.writerUnanswered,
+        'Since the writing thread was asked in vain',
+        gauges.writerUnansweredMs,
       );
       gauge(
         metricName.eventLoopDelay,

@@ -23,7 +23,7 @@ export function asStoreError(error: unknown): unknown {
     return new LedgerRefused('the outcome does not fit into a document of the database', { cause: error });
   if (!(error instanceof MongoError)) return error;
   return new StoreUnavailable(
-    `the database refuses what the service asks (${error.message.slice(0, 300)}); look at its rights and its disk`,
+    `MongoDB rejected the operation (${error.message.slice(0, 300)}); check the user's permissions and the free disk space`,
     { cause: error },
   );
 }

@@ -102,7 +102,7 @@ describe('replayLetter', () => {
     expect(reason({ source: { topic: 'old.requests', partition: 0, offset: 0 } })).toBe(
       'it came from old.requests, which is none of chat.requests, chat.requests.acme (CHAT_REQUEST_TOPICS)',
     );
-    expect(reason({ isWithoutValue: true, value: null })).toMatch(/publish it again from where it was made/);
+    expect(reason({ isWithoutValue: true, value: null })).toMatch(/publish the record again from its source/);
   });
 
   it('does not lose what only a newer version knows', () => {

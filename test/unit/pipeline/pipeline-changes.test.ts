@@ -23,8 +23,12 @@ describe('Pipeline in doubt', () => {
   });
 
   it.each([
-    ['warn', 'in doubt; opening the lane again', new Error('timeout')],
-    ['info', 'disconnected; opening the lane again', new ProducerDisconnected('closed while idle')],
+    ['warn', 'settle transaction in doubt; reopening the lane', new Error('timeout')],
+    [
+      'info',
+      'the producer was disconnected; reopening the lane',
+      new ProducerDisconnected('closed while idle'),
+    ],
   ])('answers all the same, and says so by %s', async (level, message, error) => {
     const bench = await started();
     bench.publish('r1');

@@ -17,9 +17,9 @@ describe('the health of a worker', () => {
   it('is good while nothing waits', () => {
     expect(failing([...liveChecks(idle, 120_000), ...readyChecks(idle)])).toEqual([]);
     expect(liveChecks(idle, 120_000).map(({ why }) => why)).toEqual([
-      'the thread answers',
-      'no outcome waits',
-      'no chunk waits',
+      'the writing thread answers',
+      'no outcome is waiting',
+      'no chunk is waiting',
     ]);
   });
 
