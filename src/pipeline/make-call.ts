@@ -186,6 +186,7 @@ export async function makeCall(
     if (stream === null) inOutage = permit.failed(signal.aborted ? null : asFailure(error));
   } finally {
     options.progress.end(running);
+    call.memory.endStream();
   }
 
   let choices: Choice[] = [];

@@ -93,6 +93,11 @@ export class MemoryBudget {
     return memory === oldest && this.held.outcome < this.maxBytes * SHARE.outcomesBeforeOldest;
   }
 
+  /** For `RequestMemory` only: the stream is read no further, so nobody waits for it. */
+  endStream(memory: RequestMemory): void {
+    if (this.streams.delete(memory)) this.resumeWaiting();
+  }
+
   /** For `RequestMemory` only: resolves when `isGranted` says so, which is asked whenever memory was released. */
   until(isGranted: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -127,6 +132,8 @@ export class RequestMemory {
   private readonly budget: MemoryBudget;
   private readonly bytes = { request: 0, answer: 0, outcome: 0 };
   private isCalling = false;
+  /** The outcome is there: whoever still waits for a call of it is let go, and none is counted. */
+  private isFinished = false;
   private isClosed = false;
 
   constructor(budget: MemoryBudget, requestBytes: number) {
@@ -145,8 +152,8 @@ export class RequestMemory {
    * @returns null when it may begin at once; else a promise for when it may
    */
   begin(): Promise<void> | null {
-    if (this.isCalling || this.isClosed || this.tryBegin()) return null;
-    return this.budget.until(() => this.isClosed || this.isCalling || this.tryBegin());
+    const isGranted = () => this.isCalling || this.isFinished || this.tryBegin();
+    return isGranted() ? null : this.budget.until(isGranted);
   }
 
   /**
@@ -160,6 +167,11 @@ export class RequestMemory {
     return this.budget.until(() => this.mayGrow());
   }
 
+  /** No more of the answer comes, although further calls may follow: it is not the stream that others wait for. */
+  endStream(): void {
+    this.budget.endStream(this);
+  }
+
   /** The call is over, or is not made. What was held of its answer stays until `finish` or `grow` says otherwise. */
   end(): void {
     if (!this.isCalling) return;
@@ -169,6 +181,7 @@ export class RequestMemory {
 
   /** The outcome is there: nothing but its records is held any more. */
   finish(outcomeBytes: number): void {
+    this.isFinished = true;
     this.end();
     this.set('request', REQUEST_OVERHEAD_BYTES);
     this.set('answer', 0);
@@ -177,6 +190,7 @@ export class RequestMemory {
 
   /** The outcome is visible, or the request is not ours any more. */
   close(): void {
+    this.isFinished = true;
     this.end();
     for (const kind of ['request', 'answer', 'outcome'] as const) this.set(kind, 0);
     this.isClosed = true;
