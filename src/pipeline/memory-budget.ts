@@ -141,6 +141,11 @@ export class RequestMemory {
     this.set('request', requestBytes);
   }
 
+  /** So much more than its record says is held of the request. */
+  addDecoded(bytes: number): void {
+    this.set('request', this.bytes.request + bytes);
+  }
+
   /** Bytes that it holds in all. */
   get total(): number {
     return this.bytes.request + this.bytes.answer + this.bytes.outcome;
