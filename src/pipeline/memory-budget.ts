@@ -24,6 +24,8 @@ export function requestWeight(recordBytes: number): number {
 export class MemoryBudget {
   readonly maxBytes: number;
   private readonly held = { request: 0, answer: 0, outcome: 0 };
+  /** Of `answer`, by tenant. */
+  private readonly answersOf = new Map<string, number>();
   private calls = 0;
   /** Streams that are read, the oldest first. */
   private readonly streams = new Set<RequestMemory>();
@@ -64,8 +66,13 @@ export class MemoryBudget {
   }
 
   /** For `RequestMemory` only. */
-  change(kind: HeldKind, bytes: number): void {
+  change(kind: HeldKind, bytes: number, tenant: string | null): void {
     this.held[kind] += bytes;
+    if (kind === 'answer' && tenant !== null) {
+      const held = (this.answersOf.get(tenant) ?? 0) + bytes;
+      if (held === 0) this.answersOf.delete(tenant);
+      else this.answersOf.set(tenant, held);
+    }
     if (bytes < 0) this.resumeWaiting();
   }
 
@@ -88,7 +95,11 @@ export class MemoryBudget {
   /** For `RequestMemory` only. @returns whether more of its stream may be read */
   mayGrow(memory: RequestMemory): boolean {
     this.streams.add(memory);
-    if (this.bytes < this.maxBytes * SHARE.answersGrow) return true;
+    const { tenant } = memory;
+    const free = this.maxBytes * SHARE.answersGrow - this.bytes;
+    // A dynamic threshold: a tenant whose answers stand still takes half at most, two a third each, so that calls of others
+    // can still begin and end.
+    if (free > 0 && (tenant === null || (this.answersOf.get(tenant) ?? 0) <= free)) return true;
     const [oldest] = this.streams;
     return memory === oldest && this.held.outcome < this.maxBytes * SHARE.outcomesBeforeOldest;
   }
@@ -131,6 +142,7 @@ interface Waiter {
 export class RequestMemory {
   private readonly budget: MemoryBudget;
   private readonly bytes = { request: 0, answer: 0, outcome: 0 };
+  private owner: string | null = null;
   private isCalling = false;
   /** The outcome is there: whoever still waits for a call of it is let go, and none is counted. */
   private isFinished = false;
@@ -139,6 +151,16 @@ export class RequestMemory {
   constructor(budget: MemoryBudget, requestBytes: number) {
     this.budget = budget;
     this.set('request', requestBytes);
+  }
+
+  /** Whose request it is; null while that is not known. */
+  get tenant(): string | null {
+    return this.owner;
+  }
+
+  /** Before a call begins. */
+  belongsTo(tenantId: string): void {
+    this.owner = tenantId;
   }
 
   /** So much more than its record says is held of the request. */
@@ -215,6 +237,6 @@ export class RequestMemory {
     if (this.isClosed) return;
     const change = bytes - this.bytes[kind];
     this.bytes[kind] = bytes;
-    if (change !== 0) this.budget.change(kind, change);
+    if (change !== 0) this.budget.change(kind, change, this.owner);
   }
 }

@@ -180,6 +180,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.limits.add(laneKey(record), entry.bytes);
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
+      entry.memory.belongsTo(entry.accepted.request.tenantId);
       this.addDecoded(entry, structureBytes(entry.accepted.request));
       const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
       const owner = entry.accepted.request.tenantId;

@@ -120,6 +120,24 @@ describe('MemoryBudget', () => {
     expect(await isGranted(wait)).toBe(true);
   });
 
+  it('lets the answers of one tenant take no more than half, so that those of others begin and end', async () => {
+    const budget = new MemoryBudget(MAX_BYTES);
+    const stalled: RequestMemory[] = [];
+    for (let index = 0; index < 100; index += 1) {
+      const memory = budget.open(0);
+      memory.belongsTo('hostile');
+      if (memory.begin() !== null) break;
+      stalled.push(memory);
+      if (memory.grow(20_000) !== undefined && stalled.length > 1) break;
+    }
+    const neighbour = budget.open(1_000);
+    neighbour.belongsTo('neighbour');
+    expect(neighbour.begin()).toBeNull();
+    expect(neighbour.grow(50_000)).toBeUndefined();
+    for (const memory of [...stalled, neighbour]) memory.close();
+    expect(budget.bytes).toBe(0);
+  });
+
   it('stays below its limit whatever answers come, and ends every stream once outcomes are settled', async () => {
     const answers = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 60 });
     await fc.assert(
