@@ -37,6 +37,11 @@ export class IntakeLimits {
     this.countByPartition.set(partition, (this.countByPartition.get(partition) ?? 0) + 1);
   }
 
+  /** Something that was added turned out to be larger. */
+  grow(bytes: number): void {
+    this.totalBytes += bytes;
+  }
+
   remove(partition: string, bytes: number): void {
     this.total -= 1;
     this.totalBytes -= bytes;

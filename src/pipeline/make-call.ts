@@ -155,6 +155,10 @@ export async function makeCall(
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
   let inOutage = false;
+  const hold = (unreadBytes: number): Promise<void> | undefined => {
+    const short = call.memory.grow(fold.bytes + unreadBytes);
+    return short && untilAborted(short, signal);
+  };
   permit.begin();
   try {
     stream = await plan.provider.stream(
@@ -166,6 +170,7 @@ export async function makeCall(
         maxOutputTokens: plan.maxOutputTokens,
         firstTokenTimeoutMs: policy.firstTokenTimeoutMs,
         idleTimeoutMs: policy.idleTimeoutMs,
+        hold,
       },
       signal,
     );
@@ -178,14 +183,15 @@ export async function makeCall(
       running.outputBytes = fold.textBytes;
       const full = chunks?.publish(deltas);
       if (full !== undefined) await untilAborted(full, signal);
-      const short = call.memory.grow(fold.bytes);
-      if (short !== undefined) await untilAborted(short, signal);
+      const short = hold(0);
+      if (short !== undefined) await short;
     }
   } catch (error) {
     thrown = error;
     if (stream === null) inOutage = permit.failed(signal.aborted ? null : asFailure(error));
   } finally {
     options.progress.end(running);
+    call.memory.endStream();
   }
 
   let choices: Choice[] = [];

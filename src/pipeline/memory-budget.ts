@@ -24,6 +24,8 @@ export function requestWeight(recordBytes: number): number {
 export class MemoryBudget {
   readonly maxBytes: number;
   private readonly held = { request: 0, answer: 0, outcome: 0 };
+  /** Of `answer`, by tenant. */
+  private readonly answersOf = new Map<string, number>();
   private calls = 0;
   /** Streams that are read, the oldest first. */
   private readonly streams = new Set<RequestMemory>();
@@ -64,8 +66,13 @@ export class MemoryBudget {
   }
 
   /** For `RequestMemory` only. */
-  change(kind: HeldKind, bytes: number): void {
+  change(kind: HeldKind, bytes: number, tenant: string | null): void {
     this.held[kind] += bytes;
+    if (kind === 'answer' && tenant !== null) {
+      const held = (this.answersOf.get(tenant) ?? 0) + bytes;
+      if (held === 0) this.answersOf.delete(tenant);
+      else this.answersOf.set(tenant, held);
+    }
     if (bytes < 0) this.resumeWaiting();
   }
 
@@ -88,9 +95,18 @@ export class MemoryBudget {
   /** For `RequestMemory` only. @returns whether more of its stream may be read */
   mayGrow(memory: RequestMemory): boolean {
     this.streams.add(memory);
-    if (this.bytes < this.maxBytes * SHARE.answersGrow) return true;
+    const { tenant } = memory;
+    const free = this.maxBytes * SHARE.answersGrow - this.bytes;
+    // A dynamic threshold: a tenant whose answers stand still takes half at most, two a third each, so that calls of others
+    // can still begin and end.
+    if (free > 0 && (tenant === null || (this.answersOf.get(tenant) ?? 0) <= free)) return true;
     const [oldest] = this.streams;
     return memory === oldest && this.held.outcome < this.maxBytes * SHARE.outcomesBeforeOldest;
+  }
+
+  /** For `RequestMemory` only: the stream is read no further, so nobody waits for it. */
+  endStream(memory: RequestMemory): void {
+    if (this.streams.delete(memory)) this.resumeWaiting();
   }
 
   /** For `RequestMemory` only: resolves when `isGranted` says so, which is asked whenever memory was released. */
@@ -126,12 +142,30 @@ interface Waiter {
 export class RequestMemory {
   private readonly budget: MemoryBudget;
   private readonly bytes = { request: 0, answer: 0, outcome: 0 };
+  private owner: string | null = null;
   private isCalling = false;
+  /** The outcome is there: whoever still waits for a call of it is let go, and none is counted. */
+  private isFinished = false;
   private isClosed = false;
 
   constructor(budget: MemoryBudget, requestBytes: number) {
     this.budget = budget;
     this.set('request', requestBytes);
+  }
+
+  /** Whose request it is; null while that is not known. */
+  get tenant(): string | null {
+    return this.owner;
+  }
+
+  /** Before a call begins. */
+  belongsTo(tenantId: string): void {
+    this.owner = tenantId;
+  }
+
+  /** So much more than its record says is held of the request. */
+  addDecoded(bytes: number): void {
+    this.set('request', this.bytes.request + bytes);
   }
 
   /** Bytes that it holds in all. */
@@ -145,8 +179,8 @@ export class RequestMemory {
    * @returns null when it may begin at once; else a promise for when it may
    */
   begin(): Promise<void> | null {
-    if (this.isCalling || this.isClosed || this.tryBegin()) return null;
-    return this.budget.until(() => this.isClosed || this.isCalling || this.tryBegin());
+    const isGranted = () => this.isCalling || this.isFinished || this.tryBegin();
+    return isGranted() ? null : this.budget.until(isGranted);
   }
 
   /**
@@ -160,6 +194,11 @@ export class RequestMemory {
     return this.budget.until(() => this.mayGrow());
   }
 
+  /** No more of the answer comes, although further calls may follow: it is not the stream that others wait for. */
+  endStream(): void {
+    this.budget.endStream(this);
+  }
+
   /** The call is over, or is not made. What was held of its answer stays until `finish` or `grow` says otherwise. */
   end(): void {
     if (!this.isCalling) return;
@@ -169,6 +208,7 @@ export class RequestMemory {
 
   /** The outcome is there: nothing but its records is held any more. */
   finish(outcomeBytes: number): void {
+    this.isFinished = true;
     this.end();
     this.set('request', REQUEST_OVERHEAD_BYTES);
     this.set('answer', 0);
@@ -177,6 +217,7 @@ export class RequestMemory {
 
   /** The outcome is visible, or the request is not ours any more. */
   close(): void {
+    this.isFinished = true;
     this.end();
     for (const kind of ['request', 'answer', 'outcome'] as const) this.set(kind, 0);
     this.isClosed = true;
@@ -196,6 +237,6 @@ export class RequestMemory {
     if (this.isClosed) return;
     const change = bytes - this.bytes[kind];
     this.bytes[kind] = bytes;
-    if (change !== 0) this.budget.change(kind, change);
+    if (change !== 0) this.budget.change(kind, change, this.owner);
   }
 }

@@ -24,6 +24,7 @@ import { RequestEntries } from './request-entries.ts';
 import { laneKey, newEntry, type RequestEntry, startTrace, withoutContent } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
 import { isOther } from './starting-snapshot.ts';
+import { structureBytes } from './structure-bytes.ts';
 import { TopicWatch } from './topic-watch.ts';
 
 /** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
@@ -177,12 +178,20 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.limits.add(laneKey(record), entry.bytes);
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
+      entry.memory.belongsTo(entry.accepted.request.tenantId);
+      this.addDecoded(entry, structureBytes(entry.accepted.request));
       const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
       const owner = entry.accepted.request.tenantId;
       this.scheduler.schedule({ key, owner, run: () => this.run(entry) });
     } catch (error) {
       this.deadLetter(entry, asUndecodable(error));
     }
+  }
+
+  private addDecoded(entry: RequestEntry, bytes: number): void {
+    entry.bytes += bytes;
+    entry.memory.addDecoded(bytes);
+    this.limits.grow(bytes);
   }
 
   private deadLetter(entry: RequestEntry, reason: { readonly code: string; readonly message: string }): void {

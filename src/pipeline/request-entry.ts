@@ -11,8 +11,8 @@ export interface RequestEntry {
   readonly id: string;
   /** Without its content once the outcome is there. */
   record: InboundRecord;
-  /** What the intake's limit counts. */
-  readonly bytes: number;
+  /** What the intake's limit counts: grows once the record is decoded. */
+  bytes: number;
   readonly memory: RequestMemory;
   readonly stopping: AbortController;
   /** Null for what is no request, and once the outcome is there. */

@@ -18,6 +18,12 @@ export interface ProviderCall {
   readonly firstTokenTimeoutMs: number;
   /** Milliseconds between two pieces. */
   readonly idleTimeoutMs: number;
+  /**
+   * Told how many bytes are held of what was read and not given out yet: a body or an event that has not ended.
+   *
+   * @returns a promise to wait for before more is read, when memory is short; it rejects when the call is to end
+   */
+  readonly hold?: (bytes: number) => Promise<void> | undefined;
 }
 
 export interface ServedBy {

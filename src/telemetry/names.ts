@@ -122,7 +122,8 @@ export function present(attributes: Record<string, AttributeValue | null | undef
     if (value == null) continue;
     kept[name] =
       typeof value === 'string' && value.length > VALUE_MAX_CHARACTERS
-        ? value.slice(0, VALUE_MAX_CHARACTERS).toWellFormed()
+        ? // A copy: a slice would keep the whole text in memory for as long as the span waits to be exported.
+          Buffer.from(value.slice(0, VALUE_MAX_CHARACTERS)).toString()
         : value;
   }
   return kept;

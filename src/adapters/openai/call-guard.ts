@@ -24,6 +24,8 @@ export class CallGuard {
   #timer: NodeJS.Timeout;
   #ended: { readonly reason: unknown } | null = null;
   #hasReceived = false;
+  /** The time was up while the reader was busy with itself. */
+  #wasMissed = false;
   #waiting = true;
 
   /** @throws the caller's reason when its signal is aborted already */
@@ -46,7 +48,13 @@ export class CallGuard {
   wait(): void {
     if (this.#waiting) return;
     this.#waiting = true;
-    if (this.#hasReceived) this.#timer.refresh();
+    if (this.#hasReceived || this.#wasMissed) this.#timer.refresh();
+    this.#wasMissed = false;
+  }
+
+  /** The reader is busy with itself although no piece is complete: it waits for memory. */
+  pause(): void {
+    this.#waiting = false;
   }
 
   /** A piece of the answer came: comments and empty reads are none. */
@@ -67,6 +75,7 @@ export class CallGuard {
   readonly #onAbort = (): void => this.#end(this.#caller.reason);
 
   readonly #onTimeout = (): void => {
+    this.#wasMissed = !this.#waiting;
     if (this.#waiting) this.#end(this.#hasReceived ? this.#idleFailure() : this.#firstTokenFailure());
   };
 

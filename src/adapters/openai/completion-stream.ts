@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RateLimits } from '../../domain/rate-limits.ts';
 import type { ProviderEvents, ProviderStream, ServedBy } from '../../ports.ts';
 import type { CallGuard } from './call-guard.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import type { HttpBody } from './http-exchange.ts';
 import type { StreamDecoder } from './stream-decoder.ts';
 
@@ -16,13 +17,21 @@ export class CompletionStream implements ProviderStream {
   readonly #body: HttpBody;
   readonly #decoder: StreamDecoder;
   readonly #guard: CallGuard;
+  readonly #held: HeldBytes;
 
-  constructor(body: HttpBody, decoder: StreamDecoder, guard: CallGuard, rateLimits: RateLimits | null) {
+  constructor(
+    body: HttpBody,
+    decoder: StreamDecoder,
+    guard: CallGuard,
+    held: HeldBytes,
+    rateLimits: RateLimits | null,
+  ) {
     this.rateLimits = rateLimits;
     this.served = decoder.served;
     this.#body = body;
     this.#decoder = decoder;
     this.#guard = guard;
+    this.#held = held;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<ProviderEvents, void, void> {
@@ -39,6 +48,8 @@ export class CompletionStream implements ProviderStream {
         }
         if (decoder.failure !== null) throw decoder.failure;
         if (bytes === null) return;
+        const short = this.#held.are(decoder.heldBytes);
+        if (short !== undefined) await short;
       }
     } finally {
       if (decoder.done && decoder.failure === null) void this.#giveBack();

@@ -129,14 +129,24 @@ export interface BodyText {
   readonly isWhole: boolean;
 }
 
-/** Reads a body to its end, or up to a number of bytes; then the rest is not waited for and the connection is closed. */
-export async function readBody(body: HttpBody, maxBytes: number): Promise<BodyText> {
+/**
+ * Reads a body to its end, or up to a number of bytes; then the rest is not waited for and the connection is closed.
+ *
+ * @param onGrown told how much there is; may have it wait before more is read
+ */
+export async function readBody(
+  body: HttpBody,
+  maxBytes: number,
+  onGrown?: (bytes: number) => Promise<void> | undefined,
+): Promise<BodyText> {
   const bytes = new GatheredBytes();
   let isWhole = true;
   for (let piece = await body.read(); piece !== null; piece = await body.read()) {
     isWhole = bytes.length + piece.length <= maxBytes;
     bytes.add(isWhole ? piece : piece.subarray(0, maxBytes - bytes.length));
     if (!isWhole) break;
+    const short = onGrown?.(bytes.length);
+    if (short !== undefined) await short;
   }
   body.close();
   const view = bytes.view();

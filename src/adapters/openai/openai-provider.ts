@@ -6,6 +6,7 @@ import type { ChatProvider, ProviderCall, ProviderEvents, ProviderStream } from 
 import { answerLimits } from './answer-limits.ts';
 import { CallGuard } from './call-guard.ts';
 import { CompletionStream } from './completion-stream.ts';
+import { HeldBytes } from './held-bytes.ts';
 import type { HttpBody } from './http-exchange.ts';
 import { createHttpTransport, type HttpTransport, readBody } from './http-transport.ts';
 import { type ErrorContext, mapError } from './map-error.ts';
@@ -58,8 +59,9 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
       const decoder = new StreamDecoder(context, guard.providerRequestId);
       const answer = transport.bodyOf(response);
       const rateLimits = parseRateLimits(response.headers);
-      if (isStream(response)) return new CompletionStream(answer, decoder, guard, rateLimits);
-      return await readWhole(answer, response, decoder, guard);
+      const held = new HeldBytes(call, guard);
+      if (isStream(response)) return new CompletionStream(answer, decoder, guard, held, rateLimits);
+      return await readWhole(answer, response, decoder, guard, held);
     } catch (error) {
       guard.dispose();
       guard.throwIfEnded();
@@ -100,8 +102,18 @@ async function readWhole(
   response: Response,
   decoder: StreamDecoder,
   guard: CallGuard,
+  held: HeldBytes,
 ): Promise<ProviderStream> {
-  const { text, isWhole } = await readBody(body, answerLimits.wholeBytes).catch((error: unknown) => {
+  const onGrown = async (short: Promise<void>) => {
+    await short;
+    guard.wait();
+  };
+  const { text, isWhole } = await readBody(body, answerLimits.wholeBytes, (bytes) => {
+    // Once as it came, and once more as text.
+    const short = held.are(2 * bytes);
+    return short && onGrown(short);
+  }).catch((error: unknown) => {
+    body.close();
     throw decoder.interrupted(error);
   });
   guard.dispose();

@@ -26,6 +26,11 @@ export class SseReader {
   #skipLineFeed = false;
   #atStart = true;
 
+  /** Bytes of what has not ended, roughly: most texts take one for a character. */
+  get heldBytes(): number {
+    return this.#lineLength + this.#dataLength;
+  }
+
   /** @returns the data of the events that ended in this piece, in order */
   push(bytes: Uint8Array): readonly string[] {
     if (this.overflowed) return NO_PAYLOADS;

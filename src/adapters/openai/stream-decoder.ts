@@ -61,6 +61,11 @@ export class StreamDecoder {
     };
   }
 
+  /** What is held of an event that has not ended. */
+  get heldBytes(): number {
+    return this.#reader.heldBytes;
+  }
+
   /** @returns what one read brought; null when it brought nothing (part of an event, a comment) */
   push(bytes: Uint8Array): ProviderEvents | null {
     const payloads = this.#reader.push(bytes);

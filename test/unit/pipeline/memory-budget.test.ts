@@ -93,6 +93,51 @@ describe('MemoryBudget', () => {
     expect(await isGranted(other.grow(900_000))).toBe(true);
   });
 
+  it('counts no call for a request that ended while it waited to begin one', async () => {
+    const budget = new MemoryBudget(MAX_BYTES);
+    const first = calling(budget);
+    void first.grow(540_000);
+    for (let index = 0; index < 20; index += 1) {
+      const memory = budget.open(20_000);
+      expect(await isGranted(memory.begin())).toBe(false);
+      if (index % 2 === 0) memory.finish(500);
+      memory.close();
+    }
+    first.close();
+    expect([budget.bytes, budget.waitingCount]).toEqual([0, 0]);
+    // Larger than what others leave room for: it begins only where no call is in flight.
+    expect(budget.open(900_000).begin()).toBeNull();
+  });
+
+  it('lets the next stream go on while the oldest has ended and its request waits for another call', async () => {
+    const budget = new MemoryBudget(MAX_BYTES);
+    const [oldest, next] = [calling(budget), calling(budget)];
+    void oldest.grow(400_000);
+    void next.grow(100_000);
+    const wait = next.grow(350_000);
+    expect(await isGranted(wait)).toBe(false);
+    oldest.endStream();
+    expect(await isGranted(wait)).toBe(true);
+  });
+
+  it('lets the answers of one tenant take no more than half, so that those of others begin and end', async () => {
+    const budget = new MemoryBudget(MAX_BYTES);
+    const stalled: RequestMemory[] = [];
+    for (let index = 0; index < 100; index += 1) {
+      const memory = budget.open(0);
+      memory.belongsTo('hostile');
+      if (memory.begin() !== null) break;
+      stalled.push(memory);
+      if (memory.grow(20_000) !== undefined && stalled.length > 1) break;
+    }
+    const neighbour = budget.open(1_000);
+    neighbour.belongsTo('neighbour');
+    expect(neighbour.begin()).toBeNull();
+    expect(neighbour.grow(50_000)).toBeUndefined();
+    for (const memory of [...stalled, neighbour]) memory.close();
+    expect(budget.bytes).toBe(0);
+  });
+
   it('stays below its limit whatever answers come, and ends every stream once outcomes are settled', async () => {
     const answers = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 60 });
     await fc.assert(
