@@ -1,6 +1,6 @@
 import type { OutboundRecord } from '../ports.ts';
 import { recordBytes } from './record-bytes.ts';
-import type { RequestEntry } from './request-entry.ts';
+import { type RequestEntry, withoutContent } from './request-entry.ts';
 
 /** What a topic takes by default, less what surrounds a record in its batch. */
 const RECORD_BYTES = 1_048_588 - 128;
@@ -46,5 +46,8 @@ export function offerOutcome(
     return;
   }
   entry.finished = { offset: entry.record.offset, records, finishedAt, refused };
+  // From here on only the outcome's records are held.
+  entry.record = withoutContent(entry.record);
+  entry.accepted = null;
   entry.memory.finish(records.reduce((sum, record) => sum + recordBytes(record), 0));
 }

@@ -21,10 +21,9 @@ import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
-import { laneKey, newEntry, type RequestEntry, startTrace, withoutContent } from './request-entry.ts';
+import { countDecoded, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
 import { isOther } from './starting-snapshot.ts';
-import { structureBytes } from './structure-bytes.ts';
 import { TopicWatch } from './topic-watch.ts';
 
 /** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
@@ -178,8 +177,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.limits.add(laneKey(record), entry.bytes);
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
-      entry.memory.belongsTo(entry.accepted.request.tenantId);
-      this.addDecoded(entry, structureBytes(entry.accepted.request));
+      this.limits.grow(countDecoded(entry, entry.accepted.request));
       const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
       const owner = entry.accepted.request.tenantId;
       this.scheduler.schedule({ key, owner, run: () => this.run(entry) });
@@ -188,16 +186,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     }
   }
 
-  private addDecoded(entry: RequestEntry, bytes: number): void {
-    entry.bytes += bytes;
-    entry.memory.addDecoded(bytes);
-    this.limits.grow(bytes);
-  }
-
   private deadLetter(entry: RequestEntry, reason: { readonly code: string; readonly message: string }): void {
-    const { metrics, handler } = this.options;
     const { topic, partition, offset } = entry.record;
-    metrics.deadLetter(reason.code);
+    const { handler } = this.options;
+    this.options.metrics.deadLetter(reason.code);
     this.log.deadLetter({ topic, partition, offset, code: reason.code, reason: reason.message });
     const letter = handler.outputs.dead(entry.record, reason);
     this.finish(entry, [
@@ -273,8 +265,6 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private finish(entry: RequestEntry, forms: OutcomeForms): void {
     const finishedAt = this.options.handler.clock.monotonic();
     offerOutcome(entry, forms, this.options.handler, finishedAt, () => this.giveUpPublishing(entry));
-    entry.record = withoutContent(entry.record);
-    entry.accepted = null;
     const lane = this.lanes.get(laneKey(entry.record));
     if (lane === undefined || lane.state === 'halted') this.forgetFinished(entry.record);
     else if (entry.finished !== null) lane.finish(entry.finished);

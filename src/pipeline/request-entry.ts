@@ -1,10 +1,12 @@
 import type { Context, Span } from '@opentelemetry/api';
+import type { ChatRequest } from '../contract/records.ts';
 import type { InboundRecord, RequestIdentity, TopicPartition } from '../ports.ts';
 import { extractContext, startProcessSpan, withSpan } from '../telemetry.ts';
 import type { AcceptedRequest } from './decode-request.ts';
 import type { FinishedRequest } from './lane-listener.ts';
 import { type MemoryBudget, type RequestMemory, requestWeight } from './memory-budget.ts';
 import { heldBytes } from './record-bytes.ts';
+import { structureBytes } from './structure-bytes.ts';
 
 /** A record from its acceptance until its outcome is visible. */
 export interface RequestEntry {
@@ -46,6 +48,15 @@ export function newEntry(record: InboundRecord, memory: MemoryBudget): RequestEn
     span: null,
     publishSpan: null,
   };
+}
+
+/** Counts what decoding made of a request. @returns the bytes that it adds to its record's */
+export function countDecoded(entry: RequestEntry, request: ChatRequest): number {
+  const bytes = structureBytes(request);
+  entry.bytes += bytes;
+  entry.memory.belongsTo(request.tenantId);
+  entry.memory.addDecoded(bytes);
+  return bytes;
 }
 
 /** A record's place and key, for what is kept longer than its content. */
