@@ -9,9 +9,9 @@ import {
   type Budgets,
   type Catalog,
   type Clock,
-  LedgerRefused,
   type RequestLedger,
   type StoredOutcome,
+  StoreUnavailable,
 } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { bareRequest, type EchoedRequest } from './bare-request.ts';
@@ -92,9 +92,12 @@ export async function conclude(
   }
 }
 
-/** Whether another form of the outcome may succeed: the codec and the ledger refuse what they cannot hold. */
+/**
+ * Whether another form of the outcome may succeed. Only a database that refuses everything is worth waiting for: whatever else
+ * fails (the codec, a price, the ledger's limits) would fail again after the next call, which costs as much as this one.
+ */
 function isOfThisOutcome(error: unknown): boolean {
-  return error instanceof TypeError || error instanceof RangeError || error instanceof LedgerRefused;
+  return !(error instanceof StoreUnavailable);
 }
 
 interface Encoded {

@@ -129,6 +129,22 @@ describe('an outcome that cannot be written as it is', () => {
     expect(handling.provider.calls).toHaveLength(1);
   });
 
+  it('is not asked for again, and billed without a price, when its price cannot be reckoned with', async () => {
+    const handling = new Handling(answering({ content: 'Hello', finishReason: 'stop' }));
+    const price = handling.catalog.price.bind(handling.catalog);
+    handling.catalog.price = (...of) => {
+      // As big.js says it of a price that is no number: the estimate did not need it.
+      if (handling.provider.calls.length > 0) throw new Error('[big.js] Invalid number');
+      return price(...of);
+    };
+    const outcome = outcomeOf((await handling.handle(handling.record())).records);
+    expect(outcome).toMatchObject({
+      response: { status: 'FAILED', error: { code: 'internal' } },
+      cost: { costStatus: 'UNPRICED', calls: [{ disposition: 'ACCEPTED' }] },
+    });
+    expect(handling.provider.calls).toHaveLength(1);
+  });
+
   it('is answered from its bill alone when nobody can read it in the ledger any more', async () => {
     const handling = new Handling();
     const record = handling.record();
