@@ -47,6 +47,14 @@ function tryDecode(
   }
 }
 
+function billIdOf(bill: Uint8Array, ledgerCodec: RecordCodec): string | null {
+  try {
+    return ledgerCodec.decode('CostCalculated', bill).record.eventId;
+  } catch {
+    return null;
+  }
+}
+
 /** An outcome that the ledger has and nobody can read: its bill goes out as it is stored, and a failure in place of the answer. */
 function withoutReading(
   job: RequestToHandle,
@@ -57,7 +65,9 @@ function withoutReading(
   if (settled) return { ...failed, records: [] };
   if (replay || outcome.cost === null) return failed;
   const { request, record } = job.accepted;
-  const id = eventId(request.tenantId, request.requestId, 'CostCalculated', 'unread');
+  const id =
+    billIdOf(outcome.cost, options.ledgerCodec) ??
+    eventId(request.tenantId, request.requestId, 'CostCalculated', 'unread');
   const bill = options.outputs.settled(
     { name: 'CostCalculated', eventId: id, at: record.timestamp, value: outcome.cost },
     { record, orderKey: job.accepted.orderKey, trace: job.trace },

@@ -1,6 +1,7 @@
 import type { RecordCodec } from '../contract/codec.ts';
 import { refusedByBroker } from '../domain/refusals.ts';
 import type { OutboundRecord } from '../ports.ts';
+import { bareRequest } from './bare-request.ts';
 import { chatError } from './build-response.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import {
@@ -92,16 +93,27 @@ function refused(outcome: RequestOutcome): RequestOutcome {
   return { response, generated: { ...outcome.generated, status: 'FAILED' as const }, cost: outcome.cost };
 }
 
-/** Without what it repeats of the request, and without what the provider reported word by word. */
+/** With clipped ids, without labels, and without what the provider reported word by word. */
 function withoutEcho({ response, generated, cost }: RequestOutcome): RequestOutcome {
-  const bareUsage = cost && { ...cost.usage, rawJson: null };
+  const userId = cost?.userId ?? null;
+  const echoed = bareRequest({ ...response, userId, model: response.requestedModel });
+  const { requestId, tenantId, conversationId, provider, labels } = echoed;
+  const ids = { requestId, tenantId, conversationId, labels };
   return {
-    response: { ...response, labels: {}, warnings: [], moderationJson: null },
-    generated: { ...generated, labels: {}, usage: null, finishReasons: [] },
+    response: {
+      ...response,
+      ...ids,
+      provider,
+      requestedModel: echoed.model,
+      warnings: [],
+      moderationJson: null,
+    },
+    generated: { ...generated, ...ids, provider, usage: null, finishReasons: [] },
     cost: cost && {
       ...cost,
-      labels: {},
-      usage: bareUsage ?? cost.usage,
+      ...ids,
+      userId: echoed.userId,
+      usage: { ...cost.usage, rawJson: null },
       calls: cost.calls.map((call) => ({ ...call, usage: { ...call.usage, rawJson: null } })),
     },
   };

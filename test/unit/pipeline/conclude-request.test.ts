@@ -163,6 +163,15 @@ describe('an outcome that cannot be written as it is', () => {
 });
 
 describe('a request that is refused and repeats more than a record takes', () => {
+  it('is of constant size in the last resort, whatever its ids are', async () => {
+    const handling = new Handling();
+    const long = 'x'.repeat(20_000);
+    const ids = { requestId: long, tenantId: long, conversationId: long, model: long };
+    const handled = await handling.handle(handling.record(ids));
+    const records = handled.recordsOfLastResort();
+    expect(records.map(({ value }) => (value?.byteLength ?? 0) < 6_000)).toEqual(records.map(() => true));
+  });
+
   it('is answered without its labels', async () => {
     const handling = new Handling();
     const labels = { long: 'x'.repeat(RECORD_MAX_BYTES - 5_000) };
