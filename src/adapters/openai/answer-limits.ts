@@ -14,6 +14,8 @@ export const answerLimits = {
   wholeBytes: 8_388_608,
   /** Texts, audio, log probabilities, annotations and unknown members together, as they are folded in memory. */
   answerBytes: 16_777_216,
+  /** In a row without a piece of the answer: comments and empty events, thousands of times what keeps a connection alive. */
+  idleBytes: 1_048_576,
   /** Pieces that carry something. Each becomes part of a chunk: eight choices of 128,000 tokens are a million. */
   pieces: 2_000_000,
   /** Brackets, commas and colons of one JSON text: so many are parsed within a tenth of a second, whatever they hold. */
@@ -46,6 +48,7 @@ const endings = {
   eventCharacters: 'characters in one event',
   wholeBytes: 'bytes in one body',
   answerBytes: 'bytes in one answer',
+  idleBytes: 'bytes in a row that carry nothing of the answer',
   pieces: 'pieces in one answer',
   jsonMarks: 'JSON values in one event',
   jsonDepth: 'levels of JSON',

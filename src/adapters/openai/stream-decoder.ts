@@ -43,6 +43,8 @@ export class StreamDecoder {
   readonly #characters = new WholeCharacters();
   readonly #indexes = new AnswerIndexes();
   #bytes = 0;
+  /** Since the last piece of the answer. */
+  #idleBytes = 0;
   #pieces = 0;
   readonly #seen = new Set<number>();
   readonly #finished = new Set<number>();
@@ -70,6 +72,10 @@ export class StreamDecoder {
   push(bytes: Uint8Array): ProviderEvents | null {
     const payloads = this.#reader.push(bytes);
     const events = payloads.length === 0 ? null : this.#decode(payloads);
+    this.#idleBytes = events === null || events.deltas.length === 0 ? this.#idleBytes + bytes.length : 0;
+    // What is held may become a piece of the answer.
+    if (this.#idleBytes - this.heldBytes > answerLimits.idleBytes && !this.done)
+      this.failure ??= this.tooLarge('idleBytes');
     if (this.#reader.overflowed && !this.done) this.failure ??= this.tooLarge('eventCharacters');
     return events;
   }

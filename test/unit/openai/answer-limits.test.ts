@@ -60,6 +60,22 @@ describe('an answer without end', () => {
   });
 
   it.each([
+    ['comments', ': keep-alive\n\n'],
+    ['empty events', 'data: {"choices":[]}\n\n'],
+    ['empty deltas', event({})],
+    ['blank lines', '\n\n'],
+  ])('of %s is ended when nothing of the answer has come for long', (_, nothing) => {
+    const { decoder, send } = begin();
+    const many = nothing.repeat(Math.ceil(65_536 / nothing.length));
+    for (let count = 0; count < 8; count += 1) send(many);
+    send(event({ content: 'still there' }));
+    for (let count = 0; count < 8; count += 1) send(many);
+    expect(decoder.failure).toBeNull();
+    for (let count = 0; count < 10; count += 1) send(many);
+    expect(decoder.failure).toMatchObject(tooMuch('carry nothing of the answer'));
+  });
+
+  it.each([
     ['text', { content: 'x'.repeat(MiB) }],
     ['text of two characters', { content: '東京'.repeat(MiB / 2) }],
     ['a refusal', { refusal: 'x'.repeat(MiB) }],
