@@ -20,6 +20,8 @@ import { isObject, type WireObject } from './wire.ts';
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const END_OF_STREAM = '[DONE]';
+/** `data: ` and its end, around one character. */
+const LINE_BYTES = 8;
 const LARGE_CHARACTERS = 262_144;
 
 /**
@@ -72,11 +74,13 @@ export class StreamDecoder {
   push(bytes: Uint8Array): ProviderEvents | null {
     const payloads = this.#reader.push(bytes);
     const events = payloads.length === 0 ? null : this.#decode(payloads);
-    this.#idleBytes = events === null || events.deltas.length === 0 ? this.#idleBytes + bytes.length : 0;
-    // What is held may become a piece of the answer.
-    if (this.#idleBytes - this.heldBytes > answerLimits.idleBytes && !this.done)
+    const isIdle = payloads.length === 0 || (!this.isLarge && (events?.deltas.length ?? 0) === 0);
+    this.#idleBytes = isIdle ? this.#idleBytes + bytes.length : 0;
+    if (this.done) return events;
+    if (this.#reader.overflowed) this.failure ??= this.tooLarge('eventCharacters');
+    // What is held may become a piece of the answer; a line of it can have one character for each eight bytes.
+    if (this.#idleBytes - LINE_BYTES * this.heldBytes > answerLimits.idleBytes)
       this.failure ??= this.tooLarge('idleBytes');
-    if (this.#reader.overflowed && !this.done) this.failure ??= this.tooLarge('eventCharacters');
     return events;
   }
 

@@ -188,7 +188,7 @@ describe('a large answer within the limits', () => {
   });
 
   it('brings nothing and takes no memory when its chunks are empty', () => {
-    const { decoder, deltas } = sendUntilEnded(event({}).repeat(500), 200);
+    const { decoder, deltas } = sendUntilEnded(event({}).repeat(500), 30);
     expect(decoder.failure).toBeNull();
     expect(deltas).toEqual([]);
   });
