@@ -119,7 +119,7 @@ async function checkCluster(config: Config, logger: Logger): Promise<string> {
   }
 }
 
-/** An event loop that stands does not even answer; one that has stood for long is told of here. */
+/** An event loop that is blocked does not answer at all; one that was blocked for long is reported here. */
 function liveness(
   running: ReadonlyMap<Role, RunningRole>,
   eventLoop: EventLoopWatch,

@@ -13,7 +13,7 @@ const SEND_MAX_BYTES = 600_000;
 /** How long a send whose answer is missing holds back the partitions that are not in it. */
 const PATIENCE_MS = 25;
 
-/** Which call an announcement tells of. */
+/** Which call an announcement is about. */
 export interface CallRef {
   readonly requestId: string;
   readonly tenantId: string;
@@ -36,7 +36,7 @@ export interface ChunkPublisherOptions {
 
 /**
  * Sends chunks as soon as the producer is free. While a send is in flight the deltas of an attempt merge into its next
- * chunk, so that at low load every token is a record at once and at high load batches grow by themselves.
+ * chunk, so that at low load every token is a record at once and at high load batches grow.
  *
  * A send takes all partitions that have something and are not in flight. The next one follows when the last is answered, or a moment
  * later where it is not: a partition without an answer holds back nothing but its own streams. Never reorders, never mixes
@@ -90,7 +90,7 @@ export class ChunkPublisher {
    * effort: where it cannot be built or published, or its partition has stood still for so long that its part of the buffer
    * is full, that is reported and nobody waits.
    *
-   * @param of the call that it tells of
+   * @param of the call that it is about
    * @param build encodes it; may throw
    */
   announce(of: CallRef, build: () => OutboundRecord): void {

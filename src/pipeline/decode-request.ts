@@ -94,7 +94,7 @@ function settleTenant(
   problems.push({
     path: 'tenantId',
     code: 'wrong_tenant',
-    message: `this tenant has request topics of its own, and ${topic} is none of them; publish to one of those, or leave tenantId out`,
+    message: `the tenant has request topics of its own; publish there instead of ${topic}, or leave tenantId out`,
   });
   // The refusal must not be seen as one of the tenant's own requests.
   request.tenantId = NO_TENANT;

@@ -59,8 +59,8 @@ export function handled(
     letters.push(options.outputs.dead(record, { code, message: response.error.message }));
   }
   const failed = refused(outcome);
-  const eventsOf = (told: RequestOutcome) =>
-    replayed ? replayEvents(told, options.wireCodec) : refusedEvents(told, options);
+  const eventsOf = (form: RequestOutcome) =>
+    replayed ? replayEvents(form, options.wireCodec) : refusedEvents(form, options);
   return {
     records: [...toRecords(events), ...letters],
     recordsIfRefused: () => [
@@ -119,7 +119,7 @@ function withoutEcho({ response, generated, cost }: RequestOutcome): RequestOutc
   };
 }
 
-function refusedEvents(told: RequestOutcome, options: OutputOptions): EventValue[] {
-  const values = encodeOutcome(told, options.wireCodec, Number.POSITIVE_INFINITY);
-  return values === null ? [] : outcomeEvents(told, values, options.wireCodec, options.wireCodec);
+function refusedEvents(form: RequestOutcome, options: OutputOptions): EventValue[] {
+  const values = encodeOutcome(form, options.wireCodec, Number.POSITIVE_INFINITY);
+  return values === null ? [] : outcomeEvents(form, values, options.wireCodec, options.wireCodec);
 }

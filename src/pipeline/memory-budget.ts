@@ -144,7 +144,7 @@ export class RequestMemory {
   private readonly bytes = { request: 0, answer: 0, outcome: 0 };
   private owner: string | null = null;
   private isCalling = false;
-  /** The outcome is there: whoever still waits for a call of it is let go, and none is counted. */
+  /** The outcome is there: a wait for a call of it ends, and none is counted. */
   private isFinished = false;
   private isClosed = false;
 

@@ -1,10 +1,10 @@
 import { FairQueue } from '../../domain/fair-queue.ts';
+import { RepeatLimiter } from '../../domain/repeat-limiter.ts';
 import type { Logger } from '../../logger.ts';
 import type { CheckResult, SchemaAsker, SchemaChecker, SchemaVerdict, ValueToCheck } from '../../ports.ts';
 import { CheckJob, type JobItem, type KnownSchema } from './check-job.ts';
 import { CheckerProcesses, type StartProcess } from './checker-processes.ts';
 import type { BatchResult } from './checker-protocol.ts';
-import { LossLog } from './loss-log.ts';
 import { type CacheLimits, SchemaCache } from './schema-cache.ts';
 import { TenantTime } from './tenant-time.ts';
 
@@ -33,6 +33,8 @@ const LOSS_CHARGE_MS = 2_000;
 const SUSPICION_CHARGE_MS = 500;
 /** Schemas that the process is thought to know. */
 const MAX_SENT = 1_000;
+/** How long lost processes are only counted after one was logged. */
+const LOSS_QUIET_MS = 60_000;
 const CACHE_LIMITS: CacheLimits = { maxEntries: 500, maxCharacters: 4 * 1024 * 1024 };
 
 export interface SchemaCheckerOptions {
@@ -52,7 +54,7 @@ export interface SchemaCheckerOptions {
 export class IsolatedSchemaChecker implements SchemaChecker {
   readonly #options: SchemaCheckerOptions;
   readonly #processes: CheckerProcesses;
-  readonly #losses: LossLog;
+  readonly #losses = new RepeatLimiter(LOSS_QUIET_MS);
   readonly #schemas: SchemaCache<KnownSchema>;
   readonly #queue = new FairQueue<CheckJob>(() => 1);
   readonly #waiting = new Map<string, number>();
@@ -69,7 +71,6 @@ export class IsolatedSchemaChecker implements SchemaChecker {
 
   constructor(options: SchemaCheckerOptions) {
     this.#options = options;
-    this.#losses = new LossLog(options.logger);
     this.#schemas = new SchemaCache(options.cacheLimits ?? CACHE_LIMITS);
     const listener = {
       onIdle: () => {
@@ -118,7 +119,6 @@ export class IsolatedSchemaChecker implements SchemaChecker {
     for (let job = this.#queue.shift(); job !== undefined; job = this.#queue.shift()) {
       job.giveUp('the worker stops');
     }
-    this.#losses.close();
     this.#processes.close();
   }
 
@@ -250,7 +250,7 @@ export class IsolatedSchemaChecker implements SchemaChecker {
     const [first] = jobs;
     const guilty = jobs.length === 1 && this.#batchItems === 1 ? first : undefined;
     this.#options.onProcessLost?.(reason);
-    this.#losses.note(reason, first?.asker ?? null);
+    this.#logLoss(reason, first?.asker ?? null);
     guilty?.blame();
     for (const job of jobs) {
       // What may be guilty is tried again alone; then it is known.
@@ -261,6 +261,17 @@ export class IsolatedSchemaChecker implements SchemaChecker {
       if (job.losses >= MAX_LOSSES) job.giveUp('the check was interrupted too often');
     }
     this.#putBack(jobs.filter((job) => !job.isDone));
+  }
+
+  /** @param asker whose check it was doing, or the first of several; null when it was doing none */
+  #logLoss(reason: string, asker: SchemaAsker | null): void {
+    const suppressed = this.#losses.take('lost', performance.now());
+    if (suppressed === null) return;
+    const { requestId = null, tenantId = null } = asker ?? {};
+    this.#options.logger.warn(
+      { requestId, tenantId, reason, suppressed },
+      'the process that checks JSON Schemas has ended and was replaced; a check that ends it again is not_checked',
+    );
   }
 }
 

@@ -17,7 +17,7 @@ function isRefusedDocument(error: unknown): boolean {
   return error instanceof RangeError || (error instanceof Error && error.name === 'BSONError');
 }
 
-/** What an operation's own error means to whoever asked for it; anything but the database's word stays as it is. */
+/** What an error of the database means to the caller of an operation; any other error stays as it is. */
 export function asStoreError(error: unknown): unknown {
   if (isRefusedDocument(error))
     return new LedgerRefused('the outcome does not fit into a document of the database', { cause: error });

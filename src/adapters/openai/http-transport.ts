@@ -132,7 +132,7 @@ export interface BodyText {
 /**
  * Reads a body to its end, or up to a number of bytes; then the rest is not waited for and the connection is closed.
  *
- * @param onGrown told how much there is; may have it wait before more is read
+ * @param onGrown called with the bytes so far; may make it wait before more is read
  */
 export async function readBody(
   body: HttpBody,

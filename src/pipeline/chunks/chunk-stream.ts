@@ -45,7 +45,7 @@ interface PendingChunk {
  *   open ──finish()──► finished ──last chunk acknowledged──► acknowledged
  *     │ a chunk cannot be encoded, does not fit, or is refused (also when finished)
  *     ▼
- *   failed: what waits is dropped, whoever waits for it is rejected
+ *   failed: what waits is dropped, waits for it reject
  */
 export class ChunkStream implements BatchSource {
   private readonly host: ChunkStreamHost;
