@@ -21,7 +21,7 @@ const FETCH_MAX_WAIT_MS = 100;
 const CONCURRENT_BATCHES = 64;
 /** Handed over without a break: some milliseconds of decoding. A record above it is a step of its own. */
 const STEP_RECORDS = 100;
-const STEP_BYTES = 256 * 1024;
+const STEP_BYTES = 64 * 1024;
 /** A header takes as long to read as so many bytes of a value. */
 const STEP_BYTES_PER_HEADER = 256;
 
