@@ -4,6 +4,7 @@
  * readable outcome. The last line is `N passed, N failed`. `--at` repeats one input alone.
  */
 import { parseArgs } from 'node:util';
+import { ensureStack } from '../../scripts/stack/stack.ts';
 import { fuzzRow, type RowResult } from './fuzz/fuzz-row.ts';
 import type { TargetName } from './fuzz/target.ts';
 import { throughKafka } from './fuzz/through-kafka.ts';
@@ -33,7 +34,12 @@ let passed = 0;
 let failed = 0;
 await fuzz('records', records);
 await fuzz('answers', answers);
-if (kafka > 0 && at === null) judge('through Kafka', await throughKafka(seed, kafka, say));
+if (kafka > 0 && at === null) {
+  const { kafkaBrokers, mongodbUrl } = await ensureStack();
+  process.env['KAFKA_BROKERS'] = kafkaBrokers.join(',');
+  process.env['MONGODB_URL'] = mongodbUrl;
+  judge('through Kafka', await throughKafka(seed, kafka, say));
+}
 say(`${passed} passed, ${failed} failed`);
 process.exit(failed === 0 && passed > 0 ? 0 : 1);
 

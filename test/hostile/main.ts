@@ -1,11 +1,12 @@
 /**
  * `npm run test:hostile [-- --minutes M] [--short] [--seed S] [--only KIND,KIND] [--rate N] [--hostile-rate N] [--max-rss-mib N] [--each]`: nine tenants
  * with ordinary conversations, first alone, then beside a tenth that sends every hostile record and provokes every hostile answer. The nine may
- * notice nothing of it. Needs a broker and MongoDB (`npm run stack`). With `--each` the
+ * notice nothing of it. Brings the stack up if it is not. With `--each` the
  * tenth is alone and sends one record of each kind after the other: what each costs the worker. The last line is `N passed, N failed`.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
+import { ensureStack } from '../../scripts/stack/stack.ts';
 import { costOfEach } from './run/cost-of-each.ts';
 import { hostileRun, type RunResult } from './run/hostile-run.ts';
 import type { Latency } from './run/latency.ts';
@@ -31,6 +32,9 @@ const SHOWN_BREACHES = 8;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 say(`seed ${seed}`);
+const { kafkaBrokers, mongodbUrl } = await ensureStack();
+process.env['KAFKA_BROKERS'] = kafkaBrokers.join(',');
+process.env['MONGODB_URL'] = mongodbUrl;
 if (values.each) await showEach();
 const result = await hostileRun({
   seed,
