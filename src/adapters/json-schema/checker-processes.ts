@@ -151,7 +151,7 @@ export class CheckerProcesses {
   }
 }
 
-/** In milliseconds, where the system tells; otherwise it grows with the clock, as if the process always ran. */
+/** In milliseconds, where the system reports it; otherwise it grows with the clock, as if the process always ran. */
 function processorMsOf({ pid }: RunningProcess): number {
   try {
     const [user, system] =

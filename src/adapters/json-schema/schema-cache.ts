@@ -47,7 +47,7 @@ export class SchemaCache<Value, Key extends string | number = string> {
     this.#values.delete(key);
   }
 
-  /** @param make called when there is none; what it makes is kept */
+  /** @param make called when there is no value yet; its result is kept */
   getOrMake(key: Key, make: (key: Key) => Value): Value {
     const known = this.get(key);
     if (known !== undefined) return known;

@@ -203,7 +203,7 @@ export function clusterOf(kafka: Kafka): Cluster {
   return createCluster({ allowAutoTopicCreation: false, metadataMaxAge: 30_000 });
 }
 
-/** What this broker knows of the topics; a topic or partition with an error is told like any other. */
+/** What this broker knows of the topics; a topic or partition with an error is reported like any other. */
 export async function topicMetadata(
   broker: Broker,
   topics: readonly string[],
@@ -212,7 +212,7 @@ export async function topicMetadata(
   return (await clusterMetadata(broker, topics, requestTimeout)).topicMetadata;
 }
 
-/** What this broker knows of the cluster and of the topics; a topic or partition with an error is told like any other. */
+/** What this broker knows of the cluster and of the topics; a topic or partition with an error is reported like any other. */
 export function clusterMetadata(
   broker: Broker,
   topics: readonly string[],

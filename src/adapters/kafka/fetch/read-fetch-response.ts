@@ -71,7 +71,7 @@ export async function readFetchResponse(
     }
     responses.push({ topicName, partitions });
   }
-  // From version 8 on the broker has not throttled by itself: the client has to.
+  // From version 8 on the broker does not throttle: the client has to.
   const throttling =
     version >= 8 ? { throttleTime: 0, clientSideThrottleTime: throttle } : { throttleTime: throttle };
   return { ...throttling, ...session, responses };

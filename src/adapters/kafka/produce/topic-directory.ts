@@ -4,7 +4,7 @@ import { errorType } from '../broker-errors.ts';
 import type { Broker, TopicMetadata } from '../cluster-requests.ts';
 import type { BrokerConnections } from './broker-connections.ts';
 
-/** Partition counts, leaders and limits are read again after so long, and after an error that tells of a change. */
+/** Partition counts, leaders and limits are read again after so long, and after an error that points to a change. */
 const MAX_AGE_MS = 30_000;
 /** Where the service may not read a topic's configuration: a quarter of a broker's default. */
 const UNKNOWN_LIMIT_BYTES = 262_144;
@@ -111,7 +111,7 @@ export class TopicDirectory {
   /** A broker refused a batch of so many bytes. */
   async refusedAsTooLarge(topic: string, bytes: number): Promise<void> {
     const known = this.topics.get(topic);
-    // What is larger than the known limit tells nothing new.
+    // A refusal of more than the known limit says nothing new.
     if (known === undefined || bytes > known.maxBatchBytes) return;
     await this.readLimit(topic);
     if (known.isLimitKnown || bytes > known.maxBatchBytes) return;
