@@ -10,6 +10,8 @@ import { SharedBuffer } from './chunks/shared-buffer.ts';
 
 /** Bytes that are sealed for one send, in all partitions together. */
 const SEND_MAX_BYTES = 600_000;
+/** From one send to the next: a request costs the broker as much as dozens of records in it. */
+const SPACING_MS = 5;
 /** How long a send whose answer is missing holds back the partitions that are not in it. */
 const PATIENCE_MS = 25;
 
@@ -31,16 +33,17 @@ export interface ChunkPublisherOptions {
   readonly onPublished?: (chunks: number) => void;
   /** Called for each stream and each announcement that cannot be published. */
   readonly onFailed?: (failure: PublishFailure) => void;
+  readonly spacingMs?: number;
   readonly patienceMs?: number;
 }
 
 /**
- * Sends chunks as soon as the producer is free. While a send is in flight the deltas of an attempt merge into its next
- * chunk, so that at low load every token is a record at once and at high load batches grow.
+ * Sends chunks at once when none were sent in the last few milliseconds, and until then merges the deltas of an attempt into
+ * its next chunk: at low load every token is a record at once, and at high load batches grow.
  *
- * A send takes all partitions that have something and are not in flight. The next one follows when the last is answered, or a moment
- * later where it is not: a partition without an answer holds back nothing but its own streams. Never reorders, never mixes
- * attempts or choices; a chunk that was handed to the sink is never changed again.
+ * A send takes all partitions that have something and are not in flight. The next one follows when the last is answered, or a
+ * moment later where it is not: a partition without an answer holds back nothing but its own streams. Never reorders, never
+ * mixes attempts or choices; a chunk that was handed to the sink is never changed again.
  */
 export class ChunkPublisher {
   private readonly options: ChunkPublisherOptions;
@@ -48,8 +51,10 @@ export class ChunkPublisher {
   private readonly queues = new Map<string, PartitionQueue>();
   private readonly ready = new Deque<PartitionQueue>();
   private readonly buffer: SharedBuffer;
+  private readonly spacingMs: number;
   private readonly patienceMs: number;
   private round = 0;
+  private sentAt = Number.NEGATIVE_INFINITY;
   /** Batches of the last send that are not answered. */
   private unanswered = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -59,6 +64,7 @@ export class ChunkPublisher {
   constructor(options: ChunkPublisherOptions) {
     this.options = options;
     this.buffer = new SharedBuffer(options.maxBufferedBytes);
+    this.spacingMs = options.spacingMs ?? SPACING_MS;
     this.patienceMs = options.patienceMs ?? PATIENCE_MS;
     this.host = {
       codec: options.codec,
@@ -137,27 +143,32 @@ export class ChunkPublisher {
     return this.buffer.grew(queue.share, bytes);
   }
 
+  /** Sends now, or when the time for it has come. */
   private sendSoon(): void {
-    if (this.unanswered === 0) this.send();
-    else this.waitForAnswer();
+    if (this.timer !== null) return;
+    const delayMs = this.unanswered === 0 ? this.spacingMs : this.patienceMs;
+    const leftMs = this.sentAt + delayMs - this.options.clock.monotonic();
+    if (leftMs <= 0) this.send();
+    else this.sendIn(leftMs);
   }
 
-  private waitForAnswer(): void {
-    if (this.timer !== null) return;
-    const { round } = this;
+  private sendIn(delayMs: number): void {
     this.timer = setTimeout(() => {
       this.timer = null;
-      if (this.ready.length === 0) return;
-      // The send that is missing an answer now may be a later one.
-      if (this.unanswered > 0 && this.round !== round) this.waitForAnswer();
-      else this.send();
-    }, this.patienceMs).unref();
+      if (this.ready.length > 0) this.send();
+    }, delayMs).unref();
+  }
+
+  private forgetTimer(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
   }
 
   /** Seals what the partitions that are ready have, and hands it over. Never throws. */
   private send(): void {
     const batches: SealedBatch[] = [];
     this.round += 1;
+    this.sentAt = this.options.clock.monotonic();
     for (let left = SEND_MAX_BYTES; left > 0; ) {
       const queue = this.ready.shift();
       if (queue === undefined) break;
@@ -212,7 +223,10 @@ export class ChunkPublisher {
       this.failed({ kind: 'publisher', reason: 'unexpected', topic: batch.topic, error: nameOf(error) });
     }
     if (batch.round === this.round && this.unanswered > 0) this.unanswered -= 1;
-    if (this.ready.length > 0) this.sendSoon();
+    if (this.ready.length === 0) return;
+    // The wait for an answer is over; what is left is that for the next send.
+    if (this.unanswered === 0) this.forgetTimer();
+    this.sendSoon();
   }
 
   private settle(batch: SealedBatch, refused: readonly RefusedRecord[]): void {

@@ -58,17 +58,18 @@ export function handled(
   if (code === 'poison' && response.error !== null && !replayed && events.length > 0) {
     letters.push(options.outputs.dead(record, { code, message: response.error.message }));
   }
-  const failed = refused(outcome);
+  // Built only when it is needed: an error with its stack for each request is dear.
+  const failed = () => refused(outcome);
   const eventsOf = (form: RequestOutcome) =>
     replayed ? replayEvents(form, options.wireCodec) : refusedEvents(form, options);
   return {
     records: [...toRecords(events), ...letters],
     recordsIfRefused: () => [
-      ...toRecords(eventsOf(failed)),
+      ...toRecords(eventsOf(failed())),
       ...letters.map((letter) => options.outputs.deadWithoutValue(letter)),
     ],
     recordsOfLastResort: () => [
-      ...toRecords(eventsOf(withoutEcho(failed))).map((one) => ({ ...one, key: null })),
+      ...toRecords(eventsOf(withoutEcho(failed()))).map((one) => ({ ...one, key: null })),
       ...letters.map((letter) => options.outputs.deadMinimal(letter)),
     ],
     inLedger: true,

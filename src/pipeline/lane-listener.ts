@@ -4,6 +4,8 @@ import type { InboundRecord, OutboundRecord, TopicPartition } from '../ports.ts'
 export interface FinishedRequest {
   readonly offset: number;
   readonly records: readonly OutboundRecord[];
+  /** What each record takes in a batch at most. */
+  readonly recordBytes: readonly number[];
   /** When it was finished, by the monotonic clock. */
   readonly finishedAt: number;
   /** The broker refuses these records for good: offer others in their place when this offset is asked for again. */

@@ -13,11 +13,10 @@ export interface OutputSizes {
   readonly recordMaxBytes: number;
 }
 
-/** Whether a record fits into its topic as far as the service's own settings tell: a refusal costs a transaction. */
-function fits(record: OutboundRecord, { outputs, recordMaxBytes }: OutputSizes): boolean {
-  const mostBytes = Math.max(RECORD_BYTES, recordMaxBytes + DEAD_LETTER_HEADERS_BYTES);
-  const isLetter = record.topic === outputs.topics.dead;
-  return recordBytes(record) <= mostBytes + (isLetter ? DEAD_LETTER_HEADERS_BYTES : 0);
+/** What a record may take, as far as the service's own settings tell: a refusal costs a transaction. */
+function mostBytes({ topic }: OutboundRecord, { outputs, recordMaxBytes }: OutputSizes): number {
+  const bytes = Math.max(RECORD_BYTES, recordMaxBytes + DEAD_LETTER_HEADERS_BYTES);
+  return topic === outputs.topics.dead ? bytes + DEAD_LETTER_HEADERS_BYTES : bytes;
 }
 
 /** An outcome's records, then smaller ones in case a broker refuses those. */
@@ -41,13 +40,14 @@ export function offerOutcome(
     if (next === undefined) onExhausted();
     offerOutcome(entry, [next?.() ?? [], ...rest], sizes, finishedAt, onExhausted);
   };
-  if (smaller.length > 0 && !records.every((record) => fits(record, sizes))) {
+  const bytes = records.map(recordBytes);
+  if (smaller.length > 0 && records.some((record, index) => (bytes[index] ?? 0) > mostBytes(record, sizes))) {
     refused();
     return;
   }
-  entry.finished = { offset: entry.record.offset, records, finishedAt, refused };
+  entry.finished = { offset: entry.record.offset, records, recordBytes: bytes, finishedAt, refused };
   // From here on only the outcome's records are held.
   entry.record = withoutContent(entry.record);
   entry.accepted = null;
-  entry.memory.finish(records.reduce((sum, record) => sum + recordBytes(record), 0));
+  entry.memory.finish(bytes.reduce((sum, one) => sum + one, 0));
 }

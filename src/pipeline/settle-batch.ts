@@ -1,6 +1,5 @@
 import type { Deque } from '../domain/deque.ts';
-import type { OutboundRecord } from '../ports.ts';
-import { recordBytes } from './record-bytes.ts';
+import type { FinishedRequest } from './lane-listener.ts';
 
 /** Limits of one settle transaction. */
 export interface BatchLimits {
@@ -10,7 +9,7 @@ export interface BatchLimits {
 }
 
 /** Takes from the queue what fits into one transaction, at least one. */
-export function takeBatch<T extends { readonly records: readonly OutboundRecord[] }>(
+export function takeBatch<T extends Pick<FinishedRequest, 'records' | 'recordBytes'>>(
   queue: Deque<T>,
   { maxRequests, maxBytes }: BatchLimits,
 ): T[] {
@@ -18,9 +17,9 @@ export function takeBatch<T extends { readonly records: readonly OutboundRecord[
   const bytesByTopic = new Map<string, number>();
   for (let head = queue.peek(); head !== undefined && batch.length < maxRequests; head = queue.peek()) {
     let fits = true;
-    for (const record of head.records) {
-      const bytes = (bytesByTopic.get(record.topic) ?? 0) + recordBytes(record);
-      bytesByTopic.set(record.topic, bytes);
+    for (const [index, { topic }] of head.records.entries()) {
+      const bytes = (bytesByTopic.get(topic) ?? 0) + (head.recordBytes[index] ?? 0);
+      bytesByTopic.set(topic, bytes);
       fits &&= bytes <= maxBytes;
     }
     if (!fits && batch.length > 0) break;

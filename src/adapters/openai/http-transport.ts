@@ -1,23 +1,42 @@
 import { Agent, type Dispatcher } from 'undici';
 import { ProviderError } from '../../domain/failure-classes.ts';
 import { GatheredBytes } from '../../domain/gathered-bytes.ts';
+import { AnswerHeaders } from './answer-headers.ts';
 import { LimitExceeded } from './answer-limits.ts';
 import { checkJson } from './check-json.ts';
-import { type HttpBody, HttpExchange, type HttpHead } from './http-exchange.ts';
+import { type HttpBody, HttpExchange } from './http-exchange.ts';
 import { isObject } from './wire.ts';
 
 /** No error body is longer; what is longer is not ours to hold in memory. */
 const MAX_ERROR_BODY_BYTES = 65_536;
-
-/** In place of an error body that nobody should take apart: text is never shown. */
-const NOT_READABLE = 'an error whose JSON is too deep or too large';
 
 const LAST_STATUS = 599;
 
 /** Statuses for which the fetch standard allows no body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
+export interface HttpRequest {
+  readonly method: Dispatcher.HttpMethod;
+  readonly url: URL;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly body: string | null;
+}
+
+/** An answer whose body is not read yet. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: AnswerHeaders;
+  readonly body: HttpBody;
+}
+
 export interface HttpTransport {
+  /**
+   * Sends one request.
+   *
+   * @throws what kept it from being sent or answered, or the signal's reason
+   */
+  send(request: HttpRequest, signal: AbortSignal | null): Promise<HttpAnswer>;
   /** For the SDK: an answer of status 2xx comes without a body (see `bodyOf`), any other with its body as text. */
   readonly fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
   /** The unread body of an answer of status 2xx. */
@@ -42,28 +61,29 @@ export function createHttpTransport(): HttpTransport {
   });
   const bodies = new WeakMap<Response, HttpBody>();
 
-  async function fetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-    const exchange = new HttpExchange(init.signal ?? null);
-    const { origin, pathname, search } = new URL(String(url));
-    agent.dispatch(
-      {
-        origin,
-        path: pathname + search,
-        method: (init.method ?? 'GET') as Dispatcher.HttpMethod,
-        headers: new Headers(init.headers),
-        body: typeof init.body === 'string' ? init.body : null,
-      },
-      exchange,
-    );
+  async function send(request: HttpRequest, signal: AbortSignal | null): Promise<HttpAnswer> {
+    const { method, url, headers, body } = request;
+    const exchange = new HttpExchange(signal);
+    const { origin, pathname, search } = url;
+    agent.dispatch({ origin, path: pathname + search, method, headers: headers as string[], body }, exchange);
     const head = await exchange.head;
     checkStatus(head.status, exchange);
-    if (head.status < 200 || head.status > 299) return responseOf(head, await readError(exchange));
-    const response = responseOf(head, null);
-    bodies.set(response, exchange);
+    return { status: head.status, headers: new AnswerHeaders(head.headers), body: exchange };
+  }
+
+  async function fetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    const method = (init.method ?? 'GET') as Dispatcher.HttpMethod;
+    const body = typeof init.body === 'string' ? init.body : null;
+    const headers = [...new Headers(init.headers)].flat();
+    const answer = await send({ method, url: new URL(String(url)), headers, body }, init.signal ?? null);
+    if (!isOk(answer)) return responseOf(answer, await readErrorText(answer.body));
+    const response = responseOf(answer, null);
+    bodies.set(response, answer.body);
     return response;
   }
 
   return {
+    send,
     fetch,
     bodyOf(response) {
       const body = bodies.get(response);
@@ -74,22 +94,13 @@ export function createHttpTransport(): HttpTransport {
   };
 }
 
-function responseOf({ status, headers }: HttpHead, body: string | null): Response {
-  const response = new Response(WITHOUT_BODY.has(status) ? null : body, { status });
-  for (const [name, value] of Object.entries(headers)) {
-    for (const one of typeof value === 'string' ? [value] : (value ?? []))
-      append(response.headers, name, one);
-  }
-  return response;
+/** Whether the status is 2xx. */
+export function isOk({ status }: HttpAnswer): boolean {
+  return status >= 200 && status <= 299;
 }
 
-/** The HTTP parser lets through what the fetch standard does not: such a header counts as not sent. */
-function append(headers: Headers, name: string, value: string): void {
-  try {
-    headers.append(name, value);
-  } catch {
-    // Not a header that anything here reads.
-  }
+function responseOf({ status, headers }: HttpAnswer, body: string | null): Response {
+  return new Response(WITHOUT_BODY.has(status) ? null : body, { status, headers: headers.entries() });
 }
 
 /** The fetch standard knows no other status, and neither does HTTP. */
@@ -104,22 +115,34 @@ function checkStatus(status: number, exchange: HttpExchange): void {
 }
 
 /**
- * An error body as the SDK takes it apart: the four members that are read, under `error` also where a compatible server
- * writes them without it. What is too deep or too large is no error of the API; the SDK would walk it recursively.
+ * The error of an error body, reduced to the four members that are read; compatible servers write them also without `error`
+ * around them. What is too deep or too large is no error of the API, and is not taken apart.
+ *
+ * @returns undefined when the body is not JSON
  */
-async function readError(body: HttpBody): Promise<string> {
+export async function readError(body: HttpBody): Promise<unknown> {
+  return errorOf(await readText(body, MAX_ERROR_BODY_BYTES));
+}
+
+/** The same as the SDK takes it apart: as JSON, and what is no JSON as it came. */
+async function readErrorText(body: HttpBody): Promise<string> {
   const text = await readText(body, MAX_ERROR_BODY_BYTES);
+  const error = errorOf(text);
+  return error === undefined ? text : JSON.stringify({ error });
+}
+
+function errorOf(text: string): unknown {
   let parsed: unknown;
   try {
     checkJson(text);
     parsed = JSON.parse(text);
   } catch (error) {
-    return error instanceof LimitExceeded ? NOT_READABLE : text;
+    return error instanceof LimitExceeded ? null : undefined;
   }
   const error = isObject(parsed) && 'error' in parsed ? parsed['error'] : parsed;
-  if (!isObject(error)) return JSON.stringify({ error: typeof error === 'string' ? error : null });
+  if (!isObject(error)) return typeof error === 'string' ? error : null;
   const { message, type, code, param } = error;
-  return JSON.stringify({ error: { message, type, code, param } });
+  return { message, type, code, param };
 }
 
 /** A body as far as it was read. */

@@ -1,6 +1,7 @@
 import { APIConnectionError, APIError } from 'openai';
 import { ChatFailure, type ErrorCode } from '../../domain/chat-failure.ts';
 import { failureOf, Internal, ProviderUnavailable } from '../../domain/failure-classes.ts';
+import type { HeaderReader } from './answer-headers.ts';
 import { answerTooLarge } from './answer-limits.ts';
 import { classifyError, isQuotable, isRetryable, type ProviderError } from './classify-error.ts';
 import { MASK_WINDOW, maskSecrets } from './mask-secrets.ts';
@@ -26,7 +27,7 @@ export interface ErrorContext {
 /** Where an error body came with: all null inside a stream. */
 export interface ErrorEnvelope {
   readonly httpStatus: number | null;
-  readonly headers: Headers | null;
+  readonly headers: HeaderReader | null;
   readonly providerRequestId: string | null;
 }
 

@@ -1,3 +1,4 @@
+import type { HeaderReader } from './answer-headers.ts';
 import { answerLimits } from './answer-limits.ts';
 import { maskSecrets } from './mask-secrets.ts';
 
@@ -18,7 +19,7 @@ export function reportedWord(value: unknown): string | null {
 }
 
 /** The `x-request-id` header: it goes into logs and spans, and a server may echo there what it was sent. */
-export function readRequestId(headers: Headers, apiKey: string): string | null {
+export function readRequestId(headers: HeaderReader, apiKey: string): string | null {
   const id = headers.get('x-request-id');
   return id === null || id === '' ? null : maskSecrets(id, apiKey, MAX_REQUEST_ID_CHARACTERS);
 }

@@ -1,15 +1,21 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import OpenAI from 'openai';
-import type { ChatCompletionCreateParamsStreaming } from 'openai/resources/chat/completions';
 import type { ChatFailure } from '../../domain/chat-failure.ts';
 import type { ChatProvider, ProviderCall, ProviderEvents, ProviderStream } from '../../ports.ts';
 import { answerLimits } from './answer-limits.ts';
 import { CallGuard } from './call-guard.ts';
+import { ChatEndpoint } from './chat-endpoint.ts';
 import { CompletionStream } from './completion-stream.ts';
 import { HeldBytes } from './held-bytes.ts';
-import type { HttpBody } from './http-exchange.ts';
-import { createHttpTransport, type HttpTransport, readBody } from './http-transport.ts';
-import { type ErrorContext, mapError } from './map-error.ts';
+import {
+  createHttpTransport,
+  type HttpAnswer,
+  type HttpTransport,
+  isOk,
+  readBody,
+  readError,
+} from './http-transport.ts';
+import { type ErrorContext, mapError, mapErrorBody } from './map-error.ts';
 import { mapRequest } from './map-request.ts';
 import { readRequestId } from './metadata-text.ts';
 import { parseRateLimits } from './rate-limit-headers.ts';
@@ -39,7 +45,7 @@ const NO_TIMEOUT_MS = 2_147_483_647;
 export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProvider {
   const name = options.name ?? 'openai';
   const transport = createHttpTransport();
-  const client = createClient(options, transport);
+  const endpoint = new ChatEndpoint(createClient(options, transport), transport);
   const isOpenAi = /(^|\.)api\.openai\.com$/.test(new URL(options.baseUrl).hostname);
 
   /** 1. guard the call, 2. send it, 3. decode what comes back. */
@@ -48,20 +54,23 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
     const body = mapRequest(call, { includeObfuscationOption: isOpenAi });
     const guard = new CallGuard(name, call, signal);
     try {
-      const response = await client.chat.completions
-        // The provider owns the lists of roles, tiers and the like: texts of ours pass as they are, also newer ones.
-        .create(body as unknown as ChatCompletionCreateParamsStreaming, {
-          signal: guard.signal,
-          headers: { 'X-Client-Request-Id': headerText(call.clientRequestId) },
-        })
-        .asResponse();
-      guard.providerRequestId = readRequestId(response.headers, options.apiKey);
+      const answer = await endpoint.post(body, call.clientRequestId, guard.signal);
+      guard.providerRequestId = readRequestId(answer.headers, options.apiKey);
+      if (!isOk(answer)) {
+        const envelope = {
+          httpStatus: answer.status,
+          headers: answer.headers,
+          providerRequestId: guard.providerRequestId,
+        };
+        throw mapErrorBody(await readError(answer.body), envelope, context, Date.now());
+      }
       const decoder = new StreamDecoder(context, guard.providerRequestId);
-      const answer = transport.bodyOf(response);
-      const rateLimits = parseRateLimits(response.headers);
       const held = new HeldBytes(call, guard);
-      if (isStream(response)) return new CompletionStream(answer, decoder, guard, held, rateLimits);
-      return await readWhole(answer, response, decoder, guard, held);
+      if (isStream(answer)) {
+        const rateLimits = parseRateLimits(answer.headers);
+        return new CompletionStream(answer.body, decoder, guard, held, rateLimits);
+      }
+      return await readWhole(answer, decoder, guard, held);
     } catch (error) {
       guard.dispose();
       guard.throwIfEnded();
@@ -92,14 +101,13 @@ export function createClient(options: OpenAiProviderOptions, transport: HttpTran
 }
 
 /** Servers forget the content type of streams, but not that of JSON and HTML. */
-function isStream(response: Response): boolean {
-  return !/^(application\/json|text\/html)\b/i.test(response.headers.get('content-type') ?? '');
+function isStream({ headers }: HttpAnswer): boolean {
+  return !/^(application\/json|text\/html)\b/i.test(headers.get('content-type') ?? '');
 }
 
 /** For servers that do not stream, or that tell an error with status 200. */
 async function readWhole(
-  body: HttpBody,
-  response: Response,
+  answer: HttpAnswer,
   decoder: StreamDecoder,
   guard: CallGuard,
   held: HeldBytes,
@@ -108,6 +116,7 @@ async function readWhole(
     await short;
     guard.wait();
   };
+  const { body } = answer;
   const { text, isWhole } = await readBody(body, answerLimits.wholeBytes, (bytes) => {
     // Once as it came, and once more as text.
     const short = held.are(2 * bytes);
@@ -118,10 +127,10 @@ async function readWhole(
   });
   guard.dispose();
   if (!isWhole) throw decoder.tooLarge('wholeBytes');
-  const events = decoder.whole(text, response);
+  const events = decoder.whole(text, answer);
   const { failure, served } = decoder;
   if (events === null && failure !== null) throw failure;
-  const rateLimits = parseRateLimits(response.headers);
+  const rateLimits = parseRateLimits(answer.headers);
   return { served, rateLimits, [Symbol.asyncIterator]: () => once(events, failure) };
 }
 
@@ -134,9 +143,4 @@ async function* once(
   await nextTurn();
   if (events !== null) yield events;
   if (failure !== null) throw failure;
-}
-
-/** A header's value is visible ASCII, at most 512 characters for this one. */
-function headerText(text: string): string {
-  return text.replace(/[^\x21-\x7e]/g, '_').slice(0, 512);
 }

@@ -1,4 +1,5 @@
 import type { RateLimit, RateLimits } from '../../domain/rate-limits.ts';
+import type { HeaderReader } from './answer-headers.ts';
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
@@ -11,13 +12,13 @@ const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
  * @returns null when no limit was told
  * @see https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
  */
-export function parseRateLimits(headers: Headers): RateLimits | null {
+export function parseRateLimits(headers: HeaderReader): RateLimits | null {
   const requests = parseRateLimit(headers, 'requests');
   const tokens = parseRateLimit(headers, 'tokens');
   return requests === null && tokens === null ? null : { requests, tokens };
 }
 
-function parseRateLimit(headers: Headers, kind: 'requests' | 'tokens'): RateLimit | null {
+function parseRateLimit(headers: HeaderReader, kind: 'requests' | 'tokens'): RateLimit | null {
   const limit = wholeNumber(headers.get(`x-ratelimit-limit-${kind}`));
   const remaining = wholeNumber(headers.get(`x-ratelimit-remaining-${kind}`));
   if (limit === null || remaining === null || limit < 1) return null;

@@ -1,3 +1,5 @@
+import type { HeaderReader } from './answer-headers.ts';
+
 /** Nobody waits longer, and more milliseconds than these do not fit into every record. */
 const MAX_WAIT_MS = 31 * 86_400_000;
 /** A longer text is neither a number nor a date. */
@@ -10,7 +12,7 @@ const MAX_CHARACTERS = 64;
  * @param now epoch milliseconds
  * @returns null when nothing readable was told
  */
-export function parseRetryAfter(headers: Headers, now: number): number | null {
+export function parseRetryAfter(headers: HeaderReader, now: number): number | null {
   const milliseconds = nonNegative(short(headers.get('retry-after-ms')));
   if (milliseconds !== null) return atMost(Math.ceil(milliseconds));
   const text = short(headers.get('retry-after'));

@@ -3,6 +3,7 @@ import { type CompletionDelta, deltaBytes } from '../../domain/completion-delta.
 import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
 import { utf8Length } from '../../domain/utf8-length.ts';
 import type { ProviderEvents, ServedBy } from '../../ports.ts';
+import type { AnswerHead } from './answer-headers.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { type AnswerLimit, answerLimits, answerTooLarge, LimitExceeded } from './answer-limits.ts';
 import { checkJson } from './check-json.ts';
@@ -51,7 +52,7 @@ export class StreamDecoder {
   readonly #seen = new Set<number>();
   readonly #finished = new Set<number>();
   /** Where an error came with; null in a stream, whose status and headers say nothing about it. */
-  #response: Response | null = null;
+  #response: AnswerHead | null = null;
 
   constructor(context: ErrorContext, providerRequestId: string | null) {
     this.#context = context;
@@ -94,7 +95,7 @@ export class StreamDecoder {
   }
 
   /** Takes a whole, not streamed answer: a JSON body of a status 2xx. */
-  whole(body: string, response: Response): ProviderEvents | null {
+  whole(body: string, response: AnswerHead): ProviderEvents | null {
     this.#response = response;
     const events = this.#decode([body], { ends: true, mayBeCut: false });
     this.#judge();

@@ -76,6 +76,7 @@ export class Handling {
       topic: topics.chunks,
       clock: this.clock,
       maxBufferedBytes: 1_000_000,
+      spacingMs: 0,
     });
     this.options = {
       ledger: this.ledger,

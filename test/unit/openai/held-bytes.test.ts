@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../../src/adapters/openai/openai-provider.ts';
 import { aCall } from './provider-call.ts';
 
 const PIECE = 'x'.repeat(16_384);
 const PIECES = 200;
 const HELD_BYTES = 500_000;
-const FIRST_TOKEN_MS = 150;
+const FIRST_TOKEN_MS = 1_000;
 
 let provider: OpenAiProvider;
 let head = '';
@@ -58,6 +58,7 @@ describe('what is read of an answer and not given out yet', () => {
       const failed = (async () => {
         for await (const _ of await provider.stream(call, new AbortController().signal));
       })().catch((error: unknown) => error);
+      await vi.waitUntil(() => told.some((bytes) => bytes >= HELD_BYTES), { timeout: 20_000 });
       // Longer than the provider may be silent: it is not silent, nobody listens.
       await wait(2 * FIRST_TOKEN_MS);
       expect(told.filter((bytes) => bytes >= HELD_BYTES)).toHaveLength(1);

@@ -49,6 +49,7 @@ export class ChunkBench {
       maxBufferedBytes,
       onPublished: (chunks) => this.published.push(chunks),
       onFailed: (failure) => this.failures.push(failure),
+      spacingMs: 0,
       patienceMs,
     });
   }

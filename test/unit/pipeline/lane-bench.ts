@@ -1,6 +1,7 @@
 import { vi } from 'vitest';
 import { Lane } from '../../../src/pipeline/lane.ts';
 import type { FinishedRequest, LaneListener } from '../../../src/pipeline/lane-listener.ts';
+import { recordBytes } from '../../../src/pipeline/record-bytes.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
@@ -116,9 +117,11 @@ export class LaneBench implements LaneListener {
   }
 
   finish(offset: number, members: Partial<FinishedRequest> = {}): void {
+    const records = members.records ?? [output(offset)];
     this.lane.finish({
       offset,
-      records: [output(offset)],
+      records,
+      recordBytes: records.map(recordBytes),
       finishedAt: 0,
       refused: () => undefined,
       ...members,
