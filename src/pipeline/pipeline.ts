@@ -22,7 +22,7 @@ import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
 import { countDecoded, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
-import { Scheduler } from './scheduler.ts';
+import type { Seat } from './slots.ts';
 import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
 
@@ -35,7 +35,6 @@ const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
  */
 export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly options: PipelineOptions;
-  private readonly scheduler: Scheduler;
   private readonly lanes = new Map<string, Lane>();
   private readonly entries = new RequestEntries();
   /** The topic that each partition's entries are of. */
@@ -46,17 +45,13 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly log: PipelineLog;
   private readonly handlerOptions: HandlerOptions;
   private assignedOnce = false;
-  private readonly drainBegun = new AbortController();
 
   constructor(options: PipelineOptions) {
     this.options = options;
-    this.scheduler = new Scheduler({ maxRunning: options.maxInFlight, weightOf: options.tenantWeight });
     this.handlerOptions = {
       ...options.handler,
       logger: options.logger,
-      runAlone: () => this.scheduler.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
-      park: () => this.scheduler.park(),
-      draining: this.drainBegun.signal,
+      runAlone: () => options.handler.admission.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.memory = new MemoryBudget(options.maxInFlightBytes);
@@ -106,6 +101,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     return counts;
   }
 
+  private get isDraining(): boolean {
+    return this.options.handler.admission.draining.aborted;
+  }
+
   /* ---------- 1 Intake: partitions come and go, records are fetched ---------- */
 
   assigned(memberId: string, partitions: readonly TopicPartition[]): void {
@@ -153,7 +152,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       memberId,
     );
     this.lanes.set(key, lane);
-    if (this.drainBegun.signal.aborted) lane.drain();
+    if (this.isDraining) lane.drain();
     lane.start();
   }
 
@@ -171,7 +170,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
       return;
     }
-    if (this.drainBegun.signal.aborted) return;
+    if (this.isDraining) return;
     const entry = newEntry(record, this.memory);
     this.entries.add(entry);
     this.limits.add(laneKey(record), entry.bytes);
@@ -180,7 +179,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       this.limits.grow(countDecoded(entry, entry.accepted.request));
       const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
       const owner = entry.accepted.request.tenantId;
-      this.scheduler.schedule({ key, owner, run: () => this.run(entry) });
+      this.options.handler.admission.schedule({ key, owner, run: (seat) => this.run(entry, seat) });
     } catch (error) {
       this.deadLetter(entry, asUndecodable(error));
     }
@@ -202,12 +201,11 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- 3 to 6 Handle: claim, call, fold, outcome (handle-request.ts) ---------- */
 
   /** Never rejects: whatever happens to a request, it ends as a response, a bill or a dead letter. */
-  private async run(entry: RequestEntry): Promise<void> {
+  private async run(entry: RequestEntry, seat: Seat): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
-    if (entry.accepted === null || !this.entries.has(entry) || this.drainBegun.signal.aborted)
-      return this.forget(entry);
+    if (entry.accepted === null || !this.entries.has(entry) || this.isDraining) return this.forget(entry);
     try {
-      await this.handle(entry, entry.accepted);
+      await this.handle(entry, entry.accepted, seat);
     } catch (error) {
       this.options.logger.error(
         { err: error, place: entry.id },
@@ -217,7 +215,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     }
   }
 
-  private async handle(entry: RequestEntry, accepted: AcceptedRequest): Promise<void> {
+  private async handle(entry: RequestEntry, accepted: AcceptedRequest, seat: Seat): Promise<void> {
     const { handler, groupId } = this.options;
     const { span, trace } = startTrace(accepted, groupId);
     entry.span = span;
@@ -227,6 +225,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       acceptedMonotonic: handler.clock.monotonic(),
       trace,
       memory: entry.memory,
+      seat,
     };
     const handled = await handleUntilEnded(job, this.handlerOptions, entry.stopping.signal);
     if (handled === null) this.forget(entry);
@@ -347,12 +346,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.topicWatch.stop();
-    this.drainBegun.abort(new HandlingStopped('the service is stopping'));
+    this.options.handler.admission.drain(new HandlingStopped('the service is stopping'));
     this.options.source.advertiseDraining();
     for (const lane of this.lanes.values()) lane.drain();
     await this.entries.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
-      const left = { requests: this.entries.size, ...this.scheduler.counts };
+      const left = { requests: this.entries.size, ...this.options.handler.admission.counts };
       this.options.logger.warn(left, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
       await this.entries.untilEmpty(Math.min(timeoutMs, 5_000));

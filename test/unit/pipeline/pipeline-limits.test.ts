@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { callTo } from '../../support/fakes/admission.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';
 
@@ -157,9 +158,9 @@ describe('Pipeline that starts over', () => {
 });
 
 /** The provider of a model is away from now on. */
-function takeAway({ providerGate }: PipelineBench, model: string): void {
+function takeAway({ admission }: PipelineBench, model: string): void {
   for (let count = 0; count < 3; count += 1) {
-    const permit = providerGate.tryEnter({ provider: 'openai', account: null, model }, 1);
+    const permit = admission.tryEnter(callTo(model));
     permit?.begin();
     permit?.failed(new ChatFailure('provider_unavailable', 'away', true));
   }
