@@ -21,6 +21,8 @@ export interface WaitLimit {
   readonly signal: AbortSignal;
 }
 
+/** A call may take long: whoever wants to be alone does not wait for it for ever. */
+const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
 /** Callers choose the names of models, so gates that nobody needs are forgotten beyond this many. */
 const MAX_GATES = 1_000;
 
@@ -61,8 +63,9 @@ export class Admission {
     this.drainBegun.abort(reason);
   }
 
-  alone(maxWaitMs: number): Promise<() => void> {
-    return this.slots.alone(maxWaitMs);
+  /** @returns when nothing else runs: what ends it */
+  alone(): Promise<() => void> {
+    return this.slots.alone(LONGEST_WAIT_TO_BE_ALONE_MS);
   }
 
   /**

@@ -8,6 +8,7 @@ import {
   type TopicPartition,
 } from '../ports.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
+import type { Admission } from './admission.ts';
 import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
 import type { HandlerOptions } from './handle-request.ts';
 import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
@@ -21,13 +22,10 @@ import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
-import { countDecoded, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
+import { countDecoded, entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import type { Seat } from './slots.ts';
 import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
-
-/** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
-const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
 
 /**
  * The way of every request: fetched records go through here, in the order of the steps below. It owns what runs; the
@@ -44,14 +42,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly memory: MemoryBudget;
   private readonly log: PipelineLog;
   private readonly handlerOptions: HandlerOptions;
+  private readonly admission: Admission;
   private assignedOnce = false;
 
   constructor(options: PipelineOptions) {
     this.options = options;
+    this.admission = options.handler.admission;
     this.handlerOptions = {
       ...options.handler,
       logger: options.logger,
-      runAlone: () => options.handler.admission.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
+      runAlone: () => this.admission.alone(),
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.memory = new MemoryBudget(options.maxInFlightBytes);
@@ -84,8 +84,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /** How long the oldest outcome waits to be settled by a lane that is there; null when none waits. */
   oldestUnsettledMs(): number | null {
-    const since = this.entries.oldestFinishedAt((partition) => {
-      const lane = this.lanes.get(laneKey(partition));
+    const since = this.entries.oldestFinishedAt((key) => {
+      const lane = this.lanes.get(key);
       return lane !== undefined && lane.state !== 'halted';
     });
     return since === null ? null : this.options.handler.clock.monotonic() - since;
@@ -99,10 +99,6 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const counts: Record<LaneState, number> = { opening: 0, open: 0, closed: 0, halted: 0 };
     for (const lane of this.lanes.values()) counts[lane.state] += 1;
     return counts;
-  }
-
-  private get isDraining(): boolean {
-    return this.options.handler.admission.draining.aborted;
   }
 
   /* ---------- 1 Intake: partitions come and go, records are fetched ---------- */
@@ -152,7 +148,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       memberId,
     );
     this.lanes.set(key, lane);
-    if (this.isDraining) lane.drain();
+    if (this.admission.draining.aborted) lane.drain();
     lane.start();
   }
 
@@ -170,16 +166,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
       return;
     }
-    if (this.isDraining) return;
+    if (this.admission.draining.aborted) return;
     const entry = newEntry(record, this.memory);
     this.entries.add(entry);
-    this.limits.add(laneKey(record), entry.bytes);
+    this.limits.add(entry.lane, entry.bytes);
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
       this.limits.grow(countDecoded(entry, entry.accepted.request));
-      const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
+      const key = `${entry.lane}/${entry.accepted.orderKey}`;
       const owner = entry.accepted.request.tenantId;
-      this.options.handler.admission.schedule({ key, owner, run: (seat) => this.run(entry, seat) });
+      this.admission.schedule({ key, owner, run: (seat) => this.run(entry, seat) });
     } catch (error) {
       this.deadLetter(entry, asUndecodable(error));
     }
@@ -203,12 +199,13 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /** Never rejects: whatever happens to a request, it ends as a response, a bill or a dead letter. */
   private async run(entry: RequestEntry, seat: Seat): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
-    if (entry.accepted === null || !this.entries.has(entry) || this.isDraining) return this.forget(entry);
+    if (entry.accepted === null || !this.entries.has(entry) || this.admission.draining.aborted)
+      return this.forget(entry);
     try {
       await this.handle(entry, entry.accepted, seat);
     } catch (error) {
       this.options.logger.error(
-        { err: error, place: entry.id },
+        { err: error, place: entryId(entry.record) },
         'the request ends as a dead letter because its response cannot be written',
       );
       this.deadLetter(entry, { code: 'internal', message: internalFailure().message });
@@ -264,7 +261,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private finish(entry: RequestEntry, forms: OutcomeForms): void {
     const finishedAt = this.options.handler.clock.monotonic();
     offerOutcome(entry, forms, this.options.handler, finishedAt, () => this.giveUpPublishing(entry));
-    const lane = this.lanes.get(laneKey(entry.record));
+    const lane = this.lanes.get(entry.lane);
     if (lane === undefined || lane.state === 'halted') this.forgetFinished(entry.record);
     else if (entry.finished !== null) lane.finish(entry.finished);
   }
@@ -272,7 +269,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /** Better a request without an answer than a partition that stands still; the ledger has the outcome. */
   private giveUpPublishing(entry: RequestEntry): void {
     this.options.metrics.outcomeUnpublished();
-    this.options.logger.error({ place: entry.id }, 'the broker refuses this outcome in every form');
+    this.options.logger.error(
+      { place: entryId(entry.record) },
+      'the broker refuses this outcome in every form',
+    );
   }
 
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], times: SettleTimes): void {
@@ -329,15 +329,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- Limits, drain, start over ---------- */
 
   mayAccept(record: InboundRecord): boolean {
-    const hasRoom = this.memory.mayAccept && this.limits.budget(laneKey(record)) > 0;
-    return hasRoom || this.entries.at(record) !== undefined;
+    const key = laneKey(record);
+    const hasRoom = this.memory.mayAccept && this.limits.budget(key) > 0;
+    if (hasRoom || this.entries.at(record) !== undefined) return true;
+    this.limits.refused(key);
+    return false;
   }
 
   private resumeLanes(): void {
     if (!this.memory.mayResume) return;
-    for (const [key, lane] of this.lanes) {
-      if (lane.isSaturated && this.limits.mayResume(key)) lane.resumeIntake();
-    }
+    for (const key of this.limits.takeResumable()) this.lanes.get(key)?.resumeIntake();
   }
 
   /**
@@ -346,12 +347,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.topicWatch.stop();
-    this.options.handler.admission.drain(new HandlingStopped('the service is stopping'));
+    this.admission.drain(new HandlingStopped('the service is stopping'));
     this.options.source.advertiseDraining();
     for (const lane of this.lanes.values()) lane.drain();
     await this.entries.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
-      const left = { requests: this.entries.size, ...this.options.handler.admission.counts };
+      const left = { requests: this.entries.size, ...this.admission.counts };
       this.options.logger.warn(left, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
       await this.entries.untilEmpty(Math.min(timeoutMs, 5_000));
@@ -387,9 +388,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private forget(entry: RequestEntry): void {
-    if (!this.entries.has(entry)) return;
-    this.entries.remove(entry);
-    this.limits.remove(laneKey(entry.record), entry.bytes);
+    if (!this.entries.remove(entry)) return;
+    this.limits.remove(entry.lane, entry.bytes);
     entry.memory.close();
     entry.publishSpan?.end();
     entry.span?.end();
