@@ -174,8 +174,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       entry.accepted = decodeRequest(record, this.options.decode);
       this.limits.grow(countDecoded(entry, entry.accepted.request));
       const key = `${entry.lane}/${entry.accepted.orderKey}`;
-      const owner = entry.accepted.request.tenantId;
-      this.admission.schedule({ key, owner, run: (seat) => this.run(entry, seat) });
+      const { tenantId: owner, deadline } = entry.accepted.request;
+      const lateAfterMs = deadline === null ? null : deadline + 1 - this.options.handler.clock.now();
+      this.admission.schedule({ key, owner, lateAfterMs, run: (seat) => this.run(entry, seat) });
     } catch (error) {
       this.deadLetter(entry, asUndecodable(error));
     }

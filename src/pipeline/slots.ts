@@ -6,9 +6,14 @@ export interface Task {
   readonly key: string;
   /** Who it is done for: owners take turns when not everything can run at once. */
   readonly owner: string;
+  /** Milliseconds after which it begins although there is no slot, as soon as those before it under its key are done; null: never. */
+  readonly lateAfterMs?: number | null;
   /** Never rejects. */
   run(seat: Seat): Promise<void>;
 }
+
+/** A timer cannot wait longer. */
+const LONGEST_TIMER_MS = 2_147_483_647;
 
 export interface SlotsOptions {
   /** Tasks at a time. */
@@ -30,6 +35,10 @@ export class Seat {
   state: 'queued' | 'running' | 'away' | 'returning' | 'ended' = 'queued';
   /** The one that is queued behind it under its key. */
   next: Seat | null = null;
+  /** Where it is queued for a slot; null while it is not. */
+  place: Place<SlotWanted> | null = null;
+  isLate = false;
+  lateTimer: NodeJS.Timeout | null = null;
 
   constructor(task: Task) {
     this.task = task;
@@ -83,9 +92,15 @@ export class Slots {
     const last = this.lastOfKey.get(task.key);
     this.lastOfKey.set(task.key, seat);
     this.waiting += 1;
+    if (last === undefined && this.isFree) {
+      this.start(seat);
+      return;
+    }
+    const { lateAfterMs = null } = task;
+    if (lateAfterMs !== null && lateAfterMs <= LONGEST_TIMER_MS)
+      seat.lateTimer = setTimeout(() => this.late(seat), lateAfterMs);
     if (last !== undefined) last.next = seat;
-    else if (this.isFree) this.start(seat);
-    else this.wanted.push(task.owner, () => this.start(seat));
+    else this.queue(seat);
   }
 
   /** For a running task that waits for something: its slot goes to others, its key stays taken. */
@@ -175,7 +190,19 @@ export class Slots {
     }
   }
 
+  private queue(seat: Seat): void {
+    if (seat.isLate) this.start(seat);
+    else seat.place = this.wanted.push(seat.owner, () => this.start(seat));
+  }
+
+  /** It can only tell that it came too late: that waits for nobody's call. */
+  private late(seat: Seat): void {
+    seat.isLate = true;
+    if (seat.place !== null && this.wanted.remove(seat.place)) this.start(seat);
+  }
+
   private start(seat: Seat): void {
+    if (seat.lateTimer !== null) clearTimeout(seat.lateTimer);
     seat.state = 'running';
     this.running += 1;
     this.waiting -= 1;
@@ -187,7 +214,7 @@ export class Slots {
     seat.state = 'ended';
     this.running -= 1;
     if (next === null) this.lastOfKey.delete(task.key);
-    else this.wanted.push(next.owner, () => this.start(next));
+    else this.queue(next);
     this.grantAlone();
     this.dispatch();
   }

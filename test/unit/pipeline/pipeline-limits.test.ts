@@ -270,3 +270,19 @@ describe('Pipeline that drains', () => {
     expect(bench.answeredIds(1)).toEqual([]);
   });
 });
+
+describe('Pipeline without a free slot', () => {
+  it('ends a request whose deadline passes before it begins', async () => {
+    const bench = await started({ maxInFlight: 1 });
+    bench.publish('busy');
+    bench.publish('late', 'late', 0, { deadline: bench.clock.now() + 20 });
+    bench.answer('late');
+    bench.fetch();
+    await bench.reach(() => bench.answeredIds().length === 1);
+    expect(bench.answeredIds()).toEqual(['late']);
+    expect(bench.claimed).toEqual(['busy', 'late']);
+    expect(bench.called).toEqual([]);
+    bench.answer('busy');
+    await bench.reach(() => bench.pipeline.inFlight === 0);
+  });
+});

@@ -14,10 +14,11 @@ class Bench {
     this.slots = slots;
   }
 
-  schedule(key: string, name = key, owner = 'default'): void {
+  schedule(key: string, name = key, owner = 'default', lateAfterMs: number | null = null): void {
     this.slots.schedule({
       key,
       owner,
+      lateAfterMs,
       run: (seat) => {
         this.begun.push(name);
         this.seats.set(name, seat);
@@ -244,6 +245,32 @@ describe('Slots with a task that asks to run alone', () => {
       expect(tasks.begun).not.toContain('late');
       other.release();
       expect(tasks.begun).toContain('late');
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('a task that would begin too late', () => {
+  it('begins without a slot when its time has come, after those of its key', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { slots, tasks } = bench(1);
+      tasks.schedule('busy');
+      for (const name of ['k1', 'k2']) tasks.schedule('k', name, 'default', 1_000);
+      tasks.schedule('patient');
+      vi.advanceTimersByTime(999);
+      expect(tasks.begun).toEqual(['busy']);
+      vi.advanceTimersByTime(1);
+      expect(tasks.begun).toEqual(['busy', 'k1']);
+      expect(slots.counts).toMatchObject({ running: 2, waiting: 2 });
+      await tasks.end('k1');
+      expect(tasks.begun).toEqual(['busy', 'k1', 'k2']);
+      await tasks.end('k2');
+      await tasks.end('busy');
+      await tasks.end('patient');
+      expect(slots.counts).toEqual({ running: 0, parked: 0, waiting: 0, alone: 0 });
+      expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
     }
