@@ -1,10 +1,9 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import type { AttemptRow, RequestLedger } from '../ports.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import { ClaimLost } from './claim-request.ts';
-import type { Permit } from './key-gate.ts';
 import { type Answer, type CallToMake, type MakingOptions, makeCall, newAttempt } from './make-call.ts';
+import type { Permit } from './permit.ts';
 import { waitBeforeRetry } from './retry-policy.ts';
 import { untilAborted } from './until-aborted.ts';
 
@@ -45,13 +44,12 @@ export async function callProvider(
       const { failure: unpublished } = await untilAborted(answer.chunksAcknowledged, signal);
       // The next attempt's chunks would fare no better.
       if (unpublished !== null) return withoutChunks(answer, unpublished);
-      await wait(delay, undefined, { signal });
     } catch {
       return endedBy(signal, answer);
     }
     let permit: Permit;
     try {
-      permit = await call.nextPermit(isExcused ? 'last' : 'next');
+      permit = await call.nextPermit(isExcused ? 'first' : 'again', delay);
     } catch (error) {
       if (error instanceof ChatFailure) return { ...answer, failure: error };
       throw error;
@@ -60,14 +58,19 @@ export async function callProvider(
       markRetried(attempts);
       const row = newAttempt(plan, call.firstAttempt + made, clock.now());
       if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
-      if (signal.aborted) {
+      try {
+        signal.throwIfAborted();
+        // The ledger took long, and the gate took the permit back.
+        while (!permit.isHeld) permit = await call.nextPermit('again', 0);
+      } catch (error) {
         // Its row is written, the call is not made: it used nothing.
         attempts.push({ ...row, disposition: 'ABORTED' });
-        return endedBy(signal, answer);
+        if (error instanceof ChatFailure) return { ...answer, failure: error };
+        throw error;
       }
       answer = await makeCall(call, permit, row.attempt, row.startedAt, options, signal);
     } finally {
-      permit.giveBack();
+      permit.release();
     }
   }
   return answer;

@@ -24,8 +24,8 @@ export interface RequestToClaim {
   readonly bodyHash: Uint8Array;
   readonly source: RecordSource;
   readonly draft: Omit<AttemptDraft, 'startedAt'> | null;
-  /** Somebody else has it, and is waited for. */
-  readonly onHeld?: () => void;
+  /** Somebody else has it, and is waited for: nothing scarce may be held during `wait`. */
+  readonly whileHeld?: <Result>(wait: (signal: AbortSignal) => Promise<Result>) => Promise<Result>;
 }
 
 /** A claim that was decided, with the token that every later write must carry. */
@@ -46,7 +46,7 @@ export class ClaimLost extends Error {
  * @throws the signal's reason when it fires while waiting
  */
 export async function claimRequest(
-  { identity, bodyHash, source, draft, onHeld }: RequestToClaim,
+  { identity, bodyHash, source, draft, whileHeld = (wait) => wait(signal) }: RequestToClaim,
   { ledger, lease, clock }: ClaimingOptions,
   signal: AbortSignal,
 ): Promise<DecidedClaim> {
@@ -69,13 +69,15 @@ export async function claimRequest(
         now: startedAt,
       });
       if (claim.kind !== 'held') return { ...claim, token, startedAt };
-      onHeld?.();
       // A lease takes longer than a look into the ledger, so the watch goes on from look to look.
       if (watch?.owner !== claim.owner) {
         watch?.stop();
         watch = watchOwner(lease, claim.owner);
       }
-      const verdict: 'dead' | 'alive' | 'unknown' = await Promise.race([watch.verdict, pollDelay(signal)]);
+      const watched = watch.verdict;
+      const verdict: 'dead' | 'alive' | 'unknown' = await whileHeld((ended) =>
+        Promise.race([watched, pollDelay(ended)]),
+      );
       deadOwner = verdict === 'dead' ? claim.owner : null;
       if (verdict === 'alive') watch = null;
     }

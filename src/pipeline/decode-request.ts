@@ -13,6 +13,7 @@ import {
   type JsonOptions,
 } from './decode-json-request.ts';
 import type { RequestMemory } from './memory-budget.ts';
+import type { Seat } from './slots.ts';
 
 /** A request as it was accepted. */
 export interface AcceptedRequest {
@@ -32,6 +33,8 @@ export interface RequestToHandle {
   readonly acceptedMonotonic: number;
   readonly trace: Context;
   readonly memory: RequestMemory;
+  /** Its slot and its waits. */
+  readonly seat: Seat;
   /** Set when the service has failed on it before: it ends with this then, without a call. */
   readonly givenUp: ChatFailure | null;
 }

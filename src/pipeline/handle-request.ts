@@ -1,6 +1,10 @@
+import { setTimeout as pass } from 'node:timers/promises';
 import { ChatFailure } from '../domain/chat-failure.ts';
+import type { Line } from '../domain/fair-queue.ts';
 import { deadlineExceeded, invalidRequest, poisoned, usedForAnother } from '../domain/refusals.ts';
 import type { AttemptRow, ChatProvider } from '../ports.ts';
+import type { WaitLimit } from './admission.ts';
+import { type Admitted, type AdmittingOptions, admit, stillHeld } from './admit-request.ts';
 import { answerFromLedger } from './answer-from-ledger.ts';
 import { type CallerOptions, callProvider } from './call-provider.ts';
 import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
@@ -9,10 +13,9 @@ import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
 import { type Answered, type ConcludeOptions, conclude, type OwnClaim } from './conclude-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
-import { type EnteringOptions, enterGate } from './enter-gate.ts';
 import type { HandledRequest } from './handled-request.ts';
-import type { Permit } from './key-gate.ts';
 import { newAttempt } from './make-call.ts';
+import { Permit } from './permit.ts';
 import { type CallDefaults, type CallPlan, countingExactly, planCall } from './plan-call.ts';
 import { refuse } from './refuse-request.ts';
 import { requestBodyHash } from './request-identity.ts';
@@ -21,12 +24,11 @@ import { limitTime } from './time-limit.ts';
 import { turnForOthers } from './turn-for-others.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
-import { waitParked } from './wait-parked.ts';
 
 export interface HandlerOptions
   extends CallerOptions,
+    AdmittingOptions,
     ClaimingOptions,
-    EnteringOptions,
     BudgetOptions,
     ConcludeOptions,
     AnswerCheckOptions {
@@ -67,68 +69,15 @@ export async function handleRequest(
     const planned = tryPlan(job, options);
     await turnForOthers(record);
 
-    // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
+    // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody has to wait for us meanwhile.
     const admitted = await admit(planned, job, options, signal);
     try {
       const handled = await handleAdmitted(job, admitted, options, signal);
       if (handled !== null) return handled;
     } finally {
-      admitted.permit?.giveBack();
+      admitted.permit?.release();
       job.memory.end();
     }
-  }
-}
-
-/** What is going to be called, and the right to do so while there is one. */
-interface Admitted {
-  readonly plan: CallPlan | ChatFailure;
-  permit: Permit | null;
-}
-
-async function admit(
-  plan: CallPlan | ChatFailure,
-  job: RequestToHandle,
-  options: HandlerOptions,
-  signal: AbortSignal,
-): Promise<Admitted> {
-  if (plan instanceof ChatFailure) return { plan, permit: null };
-  try {
-    await takeMemory(job, options, signal);
-    const permit = await takePermit(plan, job, options, signal);
-    return permit instanceof ChatFailure ? { plan: permit, permit: null } : { plan, permit };
-  } catch (error) {
-    job.memory.end();
-    if (error instanceof ChatFailure) return { plan: error, permit: null };
-    throw error;
-  }
-}
-
-/** @throws ChatFailure when the deadline passes */
-async function takeMemory(
-  { accepted, memory }: RequestToHandle,
-  options: HandlerOptions,
-  signal: AbortSignal,
-): Promise<void> {
-  const granted = memory.begin();
-  if (granted === null) return;
-  await waitParked((ended) => untilAborted(granted, ended), accepted.request.deadline, options, signal).catch(
-    (error: unknown) => {
-      throw error instanceof ChatFailure ? deadlineExceeded(false) : error;
-    },
-  );
-}
-
-async function takePermit(
-  plan: CallPlan,
-  { accepted }: RequestToHandle,
-  options: HandlerOptions,
-  signal: AbortSignal,
-): Promise<Permit | ChatFailure> {
-  try {
-    return await enterGate(plan, accepted.request.deadline, 'last', options, signal);
-  } catch (error) {
-    if (!(error instanceof ChatFailure)) throw error;
-    return error.code === 'deadline_exceeded' ? deadlineExceeded(false) : error;
   }
 }
 
@@ -150,9 +99,9 @@ async function handleAdmitted(
       bodyHash: requestBodyHash(request),
       source: job.accepted.record,
       draft: plan instanceof ChatFailure ? null : draftOf(plan),
-      onHeld: () => {
-        admitted.permit?.giveBack();
-        admitted.permit = null;
+      whileHeld: (wait) => {
+        admitted.permit?.release();
+        return options.admission.wait(job.seat, wait, { deadline: null, signal });
       },
     },
     options,
@@ -163,15 +112,22 @@ async function handleAdmitted(
 
   const attempts: AttemptRow[] = [];
   let release: (() => void) | null = null;
+  // Nobody gets a slot while it is alone: so it is not alone any more once it waits for one.
+  const beforeWait = () => {
+    release?.();
+    release = null;
+  };
+  let permit: Permit | ChatFailure | null = admitted.permit;
   try {
     signal.throwIfAborted();
     // A request whose workers died twice may be what killed them: it must not drag its neighbours down.
-    if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE)
+    if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE && !(plan instanceof ChatFailure)) {
+      permit = await stillHeld(permit, plan, job, options, signal);
       release = await alone(options, signal);
+    }
 
     // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
-    const entering = release === null ? options : { ...options, park: () => async () => undefined };
-    const answered = await answer(job, claim, admitted, attempts, entering, signal);
+    const answered = await answer(job, claim, { plan, permit, beforeWait }, attempts, options, signal);
 
     // 6 Fold, price, and write the outcome to the ledger.
     return await conclude(job, claim, plan, answered, attempts, options, signal);
@@ -182,7 +138,8 @@ async function handleAdmitted(
       .catch(() => undefined);
     throw error;
   } finally {
-    release?.();
+    if (permit instanceof Permit) permit.release();
+    beforeWait();
   }
 }
 
@@ -245,43 +202,73 @@ function draftOf(plan: CallPlan) {
   };
 }
 
+/** What a call is made with. */
+interface Prepared {
+  readonly plan: CallPlan | ChatFailure;
+  readonly permit: Permit | ChatFailure | null;
+  readonly beforeWait: () => void;
+}
+
 async function answer(
   job: RequestToHandle,
   claim: OwnClaim,
-  admitted: Admitted,
+  { plan, permit: granted, beforeWait }: Prepared,
   attempts: AttemptRow[],
   options: HandlerOptions,
   signal: AbortSignal,
 ): Promise<Answered> {
-  const { plan } = admitted;
   if (claim.kind === 'poisoned') return { answer: null, failure: poisoned(claim.deaths) };
   if (plan instanceof ChatFailure) return { answer: null, failure: plan };
-  const { record, request, orderKey } = job.accepted;
-  if (isOver(request.deadline, options.clock.now())) {
-    // It passed while another worker's claim was waited for.
+  const { request } = job.accepted;
+  const notMade = (failure: ChatFailure): Answered => {
     attempts.push(neverMade(plan, claim));
-    return { answer: null, failure: deadlineExceeded(false) };
-  }
-  // It was given back if another worker's claim was waited for.
-  const permit = admitted.permit ?? (await takePermit(plan, job, options, signal));
-  if (permit instanceof ChatFailure) {
-    attempts.push(neverMade(plan, claim));
-    return { answer: null, failure: permit };
-  }
-  admitted.permit = permit;
+    return { answer: null, failure };
+  };
+  // It passed while another worker's claim was waited for.
+  if (isOver(request.deadline, options.clock.now())) return notMade(deadlineExceeded(false));
+  const hold = async (permit: Permit | ChatFailure | null) => {
+    if (permit instanceof ChatFailure || permit?.isHeld) return permit;
+    beforeWait();
+    return stillHeld(permit, plan, job, options, signal);
+  };
   // The permit is there first: nobody holds back a budget while waiting.
-  const identity = { tenantId: request.tenantId, requestId: request.requestId };
-  const { refusal, warnings } = await reserveBudget(identity, plan, claim.startedAt, options, signal);
-  if (refusal !== null) {
-    attempts.push(neverMade(plan, claim));
-    return { answer: null, failure: refusal };
+  const first = await hold(granted);
+  if (first instanceof ChatFailure) return notMade(first);
+  let permit: Permit | ChatFailure = first;
+  try {
+    const identity = { tenantId: request.tenantId, requestId: request.requestId };
+    const { refusal, warnings } = await reserveBudget(identity, plan, claim.startedAt, options, signal);
+    if (refusal !== null) return notMade(refusal);
+    permit = await hold(permit);
+    if (permit instanceof ChatFailure) return notMade(permit);
+    const answered = await call(job, claim, { plan, permit, beforeWait }, attempts, options, signal);
+    return { ...answered, warnings };
+  } finally {
+    if (permit instanceof Permit) permit.release();
   }
-  const { clock } = options;
+}
+
+async function call(
+  { accepted, seat, memory, trace }: RequestToHandle,
+  claim: OwnClaim & { kind: 'claimed' },
+  { plan, permit, beforeWait }: Prepared & { readonly plan: CallPlan; readonly permit: Permit },
+  attempts: AttemptRow[],
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<Answered> {
+  const { record, request, orderKey } = accepted;
+  const { clock, admission } = options;
   const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, clock.now());
-  const nextPermit = async (order: 'next' | 'last') => {
-    limit.pause(clock.now());
+  const nextPermit = async (line: Line, delayMs: number) => {
+    beforeWait();
+    const delay = async (ended: AbortSignal) => {
+      await pass(delayMs, undefined, { signal: ended }).catch(() => ended.throwIfAborted());
+      limit.pause(clock.now());
+    };
+    if (delayMs === 0) limit.pause(clock.now());
     try {
-      return await enterGate(plan, null, order, options, limit.signal);
+      const within: WaitLimit = { deadline: null, signal: limit.signal };
+      return await admission.enter(seat, plan, line, within, delayMs === 0 ? null : delay);
     } finally {
       limit.resume(clock.now());
     }
@@ -289,8 +276,8 @@ async function answer(
   try {
     const last = await callProvider(
       {
-        origin: { record, orderKey, trace: job.trace },
-        identity,
+        origin: { record, orderKey, trace },
+        identity: { tenantId: request.tenantId, requestId: request.requestId },
         token: claim.token,
         request,
         plan,
@@ -300,7 +287,7 @@ async function answer(
           return limit.endsAt;
         },
         permit,
-        memory: job.memory,
+        memory,
         nextPermit,
         attempts,
       },
@@ -312,7 +299,7 @@ async function answer(
     // The broker may be away for long: a stop must not wait for it.
     const { chunkCount, failure } = await untilAborted(last.chunksAcknowledged, signal);
     const answered = { ...last, choices: hasUnencodableValues(failure) ? [] : choices, chunkCount };
-    return { answer: answered, failure: last.failure ?? failure, warnings };
+    return { answer: answered, failure: last.failure ?? failure };
   } finally {
     limit.clear();
   }

@@ -30,7 +30,7 @@ export async function handleUntilEnded(
       const givenUp = isGivenUp ? internalFailure() : null;
       return await handleRequest({ ...job, givenUp }, options, signal);
     } catch (error) {
-      if (signal.aborted || error === options.draining.reason) return null;
+      if (signal.aborted || error === options.admission.draining.reason) return null;
       options.logger.error(
         { err: error, requestId, tenantId, tries },
         'handling a request failed; trying again',
@@ -38,6 +38,12 @@ export async function handleUntilEnded(
       if (isGivenUp && !(error instanceof StoreUnavailable))
         return refuse({ ...job, givenUp: null }, options, internalFailure());
     }
-    await backoff(tries, signal);
+    // Its slot is for others meanwhile.
+    const pause = (ended: AbortSignal) => backoff(tries, ended);
+    try {
+      await options.admission.wait(job.seat, pause, { deadline: null, signal });
+    } catch {
+      return null;
+    }
   }
 }

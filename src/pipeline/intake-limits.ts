@@ -15,6 +15,8 @@ export class IntakeLimits {
   private readonly maxRequests: number;
   private readonly maxBytes: number;
   private readonly countByPartition = new Map<string, number>();
+  /** Partitions that found no room for their next record. */
+  private readonly paused = new Set<string>();
   private total = 0;
   private totalBytes = 0;
 
@@ -56,6 +58,19 @@ export class IntakeLimits {
     const forAnyone = this.maxRequests / 2 - this.total;
     const ofItsShare = this.share(partition) - (this.countByPartition.get(partition) ?? 0);
     return Math.max(0, Math.floor(Math.min(this.maxRequests - this.total, Math.max(forAnyone, ofItsShare))));
+  }
+
+  /** The partition found no room, and is paused. */
+  refused(partition: string): void {
+    this.paused.add(partition);
+  }
+
+  /** @returns the partitions that were paused and have enough room again; each once */
+  takeResumable(): string[] {
+    if (this.paused.size === 0) return [];
+    const resumable = [...this.paused].filter((partition) => this.mayResume(partition));
+    for (const partition of resumable) this.paused.delete(partition);
+    return resumable;
   }
 
   /** Whether a partition that was paused for its budget has enough room again. */

@@ -1,14 +1,25 @@
 import type { ChatFailure } from '../domain/chat-failure.ts';
 import { CircuitBreaker } from '../domain/circuit-breaker.ts';
-import { Deque } from '../domain/deque.ts';
+import { FairQueue, type Line, type Place } from '../domain/fair-queue.ts';
 import { type CallMark, RateLimiter } from '../domain/rate-limiter.ts';
 import type { RateLimits } from '../domain/rate-limits.ts';
 import { providerAway } from '../domain/refusals.ts';
 import type { Logger } from '../logger.ts';
 import type { Clock } from '../ports.ts';
-import type { GateKey } from './provider-gate.ts';
+import { Permit, type PermitGate } from './permit.ts';
+import type { Seat, Slots, SlotWanted } from './slots.ts';
+
+/** What limits and outages belong to. */
+export interface GateKey {
+  readonly provider: string;
+  readonly account: string | null;
+  readonly model: string;
+}
 
 export interface KeyGateOptions {
+  readonly slots: Pick<Slots, 'isFree' | 'want' | 'unwant' | 'take'>;
+  /** How many calls of a tenant begin in each of its turns while calls have to wait, at least 1. */
+  readonly weightOf: (tenantId: string) => number;
   readonly clock: Clock;
   /** 0 inclusive to 1 exclusive. */
   readonly random: () => number;
@@ -19,29 +30,12 @@ export interface KeyGateOptions {
   readonly onWaited: (key: GateKey, durationMs: number) => void;
 }
 
-/** The right to make one call: given back, or begun and then answered or failed. */
-export interface Permit {
-  /** The call is not made; does nothing once it has begun. */
-  giveBack(): void;
-  /** The call is made now. */
-  begin(): void;
-  /** Its answer began. */
-  answered(limits: RateLimits | null): void;
-  /**
-   * It ended without an answer; null when that was nobody's failure.
-   *
-   * @returns whether it did so because the provider is away, so that it says nothing about the request
-   */
-  failed(failure: ChatFailure | null): boolean;
-}
-
 interface Waiter {
+  readonly seat: Seat;
   readonly tokens: number;
   readonly since: number;
-  readonly order: 'next' | 'last';
-  /** Null when it does not wait any more. */
-  grant: ((permit: Permit) => void) | null;
-  reject: (error: unknown) => void;
+  readonly grant: (permit: Permit) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 /** Three failures in a row: below the four calls that a lone request makes by default, so that it too outlives an outage. */
@@ -53,6 +47,8 @@ const PATIENCE_MS = 250;
 /** From so many unanswered calls on nothing is held back any more after an outage. */
 const ENOUGH_CALLS = 128;
 const LONGEST_TIMER_MS = 60_000;
+/** What a request may do between its permit and its call, such as writing its claim, while others wait for a permit. */
+const LONGEST_HOLD_MS = 2_000;
 
 /** Whether the provider itself has failed. Redirects, conflicts and refusals come from one that works. */
 function isOutage({ code, httpStatus }: ChatFailure): boolean {
@@ -60,14 +56,20 @@ function isOutage({ code, httpStatus }: ChatFailure): boolean {
   return code === 'provider_unavailable' || code === 'timeout';
 }
 
-/** The gate before one provider, account and model. */
-export class KeyGate {
+/**
+ * The gate before one provider, account and model: grants permits within what is known of its limits and while it is available.
+ * Tenants that wait take turns by their weights, and so do a tenant's first calls and its retries.
+ */
+export class KeyGate implements PermitGate {
   private readonly key: GateKey;
   private readonly options: KeyGateOptions;
   private readonly limiter = new RateLimiter();
   private readonly breaker = new CircuitBreaker(BREAKER);
-  private readonly queues = { next: new Deque<Waiter>(), last: new Deque<Waiter>() };
-  private waiting = 0;
+  private readonly waiting: FairQueue<Waiter>;
+  /** Granted, and their calls have not begun; the oldest first. */
+  private readonly held = new Set<Permit>();
+  /** Its place in line for a slot: a permit is granted together with one. */
+  private turn: Place<SlotWanted> | null = null;
   private unanswered = 0;
   /** How many calls may be unanswered. */
   private allowed = FIRST_CALLS;
@@ -79,34 +81,50 @@ export class KeyGate {
   constructor(key: GateKey, options: KeyGateOptions) {
     this.key = key;
     this.options = options;
+    this.waiting = new FairQueue(options.weightOf);
   }
 
   get isIdle(): boolean {
-    return this.waiting === 0 && this.unanswered === 0 && this.breaker.state === 'closed';
+    return this.waiting.length === 0 && this.unanswered === 0 && this.breaker.state === 'closed';
   }
 
   state() {
     const { provider, model } = this.key;
-    return { provider, model, waiting: this.waiting, breaker: this.breaker.state, ...this.limiter.remaining };
+    return {
+      provider,
+      model,
+      waiting: this.waiting.length,
+      breaker: this.breaker.state,
+      ...this.limiter.remaining,
+    };
   }
 
+  /** For a request that has a slot. @returns null when a permit has to be waited for */
   tryEnter(tokens: number): Permit | null {
-    return this.waiting === 0 && this.waitMs(tokens) === 0 ? this.grant(tokens) : null;
+    return this.waiting.length === 0 && this.waitMs(tokens) === 0 ? this.grant(tokens) : null;
   }
 
-  async enter(tokens: number, order: 'next' | 'last', signal: AbortSignal): Promise<Permit> {
+  /**
+   * For a request without a slot.
+   *
+   * @param tokens what the call may be charged with
+   * @returns a permit; the request has a slot again then
+   * @throws the signal's reason; `ChatFailure` while the provider is unavailable, if that is not to be waited for
+   */
+  async enter(seat: Seat, tokens: number, line: Line, signal: AbortSignal): Promise<Permit> {
     signal.throwIfAborted();
     const { outage, clock, onWaited } = this.options;
     if (outage === 'fail') this.throwIfAway();
     const { promise, resolve, reject } = Promise.withResolvers<Permit>();
     const since = clock.monotonic();
-    const waiter: Waiter = { tokens, since, order, grant: resolve, reject };
+    const place = this.waiting.push(seat.owner, { seat, tokens, since, grant: resolve, reject }, line);
     const stop = () => {
-      if (this.leave(waiter)) reject(signal.reason);
+      if (!this.waiting.remove(place)) return;
+      reject(signal.reason);
+      // Whoever is first now may need less.
+      this.letThrough();
     };
     signal.addEventListener('abort', stop, { once: true });
-    this.queues[order].push(waiter);
-    this.waiting += 1;
     this.letThrough();
     try {
       const permit = await promise;
@@ -117,16 +135,40 @@ export class KeyGate {
     }
   }
 
+  /* ---------- What becomes of permits ---------- */
+
+  begun(permit: Permit): CallMark {
+    this.held.delete(permit);
+    return this.limiter.begin(permit.tokens, this.options.clock.monotonic());
+  }
+
+  released(permit: Permit): void {
+    this.held.delete(permit);
+    this.unanswered -= 1;
+    this.limiter.giveBack(permit.tokens);
+    if (permit.isProbe) this.breaker.abandoned(this.options.clock.monotonic());
+    this.letThrough();
+  }
+
+  answered(call: CallMark, limits: RateLimits | null): void {
+    this.unanswered -= 1;
+    this.limiter.answered(call, limits, this.options.clock.monotonic());
+    this.reached();
+    this.letThrough();
+  }
+
+  failed(permit: Permit, call: CallMark, failure: ChatFailure | null): boolean {
+    this.unanswered -= 1;
+    if (failure?.code === 'rate_limited')
+      this.limiter.refused(call, failure.rateLimits, failure.retryAfterMs, this.options.clock.monotonic());
+    this.judge(failure, permit.isProbe);
+    this.letThrough();
+    return failure?.code === 'provider_unavailable' && this.breaker.state !== 'closed';
+  }
+
   /** A probe goes through even where an outage fails requests: nothing else would end it. */
   private throwIfAway(): void {
     if (this.breaker.waitMs(this.options.clock.monotonic()) > 0) throw providerAway(this.key.provider);
-  }
-
-  private leave(waiter: Waiter): boolean {
-    if (waiter.grant === null) return false;
-    waiter.grant = null;
-    this.waiting -= 1;
-    return true;
   }
 
   private waitMs(tokens: number): number {
@@ -135,75 +177,77 @@ export class KeyGate {
     return Math.max(0, patienceMs, this.breaker.waitMs(now), this.limiter.waitMs(tokens, now));
   }
 
-  /** Lets through who may go, in order; wakes up again when the first of the others may. */
+  /**
+   * Lets through who may go, in order, while there are slots. Wakes up again when the first of the others may go; what it lacks
+   * is a slot then, so it stands in line for one and grants nothing meanwhile.
+   */
   private letThrough(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    for (;;) {
-      const queue = this.firstQueue();
-      const waiter = queue?.peek();
-      if (queue === null || waiter === undefined) return;
-      const waitMs = this.waitMs(waiter.tokens);
+    const { slots } = this.options;
+    for (let first = this.waiting.peek(); first !== undefined; first = this.waiting.peek()) {
+      const waitMs = this.waitMs(first.tokens);
       if (waitMs > 0) {
-        if (Number.isFinite(waitMs))
-          this.timer = setTimeout(() => this.letThrough(), Math.min(LONGEST_TIMER_MS, Math.ceil(waitMs)));
+        this.wakeUpAfter(Math.min(waitMs, this.holdMs()));
         return;
       }
-      queue.shift();
-      const { grant } = waiter;
-      this.leave(waiter);
-      grant?.(this.grant(waiter.tokens));
+      if (this.turn !== null) return;
+      if (!slots.isFree) {
+        this.turn = slots.want(first.seat.owner, () => this.slotIsFree());
+        return;
+      }
+      this.letFirstThrough();
     }
+    if (this.turn !== null) slots.unwant(this.turn);
+    this.turn = null;
   }
 
-  /** The queue whose first one is next; those that have left it are dropped on the way. */
-  private firstQueue(): Deque<Waiter> | null {
-    for (const queue of [this.queues.next, this.queues.last]) {
-      while (queue.peek()?.grant === null) queue.shift();
-      if (queue.length > 0) return queue;
+  /** In its turn it uses one slot, unless what was possible is not any more. */
+  private slotIsFree(): void {
+    this.turn = null;
+    const first = this.waiting.peek();
+    if (first !== undefined && this.waitMs(first.tokens) === 0) this.letFirstThrough();
+    this.letThrough();
+  }
+
+  private letFirstThrough(): void {
+    const first = this.waiting.shift();
+    if (first === undefined) return;
+    this.options.slots.take(first.seat);
+    first.grant(this.grant(first.tokens));
+  }
+
+  private wakeUpAfter(waitMs: number): void {
+    if (!Number.isFinite(waitMs)) return;
+    const wakeUp = () => {
+      this.takeBackUnused();
+      this.letThrough();
+    };
+    this.timer = setTimeout(wakeUp, Math.min(LONGEST_TIMER_MS, Math.ceil(waitMs)));
+  }
+
+  /** How long the oldest permit may still be held without a call. */
+  private holdMs(): number {
+    for (const { grantedAt } of this.held)
+      return Math.max(0, grantedAt + LONGEST_HOLD_MS - this.options.clock.monotonic());
+    return Number.POSITIVE_INFINITY;
+  }
+
+  private takeBackUnused(): void {
+    while (this.holdMs() === 0) {
+      const [oldest] = this.held;
+      oldest?.release();
     }
-    return null;
   }
 
   private grant(tokens: number): Permit {
-    const { clock } = this.options;
-    const now = clock.monotonic();
+    const now = this.options.clock.monotonic();
     this.limiter.reserve(tokens, now);
     this.unanswered += 1;
     this.lastGrantAt = now;
-    const isProbe = this.breaker.letThrough();
-    let mark: CallMark | null = null;
-    let isGivenBack = false;
-    const over = () => {
-      this.unanswered -= 1;
-    };
-    return {
-      giveBack: () => {
-        if (isGivenBack || mark !== null) return;
-        isGivenBack = true;
-        over();
-        this.limiter.giveBack(tokens);
-        if (isProbe) this.breaker.abandoned(clock.monotonic());
-        this.letThrough();
-      },
-      begin: () => {
-        mark = this.limiter.begin(tokens, clock.monotonic());
-      },
-      answered: (limits) => {
-        over();
-        if (mark !== null) this.limiter.answered(mark, limits, clock.monotonic());
-        this.reached();
-        this.letThrough();
-      },
-      failed: (failure) => {
-        over();
-        if (failure?.code === 'rate_limited' && mark !== null)
-          this.limiter.refused(mark, failure.rateLimits, failure.retryAfterMs, clock.monotonic());
-        this.judge(failure, isProbe);
-        this.letThrough();
-        return failure?.code === 'provider_unavailable' && this.breaker.state !== 'closed';
-      },
-    };
+    const permit = new Permit(this, tokens, this.breaker.letThrough(), now);
+    this.held.add(permit);
+    return permit;
   }
 
   private judge(failure: ChatFailure | null, isProbe: boolean): void {
@@ -218,7 +262,7 @@ export class KeyGate {
     const { provider, model } = this.key;
     this.openedAt = now;
     this.options.logger.warn(
-      { provider, model, code: failure.code, waiting: this.waiting },
+      { provider, model, code: failure.code, waiting: this.waiting.length },
       'the provider is away; calls are held back',
     );
     if (this.options.outage === 'fail') this.failWaiting();
@@ -229,7 +273,10 @@ export class KeyGate {
     if (this.breaker.succeeded()) {
       const { provider, model } = this.key;
       const outageMs = Math.round(this.options.clock.monotonic() - this.openedAt);
-      this.options.logger.warn({ provider, model, outageMs, waiting: this.waiting }, 'the provider is back');
+      this.options.logger.warn(
+        { provider, model, outageMs, waiting: this.waiting.length },
+        'the provider is back',
+      );
       // It comes back to everything that waited: twice as many calls with each round of answers.
       this.allowed = this.unanswered + FIRST_CALLS;
     } else if (!this.isKnown) this.allowed = Number.POSITIVE_INFINITY;
@@ -239,10 +286,7 @@ export class KeyGate {
   }
 
   private failWaiting(): void {
-    for (const queue of [this.queues.next, this.queues.last]) {
-      for (let waiter = queue.shift(); waiter !== undefined; waiter = queue.shift()) {
-        if (this.leave(waiter)) waiter.reject(providerAway(this.key.provider));
-      }
-    }
+    for (let waiter = this.waiting.shift(); waiter !== undefined; waiter = this.waiting.shift())
+      waiter.reject(providerAway(this.key.provider));
   }
 }

@@ -4,6 +4,7 @@ import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { Internal } from '../domain/failure-classes.ts';
+import type { Line } from '../domain/fair-queue.ts';
 import { CompletionFold } from '../domain/fold-completion.ts';
 import { plainUsage, type ToldUsage } from '../domain/usage.ts';
 import type {
@@ -22,9 +23,9 @@ import type { ChunkPublisher } from './chunk-publisher.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import type { ChunkStream } from './chunks/chunk-stream.ts';
 import type { FailureLog } from './failure-log.ts';
-import type { Permit } from './key-gate.ts';
 import type { RequestMemory } from './memory-budget.ts';
 import type { OutputOrigin, OutputRecords } from './output-records.ts';
+import type { Permit } from './permit.ts';
 import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
 import type { RetryPolicy } from './retry-policy.ts';
@@ -59,12 +60,12 @@ export interface CallToMake {
   readonly startedAt: number;
   /** Epoch ms at which the request's time is up: no call is begun that late. */
   readonly endsAt: number;
-  /** For the first call. */
+  /** For the first call; still held. */
   readonly permit: Permit;
   /** Counts the answer as it arrives. */
   readonly memory: RequestMemory;
-  /** For a further one. @throws `ChatFailure` when it cannot be waited for any longer */
-  readonly nextPermit: (order: 'next' | 'last') => Promise<Permit>;
+  /** For a further one, after a delay. @throws `ChatFailure` when it cannot be waited for any longer */
+  readonly nextPermit: (line: Line, delayMs: number) => Promise<Permit>;
   /** The calls of this claim; filled here as they end, so that whoever aborts knows what was used. */
   readonly attempts: AttemptRow[];
   readonly origin: OutputOrigin;

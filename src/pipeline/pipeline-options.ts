@@ -9,14 +9,12 @@ export interface PipelineOptions {
   readonly source: RequestSource;
   readonly transport: LaneTransport;
   readonly decode: DecodeOptions;
-  readonly handler: Omit<HandlerOptions, 'runAlone' | 'park' | 'draining' | 'logger'>;
+  readonly handler: Omit<HandlerOptions, 'runAlone' | 'logger'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly groupId: string;
-  /** Requests that are handled at a time. */
+  /** Requests that `handler.admission` lets run at a time. */
   readonly maxInFlight: number;
-  /** How many requests of a tenant begin in each of its turns when not everything can run at once. */
-  readonly tenantWeight: (tenantId: string) => number;
   /** Bytes of accepted requests, their answers and outcomes (`MemoryBudget`). */
   readonly maxInFlightBytes: number;
   /** Bytes of one transaction's records per output topic. */

@@ -8,6 +8,7 @@ import {
   type TopicPartition,
 } from '../ports.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
+import type { Admission } from './admission.ts';
 import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
 import type { HandlerOptions } from './handle-request.ts';
 import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
@@ -21,13 +22,10 @@ import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
-import { countDecoded, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
-import { Scheduler } from './scheduler.ts';
+import { countDecoded, entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
+import type { Seat } from './slots.ts';
 import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
-
-/** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
-const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
 
 /**
  * The way of every request: fetched records go through here, in the order of the steps below. It owns what runs; the
@@ -35,7 +33,6 @@ const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
  */
 export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly options: PipelineOptions;
-  private readonly scheduler: Scheduler;
   private readonly lanes = new Map<string, Lane>();
   private readonly entries = new RequestEntries();
   /** The topic that each partition's entries are of. */
@@ -45,18 +42,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly memory: MemoryBudget;
   private readonly log: PipelineLog;
   private readonly handlerOptions: HandlerOptions;
+  private readonly admission: Admission;
   private assignedOnce = false;
-  private readonly drainBegun = new AbortController();
 
   constructor(options: PipelineOptions) {
     this.options = options;
-    this.scheduler = new Scheduler({ maxRunning: options.maxInFlight, weightOf: options.tenantWeight });
+    this.admission = options.handler.admission;
     this.handlerOptions = {
       ...options.handler,
       logger: options.logger,
-      runAlone: () => this.scheduler.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
-      park: () => this.scheduler.park(),
-      draining: this.drainBegun.signal,
+      runAlone: () => this.admission.alone(),
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.memory = new MemoryBudget(options.maxInFlightBytes);
@@ -89,8 +84,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /** How long the oldest outcome waits to be settled by a lane that is there; null when none waits. */
   oldestUnsettledMs(): number | null {
-    const since = this.entries.oldestFinishedAt((partition) => {
-      const lane = this.lanes.get(laneKey(partition));
+    const since = this.entries.oldestFinishedAt((key) => {
+      const lane = this.lanes.get(key);
       return lane !== undefined && lane.state !== 'halted';
     });
     return since === null ? null : this.options.handler.clock.monotonic() - since;
@@ -153,7 +148,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       memberId,
     );
     this.lanes.set(key, lane);
-    if (this.drainBegun.signal.aborted) lane.drain();
+    if (this.admission.draining.aborted) lane.drain();
     lane.start();
   }
 
@@ -171,16 +166,17 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
       return;
     }
-    if (this.drainBegun.signal.aborted) return;
+    if (this.admission.draining.aborted) return;
     const entry = newEntry(record, this.memory);
     this.entries.add(entry);
-    this.limits.add(laneKey(record), entry.bytes);
+    this.limits.add(entry.lane, entry.bytes);
     try {
       entry.accepted = decodeRequest(record, this.options.decode);
       this.limits.grow(countDecoded(entry, entry.accepted.request));
-      const key = `${laneKey(record)}/${entry.accepted.orderKey}`;
-      const owner = entry.accepted.request.tenantId;
-      this.scheduler.schedule({ key, owner, run: () => this.run(entry) });
+      const key = `${entry.lane}/${entry.accepted.orderKey}`;
+      const { tenantId: owner, deadline } = entry.accepted.request;
+      const lateAfterMs = deadline === null ? null : deadline + 1 - this.options.handler.clock.now();
+      this.admission.schedule({ key, owner, lateAfterMs, run: (seat) => this.run(entry, seat) });
     } catch (error) {
       this.deadLetter(entry, asUndecodable(error));
     }
@@ -202,22 +198,22 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- 3 to 6 Handle: claim, call, fold, outcome (handle-request.ts) ---------- */
 
   /** Never rejects: whatever happens to a request, it ends as a response, a bill or a dead letter. */
-  private async run(entry: RequestEntry): Promise<void> {
+  private async run(entry: RequestEntry, seat: Seat): Promise<void> {
     // Queued while its partition went elsewhere, or while the service began to stop.
-    if (entry.accepted === null || !this.entries.has(entry) || this.drainBegun.signal.aborted)
+    if (entry.accepted === null || !this.entries.has(entry) || this.admission.draining.aborted)
       return this.forget(entry);
     try {
-      await this.handle(entry, entry.accepted);
+      await this.handle(entry, entry.accepted, seat);
     } catch (error) {
       this.options.logger.error(
-        { err: error, place: entry.id },
+        { err: error, place: entryId(entry.record) },
         'the request ends as a dead letter because its response cannot be written',
       );
       this.deadLetter(entry, { code: 'internal', message: internalFailure().message });
     }
   }
 
-  private async handle(entry: RequestEntry, accepted: AcceptedRequest): Promise<void> {
+  private async handle(entry: RequestEntry, accepted: AcceptedRequest, seat: Seat): Promise<void> {
     const { handler, groupId } = this.options;
     const { span, trace } = startTrace(accepted, groupId);
     entry.span = span;
@@ -227,6 +223,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       acceptedMonotonic: handler.clock.monotonic(),
       trace,
       memory: entry.memory,
+      seat,
     };
     const handled = await handleUntilEnded(job, this.handlerOptions, entry.stopping.signal);
     if (handled === null) this.forget(entry);
@@ -265,7 +262,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private finish(entry: RequestEntry, forms: OutcomeForms): void {
     const finishedAt = this.options.handler.clock.monotonic();
     offerOutcome(entry, forms, this.options.handler, finishedAt, () => this.giveUpPublishing(entry));
-    const lane = this.lanes.get(laneKey(entry.record));
+    const lane = this.lanes.get(entry.lane);
     if (lane === undefined || lane.state === 'halted') this.forgetFinished(entry.record);
     else if (entry.finished !== null) lane.finish(entry.finished);
   }
@@ -273,7 +270,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /** Better a request without an answer than a partition that stands still; the ledger has the outcome. */
   private giveUpPublishing(entry: RequestEntry): void {
     this.options.metrics.outcomeUnpublished();
-    this.options.logger.error({ place: entry.id }, 'the broker refuses this outcome in every form');
+    this.options.logger.error(
+      { place: entryId(entry.record) },
+      'the broker refuses this outcome in every form',
+    );
   }
 
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], times: SettleTimes): void {
@@ -330,15 +330,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- Limits, drain, start over ---------- */
 
   mayAccept(record: InboundRecord): boolean {
-    const hasRoom = this.memory.mayAccept && this.limits.budget(laneKey(record)) > 0;
-    return hasRoom || this.entries.at(record) !== undefined;
+    const key = laneKey(record);
+    const hasRoom = this.memory.mayAccept && this.limits.budget(key) > 0;
+    if (hasRoom || this.entries.at(record) !== undefined) return true;
+    this.limits.refused(key);
+    return false;
   }
 
   private resumeLanes(): void {
     if (!this.memory.mayResume) return;
-    for (const [key, lane] of this.lanes) {
-      if (lane.isSaturated && this.limits.mayResume(key)) lane.resumeIntake();
-    }
+    for (const key of this.limits.takeResumable()) this.lanes.get(key)?.resumeIntake();
   }
 
   /**
@@ -347,12 +348,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
    */
   async drain(timeoutMs: number): Promise<void> {
     this.topicWatch.stop();
-    this.drainBegun.abort(new HandlingStopped('the service is stopping'));
+    this.admission.drain(new HandlingStopped('the service is stopping'));
     this.options.source.advertiseDraining();
     for (const lane of this.lanes.values()) lane.drain();
     await this.entries.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
-      const left = { requests: this.entries.size, ...this.scheduler.counts };
+      const left = { requests: this.entries.size, ...this.admission.counts };
       this.options.logger.warn(left, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
       await this.entries.untilEmpty(Math.min(timeoutMs, 5_000));
@@ -388,9 +389,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private forget(entry: RequestEntry): void {
-    if (!this.entries.has(entry)) return;
-    this.entries.remove(entry);
-    this.limits.remove(laneKey(entry.record), entry.bytes);
+    if (!this.entries.remove(entry)) return;
+    this.limits.remove(entry.lane, entry.bytes);
     entry.memory.close();
     entry.publishSpan?.end();
     entry.span?.end();

@@ -1,34 +1,38 @@
 import type { InboundRecord, TopicPartition } from '../ports.ts';
-import { entryId, laneKey, type RequestEntry } from './request-entry.ts';
+import { laneKey, type RequestEntry } from './request-entry.ts';
 
 type Place = TopicPartition & { readonly offset: number };
 
-/** Everything accepted and not settled, by place: a record that comes again finds its work here. */
+/**
+ * Everything accepted and not settled, by place: a record that comes again finds its work here. What concerns one partition
+ * looks at its entries alone.
+ */
 export class RequestEntries {
-  private readonly entries = new Map<string, RequestEntry>();
+  /** By lane, then by offset in the order of acceptance. */
+  private readonly lanes = new Map<string, Map<number, RequestEntry>>();
+  private count = 0;
   private empty: PromiseWithResolvers<void> | null = null;
 
   get size(): number {
-    return this.entries.size;
+    return this.count;
   }
 
   get all(): RequestEntry[] {
-    return [...this.entries.values()];
+    return [...this.lanes.values()].flatMap((entries) => [...entries.values()]);
   }
 
   at(place: Place): RequestEntry | undefined {
-    return this.entries.get(entryId(place));
+    return this.lanes.get(laneKey(place))?.get(place.offset);
   }
 
   /** Whether it is still the one at its place. */
   has(entry: RequestEntry): boolean {
-    return this.entries.get(entry.id) === entry;
+    return this.lanes.get(entry.lane)?.get(entry.record.offset) === entry;
   }
 
   /** In the order of their acceptance. */
   of(partition: TopicPartition): RequestEntry[] {
-    const key = laneKey(partition);
-    return this.all.filter(({ record }) => laneKey(record) === key);
+    return [...(this.lanes.get(laneKey(partition))?.values() ?? [])];
   }
 
   /** The records of an offset range, in order. */
@@ -39,28 +43,39 @@ export class RequestEntries {
       .sort((one, other) => one.offset - other.offset);
   }
 
-  /** When the outcome that waits longest was finished, by the monotonic clock, among those of certain partitions; null when none waits. */
-  oldestFinishedAt(isCounted: (partition: TopicPartition) => boolean): number | null {
+  /** When the outcome that waits longest was finished, by the monotonic clock, among those of certain lanes; null when none waits. */
+  oldestFinishedAt(isCounted: (lane: string) => boolean): number | null {
     let oldest: number | null = null;
-    for (const { finished, record } of this.entries.values()) {
-      if (finished === null || (oldest !== null && finished.finishedAt >= oldest)) continue;
-      if (isCounted(record)) oldest = finished.finishedAt;
+    for (const [lane, entries] of this.lanes) {
+      if (!isCounted(lane)) continue;
+      for (const { finished } of entries.values())
+        if (finished !== null && (oldest === null || finished.finishedAt < oldest))
+          oldest = finished.finishedAt;
     }
     return oldest;
   }
 
   add(entry: RequestEntry): void {
-    this.entries.set(entry.id, entry);
+    const entries = this.lanes.get(entry.lane);
+    if (entries === undefined) this.lanes.set(entry.lane, new Map([[entry.record.offset, entry]]));
+    else entries.set(entry.record.offset, entry);
+    this.count += 1;
   }
 
-  remove(entry: RequestEntry): void {
-    this.entries.delete(entry.id);
-    if (this.entries.size === 0) this.empty?.resolve();
+  /** @returns whether it was the one at its place */
+  remove(entry: RequestEntry): boolean {
+    const entries = this.lanes.get(entry.lane);
+    if (entries?.get(entry.record.offset) !== entry) return false;
+    entries.delete(entry.record.offset);
+    if (entries.size === 0) this.lanes.delete(entry.lane);
+    this.count -= 1;
+    if (this.count === 0) this.empty?.resolve();
+    return true;
   }
 
   /** Resolves when nothing is left, at the latest after `timeoutMs`. */
   async untilEmpty(timeoutMs: number): Promise<void> {
-    if (this.entries.size === 0) return;
+    if (this.count === 0) return;
     this.empty = Promise.withResolvers<void>();
     const timer = setTimeout(this.empty.resolve, timeoutMs);
     await this.empty.promise;

@@ -10,7 +10,7 @@ import { structureBytes } from './structure-bytes.ts';
 
 /** A record from its acceptance until its outcome is visible. */
 export interface RequestEntry {
-  readonly id: string;
+  readonly lane: string;
   /** Without its content once the outcome is there. */
   record: InboundRecord;
   /** What the intake's limit counts: grows once the record is decoded. */
@@ -37,7 +37,7 @@ export function entryId({ topic, partition, offset }: TopicPartition & { readonl
 export function newEntry(record: InboundRecord, memory: MemoryBudget): RequestEntry {
   const bytes = requestWeight(heldBytes(record));
   return {
-    id: entryId(record),
+    lane: laneKey(record),
     record,
     bytes,
     memory: memory.open(bytes),

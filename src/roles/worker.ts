@@ -9,13 +9,13 @@ import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { settledTopics, topicNames } from '../contract/topics.ts';
+import { Admission } from '../pipeline/admission.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
 import { publishFailureLog } from '../pipeline/chunks/publish-failure-log.ts';
 import { FailureLog } from '../pipeline/failure-log.ts';
 import { OutputRecords } from '../pipeline/output-records.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { ProgressReporter } from '../pipeline/progress-reporter.ts';
-import { ProviderGate } from '../pipeline/provider-gate.ts';
 import { reservationTtlMs } from '../spend/reservation-ttl.ts';
 import { EventLoopWatch } from '../telemetry/event-loop-watch.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -116,7 +116,9 @@ export async function startWorker({
       account: config.openai.project ?? config.openai.organization,
     });
     parts.add(provider, () => provider.close());
-    const gate = new ProviderGate({
+    const admission = new Admission({
+      maxRunning: config.limits.maxInFlight,
+      weightOf: (tenantId) => config.limits.tenantWeights.get(tenantId) ?? 1,
       clock,
       random: Math.random,
       outage: config.openai.outage,
@@ -159,7 +161,7 @@ export async function startWorker({
         chunks,
         progress,
         failures,
-        gate,
+        admission,
         metrics,
         schemas,
         tokens,
@@ -188,7 +190,6 @@ export async function startWorker({
       groupId: config.kafka.groupId,
       maxInFlight: config.limits.maxInFlight,
       maxInFlightBytes: config.limits.maxInFlightBytes,
-      tenantWeight: (tenantId) => config.limits.tenantWeights.get(tenantId) ?? 1,
       batchMaxBytes: config.limits.recordMaxBytes,
       settleSpacingMs: SETTLE_SPACING_MS,
       onCrash: onFatal,
@@ -206,7 +207,7 @@ export async function startWorker({
       partitionsPaused: () => running.pausedPartitions,
       lanes: () => running.laneStates(),
       catalogAgeMs: () => catalog.ageMs(),
-      providerGates: () => gate.states(),
+      providerGates: () => admission.gateStates(),
     });
     const requests = source;
     await requests.start(running);

@@ -3,6 +3,7 @@ import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import { asUndecodable, type DecodeOptions, decodeRequest } from '../../../src/pipeline/decode-request.ts';
 import { handleRequest } from '../../../src/pipeline/handle-request.ts';
 import type { InboundRecord } from '../../../src/ports.ts';
+import { runningSeat } from '../../support/fakes/admission.ts';
 import { Handling } from '../../support/fakes/handling.ts';
 import { codec, RECORD_MAX_BYTES } from '../generate/other-records.ts';
 import { randomRecord } from '../generate/random-record.ts';
@@ -71,6 +72,7 @@ async function handle(record: InboundRecord, handling: Handling, decode: DecodeO
     acceptedMonotonic: handling.clock.monotonic(),
     trace: ROOT_CONTEXT,
     memory: handling.memory.open(0),
+    seat: runningSeat(handling.options.admission),
     givenUp: null,
   };
   try {

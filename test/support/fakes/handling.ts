@@ -16,6 +16,7 @@ import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { admissionOf, hurry, inSlot, runningSeat } from './admission.ts';
 import { FakeBudgets } from './fake-budgets.ts';
 import { FakeCatalog, modelInfo, priceOf } from './fake-catalog.ts';
 import { FakeClock } from './fake-clock.ts';
@@ -24,7 +25,6 @@ import { FakeLedger } from './fake-ledger.ts';
 import { FakeProvider } from './fake-provider.ts';
 import { FakeRecordSink } from './fake-record-sink.ts';
 import { FakeTokenCounter } from './fake-token-counter.ts';
-import { hurry, openGate } from './open-gate.ts';
 
 export const RECORD_MAX_BYTES = 100_000;
 export const codec = createAvroCodec({
@@ -106,9 +106,7 @@ export class Handling {
         idleTimeoutMs: 30_000,
         restartOnBreak: true,
       },
-      gate: openGate(hurry()),
-      park: () => async () => undefined,
-      draining: new AbortController().signal,
+      admission: admissionOf(hurry()),
       runAlone: async () => () => undefined,
       ...overrides,
     };
@@ -138,13 +136,16 @@ export class Handling {
       acceptedMonotonic: this.clock.monotonic(),
       trace: ROOT_CONTEXT,
       memory: this.memory.open(0),
+      seat: members.seat ?? runningSeat(this.options.admission),
       givenUp: null,
       ...members,
     };
   }
 
   handle(record: InboundRecord, members: Partial<RequestToHandle> = {}): Promise<HandledRequest> {
-    return handleRequest(this.job(record, members), this.options, this.stop.signal);
+    return inSlot(this.options.admission, (seat) =>
+      handleRequest(this.job(record, { seat, ...members }), this.options, this.stop.signal),
+    );
   }
 
   /** The calls that the ledger knows of a request. */

@@ -1,11 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { ChatRequestInput } from '../../../src/contract/records.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import type { Line } from '../../../src/domain/fair-queue.ts';
 import { deadlineExceeded } from '../../../src/domain/refusals.ts';
 import { callProvider } from '../../../src/pipeline/call-provider.ts';
-import { enterGate } from '../../../src/pipeline/enter-gate.ts';
 import type { CallToMake } from '../../../src/pipeline/make-call.ts';
 import { type CallPlan, planCall } from '../../../src/pipeline/plan-call.ts';
+import type { Seat } from '../../../src/pipeline/slots.ts';
 import type { AttemptRow } from '../../../src/ports.ts';
 import { delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { Handling } from '../../support/fakes/handling.ts';
@@ -47,7 +49,7 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
     firstAttempt: 1,
     startedAt,
     endsAt: Number.POSITIVE_INFINITY,
-    ...permits(handling, plan),
+    ...permits(handling, plan, job.seat),
     memory: job.memory,
     attempts,
     origin: { record, orderKey, trace: job.trace },
@@ -56,12 +58,18 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
 }
 
 /** The gate, without anybody else before it. */
-function permits({ options }: Handling, plan: CallPlan) {
-  const permit = options.gate.tryEnter({ provider: 'openai', account: null, model: 'gpt-4' }, 1);
+function permits({ options: { admission } }: Handling, plan: CallPlan, seat: Seat) {
+  const permit = admission.tryEnter(plan);
   if (permit === null) throw new Error('the gate is not free');
-  const nextPermit = (order: 'next' | 'last') => enterGate(plan, null, order, options, never);
+  const limit = { deadline: null, signal: never };
+  const nextPermit = (line: Line, delayMs: number) =>
+    admission.enter(seat, plan, line, limit, delayMs === 0 ? null : pass(delayMs));
   return { permit, nextPermit };
 }
+
+const pass = (ms: number) => async (signal: AbortSignal) => {
+  await wait(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
+};
 
 const never = new AbortController().signal;
 

@@ -1,45 +1,37 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { Permit } from '../../../src/pipeline/key-gate.ts';
-import type { ProviderGate } from '../../../src/pipeline/provider-gate.ts';
+import type { Admission } from '../../../src/pipeline/admission.ts';
+import type { Permit } from '../../../src/pipeline/permit.ts';
+import { admissionOf, callTo } from '../../support/fakes/admission.ts';
 import { FakeProvider } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf } from '../../support/fakes/handling.ts';
-import { openGate } from '../../support/fakes/open-gate.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
-const key = { provider: 'openai', account: 'acme-project', model: 'gpt-4' };
+const key = {
+  ...callTo('gpt-4', 1),
+  provider: { name: 'openai', account: 'acme-project' },
+};
 const away = () => new ChatFailure('provider_unavailable', 'away', true);
 const draining = new Error('the service begins to stop');
 
 /** A call of somebody else. */
-function call(gate: ProviderGate): Permit {
-  const permit = gate.tryEnter(key, 1);
+function call(of: Admission): Permit {
+  const permit = of.tryEnter(key);
   if (permit === null) throw new Error('the gate is not free');
   permit.begin();
   return permit;
 }
 
 let handling: Handling;
-let gate: ProviderGate;
+let gate: Admission;
 /** A call of somebody else that is under way. */
 let early: Permit;
-let drain: AbortController;
-/** What the scheduler was told. */
-let places: string[];
 
 function setUp(provider = new FakeProvider(), outage: 'wait' | 'fail' = 'wait'): void {
-  drain = new AbortController();
-  places = [];
   handling = new Handling(provider);
-  gate = openGate(handling.clock, { outage });
+  gate = admissionOf(handling.clock, { outage });
   early = call(gate);
-  const park = () => {
-    places.push('parked');
-    return async (atOnce: boolean) => {
-      places.push(atOnce ? 'ends' : 'goes on');
-    };
-  };
-  Object.assign(handling.options, { gate, park, draining: drain.signal });
+  Object.assign(handling.options, { admission: gate });
 }
 
 function goAway(): void {
@@ -59,17 +51,18 @@ describe('a request whose provider is away', () => {
     const handled = handling.handle(handling.record());
     await turn();
     expect(handling.ledger.writes).toEqual([]);
-    expect(places).toEqual(['parked']);
+    expect(gate.counts).toMatchObject({ running: 0, parked: 1 });
     comeBack();
     expect(outcomeOf((await handled).records).response).toMatchObject({ status: 'COMPLETED', attempts: 1 });
-    expect(places).toEqual(['parked', 'goes on']);
+    await turn();
+    expect(gate.counts).toMatchObject({ running: 0, parked: 0 });
   });
 
   it('waits the same without a limit of its answer', async () => {
     goAway();
     const handled = handling.handle(handling.record({ maxOutputTokens: 0 }));
     await turn();
-    expect(gate.states()).toMatchObject([{ waiting: 1 }]);
+    expect(gate.gateStates()).toMatchObject([{ waiting: 1 }]);
     comeBack();
     expect((await handled).status).toBe('COMPLETED');
   });
@@ -82,14 +75,15 @@ describe('a request whose provider is away', () => {
       costStatus: 'NONE',
       error: { code: 'deadline_exceeded', message: expect.stringContaining('before a call was made') },
     });
-    expect(places).toEqual(['parked', 'ends']);
+    await turn();
+    expect(gate.counts).toMatchObject({ running: 0, parked: 0 });
   });
 
   it('waits no longer when the service begins to stop, and leaves the ledger untouched', async () => {
     goAway();
     const handled = handling.handle(handling.record());
     await turn();
-    drain.abort(draining);
+    gate.drain(draining);
     await expect(handled).rejects.toBe(draining);
     expect(handling.ledger.writes).toEqual([]);
   });
@@ -117,7 +111,7 @@ describe('a request whose provider is away', () => {
     const handled = handling.handle(record);
     await turn();
     // The one permit that there was is free again.
-    expect(gate.states()).toMatchObject([{ breaker: 'open', waiting: 0 }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'open', waiting: 0 }]);
     call(gate).answered(null);
     other.stop.abort(new Error('the other one stops'));
     await ended;
@@ -169,12 +163,13 @@ describe('calls that an outage turned away', () => {
     setUp(new FakeProvider(refuses, refuses, refuses, {}));
     Object.assign(handling.options, { requestTimeoutMs: 10_000 });
     const handled = handling.handle(handling.record());
-    while (places.length === 0) await turn();
+    while (gate.counts.parked === 0) await turn();
     expect(handling.attempts()).toHaveLength(3);
     vi.advanceTimersByTime(20_000);
     comeBack();
     expect(await handled).toMatchObject({ status: 'COMPLETED' });
-    expect(places).toEqual(['parked', 'goes on']);
+    await turn();
+    expect(gate.counts).toMatchObject({ running: 0, parked: 0 });
   });
 
   it('are the end when the deadline passes before it is over', async () => {
@@ -187,8 +182,8 @@ describe('calls that an outage turned away', () => {
   it('leave a claim that is given back when the service begins to stop', async () => {
     setUp(new FakeProvider(refuses));
     const handled = handling.handle(handling.record());
-    while (places.length === 0) await turn();
-    drain.abort(draining);
+    while (gate.counts.parked === 0) await turn();
+    gate.drain(draining);
     await expect(handled).rejects.toBe(draining);
     const row = handling.ledger.rows.get('default request-1');
     expect(row?.claim ?? null).toBeNull();

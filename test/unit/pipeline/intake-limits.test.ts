@@ -98,3 +98,18 @@ describe('IntakeLimits', () => {
     );
   });
 });
+
+describe('IntakeLimits of paused partitions', () => {
+  it('names each of them once, when it has room again', () => {
+    const limits = new IntakeLimits({ maxRequests: 10, maxBytes: 1_000 });
+    for (let count = 0; count < 10; count += 1) limits.add(count < 9 ? 'full' : 'other', 1);
+    limits.refused('full');
+    limits.refused('other');
+    expect(limits.takeResumable()).toEqual([]);
+    for (let count = 0; count < 2; count += 1) limits.remove('full', 1);
+    expect(limits.takeResumable()).toEqual(['other']);
+    for (let count = 0; count < 7; count += 1) limits.remove('full', 1);
+    expect(limits.takeResumable()).toEqual(['full']);
+    expect(limits.takeResumable()).toEqual([]);
+  });
+});

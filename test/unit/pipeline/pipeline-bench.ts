@@ -9,6 +9,7 @@ import { topicNames } from '../../../src/contract/topics.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { createLogger } from '../../../src/logger.ts';
+import type { Admission } from '../../../src/pipeline/admission.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
@@ -25,13 +26,13 @@ import type {
   TopicPartition,
 } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
+import { admissionOf } from '../../support/fakes/admission.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
 import { FakeLog } from '../../support/fakes/fake-log.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
 import { FakeTokenCounter } from '../../support/fakes/fake-token-counter.ts';
-import { openGate } from '../../support/fakes/open-gate.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
 export const codec = createAvroCodec({
@@ -52,7 +53,7 @@ export class PipelineBench {
   readonly logs = [new FakeLog('chat.requests', 0), new FakeLog('chat.requests', 1)] as const;
   readonly transports = this.logs.map((log) => new FakeLaneTransport(log));
   readonly pipeline: Pipeline;
-  readonly providerGate = openGate(this.clock);
+  readonly admission: Admission;
   readonly crashes: Error[] = [];
   /** Request ids in the order in which they were claimed. */
   readonly claimed: string[] = [];
@@ -73,6 +74,8 @@ export class PipelineBench {
 
   constructor(limits: { maxInFlight?: number; maxInFlightBytes?: number } = {}) {
     const { clock } = this;
+    const maxInFlight = limits.maxInFlight ?? 10;
+    this.admission = admissionOf(clock, { maxRunning: maxInFlight });
     const metrics = createMetrics(telemetry.getMeter('test'));
     const ledger = this.ledger();
     const sink = new FakeRecordSink();
@@ -94,7 +97,7 @@ export class PipelineBench {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),
         failures: new FailureLog(createLogger({ level: 'silent' })),
-        gate: this.providerGate,
+        admission: this.admission,
         lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
         clock,
         catalog: {
@@ -134,8 +137,7 @@ export class PipelineBench {
       metrics,
       logger: createLogger({ level: 'info', destination: { write: (line) => this.logged.push(line) } }),
       groupId: 'group-1',
-      maxInFlight: limits.maxInFlight ?? 10,
-      tenantWeight: () => 1,
+      maxInFlight,
       maxInFlightBytes: limits.maxInFlightBytes ?? 100_000_000,
       batchMaxBytes: 900_000,
       settleSpacingMs: 0,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { callTo } from '../../support/fakes/admission.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';
 
@@ -157,9 +158,9 @@ describe('Pipeline that starts over', () => {
 });
 
 /** The provider of a model is away from now on. */
-function takeAway({ providerGate }: PipelineBench, model: string): void {
+function takeAway({ admission }: PipelineBench, model: string): void {
   for (let count = 0; count < 3; count += 1) {
-    const permit = providerGate.tryEnter({ provider: 'openai', account: null, model }, 1);
+    const permit = admission.tryEnter(callTo(model));
     permit?.begin();
     permit?.failed(new ChatFailure('provider_unavailable', 'away', true));
   }
@@ -267,5 +268,21 @@ describe('Pipeline that drains', () => {
     await drained;
     expect(bench.claimed).toEqual(['r1']);
     expect(bench.answeredIds(1)).toEqual([]);
+  });
+});
+
+describe('Pipeline without a free slot', () => {
+  it('ends a request whose deadline passes before it begins', async () => {
+    const bench = await started({ maxInFlight: 1 });
+    bench.publish('busy');
+    bench.publish('late', 'late', 0, { deadline: bench.clock.now() + 20 });
+    bench.answer('late');
+    bench.fetch();
+    await bench.reach(() => bench.answeredIds().length === 1);
+    expect(bench.answeredIds()).toEqual(['late']);
+    expect(bench.claimed).toEqual(['busy', 'late']);
+    expect(bench.called).toEqual([]);
+    bench.answer('busy');
+    await bench.reach(() => bench.pipeline.inFlight === 0);
   });
 });

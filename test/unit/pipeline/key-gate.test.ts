@@ -1,13 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ChatFailure, type ErrorCode } from '../../../src/domain/chat-failure.ts';
+import type { Line } from '../../../src/domain/fair-queue.ts';
 import type { Logger } from '../../../src/logger.ts';
-import type { KeyGateOptions, Permit } from '../../../src/pipeline/key-gate.ts';
-import type { ProviderGate } from '../../../src/pipeline/provider-gate.ts';
+import type { Admission, AdmissionOptions } from '../../../src/pipeline/admission.ts';
+import type { Permit } from '../../../src/pipeline/permit.ts';
+import { admissionOf, callTo, inSlot } from '../../support/fakes/admission.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
-import { openGate } from '../../support/fakes/open-gate.ts';
 
-const key = { provider: 'openai', account: null, model: 'gpt-4' };
 const never = new AbortController().signal;
 const failureOf = (code: ErrorCode, retryAfterMs: number | null = null, httpStatus: number | null = null) =>
   new ChatFailure(code, code, true, { retryAfterMs, httpStatus });
@@ -27,33 +27,37 @@ async function pass(ms: number): Promise<void> {
   await turn();
 }
 
-function take(gate: ProviderGate, tokens = 10): Permit {
-  const permit = gate.tryEnter(key, tokens);
+function take(gate: Admission, tokens = 10): Permit {
+  const permit = gate.tryEnter(callTo('gpt-4', tokens));
   if (permit === null) throw new Error('the gate is not free');
   permit.begin();
   return permit;
 }
 
 /** A gate before a provider that has answered without a word on limits. */
-function known(options: Partial<KeyGateOptions> = {}): ProviderGate {
-  const gate = openGate(clock, options);
+function known(options: Partial<AdmissionOptions> = {}): Admission {
+  const gate = admissionOf(clock, options);
   take(gate).answered(null);
   return gate;
 }
 
 /** A gate whose breaker has opened: the next call may go after 500 ms. */
-function away(options: Partial<KeyGateOptions> = {}): ProviderGate {
+function away(options: Partial<AdmissionOptions> = {}): Admission {
   const gate = known(options);
   for (let count = 0; count < 3; count += 1) take(gate).failed(failureOf('provider_unavailable'));
   return gate;
 }
 
 /** Enters and notes the name when let through, or what was thrown. */
-function line(gate: ProviderGate) {
+function line(gate: Admission) {
   const seen: unknown[] = [];
   const permits: Permit[] = [];
-  const enter = (name: string, order: 'next' | 'last' = 'last', signal: AbortSignal = never) =>
-    void gate.enter(key, 10, order, signal).then(
+  const enter = (name: string, of: Line = 'first', signal: AbortSignal = never, tenant = 'default') =>
+    void inSlot(
+      gate,
+      (seat) => gate.enter(seat, callTo('gpt-4'), of, { deadline: null, signal }),
+      tenant,
+    ).then(
       (permit) => {
         permit.begin();
         permits.push(permit);
@@ -68,11 +72,13 @@ describe('a gate', () => {
   it('lets everything through once a provider has answered without a word on limits', () => {
     const gate = known();
     for (let count = 0; count < 1_000; count += 1) take(gate);
-    expect(gate.states()).toMatchObject([{ waiting: 0, breaker: 'closed', requests: null, tokens: null }]);
+    expect(gate.gateStates()).toMatchObject([
+      { waiting: 0, breaker: 'closed', requests: null, tokens: null },
+    ]);
   });
 
   it('sends a few calls ahead to a provider that it knows nothing of, and one more now and then', async () => {
-    const gate = openGate(clock);
+    const gate = admissionOf(clock);
     const first = [1, 2, 3, 4].map(() => take(gate));
     const { seen, enter } = line(gate);
     for (const name of ['a', 'b', 'c']) enter(name);
@@ -85,18 +91,17 @@ describe('a gate', () => {
     expect(seen).toEqual(['a', 'b', 'c']);
   });
 
-  it('keeps the order of arrival, after those whose claim keeps others waiting', async () => {
+  it('keeps the order of arrival of first calls and of retries, which take turns', async () => {
     const waited: number[] = [];
     const gate = known({ onWaited: (_key, ms) => waited.push(ms) });
     take(gate).failed(failureOf('rate_limited', 2_000));
     const { seen, enter } = line(gate);
-    enter('first');
-    enter('second');
-    enter('retry', 'next');
-    expect(gate.tryEnter(key, 10)).toBeNull();
-    expect(gate.states()).toMatchObject([{ waiting: 3 }]);
-    for (let seconds = 0; seconds < 30; seconds += 1) await pass(1_000);
-    expect(seen).toEqual(['retry', 'first', 'second']);
+    for (const name of ['first', 'second', 'third']) enter(name);
+    for (const name of ['retry', 'its retry', 'the last retry']) enter(name, 'again');
+    expect(gate.tryEnter(callTo('gpt-4'))).toBeNull();
+    expect(gate.gateStates()).toMatchObject([{ waiting: 6 }]);
+    for (let seconds = 0; seconds < 60; seconds += 1) await pass(1_000);
+    expect(seen).toEqual(['first', 'retry', 'second', 'its retry', 'third', 'the last retry']);
     expect(waited[0]).toBeGreaterThanOrEqual(2_000);
   });
 
@@ -104,29 +109,29 @@ describe('a gate', () => {
     const gate = away();
     const leaving = new AbortController();
     const { seen, enter } = line(gate);
-    enter('gone', 'last', leaving.signal);
+    enter('gone', 'first', leaving.signal);
     enter('stays');
     leaving.abort('enough');
     leaving.abort('again');
-    enter('too late', 'last', leaving.signal);
+    enter('too late', 'first', leaving.signal);
     await turn();
     expect(seen).toEqual(['enough', 'enough']);
     await pass(500);
     expect(seen).toEqual(['enough', 'enough', 'stays']);
-    expect(gate.states()).toMatchObject([{ waiting: 0 }]);
+    expect(gate.gateStates()).toMatchObject([{ waiting: 0 }]);
   });
 
   it('gives to the next what is given back, and only once', async () => {
     const gate = away();
     await pass(500);
-    const probe = gate.tryEnter(key, 10);
+    const probe = gate.tryEnter(callTo('gpt-4'));
     const { seen, enter } = line(gate);
     enter('next');
     enter('after it');
     await turn();
     expect(seen).toEqual([]);
-    probe?.giveBack();
-    probe?.giveBack();
+    probe?.release();
+    probe?.release();
     await turn();
     expect(seen).toEqual(['next']);
   });
@@ -134,20 +139,20 @@ describe('a gate', () => {
   it('does not take back a call that has begun', () => {
     const gate = known();
     const permit = take(gate);
-    permit.giveBack();
+    permit.release();
     permit.answered(null);
-    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
   });
 
   it('keeps models apart, and forgets those that nobody calls', () => {
     const gate = away();
     for (let count = 0; count < 1_500; count += 1) {
-      const permit = gate.tryEnter({ ...key, model: `model-${count}` }, 10);
+      const permit = gate.tryEnter(callTo(`model-${count}`));
       permit?.begin();
       permit?.answered(null);
     }
-    expect(gate.states().length).toBeLessThan(1_000);
-    expect(gate.states()).toContainEqual(expect.objectContaining({ model: 'gpt-4', breaker: 'open' }));
+    expect(gate.gateStates().length).toBeLessThan(1_000);
+    expect(gate.gateStates()).toContainEqual(expect.objectContaining({ model: 'gpt-4', breaker: 'open' }));
   });
 });
 
@@ -188,24 +193,24 @@ describe('an outage', () => {
     const gate = away();
     await pass(500);
     expect(take(gate).failed(failureOf('invalid_request'))).toBe(false);
-    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
   });
 
   it('begins with faults of the provider, not with its redirects and conflicts', () => {
     const gate = known();
     for (const status of [301, 409, null]) take(gate).failed(failureOf('provider_error', null, status));
-    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
     for (const status of [500, 501, 599]) take(gate).failed(failureOf('provider_error', null, status));
-    expect(gate.states()).toMatchObject([{ breaker: 'open' }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'open' }]);
   });
 
   it('is not over, and not prolonged, by a call that was ended from outside or by a fault of our own', async () => {
     const gate = away();
     await pass(500);
     take(gate).failed(null);
-    expect(gate.states()).toMatchObject([{ breaker: 'open' }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'open' }]);
     take(gate).failed(failureOf('internal'));
-    expect(gate.states()).toMatchObject([{ breaker: 'open' }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'open' }]);
     take(gate);
   });
 
@@ -243,7 +248,7 @@ describe('an outage', () => {
     for (let failed = 0; failed < 10; failed += 1) {
       expect(take(gate).failed(failureOf('provider_unavailable'))).toBe(false);
     }
-    expect(gate.states()).toMatchObject([{ breaker: 'closed' }]);
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
   });
 
   it('fails those that wait already when it begins', async () => {
@@ -252,12 +257,12 @@ describe('an outage', () => {
     take(gate).failed(failureOf('rate_limited', 60_000));
     const leaving = new AbortController();
     const { seen, enter } = line(gate);
-    enter('left', 'last', leaving.signal);
+    enter('left', 'first', leaving.signal);
     enter('waits');
     leaving.abort('enough');
     for (const call of calls) call.failed(failureOf('provider_unavailable'));
     await turn();
     expect(seen).toMatchObject(['enough', { code: 'provider_unavailable' }]);
-    expect(gate.states()).toMatchObject([{ waiting: 0 }]);
+    expect(gate.gateStates()).toMatchObject([{ waiting: 0 }]);
   });
 });

@@ -1,27 +1,36 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { Scheduler } from '../../../src/pipeline/scheduler.ts';
+import { type Seat, Slots } from '../../../src/pipeline/slots.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
 /** Schedules tasks that end when the test says so, and keeps the order in which they began. */
 class Bench {
   readonly begun: string[] = [];
   readonly running = new Map<string, () => void>();
-  private readonly scheduler: Scheduler;
+  private readonly seats = new Map<string, Seat>();
+  private readonly slots: Slots;
 
-  constructor(scheduler: Scheduler) {
-    this.scheduler = scheduler;
+  constructor(slots: Slots) {
+    this.slots = slots;
   }
 
-  schedule(key: string, name = key, owner = 'default'): void {
-    this.scheduler.schedule({
+  schedule(key: string, name = key, owner = 'default', lateAfterMs: number | null = null): void {
+    this.slots.schedule({
       key,
       owner,
-      run: () => {
+      lateAfterMs,
+      run: (seat) => {
         this.begun.push(name);
+        this.seats.set(name, seat);
         return new Promise((resolve) => this.running.set(name, resolve));
       },
     });
+  }
+
+  seat(name: string): Seat {
+    const seat = this.seats.get(name);
+    if (seat === undefined) throw new Error(`${name} has not begun`);
+    return seat;
   }
 
   async end(name: string): Promise<void> {
@@ -33,24 +42,23 @@ class Bench {
   }
 }
 
-function bench(maxRunning: number, weightOf = (_owner: string) => 1): { scheduler: Scheduler; tasks: Bench } {
-  const scheduler = new Scheduler({ maxRunning, weightOf });
-  return { scheduler, tasks: new Bench(scheduler) };
+function bench(maxRunning: number, weightOf = (_owner: string) => 1): { slots: Slots; tasks: Bench } {
+  const slots = new Slots({ maxRunning, weightOf });
+  return { slots, tasks: new Bench(slots) };
 }
 
-describe('Scheduler', () => {
+describe('Slots', () => {
   it('begins a task at once while there is room', () => {
-    const { scheduler, tasks } = bench(2);
+    const { slots, tasks } = bench(2);
     tasks.schedule('a');
     tasks.schedule('b');
     tasks.schedule('c');
     expect(tasks.begun).toEqual(['a', 'b']);
-    expect([scheduler.runningCount, scheduler.taskCount]).toEqual([2, 3]);
-    expect(scheduler.counts).toEqual({ running: 2, parked: 0, waiting: 1, alone: 0 });
+    expect(slots.counts).toEqual({ running: 2, parked: 0, waiting: 1, alone: 0 });
   });
 
   it('runs one task of a key at a time, in their order, and other keys beside it', async () => {
-    const { scheduler, tasks } = bench(10);
+    const { slots, tasks } = bench(10);
     tasks.schedule('a', 'a1');
     tasks.schedule('a', 'a2');
     tasks.schedule('a', 'a3');
@@ -61,7 +69,7 @@ describe('Scheduler', () => {
     expect(tasks.begun).toEqual(['a1', 'b1', 'a2', 'a3']);
     await tasks.end('a3');
     await tasks.end('b1');
-    expect([scheduler.runningCount, scheduler.taskCount]).toEqual([0, 0]);
+    expect(slots.counts).toMatchObject({ running: 0, waiting: 0 });
   });
 
   it('begins a key anew after its last task has ended', async () => {
@@ -102,7 +110,7 @@ describe('Scheduler', () => {
         fc.integer({ min: 1, max: 4 }),
         fc.array(action, { maxLength: 60 }),
         async (limit, actions) => {
-          const { scheduler, tasks } = bench(limit);
+          const { slots, tasks } = bench(limit);
           const scheduled: string[] = [];
           const ended: string[] = [];
           const endOne = async (pick: number) => {
@@ -114,8 +122,8 @@ describe('Scheduler', () => {
           const check = () => {
             const keys = [...tasks.running.keys()].map((name) => name.charAt(0));
             expect(new Set(keys).size).toBe(keys.length);
-            expect(tasks.running.size).toBe(scheduler.runningCount);
-            expect(scheduler.taskCount).toBe(scheduled.length - ended.length);
+            expect(tasks.running.size).toBe(slots.counts.running);
+            expect(slots.counts.running + slots.counts.waiting).toBe(scheduled.length - ended.length);
             const waitingKeys = new Set(
               scheduled.filter((name) => !ended.includes(name)).map((name) => name.charAt(0)),
             );
@@ -140,12 +148,12 @@ describe('Scheduler', () => {
   });
 });
 
-describe('Scheduler with a task that asks to run alone', () => {
+describe('Slots with a task that asks to run alone', () => {
   /** Asks for a running task; tells whether it has been granted. */
-  function ask(scheduler: Scheduler, maxWaitMs = 60_000): { granted: boolean; release: () => void } {
+  function ask(slots: Slots, maxWaitMs = 60_000): { granted: boolean; release: () => void } {
     const notYet = (): void => undefined;
     const asked = { granted: false, release: notYet };
-    void scheduler.alone(maxWaitMs).then((release) => {
+    void slots.alone(maxWaitMs).then((release) => {
       asked.granted = true;
       asked.release = release;
     });
@@ -153,9 +161,9 @@ describe('Scheduler with a task that asks to run alone', () => {
   }
 
   it('lets it wait for what runs, and begins nothing else until it is done', async () => {
-    const { scheduler, tasks } = bench(4);
+    const { slots, tasks } = bench(4);
     for (const name of ['poison', 'a', 'b']) tasks.schedule(name);
-    const asked = ask(scheduler);
+    const asked = ask(slots);
     tasks.schedule('late');
     await tasks.end('a');
     expect(asked.granted).toBe(false);
@@ -169,9 +177,9 @@ describe('Scheduler with a task that asks to run alone', () => {
   it('grants it at once when nothing else runs, and leaves no timer behind', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
-      const { scheduler, tasks } = bench(4);
+      const { slots, tasks } = bench(4);
       tasks.schedule('poison');
-      const asked = ask(scheduler);
+      const asked = ask(slots);
       await turn();
       expect(asked.granted).toBe(true);
       expect(vi.getTimerCount()).toBe(0);
@@ -181,11 +189,11 @@ describe('Scheduler with a task that asks to run alone', () => {
   });
 
   it('grants it one after the other', async () => {
-    const { scheduler, tasks } = bench(4);
+    const { slots, tasks } = bench(4);
     tasks.schedule('one');
     tasks.schedule('other');
-    const one = ask(scheduler);
-    const other = ask(scheduler);
+    const one = ask(slots);
+    const other = ask(slots);
     await turn();
     expect([one.granted, other.granted]).toEqual([true, false]);
     one.release();
@@ -200,10 +208,10 @@ describe('Scheduler with a task that asks to run alone', () => {
   it('grants it after a while although something goes on running', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
-      const { scheduler, tasks } = bench(4);
+      const { slots, tasks } = bench(4);
       tasks.schedule('poison');
       tasks.schedule('endless');
-      const asked = ask(scheduler, 5_000);
+      const asked = ask(slots, 5_000);
       vi.advanceTimersByTime(4_999);
       await turn();
       expect(asked.granted).toBe(false);
@@ -223,11 +231,11 @@ describe('Scheduler with a task that asks to run alone', () => {
   it('begins nothing while two are alone because one of them could wait no longer', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
-      const { scheduler, tasks } = bench(4);
+      const { slots, tasks } = bench(4);
       tasks.schedule('one');
       tasks.schedule('other');
-      const one = ask(scheduler, 5_000);
-      const other = ask(scheduler, 5_000);
+      const one = ask(slots, 5_000);
+      const other = ask(slots, 5_000);
       await turn();
       vi.advanceTimersByTime(5_000);
       await turn();
@@ -243,17 +251,43 @@ describe('Scheduler with a task that asks to run alone', () => {
   });
 });
 
-describe('a task that is parked', () => {
-  it('leaves its place to others, and has one again before all that have not begun', async () => {
-    const { scheduler, tasks } = bench(1);
-    tasks.schedule('a');
-    tasks.schedule('b');
-    tasks.schedule('c');
-    const unpark = scheduler.park();
+describe('a task that would begin too late', () => {
+  it('begins without a slot when its time has come, after those of its key', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { slots, tasks } = bench(1);
+      tasks.schedule('busy');
+      for (const name of ['k1', 'k2']) tasks.schedule('k', name, 'default', 1_000);
+      tasks.schedule('patient');
+      vi.advanceTimersByTime(999);
+      expect(tasks.begun).toEqual(['busy']);
+      vi.advanceTimersByTime(1);
+      expect(tasks.begun).toEqual(['busy', 'k1']);
+      expect(slots.counts).toMatchObject({ running: 2, waiting: 2 });
+      await tasks.end('k1');
+      expect(tasks.begun).toEqual(['busy', 'k1', 'k2']);
+      await tasks.end('k2');
+      await tasks.end('busy');
+      await tasks.end('patient');
+      expect(slots.counts).toEqual({ running: 0, parked: 0, waiting: 0, alone: 0 });
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('a task that is away', () => {
+  const never = new AbortController().signal;
+
+  it('leaves its slot to others, and takes turns for another one with what has not begun', async () => {
+    const { slots, tasks } = bench(1);
+    for (const name of ['a', 'b', 'c', 'd']) tasks.schedule(name);
+    slots.leave(tasks.seat('a'));
     expect(tasks.begun).toEqual(['a', 'b']);
-    expect(scheduler.taskCount).toBe(3);
+    expect(slots.counts).toMatchObject({ running: 1, parked: 1, waiting: 2 });
     let isBack = false;
-    const back = unpark(false).then(() => {
+    const back = slots.comeBack(tasks.seat('a'), never).then(() => {
       isBack = true;
     });
     await turn();
@@ -261,42 +295,77 @@ describe('a task that is parked', () => {
     await tasks.end('b');
     await back;
     expect(tasks.begun).toEqual(['a', 'b']);
-    expect(scheduler.runningCount).toBe(1);
+    expect(slots.counts.running).toBe(1);
     await tasks.end('a');
     expect(tasks.begun).toEqual(['a', 'b', 'c']);
   });
 
-  it('goes on at once where there is a place, or when it is about to end', async () => {
-    const { scheduler, tasks } = bench(1);
-    tasks.schedule('a');
-    await scheduler.park()(false);
-    expect(scheduler.runningCount).toBe(1);
-    const unpark = scheduler.park();
-    tasks.schedule('b');
-    await unpark(true);
-    expect(scheduler.runningCount).toBe(2);
-    await tasks.end('a');
-    await tasks.end('b');
-    expect(scheduler.taskCount).toBe(0);
+  it('neither starves those that have not begun nor is starved by them', async () => {
+    const { slots, tasks } = bench(1);
+    for (const name of ['a', 'b', 'c', 'd']) tasks.schedule(name);
+    const goneOn: string[] = [];
+    const goAway = (name: string) => {
+      slots.leave(tasks.seat(name));
+      return slots.comeBack(tasks.seat(name), never).then(() => {
+        goneOn.push(name);
+      });
+    };
+    for (const name of ['a', 'b', 'a', 'c', 'b', 'd']) {
+      void goAway(name);
+      await turn();
+    }
+    expect(tasks.begun).toEqual(['a', 'b', 'c', 'd']);
+    expect(goneOn.slice(0, 3)).toEqual(['a', 'b', 'a']);
   });
 
-  it('keeps its key', async () => {
-    const { scheduler, tasks } = bench(2);
+  it('goes on at once where there is a slot, or when it is about to end', async () => {
+    const { slots, tasks } = bench(1);
+    tasks.schedule('a');
+    slots.leave(tasks.seat('a'));
+    await slots.comeBack(tasks.seat('a'), never);
+    expect(slots.counts.running).toBe(1);
+    slots.leave(tasks.seat('a'));
+    tasks.schedule('b');
+    slots.takeAnyway(tasks.seat('a'));
+    slots.takeAnyway(tasks.seat('a'));
+    expect(slots.counts).toMatchObject({ running: 2, parked: 0 });
+    await tasks.end('a');
+    await tasks.end('b');
+    expect(slots.counts).toMatchObject({ running: 0, parked: 0, waiting: 0 });
+  });
+
+  it('waits for a slot no longer than its signal says', async () => {
+    const { slots, tasks } = bench(1);
+    tasks.schedule('a');
+    tasks.schedule('b');
+    const leaving = new AbortController();
+    slots.leave(tasks.seat('a'));
+    const back = slots.comeBack(tasks.seat('a'), leaving.signal);
+    leaving.abort('enough');
+    await expect(back).rejects.toBe('enough');
+    await tasks.end('b');
+    expect(slots.counts).toMatchObject({ running: 0, parked: 1 });
+    await expect(slots.comeBack(tasks.seat('a'), leaving.signal)).rejects.toBe('enough');
+  });
+
+  it('keeps its key, and has no slot to leave', async () => {
+    const { slots, tasks } = bench(2);
     tasks.schedule('a', 'first');
     tasks.schedule('a', 'second');
-    scheduler.park();
+    slots.leave(tasks.seat('first'));
     await turn();
     expect(tasks.begun).toEqual(['first']);
+    expect(() => slots.leave(tasks.seat('first'))).toThrow('away');
   });
 
   it('is not in the way of one that has to be alone, and waits for it', async () => {
-    const { scheduler, tasks } = bench(3);
+    const { slots, tasks } = bench(3);
     tasks.schedule('parked');
     tasks.schedule('alone');
-    const unpark = scheduler.park();
-    const giveWay = await scheduler.alone(1_000_000);
+    slots.leave(tasks.seat('parked'));
+    const giveWay = await slots.alone(1_000_000);
     let isBack = false;
-    void unpark(false).then(() => {
+    void slots.comeBack(tasks.seat('parked'), never).then(() => {
       isBack = true;
     });
     await turn();
