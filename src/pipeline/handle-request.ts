@@ -1,12 +1,13 @@
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, invalidRequest, poisoned, usedForAnother } from '../domain/refusals.ts';
-import type { AttemptRow, ChatProvider } from '../ports.ts';
+import type { AttemptRow, ChatProvider, ClaimToTake } from '../ports.ts';
 import { answerFromLedger } from './answer-from-ledger.ts';
 import { type CallerOptions, callProvider } from './call-provider.ts';
 import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
 import { checkDefinitions } from './check-definitions.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
+import type { HeldClaim } from './claim-watches.ts';
 import { type Answered, type ConcludeOptions, conclude, type OwnClaim } from './conclude-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import { type EnteringOptions, enterGate } from './enter-gate.ts';
@@ -14,6 +15,13 @@ import type { HandledRequest } from './handled-request.ts';
 import type { Permit } from './key-gate.ts';
 import { newAttempt } from './make-call.ts';
 import { type CallDefaults, type CallPlan, countingExactly, planCall } from './plan-call.ts';
+import {
+  type Admission,
+  enterQuarantine,
+  type Quarantine,
+  type QuarantineStay,
+  reenterQuarantine,
+} from './quarantine.ts';
 import { refuse } from './refuse-request.ts';
 import { requestBodyHash } from './request-identity.ts';
 import { type BudgetOptions, reserveBudget } from './reserve-budget.ts';
@@ -21,11 +29,13 @@ import { limitTime } from './time-limit.ts';
 import { turnForOthers } from './turn-for-others.ts';
 import { untilAborted } from './until-aborted.ts';
 import { validateRequest } from './validate-request.ts';
-import { waitParked } from './wait-parked.ts';
+import { type ClaimWaitOptions, waitForClaim } from './wait-for-claim.ts';
+import { type ParkingOptions, waitParked } from './wait-parked.ts';
 
 export interface HandlerOptions
   extends CallerOptions,
     ClaimingOptions,
+    ClaimWaitOptions,
     EnteringOptions,
     BudgetOptions,
     ConcludeOptions,
@@ -34,11 +44,24 @@ export interface HandlerOptions
   readonly defaults: CallDefaults;
   /** How long a call and its retries may take in all. */
   readonly requestTimeoutMs: number;
-  /** Waits until nothing else runs in this worker; nothing begins until what it resolves with is called. */
-  readonly runAlone: () => Promise<() => void>;
+  /** Where requests that a crashed worker had claimed are called, one at a time. */
+  readonly quarantine: Quarantine;
 }
 
-const DEATHS_BEFORE_ALONE = 2;
+/** What earlier looks into the ledger have brought out about a request that is not decided. */
+interface Standing {
+  /** Of a suspect; null while it is none. */
+  readonly stay: QuarantineStay | null;
+  /** A claim that is not waited for any longer. */
+  readonly takeFrom: ClaimToTake | null;
+  /** Why no call is to be made, whatever the plan says. */
+  readonly failure: ChatFailure | null;
+}
+
+const UNKNOWN: Standing = { stay: null, takeFrom: null, failure: null };
+
+/** How a look into the ledger ended, when it did not end the request. */
+type Undecided = HeldClaim | { readonly kind: 'suspect' } | { readonly kind: 'lost' };
 
 /**
  * The way of a request from its record to its outcome. The outcome is in the ledger and its chunks are acknowledged when
@@ -62,19 +85,36 @@ export async function handleRequest(
   await turnForOthers(record);
   if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
 
+  const { tenantId, requestId, deadline } = request;
+  let standing = UNKNOWN;
+  let waitingSince: number | null = null;
   for (;;) {
     // 2 Decide provider, model and limits; what this refuses may depend on the time, so it goes through the ledger.
-    const planned = tryPlan(job, options);
+    const planned = standing.failure ?? tryPlan(job, options);
     await turnForOthers(record);
 
     // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
-    const admitted = await admit(planned, job, options, signal);
+    const admitted = await admit(planned, job, standing.stay, options, signal);
+    let undecided: Undecided;
     try {
-      const handled = await handleAdmitted(job, admitted, options, signal);
-      if (handled !== null) return handled;
+      const end = await handleAdmitted(job, admitted, standing, options, signal);
+      if (end.kind === 'handled') return end.request;
+      undecided = end;
     } finally {
       admitted.permit?.giveBack();
       job.memory.end();
+      standing.stay?.leave();
+    }
+
+    // Nothing is held while another claim, or a turn in quarantine, is waited for.
+    if (undecided.kind === 'lost') standing = UNKNOWN;
+    else if (undecided.kind === 'suspect') standing = { ...UNKNOWN, stay: options.quarantine.open() };
+    else {
+      waitingSince ??= options.clock.now();
+      const identity = { tenantId, requestId };
+      const waited = await waitForClaim(identity, undecided, deadline, waitingSince, options, signal);
+      if (waited.failure !== null && undecided.replay) return refuse(job, options, waited.failure);
+      standing = { ...UNKNOWN, ...waited };
     }
   }
 }
@@ -82,65 +122,66 @@ export async function handleRequest(
 /** What is going to be called, and the right to do so while there is one. */
 interface Admitted {
   readonly plan: CallPlan | ChatFailure;
-  permit: Permit | null;
+  /** There is one for each plan of a call. */
+  readonly permit: Permit | null;
 }
 
 async function admit(
   plan: CallPlan | ChatFailure,
   job: RequestToHandle,
+  stay: QuarantineStay | null,
   options: HandlerOptions,
   signal: AbortSignal,
 ): Promise<Admitted> {
   if (plan instanceof ChatFailure) return { plan, permit: null };
+  const { deadline } = job.accepted.request;
+  const admission: Admission<Permit> = {
+    take: async (parking) => {
+      try {
+        await takeMemory(job, parking, signal);
+        return await enterGate(plan, deadline, 'last', { ...options, ...parking }, signal);
+      } catch (error) {
+        job.memory.end();
+        throw error;
+      }
+    },
+    giveBack: (permit) => {
+      permit.giveBack();
+      job.memory.end();
+    },
+  };
   try {
-    await takeMemory(job, options, signal);
-    const permit = await takePermit(plan, job, options, signal);
-    return permit instanceof ChatFailure ? { plan: permit, permit: null } : { plan, permit };
+    const permit =
+      stay === null
+        ? await admission.take(options)
+        : await enterQuarantine(stay, admission, deadline, options, signal);
+    return { plan, permit };
   } catch (error) {
-    job.memory.end();
-    if (error instanceof ChatFailure) return { plan: error, permit: null };
-    throw error;
+    if (!(error instanceof ChatFailure)) throw error;
+    return { plan: error.code === 'deadline_exceeded' ? deadlineExceeded(false) : error, permit: null };
   }
 }
 
 /** @throws ChatFailure when the deadline passes */
 async function takeMemory(
   { accepted, memory }: RequestToHandle,
-  options: HandlerOptions,
+  parking: ParkingOptions,
   signal: AbortSignal,
 ): Promise<void> {
   const granted = memory.begin();
   if (granted === null) return;
-  await waitParked((ended) => untilAborted(granted, ended), accepted.request.deadline, options, signal).catch(
-    (error: unknown) => {
-      throw error instanceof ChatFailure ? deadlineExceeded(false) : error;
-    },
-  );
+  await waitParked((ended) => untilAborted(granted, ended), accepted.request.deadline, parking, signal);
 }
 
-async function takePermit(
-  plan: CallPlan,
-  { accepted }: RequestToHandle,
-  options: HandlerOptions,
-  signal: AbortSignal,
-): Promise<Permit | ChatFailure> {
-  try {
-    return await enterGate(plan, accepted.request.deadline, 'last', options, signal);
-  } catch (error) {
-    if (!(error instanceof ChatFailure)) throw error;
-    return error.code === 'deadline_exceeded' ? deadlineExceeded(false) : error;
-  }
-}
-
-/** @returns null when the claim was lost: all is to be decided anew */
 async function handleAdmitted(
   job: RequestToHandle,
-  admitted: Admitted,
+  { plan, permit }: Admitted,
+  { stay, takeFrom }: Standing,
   options: HandlerOptions,
   signal: AbortSignal,
-): Promise<HandledRequest | null> {
+): Promise<Undecided | { readonly kind: 'handled'; readonly request: HandledRequest }> {
   const { request } = job.accepted;
-  const { plan } = admitted;
+  const handled = (end: HandledRequest) => ({ kind: 'handled', request: end }) as const;
 
   // 4 The ledger: this request is ours now, or has its outcome already, or is somebody else's until then.
   const identity = { tenantId: request.tenantId, requestId: request.requestId };
@@ -150,49 +191,35 @@ async function handleAdmitted(
       bodyHash: requestBodyHash(request),
       source: job.accepted.record,
       draft: plan instanceof ChatFailure ? null : draftOf(plan),
-      onHeld: () => {
-        admitted.permit?.giveBack();
-        admitted.permit = null;
-      },
+      takeFrom,
+      inQuarantine: stay?.isInside ?? false,
     },
     options,
     signal,
   );
-  if (claim.kind === 'conflict') return refuse(job, options, usedForAnother(request.requestId));
-  if (claim.kind === 'done') return answerFromLedger(job, claim, options);
+  if (claim.kind === 'held' || claim.kind === 'suspect') return claim;
+  if (claim.kind === 'conflict') return handled(refuse(job, options, usedForAnother(request.requestId)));
+  if (claim.kind === 'done') return handled(answerFromLedger(job, claim, options));
 
   const attempts: AttemptRow[] = [];
-  let release: (() => void) | null = null;
+  const quarantined = claim.kind === 'claimed' && claim.quarantined ? stay : null;
+  if (quarantined === null) stay?.leave();
   try {
     signal.throwIfAborted();
-    // A request whose workers died twice may be what killed them: it must not drag its neighbours down.
-    if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE)
-      release = await alone(options, signal);
 
     // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
-    const entering = release === null ? options : { ...options, park: () => async () => undefined };
-    const answered = await answer(job, claim, admitted, attempts, entering, signal);
+    const answered = await answer(job, claim, plan, permit, quarantined, attempts, options, signal);
 
     // 6 Fold, price, and write the outcome to the ledger.
-    return await conclude(job, claim, plan, answered, attempts, options, signal);
+    return handled(await conclude(job, claim, plan, answered, attempts, options, signal));
   } catch (error) {
-    if (error instanceof ClaimLost) return null;
-    await options.ledger
-      .release(identity, claim.token, unsettled(claim, plan, attempts))
-      .catch(() => undefined);
-    throw error;
-  } finally {
-    release?.();
-  }
-}
-
-/** @throws the signal's reason when it fires first; whoever is let alone only then gives way at once */
-async function alone({ runAlone }: HandlerOptions, signal: AbortSignal): Promise<() => void> {
-  const granted = runAlone();
-  try {
-    return await untilAborted(granted, signal);
-  } catch (error) {
-    void granted.then((giveWay) => giveWay());
+    const isLost = error instanceof ClaimLost;
+    // Of a claim that was lost in quarantine it tells that this worker did not crash.
+    if (!isLost || quarantined !== null)
+      await options.ledger
+        .release(identity, claim.token, unsettled(claim, plan, attempts))
+        .catch(() => undefined);
+    if (isLost) return { kind: 'lost' };
     throw error;
   }
 }
@@ -248,27 +275,21 @@ function draftOf(plan: CallPlan) {
 async function answer(
   job: RequestToHandle,
   claim: OwnClaim,
-  admitted: Admitted,
+  plan: CallPlan | ChatFailure,
+  permit: Permit | null,
+  stay: QuarantineStay | null,
   attempts: AttemptRow[],
   options: HandlerOptions,
   signal: AbortSignal,
 ): Promise<Answered> {
-  const { plan } = admitted;
-  if (claim.kind === 'poisoned') return { answer: null, failure: poisoned(claim.deaths) };
+  if (claim.kind === 'poisoned') return { answer: null, failure: poisoned(claim.crashes) };
   if (plan instanceof ChatFailure) return { answer: null, failure: plan };
   const { record, request, orderKey } = job.accepted;
-  if (isOver(request.deadline, options.clock.now())) {
-    // It passed while another worker's claim was waited for.
+  if (permit === null || isOver(request.deadline, options.clock.now())) {
+    // It passed while the ledger was asked.
     attempts.push(neverMade(plan, claim));
     return { answer: null, failure: deadlineExceeded(false) };
   }
-  // It was given back if another worker's claim was waited for.
-  const permit = admitted.permit ?? (await takePermit(plan, job, options, signal));
-  if (permit instanceof ChatFailure) {
-    attempts.push(neverMade(plan, claim));
-    return { answer: null, failure: permit };
-  }
-  admitted.permit = permit;
   // The permit is there first: nobody holds back a budget while waiting.
   const identity = { tenantId: request.tenantId, requestId: request.requestId };
   const { refusal, warnings } = await reserveBudget(identity, plan, claim.startedAt, options, signal);
@@ -280,8 +301,14 @@ async function answer(
   const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, clock.now());
   const nextPermit = async (order: 'next' | 'last') => {
     limit.pause(clock.now());
+    const admission: Admission<Permit> = {
+      take: (parking) => enterGate(plan, null, order, { ...options, ...parking }, limit.signal),
+      giveBack: (taken) => taken.giveBack(),
+    };
     try {
-      return await enterGate(plan, null, order, options, limit.signal);
+      if (stay === null) return await admission.take(options);
+      const owned = { identity, token: claim.token, ledger: options.ledger };
+      return await reenterQuarantine(stay, admission, owned, options, limit.signal);
     } finally {
       limit.resume(clock.now());
     }

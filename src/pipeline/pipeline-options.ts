@@ -9,7 +9,7 @@ export interface PipelineOptions {
   readonly source: RequestSource;
   readonly transport: LaneTransport;
   readonly decode: DecodeOptions;
-  readonly handler: Omit<HandlerOptions, 'runAlone' | 'park' | 'draining' | 'logger'>;
+  readonly handler: Omit<HandlerOptions, 'quarantine' | 'watches' | 'park' | 'draining' | 'logger'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly groupId: string;

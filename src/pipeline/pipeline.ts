@@ -8,6 +8,7 @@ import {
   type TopicPartition,
 } from '../ports.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
+import { ClaimWatches } from './claim-watches.ts';
 import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
 import type { HandlerOptions } from './handle-request.ts';
 import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
@@ -20,14 +21,12 @@ import { MemoryBudget } from './memory-budget.ts';
 import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
+import { Quarantine } from './quarantine.ts';
 import { RequestEntries } from './request-entries.ts';
 import { countDecoded, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import { Scheduler } from './scheduler.ts';
 import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
-
-/** A request that waits for another worker's may run for long: whoever wants to be alone does not wait for it for ever. */
-const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
 
 /**
  * The way of every request: fetched records go through here, in the order of the steps below. It owns what runs; the
@@ -54,7 +53,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.handlerOptions = {
       ...options.handler,
       logger: options.logger,
-      runAlone: () => this.scheduler.alone(LONGEST_WAIT_TO_BE_ALONE_MS),
+      quarantine: new Quarantine(),
+      watches: new ClaimWatches(options.handler.ledger, options.handler.lease),
       park: () => this.scheduler.park(),
       draining: this.drainBegun.signal,
     };
