@@ -21,8 +21,6 @@ export interface WaitLimit {
   readonly signal: AbortSignal;
 }
 
-/** A call may take long: whoever wants to be alone does not wait for it for ever. */
-const LONGEST_WAIT_TO_BE_ALONE_MS = 30_000;
 /** Callers choose the names of models, so gates that nobody needs are forgotten beyond this many. */
 const MAX_GATES = 1_000;
 
@@ -61,11 +59,6 @@ export class Admission {
   /** Ends every wait, now and from now on, with this reason. */
   drain(reason: Error): void {
     this.drainBegun.abort(reason);
-  }
-
-  /** @returns when nothing else runs: what ends it */
-  alone(): Promise<() => void> {
-    return this.slots.alone(LONGEST_WAIT_TO_BE_ALONE_MS);
   }
 
   /**

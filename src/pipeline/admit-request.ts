@@ -4,6 +4,7 @@ import type { Admission, WaitLimit } from './admission.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import type { Permit } from './permit.ts';
 import type { CallPlan } from './plan-call.ts';
+import { enterQuarantine, type QuarantineStay, type Supply } from './quarantine.ts';
 import { untilAborted } from './until-aborted.ts';
 
 export interface AdmittingOptions {
@@ -16,16 +17,32 @@ export interface Admitted {
   readonly permit: Permit | null;
 }
 
-/** Waits until the plan may be called. @throws the signal's reason, or that of a stop */
+/**
+ * Waits until the plan may be called.
+ *
+ * @param stay of a suspect, which is called from quarantine
+ * @throws the signal's reason, or that of a stop
+ */
 export async function admit(
   plan: CallPlan | ChatFailure,
   job: RequestToHandle,
+  stay: QuarantineStay | null,
   options: AdmittingOptions,
   signal: AbortSignal,
 ): Promise<Admitted> {
   if (plan instanceof ChatFailure) return { plan, permit: null };
+  const limit: WaitLimit = { deadline: job.accepted.request.deadline, signal };
+  const supply: Supply<Permit> = {
+    take: (beforeWait) => takePermitAndMemory(plan, job, options, limit, beforeWait),
+    giveBack: (permit) => {
+      permit.release();
+      job.memory.end();
+    },
+    wait: (work) => options.admission.wait(job.seat, work, limit),
+  };
   try {
-    return { plan, permit: await takePermitAndMemory(plan, job, options, signal) };
+    const permit = await (stay === null ? supply.take(() => undefined) : enterQuarantine(stay, supply));
+    return { plan, permit };
   } catch (error) {
     job.memory.end();
     if (error instanceof ChatFailure) return { plan: notCalled(error), permit: null };
@@ -36,16 +53,21 @@ export async function admit(
 /** While one of them is waited for, the other is not held: calls that could be made with it go on. */
 async function takePermitAndMemory(
   plan: CallPlan,
-  { accepted, memory, seat }: RequestToHandle,
+  { memory, seat }: RequestToHandle,
   { admission }: AdmittingOptions,
-  signal: AbortSignal,
+  limit: WaitLimit,
+  beforeWait: () => void,
 ): Promise<Permit> {
-  const limit: WaitLimit = { deadline: accepted.request.deadline, signal };
   for (;;) {
-    const permit = await admission.enter(seat, plan, 'first', limit);
+    let permit = admission.tryEnter(plan);
+    if (permit === null) {
+      beforeWait();
+      permit = await admission.enter(seat, plan, 'first', limit);
+    }
     const granted = memory.begin();
     if (granted === null) return permit;
     permit.release();
+    beforeWait();
     await admission.wait(seat, (ended) => untilAborted(granted, ended), limit);
     const next = admission.tryEnter(plan);
     if (next !== null) return next;
@@ -54,23 +76,6 @@ async function takePermitAndMemory(
 }
 
 /** A deadline that passes before there was a call says so. */
-function notCalled(failure: ChatFailure): ChatFailure {
+export function notCalled(failure: ChatFailure): ChatFailure {
   return failure.code === 'deadline_exceeded' ? deadlineExceeded(false) : failure;
-}
-
-/** The permit while it is held: others got it if the ledger took long. The claim keeps others waiting, as for a retry. */
-export async function stillHeld(
-  permit: Permit | null,
-  plan: CallPlan,
-  { accepted, seat }: RequestToHandle,
-  { admission }: AdmittingOptions,
-  signal: AbortSignal,
-): Promise<Permit | ChatFailure> {
-  if (permit?.isHeld) return permit;
-  try {
-    return await admission.enter(seat, plan, 'again', { deadline: accepted.request.deadline, signal });
-  } catch (error) {
-    if (error instanceof ChatFailure) return notCalled(error);
-    throw error;
-  }
 }

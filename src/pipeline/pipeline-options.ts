@@ -9,7 +9,7 @@ export interface PipelineOptions {
   readonly source: RequestSource;
   readonly transport: LaneTransport;
   readonly decode: DecodeOptions;
-  readonly handler: Omit<HandlerOptions, 'runAlone' | 'logger'>;
+  readonly handler: Omit<HandlerOptions, 'quarantine' | 'watches' | 'logger'>;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly groupId: string;

@@ -9,6 +9,7 @@ import {
 } from '../ports.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
 import type { Admission } from './admission.ts';
+import { ClaimWatches } from './claim-watches.ts';
 import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
 import type { HandlerOptions } from './handle-request.ts';
 import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
@@ -21,6 +22,7 @@ import { MemoryBudget } from './memory-budget.ts';
 import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
+import { Quarantine } from './quarantine.ts';
 import { RequestEntries } from './request-entries.ts';
 import { countDecoded, entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import type { Seat } from './slots.ts';
@@ -51,7 +53,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.handlerOptions = {
       ...options.handler,
       logger: options.logger,
-      runAlone: () => this.admission.alone(),
+      quarantine: new Quarantine(),
+      watches: new ClaimWatches(options.handler.ledger, options.handler.lease),
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.memory = new MemoryBudget(options.maxInFlightBytes);

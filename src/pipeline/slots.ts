@@ -63,10 +63,6 @@ export class Slots {
   /** The last task of each key that has one which is not done. */
   private readonly lastOfKey = new Map<string, Seat>();
   private readonly wanted: FairQueue<SlotWanted>;
-  /** Running tasks that wait until nothing else runs. */
-  private readonly waitingAlone = new Set<() => void>();
-  /** Tasks that were let alone and are not done: several when one of them could wait no longer. */
-  private aloneCount = 0;
   private parked = 0;
   private running = 0;
   private waiting = 0;
@@ -78,8 +74,8 @@ export class Slots {
 
   /** What is scheduled and not finished, by what it does. */
   get counts() {
-    const { running, parked, waiting, aloneCount: alone } = this;
-    return { running, parked, waiting, alone };
+    const { running, parked, waiting } = this;
+    return { running, parked, waiting };
   }
 
   /** Whether a slot may be taken although nobody's turn has come: nobody waits for one. */
@@ -109,7 +105,6 @@ export class Slots {
     seat.state = 'away';
     this.running -= 1;
     this.parked += 1;
-    this.grantAlone();
     this.dispatch();
   }
 
@@ -160,26 +155,8 @@ export class Slots {
     await promise.finally(() => signal.removeEventListener('abort', stop));
   }
 
-  /**
-   * For a running task that may take the process down with it: resolves when nothing else runs, or after `maxWaitMs` in
-   * any case. Nothing else begins until the returned function is called.
-   */
-  async alone(maxWaitMs: number): Promise<() => void> {
-    const granted = Promise.withResolvers<void>();
-    this.waitingAlone.add(granted.resolve);
-    const timer = setTimeout(() => this.grant(granted.resolve), maxWaitMs);
-    this.grantAlone();
-    await granted.promise;
-    clearTimeout(timer);
-    return () => {
-      this.aloneCount -= 1;
-      this.grantAlone();
-      this.dispatch();
-    };
-  }
-
   private get hasSlot(): boolean {
-    return this.running < this.maxRunning && this.aloneCount === 0 && this.waitingAlone.size === 0;
+    return this.running < this.maxRunning;
   }
 
   private dispatch(): void {
@@ -215,22 +192,6 @@ export class Slots {
     this.running -= 1;
     if (next === null) this.lastOfKey.delete(task.key);
     else this.queue(next);
-    this.grantAlone();
     this.dispatch();
-  }
-
-  /** Those that wait to be alone run, but do nothing. */
-  private grantAlone(): void {
-    if (this.aloneCount > 0 || this.running > this.waitingAlone.size) return;
-    for (const resolve of this.waitingAlone) {
-      this.grant(resolve);
-      return;
-    }
-  }
-
-  private grant(resolve: () => void): void {
-    if (!this.waitingAlone.delete(resolve)) return;
-    this.aloneCount += 1;
-    resolve();
   }
 }

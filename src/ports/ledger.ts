@@ -54,6 +54,13 @@ export interface StoredOutcome {
   readonly remembered: boolean;
 }
 
+/** A claim that is taken from its owner. */
+export interface ClaimToTake {
+  readonly token: string;
+  /** Its owner crashed, as far as can be known: the request becomes a suspect. */
+  readonly crashed: boolean;
+}
+
 export interface ClaimRequest {
   readonly identity: RequestIdentity;
   /** Hash of what was asked for; the same id with another hash is a conflict. */
@@ -64,8 +71,10 @@ export interface ClaimRequest {
   readonly owner: string;
   /** The attempt that will be made at once if the claim succeeds; null when none will be (a request refused beforehand). */
   readonly draft: AttemptDraft | null;
-  /** An owner that the caller has seen dead: its claim may be taken over. */
-  readonly deadOwner: string | null;
+  /** A claim of another owner that is not waited for any longer; null when none may be taken. */
+  readonly takeFrom: ClaimToTake | null;
+  /** The caller has its worker's place in quarantine: only then is a suspect claimed for a call. */
+  readonly inQuarantine: boolean;
   /** Epoch ms. */
   readonly now: number;
 }
@@ -73,16 +82,16 @@ export interface ClaimRequest {
 export type Claim =
   /**
    * The request is the caller's. `attempt` is the number of the draft; `earlier` are calls of earlier claims, complete
-   * (orphans included); `deaths` is how many workers died while they had it.
+   * (orphans included). `quarantined`: it is a suspect, and a crash of the caller is charged to it.
    */
   | {
       readonly kind: 'claimed';
       readonly attempt: number;
       readonly earlier: readonly AttemptRow[];
-      readonly deaths: number;
+      readonly quarantined: boolean;
     }
-  /** Its claims outlived too many dead workers; the claim is the caller's, but no call may be made. */
-  | { readonly kind: 'poisoned'; readonly deaths: number; readonly earlier: readonly AttemptRow[] }
+  /** Too many crashes were charged to it; the claim is the caller's, but no call may be made. */
+  | { readonly kind: 'poisoned'; readonly crashes: number; readonly earlier: readonly AttemptRow[] }
   /** It has an outcome. `replay`: this record is a repetition. `settled`: this very record's outcome is already visible. */
   | {
       readonly kind: 'done';
@@ -92,8 +101,10 @@ export type Claim =
     }
   /** The id was used for a different request. */
   | { readonly kind: 'conflict' }
-  /** Another worker, or another record in this one, has it. */
-  | { readonly kind: 'held'; readonly owner: string };
+  /** Another worker, or another record in this one, has it. `replay`: for another record than the caller's. */
+  | { readonly kind: 'held'; readonly owner: string; readonly heldToken: string; readonly replay: boolean }
+  /** Nobody has it, and it is a suspect: it may be claimed from quarantine only. */
+  | { readonly kind: 'suspect' };
 
 /** The ledger cannot hold this very row (its size, its form), so that writing it again never helps. */
 export class LedgerRefused extends Error {
@@ -126,7 +137,14 @@ export interface RequestLedger {
     outcome: StoredOutcome,
     attempts: readonly AttemptRow[],
   ): Promise<boolean>;
-  /** Gives the claim back without an outcome (a drain that ran out of time). */
+  /** The token of the claim under which the request is worked on; null when there is none. A plain read. */
+  claimToken(identity: RequestIdentity): Promise<string | null>;
+  /** Whether a crash is charged to the request: not while its claim waits for a further call. False: the claim was lost. */
+  setQuarantined(identity: RequestIdentity, token: string, isQuarantined: boolean): Promise<boolean>;
+  /**
+   * Gives the claim back without an outcome (a drain that ran out of time). When it was taken over meanwhile, this proves that its
+   * owner did not crash: what was charged for this claim is taken back.
+   */
   release(identity: RequestIdentity, token: string, attempts: readonly AttemptRow[]): Promise<void>;
   /**
    * Writes how far running attempts have come, as far as the claims are still the caller's; an attempt never goes back.
@@ -152,4 +170,6 @@ export interface WorkerLease {
    * Resolves as soon as it is known: true when dead, false when it has beaten meanwhile.
    */
   isDead(owner: string, signal: AbortSignal): Promise<boolean>;
+  /** Whether a dead owner ended on purpose: it removed its lease, or had begun to stop. A crash leaves the lease as it was. */
+  hasEnded(owner: string): Promise<boolean>;
 }

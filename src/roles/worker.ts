@@ -224,6 +224,7 @@ export async function startWorker({
       ready: () => readyChecks(health),
       live: () => liveChecks(health, config.http.stuckAfterMs),
       stop: async () => {
+        void lease.announceStop();
         await running.drain(config.drainTimeoutMs);
         // Whoever leaves the group loses its partitions, so this comes after everything is settled.
         await requests.stop();

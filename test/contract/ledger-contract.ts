@@ -82,7 +82,8 @@ export function claimRequest(overrides: Partial<ClaimRequest> = {}): ClaimReques
     token: randomUUID(),
     owner: 'worker-a',
     draft,
-    deadOwner: null,
+    takeFrom: null,
+    inQuarantine: false,
     now: NOW,
     ...overrides,
   };
@@ -94,6 +95,12 @@ export const again = (first: ClaimRequest, overrides: Partial<ClaimRequest> = {}
   token: randomUUID(),
   ...overrides,
 });
+
+/** A claim whose owner was seen dead, and had not said that it would end. */
+export const crashed = ({ token }: ClaimRequest) => ({ token, crashed: true });
+
+/** A claim whose owner ended on purpose, or that is not waited for any longer. */
+export const stopped = ({ token }: ClaimRequest) => ({ token, crashed: false });
 
 /** What every ledger owes its callers. */
 export function describeLedger(name: string, ledgerOf: () => RequestLedger): void {
@@ -107,7 +114,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
           kind: 'claimed',
           attempt: 1,
           earlier: [],
-          deaths: 0,
+          quarantined: false,
         });
       });
 
@@ -115,9 +122,12 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         const first = claimRequest();
         await ledgerOf().claim(first);
 
-        const held = { kind: 'held', owner: 'worker-a' };
+        const held = { kind: 'held', owner: 'worker-a', heldToken: first.token, replay: false };
         expect(await ledgerOf().claim(again(first, { owner: 'worker-b' }))).toEqual(held);
-        expect(await ledgerOf().claim(again(first, { source: record(9) }))).toEqual(held);
+        expect(await ledgerOf().claim(again(first, { source: record(9) }))).toEqual({
+          ...held,
+          replay: true,
+        });
         expect(await ledgerOf().claim(again(first))).toEqual(held);
       });
 
@@ -128,19 +138,19 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
           kind: 'claimed',
           attempt: 1,
           earlier: [],
-          deaths: 0,
+          quarantined: false,
         });
 
         await ledgerOf().release(first.identity, first.token, [finished(1, 'ABORTED')]);
         const second = again(first);
-        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'ABORTED')], deaths: 0 };
+        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'ABORTED')], quarantined: false };
         expect(await ledgerOf().claim(second)).toEqual(answer);
         expect(await ledgerOf().claim(second)).toEqual(answer);
       });
 
       it('with another body under the same id is a conflict, running, released or done', async () => {
         const first = claimRequest();
-        const other = { bodyHash: Buffer.from('another body'), source: record(9), deadOwner: 'worker-a' };
+        const other = { bodyHash: Buffer.from('another body'), source: record(9), takeFrom: crashed(first) };
         await ledgerOf().claim(first);
         expect(await ledgerOf().claim(again(first, other))).toEqual({ kind: 'conflict' });
 
@@ -175,13 +185,13 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
           kind: 'claimed',
           attempt: 1,
           earlier: [],
-          deaths: 0,
+          quarantined: false,
         });
         expect(await ledgerOf().claim(first)).toEqual({
           kind: 'claimed',
           attempt: 1,
           earlier: [],
-          deaths: 0,
+          quarantined: false,
         });
 
         await ledgerOf().release(first.identity, first.token, []);
@@ -189,7 +199,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
           kind: 'claimed',
           attempt: 1,
           earlier: [],
-          deaths: 0,
+          quarantined: false,
         });
       });
 
@@ -201,7 +211,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         const second = again(first, { draft: odd, owner: '$owner', token: `$${randomUUID()}` });
         await ledgerOf().claim(second);
 
-        const third = await ledgerOf().claim(again(first, { deadOwner: '$owner' }));
+        const third = await ledgerOf().claim(again(first, { takeFrom: stopped(second) }));
         expect(third).toMatchObject({
           earlier: [{ attempt: 1 }, { ...odd, attempt: 2, disposition: 'ORPHANED' }],
         });
@@ -209,16 +219,17 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
     });
 
     describe('a takeover', () => {
-      it('happens only with the owner that the caller saw dead', async () => {
+      it('takes the very claim that the caller names', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
 
-        const wrong = again(first, { owner: 'worker-b', deadOwner: 'worker-z' });
-        expect(await ledgerOf().claim(wrong)).toEqual({ kind: 'held', owner: 'worker-a' });
+        const wrong = again(first, { owner: 'worker-b', takeFrom: stopped(again(first)) });
+        const held = { kind: 'held', owner: 'worker-a', heldToken: first.token, replay: false };
+        expect(await ledgerOf().claim(wrong)).toEqual(held);
 
-        const right = again(first, { owner: 'worker-b', deadOwner: 'worker-a' });
+        const right = again(first, { owner: 'worker-b', takeFrom: stopped(first) });
         const orphan = { ...running(1), disposition: 'ORPHANED' };
-        const answer = { kind: 'claimed', attempt: 2, earlier: [orphan], deaths: 1 };
+        const answer = { kind: 'claimed', attempt: 2, earlier: [orphan], quarantined: false };
         expect(await ledgerOf().claim(right)).toEqual(answer);
         expect(await ledgerOf().claim(right)).toEqual(answer);
       });
@@ -228,20 +239,20 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         await ledgerOf().claim(first);
         await ledgerOf().beginAttempt(first.identity, first.token, running(2), [finished(1, 'RETRIED')]);
 
-        const claim = await ledgerOf().claim(again(first, { owner: 'worker-b', deadOwner: 'worker-a' }));
+        const claim = await ledgerOf().claim(again(first, { owner: 'worker-b', takeFrom: stopped(first) }));
         const orphan = { ...running(2), disposition: 'ORPHANED' };
         expect(claim).toEqual({
           kind: 'claimed',
           attempt: 3,
           earlier: [finished(1, 'RETRIED'), orphan],
-          deaths: 1,
+          quarantined: false,
         });
       });
 
       it('by another record makes that one the original', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
-        const taker = again(first, { owner: 'worker-b', deadOwner: 'worker-a', source: record(9) });
+        const taker = again(first, { owner: 'worker-b', takeFrom: stopped(first), source: record(9) });
         await ledgerOf().claim(taker);
         await complete(taker, outcome, []);
 
@@ -252,41 +263,200 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       it('leaves the former owner without a say', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
-        const taker = again(first, { owner: 'worker-b', deadOwner: 'worker-a' });
+        const taker = again(first, { owner: 'worker-b', takeFrom: stopped(first) });
         await ledgerOf().claim(taker);
 
         expect(await ledgerOf().beginAttempt(first.identity, first.token, running(2), [])).toBe(false);
         expect(await complete(first, outcome, [finished(1, 'ACCEPTED')])).toBe(false);
         await ledgerOf().release(first.identity, first.token, [finished(1, 'ABORTED')]);
 
-        expect(await ledgerOf().claim(again(first))).toEqual({ kind: 'held', owner: 'worker-b' });
+        expect(await ledgerOf().claim(again(first))).toMatchObject({ kind: 'held', owner: 'worker-b' });
         expect(await complete(taker, outcome, [])).toBe(true);
       });
 
-      it('from the third dead worker is poison: the claim is given, but no call', async () => {
-        let claim = claimRequest({ owner: 'worker-0' });
-        await ledgerOf().claim(claim);
-        for (const death of [1, 2]) {
-          claim = again(claim, { owner: `worker-${death}`, deadOwner: claim.owner });
-          expect(await ledgerOf().claim(claim)).toMatchObject({ kind: 'claimed', attempt: death + 1 });
-        }
+      it('changes nothing of a request that is done, or another one', async () => {
+        const first = claimRequest();
+        await ledgerOf().claim(first);
+        const other = { bodyHash: Buffer.from('another body'), source: record(9), takeFrom: crashed(first) };
+        expect(await ledgerOf().claim(again(first, other))).toEqual({ kind: 'conflict' });
+        expect(await complete(first, outcome, [])).toBe(true);
+        const late = again(first, { takeFrom: crashed(first), inQuarantine: true });
+        expect(await ledgerOf().claim(late)).toMatchObject({ kind: 'done', outcome });
+      });
+    });
 
-        const last = again(claim, { owner: 'worker-3', deadOwner: 'worker-2' });
-        const orphans = [1, 2, 3].map((attempt) => ({ ...running(attempt), disposition: 'ORPHANED' }));
-        const poisoned = { kind: 'poisoned', deaths: 3, earlier: orphans };
+    describe('a look at a claim', () => {
+      it('tells its token, and nothing once it was released or the request is done', async () => {
+        const first = claimRequest();
+        const look = () => ledgerOf().claimToken(first.identity);
+        expect(await look()).toBeNull();
+        await ledgerOf().claim(first);
+        expect(await look()).toBe(first.token);
+        await ledgerOf().release(first.identity, first.token, []);
+        expect(await look()).toBeNull();
+        const second = again(first);
+        await ledgerOf().claim(second);
+        expect(await look()).toBe(second.token);
+        await complete(second, outcome, []);
+        expect(await look()).toBeNull();
+      });
+    });
+
+    describe('a suspect', () => {
+      const suspect = { kind: 'suspect' };
+      const orphans = (count: number) =>
+        Array.from({ length: count }, (_, index) => ({ ...running(index + 1), disposition: 'ORPHANED' }));
+      const fromQuarantine = (known: ClaimRequest, overrides: Partial<ClaimRequest> = {}) =>
+        again(known, { inQuarantine: true, takeFrom: null, ...overrides });
+      /** A request whose first worker crashed. */
+      async function suspected(): Promise<ClaimRequest> {
+        const first = claimRequest();
+        await ledgerOf().claim(first);
+        const taker = again(first, { owner: 'worker-b', takeFrom: crashed(first) });
+        expect(await ledgerOf().claim(taker)).toEqual(suspect);
+        return first;
+      }
+      /** Its workers crash in quarantine, so often. */
+      async function crashing(first: ClaimRequest, times: number): Promise<ClaimRequest> {
+        let held = fromQuarantine(first);
+        await ledgerOf().claim(held);
+        for (let crash = 1; crash < times; crash += 1) {
+          const next = fromQuarantine(held, { takeFrom: crashed(held) });
+          expect(await ledgerOf().claim(next)).toMatchObject({ kind: 'claimed', quarantined: true });
+          held = next;
+        }
+        return held;
+      }
+
+      it('is claimed by nobody but from quarantine, and is held there', async () => {
+        const first = await suspected();
+        expect(await ledgerOf().claim(again(first))).toEqual(suspect);
+        expect(await ledgerOf().claim(again(first, { source: record(9) }))).toEqual(suspect);
+        const taker = fromQuarantine(first, { owner: 'worker-b' });
+        const answer = { kind: 'claimed', attempt: 2, earlier: orphans(1), quarantined: true };
+        expect(await ledgerOf().claim(taker)).toEqual(answer);
+        expect(await ledgerOf().claim(taker)).toEqual(answer);
+        expect(await ledgerOf().claim(fromQuarantine(first))).toMatchObject({
+          kind: 'held',
+          owner: 'worker-b',
+        });
+      });
+
+      it('is made and claimed in one step from quarantine', async () => {
+        const first = claimRequest();
+        await ledgerOf().claim(first);
+        const taker = fromQuarantine(first, { takeFrom: crashed(first) });
+        expect(await ledgerOf().claim(taker)).toMatchObject({
+          kind: 'claimed',
+          attempt: 2,
+          quarantined: true,
+        });
+      });
+
+      it('is no other request, and quarantine is nothing to one that is no suspect', async () => {
+        const fresh = claimRequest({ inQuarantine: true });
+        expect(await ledgerOf().claim(fresh)).toMatchObject({ kind: 'claimed', quarantined: false });
+        await ledgerOf().release(fresh.identity, fresh.token, []);
+        expect(await ledgerOf().claim(fromQuarantine(fresh))).toMatchObject({
+          kind: 'claimed',
+          quarantined: false,
+        });
+        const first = await suspected();
+        const other = { bodyHash: Buffer.from('another body'), source: record(9) };
+        expect(await ledgerOf().claim(fromQuarantine(first, other))).toEqual({ kind: 'conflict' });
+      });
+
+      it('needs no quarantine when no call will be made', async () => {
+        const first = await suspected();
+        const refused = again(first, { draft: null });
+        const answer = { kind: 'claimed', attempt: 2, earlier: orphans(1), quarantined: false };
+        expect(await ledgerOf().claim(refused)).toEqual(answer);
+        expect(await ledgerOf().claim(refused)).toEqual(answer);
+      });
+
+      it('stays one when it is released, or its worker stops', async () => {
+        const first = await suspected();
+        const held = fromQuarantine(first);
+        await ledgerOf().claim(held);
+        await ledgerOf().release(held.identity, held.token, []);
+        expect(await ledgerOf().claim(again(first))).toEqual(suspect);
+        const next = fromQuarantine(first);
+        await ledgerOf().claim(next);
+        expect(await ledgerOf().claim(again(first, { takeFrom: stopped(next) }))).toEqual(suspect);
+        expect(await ledgerOf().claim(fromQuarantine(first))).toMatchObject({ kind: 'claimed' });
+      });
+
+      it('is poison after three crashes in quarantine: the claim is given, but no call', async () => {
+        const held = await crashing(await suspected(), 3);
+        const last = again(held, { owner: 'worker-d', takeFrom: crashed(held), inQuarantine: false });
+        const poisoned = { kind: 'poisoned', crashes: 3, earlier: orphans(4) };
         expect(await ledgerOf().claim(last)).toEqual(poisoned);
         expect(await ledgerOf().claim(last)).toEqual(poisoned);
 
         await ledgerOf().release(last.identity, last.token, []);
         expect(await ledgerOf().claim(again(last))).toEqual(poisoned);
       });
+
+      it('is charged with nothing that happens outside quarantine, however often', async () => {
+        let held = claimRequest();
+        await ledgerOf().claim(held);
+        for (let crash = 0; crash < 5; crash += 1) {
+          expect(
+            await ledgerOf().claim(again(held, { takeFrom: crashed(held), inQuarantine: false })),
+          ).toEqual(suspect);
+          const next = fromQuarantine(held);
+          expect(await ledgerOf().claim(next)).toMatchObject({ kind: 'claimed', quarantined: true });
+          // It waits for a further call meanwhile.
+          expect(await ledgerOf().setQuarantined(next.identity, next.token, false)).toBe(true);
+          held = next;
+        }
+        const last = fromQuarantine(held, { takeFrom: crashed(held) });
+        expect(await ledgerOf().claim(last)).toMatchObject({ kind: 'claimed', attempt: 7 });
+      });
+
+      it('is charged again once its further call begins', async () => {
+        const held = await crashing(await suspected(), 3);
+        await ledgerOf().setQuarantined(held.identity, held.token, false);
+        await ledgerOf().setQuarantined(held.identity, held.token, true);
+        expect(await ledgerOf().claim(again(held, { takeFrom: crashed(held) }))).toMatchObject({
+          kind: 'poisoned',
+        });
+        expect(await ledgerOf().setQuarantined(held.identity, held.token, true)).toBe(false);
+      });
+
+      it('is charged for no worker that turns out to live: its late release takes the charge back', async () => {
+        const first = await suspected();
+        const frozen = await crashing(first, 1);
+        const held = fromQuarantine(frozen, { takeFrom: crashed(frozen) });
+        await ledgerOf().claim(held);
+        await ledgerOf().release(frozen.identity, frozen.token, [finished(2, 'ABORTED')]);
+        // Its claim and its attempts are the taker's all the same.
+        expect(await ledgerOf().claimToken(first.identity)).toBe(held.token);
+        const second = fromQuarantine(held, { takeFrom: crashed(held) });
+        expect(await ledgerOf().claim(second)).toMatchObject({ kind: 'claimed' });
+        const third = fromQuarantine(second, { takeFrom: crashed(second) });
+        expect(await ledgerOf().claim(third)).toMatchObject({ kind: 'claimed', quarantined: true });
+        expect(await ledgerOf().claim(again(third, { takeFrom: crashed(third) }))).toMatchObject({
+          kind: 'poisoned',
+          crashes: 3,
+        });
+      });
+
+      it('is cleared by a failure that is not remembered, for any other record', async () => {
+        const held = await crashing(await suspected(), 2);
+        await complete(held, forgettable, []);
+        expect(await ledgerOf().claim(again(held, { source: record(9), takeFrom: null }))).toMatchObject({
+          kind: 'claimed',
+          quarantined: false,
+        });
+      });
     });
 
     describe('progress', () => {
       const report = ({ identity, token }: ClaimRequest, attempt: number, outputBytes: number) =>
         ledgerOf().reportProgress([{ identity, token, attempt, outputBytes }]);
-      const orphans = async (first: ClaimRequest, deadOwner = 'worker-a') => {
-        const claim = await ledgerOf().claim(again(first, { owner: 'worker-b', deadOwner }));
+      const orphans = async (first: ClaimRequest) => {
+        const claim = await ledgerOf().claim(again(first, { owner: 'worker-b', takeFrom: stopped(first) }));
         return claim.kind === 'claimed' ? claim.earlier : [];
       };
 
@@ -327,10 +497,10 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         const first = claimRequest();
         await ledgerOf().claim(first);
         await report(first, 1, 100);
-        const taker = again(first, { owner: 'worker-b', deadOwner: 'worker-a' });
+        const taker = again(first, { owner: 'worker-b', takeFrom: stopped(first) });
         await ledgerOf().claim(taker);
         await report(first, 1, 999);
-        expect((await orphans(taker, 'worker-b')).map(({ outputBytes }) => outputBytes)).toEqual([100, 0]);
+        expect((await orphans(taker)).map(({ outputBytes }) => outputBytes)).toEqual([100, 0]);
       });
 
       it('of nothing, and of a request that nobody knows, changes nothing', async () => {
@@ -341,7 +511,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
           kind: 'claimed',
           attempt: 1,
           earlier: [],
-          deaths: 0,
+          quarantined: false,
         });
       });
     });
@@ -391,7 +561,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
 
         const second = again(first, { source: record(9), bodyHash: Buffer.from('corrected') });
-        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'FAILED')], deaths: 0 };
+        const answer = { kind: 'claimed', attempt: 2, earlier: [finished(1, 'FAILED')], quarantined: false };
         expect(await ledgerOf().claim(second)).toEqual(answer);
         expect(await ledgerOf().claim(second)).toEqual(answer);
         expect(await complete(second, outcome, [finished(2, 'ACCEPTED')])).toBe(true);

@@ -200,6 +200,17 @@ describe('another worker', () => {
     expect(performance.now() - begin).toBeGreaterThanOrEqual(STILL_MS);
   });
 
+  it('has ended on purpose when it has no lease, or had begun to stop; one that crashed has not', async () => {
+    const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    expect(await lease.hasEnded('nobody')).toBe(true);
+    expect(await lease.hasEnded(await stillOwner(STILL_MS))).toBe(false);
+    const { lease: stopping } = await leaseOf();
+    await nextBeat(stopping.workerId);
+    await stopping.announceStop();
+    await nextBeat(stopping.workerId);
+    expect(await lease.hasEnded(stopping.workerId)).toBe(true);
+  });
+
   it('is watched by the watcher’s own monotonic clock', async () => {
     let elapsedMs = 0;
     const { lease } = await leaseOf({

@@ -8,11 +8,13 @@ import type { RequestRow } from '../../src/adapters/mongo/request-row.ts';
 import {
   again,
   claimRequest,
+  crashed,
   describeLedger,
   finished,
   NOW,
   outcome,
   running,
+  stopped,
 } from '../contract/ledger-contract.ts';
 import { type MongoProxy, startMongoProxy } from '../support/mongo-proxy.ts';
 
@@ -115,11 +117,11 @@ describe('many at once', () => {
     await ledger.claim(first);
     const claims = await Promise.all(
       Array.from({ length: 50 }, (_, index) =>
-        ledger.claim(again(first, { owner: `taker-${index}`, deadOwner: 'worker-a' })),
+        ledger.claim(again(first, { owner: `taker-${index}`, takeFrom: crashed(first), inQuarantine: true })),
       ),
     );
     expect(claims.filter(({ kind }) => kind === 'claimed')).toHaveLength(1);
-    expect((await rowOf(first.identity))?.deaths).toBe(1);
+    expect(claims.filter(({ kind }) => kind === 'held')).toHaveLength(49);
   });
 
   it('writes claims that come together in few inserts, and tells fresh ones from known ones', async () => {
@@ -145,7 +147,7 @@ describe('many at once', () => {
     const requests = Array.from({ length: 40 }, () => claimRequest());
     await Promise.all(requests.map((request) => ledger.claim(request)));
     const lost = requests.filter((_, index) => index % 4 === 0);
-    await Promise.all(lost.map((request) => ledger.claim(again(request, { deadOwner: 'worker-a' }))));
+    await Promise.all(lost.map((request) => ledger.claim(again(request, { takeFrom: stopped(request) }))));
 
     const begun = await Promise.all(
       requests.map(({ identity, token }) =>
@@ -245,17 +247,19 @@ describe('on a bad network', () => {
     const claims = await Promise.all(requests.map((request) => unlucky.claim(request)));
 
     expect(retried).toHaveLength(1);
-    expect(claims).toEqual(requests.map(() => ({ kind: 'claimed', attempt: 1, earlier: [], deaths: 0 })));
+    expect(claims).toEqual(
+      requests.map(() => ({ kind: 'claimed', attempt: 1, earlier: [], quarantined: false })),
+    );
   });
 
   it('takes over once when the answer to a takeover was lost', async () => {
     const first = claimRequest();
     await ledger.claim(first);
-    const taker = again(first, { owner: 'worker-b', deadOwner: 'worker-a' });
+    const taker = again(first, { owner: 'worker-b', takeFrom: stopped(first) });
     proxy.loseAnswers('findAndModify', LOST_TWICE);
 
     expect(await unluckyLedger().claim(taker)).toMatchObject({ kind: 'claimed', attempt: 2 });
-    expect(await rowOf(first.identity)).toMatchObject({ deaths: 1, attempts: [{}, {}] });
+    expect(await rowOf(first.identity)).toMatchObject({ attempts: [{}, {}] });
   });
 
   it('stores attempts and outcomes once when the answers were lost', async () => {

@@ -1,49 +1,92 @@
 import type { Document } from 'mongodb';
 import type { ClaimRequest } from '../../ports.ts';
-import { DEATHS_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
+import { CRASHES_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
 
 /**
  * The update that decides a claim on a row that exists, and carries it out, in one atomic step:
  *
  * ```
+ *               claim                   claim, in quarantine
+ *     FREE ───────────────► CLAIMED  ┌──────────────────────► QUARANTINED ──► third charge: POISON
+ *      ▲ ▲                   │ │ │   │                         │ │ │              (no call any more)
+ *      │ └─ release, ended ──┘ │ └── │ ─── outcome ──► DONE ◄──┘ │ │
+ *      │                crashed └► SUSPECT ◄── release, ended ───┘ │
+ *      │                             ▲ └──────── crashed: charged ─┘
+ *      └── outcome not remembered, claimed from another source
+ * ```
+ *
+ * ```
  * row                                              | becomes
  * -------------------------------------------------+------------------------------------------------------------
- * outcome not remembered, from another source      | claimed afresh: new body, deaths 0; attempt numbers go on
- * released (no claim, no outcome), same request    | claimed
- * claimed by the dead owner, same request          | claimed, deaths + 1
+ * outcome not remembered, from another source      | claimed afresh: new body, no suspect; attempt numbers go on
+ * free, same request                               | claimed
+ * claim to take, whose owner has not crashed       | free, and goes on below
+ * claim to take, whose owner crashed               | suspect, charged if it was quarantined, and goes on below
+ * suspect, same request, claimed from quarantine   | claimed, quarantined
+ * suspect, same request, no call will be made      | claimed
+ * suspect with too many charges                    | claimed without an attempt: no call may be made
  * anything else (done, conflict, held, ours)       | unchanged
  * ```
+ *
+ * A worker that crashes had many claims, and at most one of them quarantined: that one is charged, the others become suspects.
+ * A worker quarantines one request at a time, for as long as its calls run; so no crash is charged to two requests.
  *
  * "Same request" is the same body, or the very same record: that one cannot have changed, whatever a newer version's
  * hash says. Whoever claims, for whatever reason, finds every call of earlier claims complete: those still RUNNING
  * become ORPHANED. The claimant's record becomes the row's source, so the one that makes the outcome is the one billed.
- * After too many deaths the claim is taken without an attempt: no call may be made.
  */
 export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
   const source = literal(sourceId(request.source));
   const bodyHash = literal(request.bodyHash);
   const now = request.now;
+  const mayCallSuspect = request.inQuarantine && request.draft !== null;
 
   const forget = and(equal('$outcome.remembered', false), not(equal('$source', source)));
   const unfinished = and(equal('$outcome', null), or(equal('$source', source), equal('$bodyHash', bodyHash)));
-  const takeOver = and(unfinished, equal('$claim.owner', literal(request.deadOwner)));
-  const free = and(unfinished, equal('$claim', null));
+  const taken =
+    request.takeFrom === null
+      ? false
+      : and(unfinished, equal('$claim.token', literal(request.takeFrom.token)));
+  const crashed = request.takeFrom?.crashed ? taken : false;
+  const charge = { $cond: [and(crashed, '$claim.quarantined'), ['$claim.token'], []] };
+  const crashes = { $concatArrays: [{ $ifNull: ['$crashes', []] }, charge] };
+  const isPoison = { $gte: [{ $size: '$crashes' }, CRASHES_OF_POISON] };
 
   return [
-    { $set: { decision: { forget, takeOver, take: or(forget, takeOver, free) } } },
     {
       $set: {
-        deaths: {
-          $cond: ['$decision.forget', 0, { $add: ['$deaths', { $cond: ['$decision.takeOver', 1, 0] }] }],
-        },
+        decision: { forget, taken, free: or(taken, and(unfinished, equal('$claim', null))) },
+        suspect: and(not(forget), or('$suspect', crashed)),
+        crashes: { $cond: [forget, [], crashes] },
+      },
+    },
+    {
+      $set: {
+        'decision.take': or(
+          '$decision.forget',
+          and('$decision.free', or(not('$suspect'), mayCallSuspect, request.draft === null, isPoison)),
+        ),
+        'decision.call': and(request.draft !== null, not(isPoison)),
+      },
+    },
+    {
+      $set: {
         source: ifTaken(source, '$source'),
         bodyHash: ifTaken(bodyHash, '$bodyHash'),
-        claim: ifTaken(literal({ token: request.token, owner: request.owner, at: new Date(now) }), '$claim'),
+        claim: ifTaken(
+          {
+            token: literal(request.token),
+            owner: literal(request.owner),
+            at: new Date(now),
+            quarantined: and('$suspect', '$decision.call'),
+          },
+          { $cond: ['$decision.taken', null, '$claim'] },
+        ),
         outcome: ifTaken(null, '$outcome'),
         settled: ifTaken(false, '$settled'),
         settledReplays: ifTaken([], '$settledReplays'),
         expiresAt: ifTaken(new Date(now + ttlMs), '$expiresAt'),
-        attempts: ifTaken(orphaned(), '$attempts'),
+        attempts: { $cond: [or('$decision.take', '$decision.taken'), orphaned(), '$attempts'] },
       },
     },
     { $set: { attempts: withAttempt(request) } },
@@ -73,8 +116,9 @@ function withAttempt(request: ClaimRequest): Document | string {
       { attempt: { $add: [{ $size: '$attempts' }, 1] } },
     ],
   };
-  const mayCall = and('$decision.take', { $lt: ['$deaths', DEATHS_OF_POISON] });
-  return { $cond: [mayCall, { $concatArrays: ['$attempts', [row]] }, '$attempts'] };
+  return {
+    $cond: [and('$decision.take', '$decision.call'), { $concatArrays: ['$attempts', [row]] }, '$attempts'],
+  };
 }
 
 type Expression = Document | string | number | boolean | null | Date | never[];

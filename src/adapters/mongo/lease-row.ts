@@ -7,4 +7,6 @@ export interface LeaseRow {
   leaseMs: number;
   /** Server time of the last beat; for people, and for removing what dead workers left. */
   at: Date;
+  /** The worker has begun to stop: should it end with claims after all, then not for a crash. */
+  stopping?: boolean;
 }

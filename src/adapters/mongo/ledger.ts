@@ -71,7 +71,7 @@ export function createRequestLedger({
       const filter = { _id: rowId(request.identity) };
       for (;;) {
         const inserted = await insertRow(freshRow(request, ttlMs));
-        if (inserted) return { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 };
+        if (inserted) return { kind: 'claimed', attempt: 1, earlier: [], quarantined: false };
         const row = await persist(() =>
           requests.findOneAndUpdate(filter, claimUpdate(request, ttlMs), {
             returnDocument: 'after',
@@ -98,9 +98,33 @@ export function createRequestLedger({
       });
     },
 
+    async claimToken(identity) {
+      const row = await persist(() =>
+        requests.findOne(
+          { _id: rowId(identity) },
+          { projection: { _id: 0, 'claim.token': 1 }, ...boundedRead },
+        ),
+      );
+      return row?.claim?.token ?? null;
+    },
+
+    setQuarantined(identity, token, isQuarantined) {
+      return writeUnderClaim({
+        id: rowId(identity),
+        token,
+        set: { 'claim.quarantined': isQuarantined },
+        isDone: (tokens) => tokens.claim === token,
+      });
+    },
+
     async release(identity, token, attempts) {
+      const id = rowId(identity);
       const set = { ...attemptFields(attempts), claim: null };
-      await writeUnderClaim({ id: rowId(identity), token, set, isDone: () => true });
+      // A write that was done, and whose answer was lost, looks as if the claim was lost: there is no charge to take back then.
+      if (await writeUnderClaim({ id, token, set, isDone: () => false })) return;
+      await persist(() =>
+        requests.updateOne({ _id: id, crashes: token }, { $pull: { crashes: token } }, durableWrite),
+      );
     },
 
     async reportProgress(running) {

@@ -46,6 +46,12 @@ export class OwnerWatch {
     }
   }
 
+  /** As in `WorkerLease`. A lease that is missing was removed by its owner, or has expired. */
+  async hasEnded(owner: string): Promise<boolean> {
+    const lease = await retry(() => this.#leases.findOne({ _id: owner }, boundedRead), this.#policy);
+    return lease?.stopping ?? lease === null;
+  }
+
   #begin(owner: string): Watch {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#policy.signal]);

@@ -8,8 +8,8 @@ import type {
   StoredOutcome,
 } from '../../ports.ts';
 
-/** A request whose claims outlived this many dead workers is poison (guarantee G9). */
-export const DEATHS_OF_POISON = 3;
+/** A request to which so many crashes were charged is poison (guarantee G9). */
+export const CRASHES_OF_POISON = 3;
 
 /** One document of `requests`. */
 export interface RequestRow {
@@ -19,9 +19,11 @@ export interface RequestRow {
   /** The record that is billed: the claim's, and after the outcome the one that made it. */
   source: string;
   /** Null when nobody works on it: before the first claim after a release, or after the outcome. */
-  claim: { token: string; owner: string; at: Date } | null;
-  /** How many workers died while they had the claim. */
-  deaths: number;
+  claim: { token: string; owner: string; at: Date; quarantined?: boolean } | null;
+  /** A worker crashed while it had the claim, and nothing has cleared the request since. Missing in older rows. */
+  suspect?: boolean;
+  /** Tokens of the quarantined claims whose owners crashed. Missing in older rows. */
+  crashes?: string[];
   /** Attempt n is at index n - 1. */
   attempts: AttemptRow[];
   outcome: (StoredOutcome & { token: string }) | null;
@@ -48,8 +50,9 @@ export function freshRow(request: ClaimRequest, ttlMs: number): RequestRow {
     _id: rowId(request.identity),
     bodyHash: request.bodyHash,
     source: sourceId(request.source),
-    claim: { token: request.token, owner: request.owner, at: new Date(request.now) },
-    deaths: 0,
+    claim: { token: request.token, owner: request.owner, at: new Date(request.now), quarantined: false },
+    suspect: false,
+    crashes: [],
     attempts: request.draft === null ? [] : [runningAttempt(request.draft, 1)],
     outcome: null,
     settled: false,
@@ -79,10 +82,11 @@ export function runningAttempt(draft: AttemptDraft, attempt: number): AttemptRow
 /** What a claim came to, read from the row as the claim left it. */
 export function claimOf(row: RequestRow, request: ClaimRequest): Claim {
   if (row.claim?.token === request.token) {
-    if (row.deaths >= DEATHS_OF_POISON)
-      return { kind: 'poisoned', deaths: row.deaths, earlier: row.attempts };
+    const crashes = row.crashes?.length ?? 0;
+    if (crashes >= CRASHES_OF_POISON) return { kind: 'poisoned', crashes, earlier: row.attempts };
     const earlier = request.draft === null ? row.attempts : row.attempts.slice(0, -1);
-    return { kind: 'claimed', attempt: earlier.length + 1, earlier, deaths: row.deaths };
+    const quarantined = row.claim.quarantined ?? false;
+    return { kind: 'claimed', attempt: earlier.length + 1, earlier, quarantined };
   }
   const source = sourceId(request.source);
   const replay = row.source !== source;
@@ -97,7 +101,8 @@ export function claimOf(row: RequestRow, request: ClaimRequest): Claim {
       settled: replay ? row.settledReplays.includes(source) : row.settled,
     };
   }
-  if (row.claim !== null) return { kind: 'held', owner: row.claim.owner };
+  if (row.claim !== null) return { kind: 'held', owner: row.claim.owner, heldToken: row.claim.token, replay };
+  if (row.suspect) return { kind: 'suspect' };
   throw new Error(
     `Ledger row '${row._id}' is free, yet it was not claimed: the claim's update and its reading disagree.`,
   );

@@ -29,6 +29,11 @@ export interface RunningWorkerLease extends WorkerLease {
    * still be given, under an id that counts as dead: release it when the id it was made under is not this one any more.
    */
   readonly workerId: string;
+  /**
+   * Says that this worker ends on purpose: a request that it leaves behind, because it is killed before it has drained, is no suspect.
+   * Best effort, never rejects.
+   */
+  announceStop(): Promise<void>;
   /** Ends the beat and removes the lease: others see this worker dead at once. Only after everything was released. */
   stop(): Promise<void>;
 }
@@ -99,6 +104,15 @@ class MongoWorkerLease implements RunningWorkerLease {
 
   isDead(owner: string, signal: AbortSignal): Promise<boolean> {
     return this.#watch.isDead(owner, signal);
+  }
+
+  hasEnded(owner: string): Promise<boolean> {
+    return this.#watch.hasEnded(owner);
+  }
+
+  async announceStop(): Promise<void> {
+    const stopping = { $set: { stopping: true } };
+    await this.#leases.updateOne({ _id: this.#workerId }, stopping, durableWrite).catch(() => undefined);
   }
 
   async stop(): Promise<void> {

@@ -96,13 +96,13 @@ function ending(id: string, response: ChatResponse, { expected, allowances }: Ev
   const problems: string[] = [];
   if (!['COMPLETED', 'FAILED', 'CANCELLED'].includes(status)) problems.push(`${id}: status ${status}`);
   if ((status === 'COMPLETED') !== (error === null)) problems.push(`${id}: ${status} with error '${code}'`);
-  if (code === 'poison' && allowances.deaths < 3)
+  // One crash makes it a suspect, and three more are charged to it. Who is harmless is never condemned, whatever happens to workers.
+  if (code === 'poison' && allowances.deaths < 4)
     problems.push(`${id}: poison although only ${allowances.deaths} workers died`);
   if (code === 'internal' && !allowances.refusedAnswers)
     problems.push(`${id}: internal failure: ${error?.message}`);
   const wanted = expected.get(id);
   const excused =
-    code === 'poison' ||
     error?.param === 'requestId' ||
     (code === 'internal' && allowances.refusedAnswers) ||
     (allowances.providerFails && status === 'FAILED');

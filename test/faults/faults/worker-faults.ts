@@ -1,10 +1,15 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { killerScript, mortalEnv } from '../../support/killer.ts';
 import type { Fault } from '../fault.ts';
 import type { FaultRun } from '../fault-run.ts';
 import { openTransactions } from '../open-transactions.ts';
+import type { WorkloadRecord } from '../workload.ts';
 
 /** Past KAFKA_SESSION_TIMEOUT of the workers, so that the group has given the frozen one up. */
 const PAST_SESSION_TIMEOUT_MS = [7_000, 10_000] as const;
+
+/** Four deaths, and after each the session timeout, a lease and the suspects before the killer's turn. */
+const UNTIL_POISON_MS = 240_000;
 
 /** What happens to workers. */
 export const workerFaults: readonly Fault[] = [
@@ -73,6 +78,26 @@ export const workerFaults: readonly Fault[] = [
       }
     },
   },
+  {
+    name: 'killer-among-neighbours',
+    what: 'a request kills each of three workers that calls the provider for it, among twelve harmless ones',
+    cluster: 'one',
+    workers: 3,
+    rate: 10,
+    env: mortalEnv(),
+    workersMayEnd: true,
+    startMayFail: true,
+    allows: { lostCalls: true },
+    timeoutMs: UNTIL_POISON_MS + 10_000,
+    disturb: async (run) => {
+      await run.pause(500, 2_000);
+      await run.load.send(killerAndNeighbours(run));
+      run.note('the killer is published');
+      const isAnswered = await run.progress.until(() => run.progress.has('killer'), UNTIL_POISON_MS);
+      if (!isAnswered) run.breach(`the killer is not answered after ${UNTIL_POISON_MS / 1_000} s`);
+      if (run.deaths < 4) run.breach(`only ${run.deaths} workers died: this repetition tried nothing`);
+    },
+  },
 ];
 
 /** Freezes and wakes it by turns until it stands still with a transaction open whose records are written. */
@@ -92,4 +117,26 @@ async function freezeWhileSettling(run: FaultRun, worker: FaultRun['workers'][nu
     await run.pause(5, 60);
   }
   run.breach('the worker could not be frozen with a transaction open: this repetition tried nothing');
+}
+
+function killerAndNeighbours({ random }: FaultRun): WorkloadRecord[] {
+  const record = (
+    requestId: string,
+    expected: WorkloadRecord['expected'],
+    script: ReturnType<typeof killerScript>,
+  ): WorkloadRecord => ({
+    key: requestId,
+    headers: {},
+    expected,
+    request: { requestId, messages: [{ role: 'user', content: JSON.stringify({ standIn: script }) }] },
+  });
+  const neighbours = Array.from({ length: 12 }, (_, index) =>
+    record(`neighbour-${index + 1}`, 'COMPLETED', {
+      tokens: 20,
+      gapMs: random.between(40, 120),
+      promptTokens: 10,
+    }),
+  );
+  const killer = record('killer', 'FAILED', killerScript(random.between(100, 1_500)));
+  return neighbours.toSpliced(random.between(0, neighbours.length), 0, killer);
 }

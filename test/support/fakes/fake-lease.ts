@@ -11,6 +11,8 @@ export class FakeLease implements WorkerLease {
   workerId = 'worker-1';
   /** Watches under way, oldest first. */
   readonly watches: Watch[] = [];
+  /** Dead workers that ended on purpose. */
+  readonly ended = new Set<string>();
   /** Called when a watch begins. */
   onWatch: (watch: Watch) => void = () => undefined;
   /** Called before the lease is given; may wait. */
@@ -28,5 +30,9 @@ export class FakeLease implements WorkerLease {
     signal.addEventListener('abort', () => watch.verdict.reject(signal.reason), { once: true });
     this.onWatch(watch);
     return watch.verdict.promise;
+  }
+
+  async hasEnded(owner: string): Promise<boolean> {
+    return this.ended.has(owner);
   }
 }

@@ -1,6 +1,6 @@
 import {
+  CRASHES_OF_POISON,
   claimOf,
-  DEATHS_OF_POISON,
   freshRow,
   type RequestRow,
   rowId,
@@ -19,13 +19,15 @@ import type {
 
 const TTL_MS = 3_600_000;
 
-type Write = 'claim' | 'beginAttempt' | 'complete' | 'release';
+type Write = 'setQuarantined' | 'claim' | 'beginAttempt' | 'complete' | 'release';
 
 /** A ledger in memory, held to the same contract as the one in MongoDB. */
 export class FakeLedger implements RequestLedger {
   readonly rows = new Map<string, RequestRow>();
   /** Every write that was asked for, in order. */
   readonly writes: Write[] = [];
+  /** How often somebody looked whether a claim is still there. */
+  reads = 0;
   /** Called before a write is done; may wait or throw. */
   before: (write: Write, identity: RequestIdentity) => Promise<void> | void = () => undefined;
 
@@ -72,9 +74,25 @@ export class FakeLedger implements RequestLedger {
   async release(identity: RequestIdentity, token: string, attempts: readonly AttemptRow[]): Promise<void> {
     await this.step('release', identity);
     const row = this.rowUnder(identity, token);
-    if (row === null) return;
+    if (row === null) {
+      const known = this.rows.get(rowId(identity));
+      if (known?.crashes) known.crashes = known.crashes.filter((crash) => crash !== token);
+      return;
+    }
     keep(row, attempts);
     row.claim = null;
+  }
+
+  async claimToken(identity: RequestIdentity): Promise<string | null> {
+    this.reads += 1;
+    return this.rows.get(rowId(identity))?.claim?.token ?? null;
+  }
+
+  async setQuarantined(identity: RequestIdentity, token: string, isQuarantined: boolean): Promise<boolean> {
+    await this.step('setQuarantined', identity);
+    const row = this.rowUnder(identity, token);
+    if (row?.claim) row.claim = { ...row.claim, quarantined: isQuarantined };
+    return row !== null;
   }
 
   async reportProgress(running: readonly AttemptProgress[]): Promise<void> {
@@ -116,20 +134,32 @@ function take(row: RequestRow, request: ClaimRequest): void {
   const sameRequest = sameSource || Buffer.compare(row.bodyHash, request.bodyHash) === 0;
   const unfinished = row.outcome === null && sameRequest;
   const forgets = row.outcome?.remembered === false && !sameSource;
-  const takesOver = unfinished && row.claim !== null && row.claim.owner === request.deadOwner;
-  if (!forgets && !takesOver && !(unfinished && row.claim === null)) return;
-  if (forgets) row.deaths = 0;
-  if (takesOver) row.deaths += 1;
+  const taken = unfinished && row.claim !== null && row.claim.token === request.takeFrom?.token;
+  const crashed = taken && request.takeFrom?.crashed === true;
+  const crashes = [...(row.crashes ?? []), ...(crashed && row.claim?.quarantined ? [row.claim.token] : [])];
+  row.suspect = !forgets && (row.suspect === true || crashed);
+  row.crashes = forgets ? [] : crashes;
+  if (forgets || taken)
+    row.attempts = row.attempts.map((attempt) =>
+      attempt.disposition === 'RUNNING' ? { ...attempt, disposition: 'ORPHANED' } : attempt,
+    );
+  if (taken) row.claim = null;
+  const isPoison = row.crashes.length >= CRASHES_OF_POISON;
+  const mayTakeSuspect = request.inQuarantine || request.draft === null || isPoison;
+  if (!forgets && !(unfinished && row.claim === null && (!row.suspect || mayTakeSuspect))) return;
+  const calls = request.draft !== null && !isPoison;
   row.source = source;
   row.bodyHash = request.bodyHash;
-  row.claim = { token: request.token, owner: request.owner, at: new Date(request.now) };
+  row.claim = {
+    token: request.token,
+    owner: request.owner,
+    at: new Date(request.now),
+    quarantined: row.suspect && calls,
+  };
   row.outcome = null;
   row.settled = false;
   row.settledReplays = [];
-  row.attempts = row.attempts.map((attempt) =>
-    attempt.disposition === 'RUNNING' ? { ...attempt, disposition: 'ORPHANED' } : attempt,
-  );
-  if (request.draft !== null && row.deaths < DEATHS_OF_POISON)
+  if (request.draft !== null && calls)
     row.attempts.push(runningAttempt(request.draft, row.attempts.length + 1));
 }
 

@@ -7,6 +7,7 @@ import type { ChatRequest, ChatRequestInput } from '../../../src/contract/record
 import { topicNames } from '../../../src/contract/topics.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import { ClaimWatches } from '../../../src/pipeline/claim-watches.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
@@ -14,6 +15,7 @@ import type { HandledRequest } from '../../../src/pipeline/handled-request.ts';
 import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
+import { Quarantine } from '../../../src/pipeline/quarantine.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { admissionOf, hurry, inSlot, runningSeat } from './admission.ts';
@@ -107,7 +109,8 @@ export class Handling {
         restartOnBreak: true,
       },
       admission: admissionOf(hurry()),
-      runAlone: async () => () => undefined,
+      quarantine: new Quarantine(),
+      watches: new ClaimWatches(overrides.ledger ?? this.ledger, overrides.lease ?? this.lease),
       ...overrides,
     };
   }

@@ -37,7 +37,8 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
       startedAt,
       estimatedInputTokens: plan.estimatedInputTokens,
     },
-    deadOwner: null,
+    takeFrom: null,
+    inQuarantine: false,
     now: startedAt,
   });
   const attempts: AttemptRow[] = [];

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { HandlerOptions } from '../../../src/pipeline/handle-request.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
-import { type CallScript, FakeProvider, said } from '../../support/fakes/fake-provider.ts';
+import { FakeProvider, said } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf } from '../../support/fakes/handling.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
@@ -88,7 +87,7 @@ describe('a request that is published twice', () => {
 });
 
 describe('a request that another worker has', () => {
-  it('waits while that worker beats, and takes its outcome from the ledger', async () => {
+  it('waits while that worker beats, reads alone, and takes its outcome from the ledger', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     const watched = Promise.withResolvers<void>();
@@ -102,12 +101,13 @@ describe('a request that another worker has', () => {
     await done.handle(record);
     const outcome = done.ledger.rows.get('default request-1')?.outcome;
     if (row === undefined || outcome == null) throw new Error('there is no outcome to put in');
+    const { writes } = handling.ledger;
+    const before = writes.length;
     row.claim = null;
     row.outcome = outcome;
-    // Its owner beats: the ledger is looked at again.
-    handling.lease.watches[0]?.verdict.resolve(false);
     const { records } = await waiting;
     expect(outcomeOf(records).response?.status).toBe('COMPLETED');
+    expect(writes.slice(before)).toEqual(['claim']);
     expect(handling.provider.calls).toHaveLength(0);
     other.stop.abort(new Error('stopped'));
     await ended;
@@ -136,22 +136,85 @@ describe('a request that another worker has', () => {
     expect(handling.attempts()).toMatchObject([{ disposition: 'ORPHANED' }, { disposition: 'ACCEPTED' }]);
   });
 
-  it('is looked at again and again, under one watch, for as long as nobody knows whether its worker lives', async () => {
+  it('is watched once, however many records wait for it, and by nobody when the last one has gone', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
-    const looks = Promise.withResolvers<void>();
-    const before = handling.ledger.writes.length;
-    handling.ledger.before = () => {
-      if (handling.ledger.writes.length === before + 2) looks.resolve();
-    };
-    const waiting = handling.handle(record);
-    await looks.promise;
-    await turn();
+    const waiting = [record, handling.record(), handling.record()].map((one) => handling.handle(one));
+    while (handling.ledger.reads < 2) await turn();
     expect(handling.lease.watches).toHaveLength(1);
-    handling.stop.abort(new Error('the service is stopping'));
-    await expect(waiting).rejects.toThrow('the service is stopping');
-    // Nobody watches any more.
+    expect(handling.ledger.writes.filter((write) => write === 'claim')).toHaveLength(4);
+    const stopping = new Error('the service is stopping');
+    handling.stop.abort(stopping);
+    for (const one of waiting) await expect(one).rejects.toBe(stopping);
     expect(handling.lease.watches[0]?.signal.aborted).toBe(true);
+    other.stop.abort(new Error('stopped'));
+    await ended;
+  });
+
+  it('is not waited for when the service begins to stop', async () => {
+    const draining = new AbortController();
+    const handling = new Handling(new FakeProvider(), { draining: draining.signal });
+    const { record, other, ended } = await heldByAnother(handling);
+    const watched = Promise.withResolvers<void>();
+    handling.lease.onWatch = () => watched.resolve();
+    const waiting = handling.handle(record);
+    await watched.promise;
+    const reason = new Error('the service begins to stop');
+    draining.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    other.stop.abort(new Error('stopped'));
+    await ended;
+  });
+
+  it('leaves its slot to others while it waits, and holds no permit', async () => {
+    const parked: string[] = [];
+    const handling = new Handling(new FakeProvider(), {
+      park: () => {
+        parked.push('parked');
+        return async () => void parked.push('back');
+      },
+    });
+    const { record, other, ended } = await heldByAnother(handling);
+    handling.lease.onWatch = ({ verdict }) => {
+      expect(parked).toEqual(['parked']);
+      verdict.resolve(true);
+    };
+    await handling.handle(record);
+    expect(parked).toEqual(['parked', 'back']);
+    other.stop.abort(new Error('stopped'));
+    await ended;
+  });
+
+  it.each([
+    ['its deadline', 'deadline_exceeded', { deadline: true }],
+    ['CHAT_REQUEST_TIMEOUT', 'timeout', { deadline: false }],
+  ])('is waited for by a repetition until %s, which fails by itself then', async (_, code, { deadline }) => {
+    const handling = new Handling(new FakeProvider(), { requestTimeoutMs: deadline ? 60_000 : 20 });
+    const { other, ended } = await heldByAnother(handling);
+    const members = deadline ? { deadline: handling.clock.now() + 20 } : {};
+    const handled = await handling.handle(handling.record(members));
+    expect(handled).toMatchObject({ code, inLedger: false });
+    expect(outcomeOf(handled.records)).toMatchObject({ response: { attempts: 0 }, cost: undefined });
+    expect(handling.ledger.rows.get('default request-1')?.claim?.owner).toBe('worker-2');
+    other.stop.abort(new Error('stopped'));
+    await ended;
+  });
+
+  it('loses it some time after the deadline, when its own record waits: with the lost call on the bill', async () => {
+    const handling = new Handling();
+    const { record, other, ended } = await heldByAnother(handling);
+    const late = handling.record(
+      { deadline: handling.clock.now() + 10_000 },
+      { offset: record.offset, key: record.key },
+    );
+    // The deadline and its owner's grace are over.
+    handling.clock.advance(15_000);
+    const handled = await handling.handle(late);
+    expect(outcomeOf(handled.records)).toMatchObject({
+      response: { error: { code: 'deadline_exceeded' }, attempts: 1 },
+      cost: { calls: [{ attempt: 1, disposition: 'ORPHANED' }] },
+    });
+    expect(handling.provider.calls).toEqual([]);
     other.stop.abort(new Error('stopped'));
     await ended;
   });
@@ -164,111 +227,128 @@ describe('a request that another worker has', () => {
   });
 });
 
-describe('a request that killed two workers', () => {
-  /** A request whose workers have died so often. */
-  async function handlingAfter(
-    deaths: number,
-    overrides: Partial<HandlerOptions> = {},
-    ...script: CallScript[]
-  ) {
-    const handling = new Handling(new FakeProvider(...script), overrides);
-    const record = handling.record();
-    for (let death = 0; death < deaths; death += 1) {
-      const worker = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
-      worker.lease.workerId = `dead-${death}`;
-      worker.lease.onWatch = ({ verdict }) => verdict.resolve(true);
-      const calling = Promise.withResolvers<void>();
-      worker.provider.onSilence = calling.resolve;
-      void worker.handle(record);
-      await calling.promise;
-    }
-    handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
-    return { handling, record };
+/** A request whose worker has crashed with it so often: once beside others, then in quarantine. */
+async function crashedWith(handling: Handling, crashes: number, record = handling.record()) {
+  for (let crash = 0; crash < crashes; crash += 1) {
+    const worker = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
+    worker.lease.workerId = `crashed-${crash}`;
+    worker.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    const calling = Promise.withResolvers<void>();
+    worker.provider.onSilence = calling.resolve;
+    void worker.handle(record);
+    await calling.promise;
   }
+  handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+  return record;
+}
 
-  it.each([
-    [1, []],
-    [2, ['alone', 'called', 'released']],
-  ])('is called alone: after %d dead workers, what happens is %j', async (deaths, expected) => {
-    const told: string[] = [];
-    const { handling, record } = await handlingAfter(deaths, {
-      runAlone: async () => {
-        told.push('alone');
-        return () => {
-          told.push(...handling.provider.calls.map(() => 'called'), 'released');
-        };
-      },
-    });
-    const { records } = await handling.handle(record);
-    expect(outcomeOf(records).response?.status).toBe('COMPLETED');
-    expect(told).toEqual(expected);
-  });
+describe('a suspect', () => {
+  const row = ({ ledger }: Handling, id = 'request-1') => ledger.rows.get(`default ${id}`);
 
-  it('lets the others go on when it fails', async () => {
-    let released = 0;
-    const runAlone = async () => () => {
-      released += 1;
-    };
-    const { handling, record } = await handlingAfter(2, { runAlone }, { refuses: new TypeError('a bug') });
-    await expect(handling.handle(record)).rejects.toThrow('a bug');
-    expect(released).toBe(1);
-  });
-
-  it('does not wait to be alone when the service stops, and gives way when it is let alone after that', async () => {
-    let released = 0;
-    const asked = Promise.withResolvers<void>();
-    const granted = Promise.withResolvers<() => void>();
-    const runAlone = () => {
-      asked.resolve();
-      return granted.promise;
-    };
-    const { handling, record } = await handlingAfter(2, { runAlone });
-    const stopped = new Error('the service is stopping');
+  it('is called from quarantine, and not claimed before its turn', async () => {
+    const handling = new Handling();
+    const record = await crashedWith(handling, 1);
+    const first = handling.options.quarantine.open();
+    first.tryEnter();
     const running = handling.handle(record);
-    await asked.promise;
+    while (row(handling)?.suspect !== true) await turn();
+    await turn();
+    expect(row(handling)?.claim).toBeNull();
+    expect(handling.provider.calls).toEqual([]);
+    const other = await handling.handle(handling.record({ requestId: 'healthy' }));
+    expect(other.status).toBe('COMPLETED');
+
+    let quarantined: boolean | undefined;
+    const stream = handling.provider.stream.bind(handling.provider);
+    handling.provider.stream = (call, signal) => {
+      quarantined = row(handling)?.claim?.quarantined;
+      return stream(call, signal);
+    };
+    first.leave();
+    expect((await running).status).toBe('COMPLETED');
+    expect(quarantined).toBe(true);
+    expect(handling.options.quarantine.open().tryEnter()).toBe(true);
+  });
+
+  it('is none when its worker ended on purpose', async () => {
+    const handling = new Handling();
+    const record = await crashedWith(handling, 1);
+    handling.lease.ended.add('crashed-0');
+    handling.options.quarantine.open().tryEnter();
+    expect((await handling.handle(record)).status).toBe('COMPLETED');
+    expect(row(handling)).toMatchObject({ suspect: false, crashes: [] });
+  });
+
+  it('leaves its place to others when it fails, and is one still', async () => {
+    const handling = new Handling(new FakeProvider({ refuses: new TypeError('a bug') }));
+    const record = await crashedWith(handling, 1);
+    await expect(handling.handle(record)).rejects.toThrow('a bug');
+    expect(row(handling)).toMatchObject({ claim: null, suspect: true, crashes: [] });
+    expect(handling.options.quarantine.open().tryEnter()).toBe(true);
+  });
+
+  it('does not wait for its turn when the service stops, and is claimed by nobody then', async () => {
+    const handling = new Handling();
+    const record = await crashedWith(handling, 1);
+    const first = handling.options.quarantine.open();
+    first.tryEnter();
+    const running = handling.handle(record);
+    while (row(handling)?.suspect !== true) await turn();
+    await turn();
+    const stopped = new Error('the service is stopping');
     handling.stop.abort(stopped);
     await expect(running).rejects.toBe(stopped);
+    expect(row(handling)?.claim).toBeNull();
+    first.leave();
+    expect(handling.options.quarantine.open().tryEnter()).toBe(true);
+  });
+
+  it('fails at its deadline although its turn has not come', async () => {
+    const handling = new Handling();
+    const record = handling.record({ deadline: handling.clock.now() + 40 });
+    await crashedWith(handling, 1, record);
+    handling.options.quarantine.open().tryEnter();
+    const running = handling.handle(record);
+    handling.clock.advance(40);
+    expect(await running).toMatchObject({ code: 'deadline_exceeded', inLedger: true });
     expect(handling.provider.calls).toEqual([]);
-    expect(handling.attempts().at(-1)).toMatchObject({ disposition: 'ABORTED', usage: null });
-    granted.resolve(() => {
-      released += 1;
-    });
-    await turn();
-    expect(released).toBe(1);
+  });
+
+  it('is not charged with a worker that was frozen: when it wakes, the charge is taken back', async () => {
+    const handling = new Handling();
+    const record = await crashedWith(handling, 1);
+    const frozen = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
+    frozen.lease.workerId = 'frozen';
+    frozen.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    const calling = Promise.withResolvers<void>();
+    frozen.provider.onSilence = calling.resolve;
+    const ended = frozen.handle(record).catch((error: unknown) => error);
+    await calling.promise;
+    const silent = Promise.withResolvers<void>();
+    const taker = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
+    taker.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    taker.provider.onSilence = silent.resolve;
+    void taker.handle(record).catch(() => undefined);
+    await silent.promise;
+    expect(row(handling)?.crashes).toHaveLength(1);
+    frozen.stop.abort(new Error('the worker lost its lease'));
+    await ended;
+    expect(row(handling)?.crashes).toEqual([]);
+    taker.stop.abort(new Error('stopped'));
   });
 });
 
-describe('a request that killed three workers', () => {
+describe('a request that three workers crashed with in quarantine', () => {
   it('ends as poison with the cost of the lost calls and a dead letter, without another call', async () => {
     const handling = new Handling();
     const record = handling.record({}, { headers: { mood: 'fine' } });
-    const owners = ['worker-2', 'worker-3', 'worker-4'];
-    for (const [index, owner] of owners.entries()) {
-      const claimed = handling.job(record);
-      await handling.ledger.claim({
-        identity,
-        bodyHash: Buffer.from('same'),
-        source: claimed.accepted.record,
-        token: owner,
-        owner,
-        draft: {
-          provider: 'openai',
-          account: null,
-          model: 'gpt-4',
-          startedAt: handling.clock.now(),
-          estimatedInputTokens: 1_000,
-        },
-        deadOwner: owners[index - 1] ?? null,
-        now: handling.clock.now(),
-      });
-    }
-    handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    await crashedWith(handling, 4, record);
     const handled = await handling.handle(record);
 
     expect(handled.code).toBe('poison');
     expect(outcomeOf(handled.records)).toMatchObject({
-      response: { status: 'FAILED', error: { code: 'poison', retryable: false }, attempts: 3 },
-      cost: { totalCost: '0.09', acceptedCost: null, calls: [{}, {}, { disposition: 'ORPHANED' }] },
+      response: { status: 'FAILED', error: { code: 'poison', retryable: false }, attempts: 4 },
+      cost: { acceptedCost: null, calls: [{}, {}, {}, { disposition: 'ORPHANED' }] },
       dead: {
         partition: 3,
         key: record.key,
@@ -276,13 +356,14 @@ describe('a request that killed three workers', () => {
         headers: { mood: 'fine', 'dead-code': 'poison', 'dead-offset': String(record.offset) },
       },
     });
+    const { totalCost } = outcomeOf(handled.records).cost ?? {};
     expect(handling.provider.calls).toHaveLength(0);
 
     // Delivered again before it was settled, the dead letter comes again; a repetition gets the failure alone.
     const again = await handling.handle(record);
     expect(again.records).toEqual(handled.records);
     const refused = outcomeOf(handled.recordsIfRefused());
-    expect(refused.cost).toMatchObject({ totalCost: '0.09' });
+    expect(refused.cost).toMatchObject({ totalCost });
     expect(refused.dead).toMatchObject({ value: null, headers: { 'dead-value-omitted': 'too large' } });
   });
 });
@@ -304,7 +385,7 @@ describe('a claim that was lost', () => {
     const handling = new Handling();
     loseBefore(handling, 'complete');
     const { records } = await handling.handle(handling.record());
-    expect(handling.ledger.writes).toEqual(['claim', 'complete', 'claim', 'claim', 'complete']);
+    expect(handling.ledger.writes).toEqual(['claim', 'complete', 'claim', 'claim', 'claim', 'complete']);
     expect(outcomeOf(records).response).toMatchObject({ status: 'COMPLETED', acceptedAttempt: 2 });
   });
 
@@ -313,7 +394,7 @@ describe('a claim that was lost', () => {
     const handling = new Handling(new FakeProvider({ refuses: slow }, {}));
     loseBefore(handling, 'beginAttempt');
     const { records } = await handling.handle(handling.record());
-    expect(handling.ledger.writes).toEqual(['claim', 'beginAttempt', 'claim', 'claim', 'complete']);
+    expect(handling.ledger.writes).toEqual(['claim', 'beginAttempt', 'claim', 'claim', 'claim', 'complete']);
     expect(handling.provider.calls).toHaveLength(2);
     expect(outcomeOf(records).cost?.calls).toMatchObject([
       { attempt: 1, disposition: 'ORPHANED' },

@@ -98,7 +98,11 @@ export class PipelineBench {
         progress: new ProgressReporter(ledger, 60_000),
         failures: new FailureLog(createLogger({ level: 'silent' })),
         admission: this.admission,
-        lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
+        lease: {
+          held: async () => 'worker-1',
+          isDead: () => new Promise(() => undefined),
+          hasEnded: async () => false,
+        },
         clock,
         catalog: {
           model: () => {
@@ -242,6 +246,8 @@ export class PipelineBench {
         if (this.markSettledFails) throw new Error('the database is away');
       },
       beginAttempt: async () => true,
+      claimToken: async () => 'theirs',
+      setQuarantined: async () => true,
       release: async () => undefined,
       reportProgress: async () => undefined,
     };

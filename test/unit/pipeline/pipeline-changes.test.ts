@@ -215,7 +215,7 @@ describe('Pipeline whose source is interrupted', () => {
 
     bench.publish('later', 'b');
     bench.fetch();
-    bench.answer('running', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    bench.answer('running', { kind: 'claimed', attempt: 1, earlier: [], quarantined: false });
     await bench.reach(() => bench.pipeline.inFlight === 0);
     await turn();
     expect(bench.completed).toEqual(['running']);
@@ -234,7 +234,7 @@ describe('Pipeline whose source is interrupted', () => {
     bench.fetch();
     expect(bench.pipeline.inFlight).toBe(2);
     bench.answer('waiting');
-    bench.answer('running', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    bench.answer('running', { kind: 'claimed', attempt: 1, earlier: [], quarantined: false });
     await bench.reach(() => bench.transportOf().committed.offset === 2);
     expect(bench.claimed).toEqual(['running', 'waiting']);
     expect(bench.called).toEqual(['running']);

@@ -99,31 +99,13 @@ describe('Pipeline at its limits', () => {
     bench.fetch();
     expect(bench.pipeline.inFlight).toBe(101);
   });
-
-  it('calls the provider for a request that may have killed two workers when nothing else runs', async () => {
-    const bench = await started();
-    bench.publish('other');
-    bench.publish('suspect');
-    bench.answer('suspect', { kind: 'claimed', attempt: 3, earlier: [], deaths: 2 });
-    bench.fetch();
-    await turn();
-    bench.publish('late');
-    bench.fetch();
-    await turn();
-    expect(bench.claimed).toEqual(['other', 'suspect']);
-    expect(bench.called).toEqual([]);
-    bench.answer('other');
-    await bench.reach(() => bench.called.length === 1);
-    await bench.reach(() => bench.claimed.includes('late'));
-    expect(bench.called).toEqual(['suspect']);
-  });
 });
 
 describe('Pipeline that starts over', () => {
   it('ends what runs and handles it again from its record, with one outcome', async () => {
     const bench = await started();
     bench.publish('r1');
-    bench.answer('r1', { kind: 'held', owner: 'worker-2' });
+    bench.answer('r1', { kind: 'held', owner: 'worker-2', heldToken: 'theirs', replay: false });
     bench.fetch();
     await turn();
     bench.pipeline.startOver();
@@ -221,7 +203,7 @@ describe('Pipeline that drains', () => {
   it('ends without an outcome what has not finished in time', async () => {
     const bench = await started();
     bench.publish('r1');
-    bench.answer('r1', { kind: 'held', owner: 'worker-2' });
+    bench.answer('r1', { kind: 'held', owner: 'worker-2', heldToken: 'theirs', replay: false });
     bench.fetch();
     await turn();
     await bench.pipeline.drain(20);

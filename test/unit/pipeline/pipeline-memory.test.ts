@@ -14,7 +14,7 @@ describe('Pipeline with large answers', () => {
     bench.transportOf().beforeCommit = () => reopened.promise;
     for (let index = 0; index < REQUESTS; index += 1) {
       bench.publish(`r${index}`, `r${index}`, 0, { stream: false });
-      bench.answer(`r${index}`, { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+      bench.answer(`r${index}`, { kind: 'claimed', attempt: 1, earlier: [], quarantined: false });
     }
     bench.fetch();
 
@@ -49,7 +49,7 @@ describe('Pipeline with large answers', () => {
     bench.transportOf().beforeCommit = () => new Promise(() => undefined);
     for (let index = 0; index < REQUESTS; index += 1) {
       bench.publish(`r${index}`, `r${index}`, 0, { stream: false });
-      bench.answer(`r${index}`, { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+      bench.answer(`r${index}`, { kind: 'claimed', attempt: 1, earlier: [], quarantined: false });
     }
     bench.fetch();
     await bench.reach(() => bench.pipeline.waitingForMemory > 0);

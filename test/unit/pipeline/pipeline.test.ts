@@ -123,7 +123,7 @@ describe('Pipeline', () => {
     const bench = await started();
     bench.completeFails = new Error('a bug');
     bench.publish('r1');
-    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], quarantined: false });
     bench.fetch();
     await bench.reach(() => bench.answeredIds().length === 1);
     expect(bench.responses()).toMatchObject([{ status: 'FAILED', error: { code: 'internal' } }]);
@@ -135,7 +135,7 @@ describe('Pipeline', () => {
     const bench = await started();
     bench.completeFails = new StoreUnavailable('no rights');
     bench.publish('r1');
-    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], quarantined: false });
     bench.fetch();
     await bench.reach(() => bench.logged.filter((line) => line.includes('trying again')).length > 5);
     expect(bench.answeredIds()).toEqual([]);
@@ -185,7 +185,7 @@ describe('Pipeline', () => {
       throw new TypeError('a bug');
     };
     bench.publish('r1');
-    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], deaths: 0 });
+    bench.answer('r1', { kind: 'claimed', attempt: 1, earlier: [], quarantined: false });
     bench.fetch();
     await bench.reach(() => bench.transportOf().committed.offset === 1);
     expect(failures).toBe(3);

@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { ClaimLost } from '../../../src/pipeline/claim-request.ts';
+import { enterQuarantine, Quarantine, reenterQuarantine } from '../../../src/pipeline/quarantine.ts';
+import type { ParkingOptions } from '../../../src/pipeline/wait-parked.ts';
+import { FakeClock } from '../../support/fakes/fake-clock.ts';
+import { turn } from '../../support/fakes/turn.ts';
+
+const never = new AbortController().signal;
+const options: ParkingOptions = {
+  clock: new FakeClock(),
+  park: () => async () => undefined,
+  draining: never,
+};
+
+/** A permit that is there, or has to be waited for until `free` is called. */
+class Permits {
+  held = 0;
+  waiting = 0;
+  private freed: PromiseWithResolvers<void> | null;
+
+  constructor(isFree: boolean) {
+    this.freed = isFree ? null : Promise.withResolvers();
+  }
+
+  free(): void {
+    this.freed?.resolve();
+    this.freed = null;
+  }
+
+  readonly take = async (parking: ParkingOptions): Promise<string> => {
+    if (this.freed !== null) {
+      const unpark = parking.park();
+      this.waiting += 1;
+      await this.freed.promise;
+      this.waiting -= 1;
+      await unpark(false);
+    }
+    this.held += 1;
+    return 'permit';
+  };
+
+  readonly giveBack = (): void => {
+    this.held -= 1;
+  };
+}
+
+describe('a place in quarantine', () => {
+  it('is taken by one at a time, in the order of asking', async () => {
+    const quarantine = new Quarantine();
+    const stays = [1, 2, 3].map(() => quarantine.open());
+    const entered: number[] = [];
+    const entering = stays.map((stay, index) => stay.enter(never).then(() => entered.push(index)));
+    await turn();
+    expect(entered).toEqual([0]);
+    expect(quarantine.open().tryEnter()).toBe(false);
+    stays[0]?.leave();
+    stays[0]?.leave();
+    await turn();
+    expect(entered).toEqual([0, 1]);
+    stays[1]?.leave();
+    await Promise.all(entering);
+    stays[2]?.leave();
+    expect(quarantine.open().tryEnter()).toBe(true);
+  });
+
+  it('is not given to one that has given up, even in the moment in which its turn comes', async () => {
+    const quarantine = new Quarantine();
+    const [first, second, third] = [quarantine.open(), quarantine.open(), quarantine.open()];
+    await first.enter(never);
+    const impatient = new AbortController();
+    const waiting = second.enter(impatient.signal);
+    const later = third.enter(never);
+    impatient.abort(new Error('enough'));
+    first.leave();
+    await expect(waiting).rejects.toThrow('enough');
+    await later;
+    expect([second.isInside, third.isInside]).toEqual([false, true]);
+  });
+});
+
+describe('a suspect that enters', () => {
+  it('holds neither its turn nor its permit while it waits for the other', async () => {
+    const quarantine = new Quarantine();
+    const [stay, other] = [quarantine.open(), quarantine.open()];
+    const permits = new Permits(false);
+    const entering = enterQuarantine(stay, permits, null, options, never);
+    await turn();
+    expect(permits.waiting).toBe(1);
+    expect(other.tryEnter()).toBe(true);
+    permits.free();
+    await turn();
+    // Its permit came while another one was in its place.
+    expect(permits.held).toBe(0);
+    other.leave();
+    expect(await entering).toBe('permit');
+    expect([stay.isInside, permits.held]).toEqual([true, 1]);
+  });
+
+  it('is outside when it cannot have what its call needs', async () => {
+    const stay = new Quarantine().open();
+    const take = async () => {
+      throw new Error('no permit');
+    };
+    await expect(
+      enterQuarantine(stay, { take, giveBack: () => undefined }, null, options, never),
+    ).rejects.toThrow('no permit');
+    expect(stay.isInside).toBe(false);
+  });
+});
+
+describe('a further call from quarantine', () => {
+  function bench(marks: boolean[], isOwned = () => true) {
+    const ledger = {
+      setQuarantined: async (_identity: unknown, _token: string, isQuarantined: boolean) => {
+        marks.push(isQuarantined);
+        return isOwned();
+      },
+    };
+    const claim = { identity: { tenantId: 't', requestId: 'r' }, token: 'mine', ledger };
+    const quarantine = new Quarantine();
+    const stay = quarantine.open();
+    stay.tryEnter();
+    return { claim, quarantine, stay };
+  }
+
+  it('stays where it is while its permit is there', async () => {
+    const marks: boolean[] = [];
+    const { claim, stay } = bench(marks);
+    await reenterQuarantine(stay, new Permits(true), claim, options, never);
+    expect([stay.isInside, marks]).toEqual([true, []]);
+  });
+
+  it('leaves its place after the ledger knows, and comes back before its call', async () => {
+    const marks: boolean[] = [];
+    const { claim, quarantine, stay } = bench(marks);
+    const permits = new Permits(false);
+    const entering = reenterQuarantine(stay, permits, claim, options, never);
+    expect([stay.isInside, marks]).toEqual([true, [false]]);
+    await turn();
+    const other = quarantine.open();
+    expect(other.tryEnter()).toBe(true);
+    permits.free();
+    await turn();
+    expect([permits.held, marks]).toEqual([0, [false]]);
+    other.leave();
+    await entering;
+    expect([stay.isInside, permits.held, marks]).toEqual([true, 1, [false, true]]);
+  });
+
+  it('is none when the claim was lost meanwhile, and keeps no permit', async () => {
+    const { claim, stay } = bench([], () => false);
+    const permits = new Permits(false);
+    const entering = reenterQuarantine(stay, permits, claim, options, never);
+    permits.free();
+    await expect(entering).rejects.toBeInstanceOf(ClaimLost);
+    expect(permits.held).toBe(0);
+  });
+});
