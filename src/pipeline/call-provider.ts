@@ -59,9 +59,15 @@ export async function callProvider(
     try {
       markRetried(attempts);
       const row = newAttempt(plan, call.firstAttempt + made, clock.now());
-      if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
-      if (signal.aborted) {
-        // Its row is written, the call is not made: it used nothing.
+      const begun = ledger.beginAttempt(call.identity, call.token, row, attempts);
+      // The database may be unreachable for longer than the request may take.
+      const isOurs = await untilAborted(begun, signal).catch((error: unknown) => {
+        if (signal.aborted) return null;
+        throw error;
+      });
+      if (isOurs === false) throw new ClaimLost();
+      if (isOurs === null || signal.aborted) {
+        // Its row is written, or will be; the call is not made: it used nothing.
         attempts.push({ ...row, disposition: 'ABORTED' });
         return endedBy(signal, answer);
       }

@@ -1,6 +1,6 @@
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, invalidRequest, poisoned, usedForAnother } from '../domain/refusals.ts';
-import type { AttemptRow, ChatProvider } from '../ports.ts';
+import type { AttemptRow, ChatProvider, RequestIdentity } from '../ports.ts';
 import { answerFromLedger } from './answer-from-ledger.ts';
 import { type CallerOptions, callProvider } from './call-provider.ts';
 import { type AnswerCheckOptions, checkAnswer } from './check-answer.ts';
@@ -11,12 +11,13 @@ import { type Answered, type ConcludeOptions, conclude, type OwnClaim } from './
 import type { RequestToHandle } from './decode-request.ts';
 import { type EnteringOptions, enterGate } from './enter-gate.ts';
 import type { HandledRequest } from './handled-request.ts';
+import type { HeldClaims } from './held-claims.ts';
 import type { Permit } from './key-gate.ts';
-import { newAttempt } from './make-call.ts';
+import { type Answer, type ChunksEnd, newAttempt } from './make-call.ts';
 import { type CallDefaults, type CallPlan, countingExactly, planCall } from './plan-call.ts';
 import { refuse } from './refuse-request.ts';
 import { requestBodyHash } from './request-identity.ts';
-import { type BudgetOptions, reserveBudget } from './reserve-budget.ts';
+import { type BudgetDecision, type BudgetOptions, reserveBudget } from './reserve-budget.ts';
 import { limitTime } from './time-limit.ts';
 import { turnForOthers } from './turn-for-others.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -36,6 +37,7 @@ export interface HandlerOptions
   readonly requestTimeoutMs: number;
   /** Waits until nothing else runs in this worker; nothing begins until what it resolves with is called. */
   readonly runAlone: () => Promise<() => void>;
+  readonly claims: HeldClaims;
 }
 
 const DEATHS_BEFORE_ALONE = 2;
@@ -163,18 +165,21 @@ async function handleAdmitted(
 
   const attempts: AttemptRow[] = [];
   let release: (() => void) | null = null;
+  const held = { identity, token: claim.token };
+  // Whatever is waited for from here on also ends when another worker has taken the claim.
+  const whileOurs = AbortSignal.any([signal, options.claims.hold(held)]);
   try {
     signal.throwIfAborted();
     // A request whose workers died twice may be what killed them: it must not drag its neighbours down.
     if (claim.kind === 'claimed' && claim.deaths >= DEATHS_BEFORE_ALONE)
-      release = await alone(options, signal);
+      release = await alone(options, whileOurs);
 
     // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
     const entering = release === null ? options : { ...options, park: () => async () => undefined };
-    const answered = await answer(job, claim, admitted, attempts, entering, signal);
+    const answered = await answer(job, claim, admitted, attempts, entering, whileOurs);
 
     // 6 Fold, price, and write the outcome to the ledger.
-    return await conclude(job, claim, plan, answered, attempts, options, signal);
+    return await conclude(job, claim, plan, answered, attempts, options, whileOurs);
   } catch (error) {
     if (error instanceof ClaimLost) return null;
     await options.ledger
@@ -182,6 +187,7 @@ async function handleAdmitted(
       .catch(() => undefined);
     throw error;
   } finally {
+    options.claims.letGo(held);
     release?.();
   }
 }
@@ -269,13 +275,6 @@ async function answer(
     return { answer: null, failure: permit };
   }
   admitted.permit = permit;
-  // The permit is there first: nobody holds back a budget while waiting.
-  const identity = { tenantId: request.tenantId, requestId: request.requestId };
-  const { refusal, warnings } = await reserveBudget(identity, plan, claim.startedAt, options, signal);
-  if (refusal !== null) {
-    attempts.push(neverMade(plan, claim));
-    return { answer: null, failure: refusal };
-  }
   const { clock } = options;
   const limit = limitTime(signal, request.deadline, options.requestTimeoutMs, clock.now());
   const nextPermit = async (order: 'next' | 'last') => {
@@ -287,6 +286,13 @@ async function answer(
     }
   };
   try {
+    // The permit is there first: nobody holds back a budget while waiting.
+    const identity = { tenantId: request.tenantId, requestId: request.requestId };
+    const { refusal, warnings } = await reserved(identity, plan, claim.startedAt, options, limit.signal);
+    if (refusal !== null) {
+      attempts.push(neverMade(plan, claim));
+      return { answer: null, failure: refusal };
+    }
     const last = await callProvider(
       {
         origin: { record, orderKey, trace: job.trace },
@@ -309,11 +315,48 @@ async function answer(
     );
     const choices =
       last.failure === null ? await checkAnswer(request, last.choices, options, signal) : last.choices;
-    // The broker may be away for long: a stop must not wait for it.
-    const { chunkCount, failure } = await untilAborted(last.chunksAcknowledged, signal);
+    const { chunkCount, failure } = await acknowledged(last, attempts, limit.signal);
     const answered = { ...last, choices: hasUnencodableValues(failure) ? [] : choices, chunkCount };
     return { answer: answered, failure: last.failure ?? failure, warnings };
   } finally {
     limit.clear();
+  }
+}
+
+/** @throws the signal's reason when it is no failure of the request */
+async function reserved(
+  identity: RequestIdentity,
+  plan: CallPlan,
+  at: number,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<BudgetDecision> {
+  try {
+    return await reserveBudget(identity, plan, at, options, signal);
+  } catch (error) {
+    if (!(error instanceof ChatFailure)) throw error;
+    // Nothing was sent yet, whatever ran out of time.
+    return { refusal: error.code === 'deadline_exceeded' ? deadlineExceeded(false) : error, warnings: [] };
+  }
+}
+
+/**
+ * Waits for the chunks of an answer, which the broker may keep waiting for long: no longer than the request may take. An
+ * answer whose chunks are not there by then has failed, and is billed.
+ *
+ * @throws the signal's reason when it is no failure of the request
+ */
+async function acknowledged(
+  { chunksAcknowledged, chunkCount }: Answer,
+  attempts: AttemptRow[],
+  signal: AbortSignal,
+): Promise<ChunksEnd> {
+  try {
+    return await untilAborted(chunksAcknowledged, signal);
+  } catch (error) {
+    if (!(error instanceof ChatFailure)) throw error;
+    const last = attempts.at(-1);
+    if (last?.disposition === 'ACCEPTED') attempts[attempts.length - 1] = { ...last, disposition: 'FAILED' };
+    return { chunkCount, failure: error };
   }
 }

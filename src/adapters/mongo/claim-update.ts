@@ -11,6 +11,7 @@ import { DEATHS_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
  * outcome not remembered, from another source      | claimed afresh: new body, deaths 0; attempt numbers go on
  * released (no claim, no outcome), same request    | claimed
  * claimed by the dead owner, same request          | claimed, deaths + 1
+ * held by another worker, the very same record     | its claim is marked as wanted
  * anything else (done, conflict, held, ours)       | unchanged
  * ```
  *
@@ -28,6 +29,8 @@ export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
   const unfinished = and(equal('$outcome', null), or(equal('$source', source), equal('$bodyHash', bodyHash)));
   const takeOver = and(unfinished, equal('$claim.owner', literal(request.deadOwner)));
   const free = and(unfinished, equal('$claim', null));
+  const isOthers = and(not(equal('$claim', null)), not(equal('$claim.owner', literal(request.owner))));
+  const wanted = and(equal('$source', source), isOthers);
 
   return [
     { $set: { decision: { forget, takeOver, take: or(forget, takeOver, free) } } },
@@ -38,7 +41,9 @@ export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
         },
         source: ifTaken(source, '$source'),
         bodyHash: ifTaken(bodyHash, '$bodyHash'),
-        claim: ifTaken(literal({ token: request.token, owner: request.owner, at: new Date(now) }), '$claim'),
+        claim: ifTaken(literal({ token: request.token, owner: request.owner, at: new Date(now) }), {
+          $cond: [wanted, { $mergeObjects: ['$claim', { wanted: true }] }, '$claim'],
+        }),
         outcome: ifTaken(null, '$outcome'),
         settled: ifTaken(false, '$settled'),
         settledReplays: ifTaken([], '$settledReplays'),

@@ -19,7 +19,13 @@ export interface RequestRow {
   /** The record that is billed: the claim's, and after the outcome the one that made it. */
   source: string;
   /** Null when nobody works on it: before the first claim after a release, or after the outcome. */
-  claim: { token: string; owner: string; at: Date } | null;
+  claim: {
+    token: string;
+    owner: string;
+    at: Date;
+    /** The very same record was delivered to another worker meanwhile. */
+    wanted?: boolean;
+  } | null;
   /** How many workers died while they had the claim. */
   deaths: number;
   /** Attempt n is at index n - 1. */

@@ -11,10 +11,12 @@ import type {
   AttemptProgress,
   AttemptRow,
   Claim,
+  ClaimRef,
   ClaimRequest,
   RequestIdentity,
   RequestLedger,
   StoredOutcome,
+  VerifiedClaims,
 } from '../../../src/ports.ts';
 
 const TTL_MS = 3_600_000;
@@ -85,6 +87,19 @@ export class FakeLedger implements RequestLedger {
     }
   }
 
+  async verifyClaims(claims: readonly ClaimRef[]): Promise<VerifiedClaims> {
+    const known = claims.flatMap(({ identity, token }) => {
+      const row = this.rows.get(rowId(identity));
+      return row === undefined ? [] : [{ row, token }];
+    });
+    const isTaken = ({ row, token }: (typeof known)[number]) =>
+      (row.claim ?? row.outcome)?.token !== token && (row.claim !== null || row.outcome !== null);
+    return {
+      taken: new Set(known.filter(isTaken).map(({ token }) => token)),
+      isWanted: known.some(({ row, token }) => row.claim?.token === token && row.claim.wanted === true),
+    };
+  }
+
   async markSettled(settled: Parameters<RequestLedger['markSettled']>[0]): Promise<void> {
     for (const { identity, source } of settled) {
       const row = this.rows.get(rowId(identity));
@@ -117,7 +132,10 @@ function take(row: RequestRow, request: ClaimRequest): void {
   const unfinished = row.outcome === null && sameRequest;
   const forgets = row.outcome?.remembered === false && !sameSource;
   const takesOver = unfinished && row.claim !== null && row.claim.owner === request.deadOwner;
-  if (!forgets && !takesOver && !(unfinished && row.claim === null)) return;
+  if (!forgets && !takesOver && !(unfinished && row.claim === null)) {
+    if (row.claim !== null && sameSource && row.claim.owner !== request.owner) row.claim.wanted = true;
+    return;
+  }
   if (forgets) row.deaths = 0;
   if (takesOver) row.deaths += 1;
   row.source = source;

@@ -11,6 +11,7 @@ import { emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
+import { HeldClaims } from '../../../src/pipeline/held-claims.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
@@ -93,6 +94,7 @@ export class PipelineBench {
       handler: {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),
+        claims: new HeldClaims({ ledger, intervalMs: 60_000, onWanted: () => undefined }),
         failures: new FailureLog(createLogger({ level: 'silent' })),
         gate: this.providerGate,
         lease: { held: async () => 'worker-1', isDead: () => new Promise(() => undefined) },
@@ -241,6 +243,7 @@ export class PipelineBench {
       },
       beginAttempt: async () => true,
       release: async () => undefined,
+      verifyClaims: async () => ({ taken: new Set(), isWanted: false }),
       reportProgress: async () => undefined,
     };
   }

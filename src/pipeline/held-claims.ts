@@ -1,0 +1,61 @@
+import type { ClaimRef, RequestLedger } from '../ports.ts';
+import { ClaimLost } from './claim-request.ts';
+
+export interface HeldClaimsOptions {
+  readonly ledger: Pick<RequestLedger, 'verifyClaims'>;
+  readonly intervalMs: number;
+  /** Another worker waits for one of these claims, whose record the group has given it. Must not throw. */
+  readonly onWanted: () => void;
+}
+
+/**
+ * The claims of this worker. At each beat of the lease their tokens are read: work whose claim another worker has taken over
+ * ends, everything else goes on, however long the database was unreachable.
+ */
+export class HeldClaims {
+  private readonly options: HeldClaimsOptions;
+  private readonly claims = new Map<string, { readonly claim: ClaimRef; readonly lose: AbortController }>();
+  private readonly timer: NodeJS.Timeout;
+  private verifying: Promise<void> | null = null;
+
+  constructor(options: HeldClaimsOptions) {
+    this.options = options;
+    this.timer = setInterval(() => void this.verify(), options.intervalMs);
+    this.timer.unref();
+  }
+
+  /** @returns a signal that fires with `ClaimLost` once the claim is another worker's, until `letGo` is called */
+  hold(claim: ClaimRef): AbortSignal {
+    const lose = new AbortController();
+    this.claims.set(claim.token, { claim, lose });
+    return lose.signal;
+  }
+
+  letGo({ token }: ClaimRef): void {
+    this.claims.delete(token);
+  }
+
+  /** Reads the tokens now. Never rejects: what could not be read is read at the next beat. */
+  async verify(): Promise<void> {
+    this.verifying ??= this.read().finally(() => {
+      this.verifying = null;
+    });
+    await this.verifying;
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  private async read(): Promise<void> {
+    if (this.claims.size === 0) return;
+    try {
+      const held = [...this.claims.values()].map(({ claim }) => claim);
+      const { taken, isWanted } = await this.options.ledger.verifyClaims(held);
+      for (const token of taken) this.claims.get(token)?.lose.abort(new ClaimLost());
+      if (isWanted) this.options.onWanted();
+    } catch {
+      // The ledger has told whoever watches it.
+    }
+  }
+}
