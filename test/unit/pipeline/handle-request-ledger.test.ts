@@ -320,6 +320,27 @@ describe('a claim that was lost', () => {
       { attempt: 2, disposition: 'ACCEPTED' },
     ]);
   });
+
+  it('ends the call that runs under it, and the outcome of whoever took it is waited for', async () => {
+    const handling = new Handling(new FakeProvider({ steps: [said('Hello wo'), 'silence'] }, {}));
+    const silent = Promise.withResolvers<void>();
+    handling.provider.onSilence = silent.resolve;
+    const running = handling.handle(handling.record());
+    await silent.promise;
+    await handling.claims.verify();
+    expect(handling.provider.signals[0]?.aborted).toBe(false);
+
+    const row = handling.ledger.rows.get('default request-1');
+    if (row !== undefined) row.claim = { token: 'theirs', owner: 'worker-2', at: new Date(0) };
+    handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    await handling.claims.verify();
+    expect(handling.provider.signals[0]?.aborted).toBe(true);
+    const { records } = await running;
+    expect(outcomeOf(records)).toMatchObject({
+      response: { status: 'COMPLETED', acceptedAttempt: 2 },
+      cost: { calls: [{ disposition: 'ORPHANED' }, { disposition: 'ACCEPTED' }] },
+    });
+  });
 });
 
 describe('a worker that dies in the middle of an answer', () => {
