@@ -260,15 +260,23 @@ describe('a broker that acknowledges nothing', () => {
     ['total time', () => null, 'timeout'],
   ];
 
-  it.each(limits)('is waited for until the %s: the answer has failed, and is billed', async (_what, deadlineOf, code) => {
-    const handling = new Handling(undefined, { requestTimeoutMs: 50 });
-    slowBroker(handling);
-    const { records } = await handling.handle(handling.record({ deadline: deadlineOf(handling) }));
-    expect(outcomeOf(records)).toMatchObject({
-      response: { status: 'FAILED', choices: [{ content: 'Hello world' }], acceptedAttempt: null, error: { code } },
-      cost: { calls: [{ disposition: 'FAILED', usage: { outputTokens: 50 } }] },
-    });
-  });
+  it.each(limits)(
+    'is waited for until the %s: the answer has failed, and is billed',
+    async (_what, deadlineOf, code) => {
+      const handling = new Handling(undefined, { requestTimeoutMs: 50 });
+      slowBroker(handling);
+      const { records } = await handling.handle(handling.record({ deadline: deadlineOf(handling) }));
+      expect(outcomeOf(records)).toMatchObject({
+        response: {
+          status: 'FAILED',
+          choices: [{ content: 'Hello world' }],
+          acceptedAttempt: null,
+          error: { code },
+        },
+        cost: { calls: [{ disposition: 'FAILED', usage: { outputTokens: 50 } }] },
+      });
+    },
+  );
 });
 
 describe('a ledger that does not answer', () => {
