@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Document } from 'mongodb';
 import { GenericContainer } from 'testcontainers';
+import { mongoAnswers, waitUntil, withMongo } from './answers.ts';
 import { childRunner } from './child-runner.ts';
 import { containerRunner } from './container-runner.ts';
 import { fetchMongod } from './downloads.ts';
@@ -53,6 +55,95 @@ export async function startMongo(options: { directory: string; port?: number }):
     kill: () => runner.end('SIGKILL'),
     start,
     close: () => runner.close(),
+  };
+}
+
+export interface MongoSetMember {
+  readonly port: number;
+  /** SIGKILL: resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again with its data; resolves when it answers. */
+  start(): Promise<void>;
+}
+
+export interface MongoSet {
+  readonly url: string;
+  readonly members: readonly MongoSetMember[];
+  /** Waits for the member that takes writes. */
+  primary(): Promise<MongoSetMember>;
+  /** The primary steps down, and no member stands for election for so long. */
+  withoutPrimary(seconds: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a MongoDB replica set of three for a test, as child processes.
+ *
+ * @throws when it cannot run as processes here
+ */
+export async function startMongoSet(directory: string): Promise<MongoSet> {
+  const missing = await missingForMongoProcess();
+  if (missing.length > 0)
+    throw new Error(`A replica set of three needs MongoDB as processes, but ${missing.join('; ')}`);
+  const mongod = await fetchMongod((line) => console.error(line));
+  const ports = [await freePort(), await freePort(), await freePort()];
+  const runners: ServerRunner[] = [];
+  for (const [index, port] of ports.entries()) {
+    const node = { directory: join(directory, `member-${index}`), port };
+    await prepareMongoNode(node);
+    runners.push(childRunner(mongod, mongodCommand(node).args, join(node.directory, 'mongodb.log')));
+  }
+  const close = async () => {
+    await Promise.all(runners.map((runner) => runner.close()));
+  };
+  const until = (probe: () => Promise<boolean>) =>
+    waitUntil(probe, { what: `a replica set in ${directory}`, timeoutMs: ANSWER_TIMEOUT_MS });
+  const answers = (port: number) =>
+    withMongo(port, (client) => client.db('admin').command({ ping: 1 })).then(
+      () => true,
+      () => false,
+    );
+  const members = runners.map((runner, index): MongoSetMember => {
+    const port = ports[index] ?? 0;
+    return {
+      port,
+      kill: () => runner.end('SIGKILL'),
+      start: async () => {
+        await runner.start();
+        await until(() => answers(port));
+      },
+    };
+  });
+  const primary = async (): Promise<MongoSetMember> => {
+    let found: MongoSetMember | undefined;
+    await until(async () => {
+      for (const member of members) if (await mongoAnswers(member.port)) found = member;
+      return found !== undefined;
+    });
+    if (found === undefined) throw new Error(`the replica set in ${directory} has no primary`);
+    return found;
+  };
+  const command = (port: number, document: Document) =>
+    withMongo(port, (client) => client.db('admin').command(document));
+  try {
+    await Promise.all(members.map((member) => member.start()));
+    const hosts = ports.map((port, _id) => ({ _id, host: `127.0.0.1:${port}` }));
+    await command(ports[0] ?? 0, { replSetInitiate: { _id: REPLICA_SET, members: hosts } });
+    await primary();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    url: `mongodb://${ports.map((port) => `127.0.0.1:${port}`).join(',')}/?replicaSet=${REPLICA_SET}`,
+    members,
+    primary,
+    withoutPrimary: async (seconds) => {
+      const { port } = await primary();
+      for (const other of ports) if (other !== port) await command(other, { replSetFreeze: seconds });
+      await command(port, { replSetStepDown: seconds, force: true });
+    },
+    close,
   };
 }
 

@@ -57,13 +57,19 @@ export async function callProvider(
     try {
       markRetried(attempts);
       const row = newAttempt(plan, call.firstAttempt + made, clock.now());
-      if (!(await ledger.beginAttempt(call.identity, call.token, row, attempts))) throw new ClaimLost();
+      // The database may be unreachable for longer than the request may take.
+      const begun = ledger.beginAttempt(call.identity, call.token, row, attempts);
+      const isOurs = await untilAborted(begun, signal).catch((error: unknown) => {
+        if (signal.aborted) return null;
+        throw error;
+      });
+      if (isOurs === false) throw new ClaimLost();
       try {
         signal.throwIfAborted();
         // The ledger took long, and the gate took the permit back.
         while (!permit.isHeld) permit = await call.nextPermit('again', 0);
       } catch (error) {
-        // Its row is written, the call is not made: it used nothing.
+        // Its row is written, or may be; the call is not made: it used nothing.
         attempts.push({ ...row, disposition: 'ABORTED' });
         if (error instanceof ChatFailure) return { ...answer, failure: error };
         throw error;

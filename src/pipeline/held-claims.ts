@@ -8,13 +8,19 @@ export interface HeldClaimsOptions {
   readonly onWanted: () => void;
 }
 
+interface Held {
+  readonly claim: ClaimRef;
+  readonly lose: AbortController;
+  readonly letGo: () => void;
+}
+
 /**
  * The claims of this worker. At each beat of the lease their tokens are read: work whose claim another worker has taken over
  * ends, everything else goes on, however long the database was unreachable.
  */
 export class HeldClaims {
   private readonly options: HeldClaimsOptions;
-  private readonly claims = new Map<string, { readonly claim: ClaimRef; readonly lose: AbortController }>();
+  private readonly claims = new Map<string, Held>();
   private readonly timer: NodeJS.Timeout;
   private verifying: Promise<void> | null = null;
 
@@ -24,14 +30,19 @@ export class HeldClaims {
     this.timer.unref();
   }
 
-  /** @returns a signal that fires with `ClaimLost` once the claim is another worker's, until `letGo` is called */
-  hold(claim: ClaimRef): AbortSignal {
+  /** @returns a signal that fires as `outer` does, or with `ClaimLost` once the claim is another worker's, until `letGo` is called */
+  hold(claim: ClaimRef, outer: AbortSignal): AbortSignal {
     const lose = new AbortController();
-    this.claims.set(claim.token, { claim, lose });
+    const stop = () => lose.abort(outer.reason);
+    if (outer.aborted) stop();
+    else outer.addEventListener('abort', stop, { once: true });
+    const letGo = () => outer.removeEventListener('abort', stop);
+    this.claims.set(claim.token, { claim, lose, letGo });
     return lose.signal;
   }
 
   letGo({ token }: ClaimRef): void {
+    this.claims.get(token)?.letGo();
     this.claims.delete(token);
   }
 

@@ -364,10 +364,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.closeLanes();
   }
 
-  /** The worker's lease was lost: whatever it claimed may be somebody else's now. Ends it all and begins again. */
-  startOver(): void {
-    this.options.logger.error('the lease was lost; ending every running request and starting over');
-    this.abortAll(new HandlingStopped('the worker lost its lease'));
+  /** Whatever was claimed is, or has to be, somebody else's: ends it all, releases its claims and begins again. */
+  startOver(reason: string): void {
+    this.abortAll(new HandlingStopped(reason));
     for (const entry of this.entries.all) this.forget(entry);
     for (const lane of this.lanes.values()) lane.reopen();
   }

@@ -38,6 +38,19 @@ export interface AttemptProgress {
   readonly outputBytes: number;
 }
 
+/** A claim as its holder knows it. */
+export interface ClaimRef {
+  readonly identity: RequestIdentity;
+  readonly token: string;
+}
+
+export interface VerifiedClaims {
+  /** Tokens of claims that are another worker's now, or have been. */
+  readonly taken: ReadonlySet<string>;
+  /** Whether another worker was given the record of one that still holds: the group has moved its partition. */
+  readonly isWanted: boolean;
+}
+
 /** What an attempt is before it is made. */
 export type AttemptDraft = Pick<
   AttemptRow,
@@ -151,6 +164,8 @@ export interface RequestLedger {
    * Not waited for: rejects when the ledger is away.
    */
   reportProgress(running: readonly AttemptProgress[]): Promise<void>;
+  /** Reads which of these claims were taken over, and whether the record of any was delivered to another worker. */
+  verifyClaims(claims: readonly ClaimRef[]): Promise<VerifiedClaims>;
   /** Marks outcomes as visible for their records. Best effort. */
   markSettled(
     settled: readonly { readonly identity: RequestIdentity; readonly source: RecordSource }[],

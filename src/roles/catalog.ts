@@ -25,14 +25,17 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
   try {
     const metrics = createCatalogMetrics(telemetry.meter);
     let turn = new AbortController();
+    // A turn that another process may have taken over is not worth finishing.
+    const endTurn = () => {
+      turn.abort(new TaskLost('This process could not keep its lease.'));
+      turn = new AbortController();
+    };
     const lease = await startWorkerLease({
       db,
       leaseMs: config.ledger.leaseMs,
       clock,
-      onLost: () => {
-        turn.abort(new TaskLost('This process could not keep its lease.'));
-        turn = new AbortController();
-      },
+      onLost: endTurn,
+      onRenewed: endTurn,
       onRetry: (error) =>
         logger.warn({ err: error }, 'the database did not answer as it should; trying again'),
     });

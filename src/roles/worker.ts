@@ -4,6 +4,7 @@ import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
 import { KafkaWriter } from '../adapters/kafka/writer/kafka-writer.ts';
 import { createBudgetGate } from '../adapters/mongo/budget-gate.ts';
 import { createCatalog } from '../adapters/mongo/catalog-cache.ts';
+import { createDatabaseClock } from '../adapters/mongo/database-clock.ts';
 import { createRequestLedger } from '../adapters/mongo/ledger.ts';
 import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
@@ -13,6 +14,7 @@ import { Admission } from '../pipeline/admission.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
 import { publishFailureLog } from '../pipeline/chunks/publish-failure-log.ts';
 import { FailureLog } from '../pipeline/failure-log.ts';
+import { HeldClaims } from '../pipeline/held-claims.ts';
 import { OutputRecords } from '../pipeline/output-records.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { ProgressReporter } from '../pipeline/progress-reporter.ts';
@@ -32,17 +34,13 @@ const SETTLE_SPACING_MS = 100;
 /** How soon a budget that was set or removed is known, and that spend is or is not added up. */
 const BUDGET_REFRESH_MS = 5_000;
 /** Starts the role `worker`: a member of the consumer group that answers the requests of its partitions. */
-export async function startWorker({
-  config,
-  logger,
-  telemetry,
-  clock,
-  db,
-  onFatal,
-}: RoleContext): Promise<RunningRole> {
+export async function startWorker(context: RoleContext): Promise<RunningRole> {
+  const { config, logger, telemetry, db, onFatal } = context;
+  const clock = createDatabaseClock(context.clock);
   const parts = new StartedParts(logger);
   let pipeline: Pipeline | null = null;
   let source: KafkaRequestSource | null = null;
+  let claims: HeldClaims | null = null;
 
   try {
     // 1 What requests are handled with.
@@ -81,7 +79,20 @@ export async function startWorker({
       db,
       leaseMs: config.ledger.leaseMs,
       clock,
-      onLost: () => pipeline?.startOver(),
+      onLost: () => {
+        logger.error('the lease was lost; ending every running request and starting over');
+        pipeline?.startOver('the worker lost its lease');
+      },
+      onUnreachable: () => {
+        logger.error('MongoDB does not answer; leaving the group until it does, running calls go on');
+        source?.leave(new Error('MongoDB does not answer this worker'));
+      },
+      onRenewed: () => {
+        logger.info('the lease lives again; verifying claims');
+        void claims?.verify();
+        source?.rejoin();
+      },
+      onServerTime: clock.observe,
       onRetry,
     });
     parts.add(lease, () => lease.stop());
@@ -103,7 +114,19 @@ export async function startWorker({
       onRefreshFailed: (error) => logger.warn({ err: error }, 'budgets could not be read again'),
     });
     parts.add(budgets, () => budgets.stop());
-    const progress = new ProgressReporter(ledger, Math.floor(config.ledger.leaseMs / 3));
+    const beatMs = Math.floor(config.ledger.leaseMs / 3);
+    const held = new HeldClaims({
+      ledger,
+      intervalMs: beatMs,
+      onWanted: () => {
+        if (source?.hasLostGroup() !== true) return;
+        logger.error('Kafka does not answer and the group has moved the partitions; releasing all claims');
+        pipeline?.startOver('the group has given the partitions to other workers');
+      },
+    });
+    claims = held;
+    parts.add(held, () => held.stop());
+    const progress = new ProgressReporter(ledger, beatMs);
     parts.add(progress, () => progress.stop());
     const failures = new FailureLog(logger);
     parts.add(failures, () => failures.close());
@@ -160,6 +183,7 @@ export async function startWorker({
         budgetPolicy: config.budgets,
         chunks,
         progress,
+        claims: held,
         failures,
         admission,
         metrics,

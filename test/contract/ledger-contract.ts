@@ -516,6 +516,46 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       });
     });
 
+    describe('claims that are verified', () => {
+      it('hold until another worker takes them over, also when that one has finished', async () => {
+        const [kept, lost, finished] = [claimRequest(), claimRequest(), claimRequest()];
+        const claims = [kept, lost, finished].map(({ identity, token }) => ({ identity, token }));
+        for (const claim of [kept, lost, finished]) await ledgerOf().claim(claim);
+        expect(await ledgerOf().verifyClaims(claims)).toEqual({ taken: new Set(), isWanted: false });
+
+        const other = { owner: 'worker-2', deadOwner: kept.owner };
+        const [mine, theirs] = [randomUUID(), randomUUID()];
+        await ledgerOf().claim({ ...lost, ...other, token: mine });
+        await ledgerOf().claim({ ...finished, ...other, token: theirs });
+        await ledgerOf().complete(finished.identity, theirs, outcome, []);
+        const verified = await ledgerOf().verifyClaims(claims);
+        expect(verified).toEqual({ taken: new Set([lost.token, finished.token]), isWanted: false });
+      });
+
+      it('hold while they are released or completed by their holder', async () => {
+        const [released, completed] = [claimRequest(), claimRequest()];
+        for (const claim of [released, completed]) await ledgerOf().claim(claim);
+        await ledgerOf().release(released.identity, released.token, []);
+        await ledgerOf().complete(completed.identity, completed.token, outcome, []);
+        expect((await ledgerOf().verifyClaims([released, completed])).taken).toEqual(new Set());
+      });
+
+      it('are wanted once their very record was delivered to another worker', async () => {
+        const request = claimRequest();
+        await ledgerOf().claim(request);
+        await ledgerOf().claim({ ...request, token: randomUUID() });
+        await ledgerOf().claim({ ...request, token: randomUUID(), owner: 'worker-2', source: record(99) });
+        expect((await ledgerOf().verifyClaims([request])).isWanted).toBe(false);
+        const again = { ...request, token: randomUUID(), owner: 'worker-2' };
+        expect(await ledgerOf().claim(again)).toEqual({ kind: 'held', owner: request.owner });
+        expect(await ledgerOf().verifyClaims([request])).toEqual({ taken: new Set(), isWanted: true });
+      });
+
+      it('are none', async () => {
+        expect(await ledgerOf().verifyClaims([])).toEqual({ taken: new Set(), isWanted: false });
+      });
+    });
+
     describe('an outcome', () => {
       it('is given to its own record as the original, to others as a replay', async () => {
         const first = claimRequest();

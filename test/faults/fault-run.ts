@@ -77,9 +77,13 @@ export class FaultRun {
     await wait(this.random.between(leastMs, mostMs));
   }
 
-  /** Begins to start a worker; one that ends by itself is started again, as an orchestrator does. */
-  spawn(): Worker {
-    const worker = this.world.spawnWorker(this.workerEnv);
+  /**
+   * Begins to start a worker; one that ends by itself is started again, as an orchestrator does.
+   *
+   * @param env of this one alone
+   */
+  spawn(env: Readonly<Record<string, string>> = {}): Worker {
+    const worker = this.world.spawnWorker({ ...this.workerEnv, ...env });
     this.running.add(worker);
     this.note(`worker ${worker.pid} starts`);
     void worker.logged(LEASE_LOST).then(() => {

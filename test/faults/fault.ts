@@ -11,6 +11,8 @@ export interface Fault {
   readonly cluster: ClusterName;
   /** Clusters beside it. */
   readonly alsoNeeds?: readonly ClusterName[];
+  /** Whether the ledger is on a replica set of three. Default: of one. */
+  readonly hasMongoSet?: boolean;
   /** Workers at the beginning. Default: 2. */
   readonly workers?: number;
   /** Environment of the workers, over that of all faults. */

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type KafkaCluster, startKafkaCluster } from '../../scripts/stack/kafka-cluster.ts';
-import { type MongoServer, startMongo } from '../../scripts/stack/mongo-server.ts';
+import {
+  type MongoServer,
+  type MongoSet,
+  startMongo,
+  startMongoSet,
+} from '../../scripts/stack/mongo-server.ts';
 
 /** What is kept of brokers after a breach. */
 const KEPT = fileURLToPath(new URL('../../.stack/logs/brokers/', import.meta.url));
@@ -21,6 +26,7 @@ export interface LaboratoryCluster extends KafkaCluster {
 export class Laboratory {
   private directory: string | null = null;
   private server: MongoServer | null = null;
+  private set: MongoSet | null = null;
   private readonly clusters = new Map<ClusterName, LaboratoryCluster>();
 
   async cluster(name: ClusterName): Promise<LaboratoryCluster> {
@@ -36,6 +42,12 @@ export class Laboratory {
   async mongo(): Promise<MongoServer> {
     this.server ??= await startMongo({ directory: join(await this.folder(), 'mongo') });
     return this.server;
+  }
+
+  /** Three members, of which one may be missing. */
+  async mongoSet(): Promise<MongoSet> {
+    this.set ??= await startMongoSet(join(await this.folder(), 'mongo-set'));
+    return this.set;
   }
 
   /** Ends the clusters that are not among these: idle brokers cost processor time too. */
@@ -70,6 +82,7 @@ export class Laboratory {
   async close(): Promise<void> {
     await this.keepOnly([]);
     await this.server?.close();
+    await this.set?.close();
     if (this.directory !== null) await rm(this.directory, { recursive: true, force: true });
   }
 

@@ -6,6 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import type { Fault } from './fault.ts';
 import { brokerFaults } from './faults/broker-faults.ts';
+import { dependencyFaults } from './faults/dependency-faults.ts';
 import { logFaults } from './faults/log-faults.ts';
 import { otherFaults } from './faults/other-faults.ts';
 import { workerFaults } from './faults/worker-faults.ts';
@@ -16,7 +17,13 @@ const TIMES = 20;
 const REPORTS = '.stack/faults';
 const SHOWN_BREACHES = 10;
 
-const all: readonly Fault[] = [...workerFaults, ...logFaults, ...otherFaults, ...brokerFaults];
+const all: readonly Fault[] = [
+  ...workerFaults,
+  ...logFaults,
+  ...otherFaults,
+  ...dependencyFaults,
+  ...brokerFaults,
+];
 const { values } = parseArgs({
   options: {
     times: { type: 'string' },

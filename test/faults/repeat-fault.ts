@@ -113,7 +113,7 @@ export async function repeatFault(fault: Fault, seed: number, laboratory: Labora
 async function prepare(fault: Fault, seed: number, laboratory: Laboratory): Promise<FaultRun> {
   const random = new Random(seed);
   const cluster = await laboratory.cluster(fault.cluster);
-  const mongo = await laboratory.mongo();
+  const mongo = await (fault.hasMongoSet ? laboratory.mongoSet() : laboratory.mongo());
   const world = await World.create({
     brokers: cluster.brokers,
     replication: cluster.replication,

@@ -29,15 +29,19 @@ let started: RunningWorkerLease[] = [];
 
 async function leaseOf(options: { leaseMs?: number; clock?: Clock; through?: MongoClient } = {}) {
   const lost = Promise.withResolvers<string>();
+  const renewed = Promise.withResolvers<void>();
+  const unreachable = Promise.withResolvers<void>();
   const lease: RunningWorkerLease = await startWorkerLease({
     db: (options.through ?? client).db(databaseName),
     leaseMs: options.leaseMs ?? LEASE_MS,
     clock: options.clock ?? systemClock,
     onLost: () => lost.resolve(lease.workerId),
+    onRenewed: renewed.resolve,
+    onUnreachable: unreachable.resolve,
     onRetry: () => undefined,
   });
   started.push(lease);
-  return { lease, lost: lost.promise };
+  return { lease, lost: lost.promise, renewed: renewed.promise, unreachable: unreachable.promise };
 }
 
 /** Resolves when the lease's document has been beaten again. */
@@ -60,7 +64,7 @@ function freezableClock() {
 }
 
 const isBeatOf = (workerId: string, { commandName, command }: CommandStartedEvent) =>
-  commandName === 'update' && command['updates']?.[0]?.q._id === workerId;
+  commandName === 'findAndModify' && command['query']?._id === workerId;
 
 /** A worker that beats no more: only its document is left. */
 async function stillOwner(leaseMs: number): Promise<string> {
@@ -101,42 +105,61 @@ describe('a worker’s lease', () => {
     await expect(lease.held(never)).rejects.toThrow('stopped');
   });
 
-  it('is lost when it cannot beat, and taken again under a new id when it can', async () => {
-    const { lease, lost } = await leaseOf({ through: distant });
+  it('is kept when it cannot beat: nothing is claimed until it beats again under the same id', async () => {
+    const { lease, lost, renewed, unreachable } = await leaseOf({ through: distant });
     const former = lease.workerId;
+    let isLost = false;
+    void lost.then(() => {
+      isLost = true;
+    });
     proxy.cut();
-
-    const next = await lost;
-    expect(next).not.toBe(former);
-    const held = lease.held(never);
-    expect(await leases.findOne({ _id: next })).toBeNull();
+    await unreachable;
+    const order: string[] = [];
+    const held = lease.held(never).then((id) => {
+      order.push('held');
+      return id;
+    });
+    void renewed.then(() => order.push('renewed'));
+    for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+    expect(order).toEqual([]);
 
     proxy.restore();
-    expect(await held).toBe(next);
-    expect(await leases.findOne({ _id: next })).not.toBeNull();
+    await renewed;
+    expect(await held).toBe(former);
+    expect(isLost).toBe(false);
+    expect(await leases.findOne({ _id: former })).not.toBeNull();
   });
 
-  it('is lost before anyone can see it dead', async () => {
-    const { lease, lost } = await leaseOf({ through: distant });
-    const { lease: watcher } = await leaseOf();
-    const order: string[] = [];
+  it('is seen dead by a watcher that can look, and renewed under the same id all the same', async () => {
+    const { lease, renewed } = await leaseOf({ through: distant });
+    const { lease: watcher } = await leaseOf({ leaseMs: LONG_LEASE_MS });
+    const former = lease.workerId;
     proxy.cut();
-    await Promise.all([
-      lost.then(() => order.push('lost')),
-      watcher.isDead(lease.workerId, never).then(async function until(dead): Promise<void> {
-        if (dead) order.push('seen dead');
-        else await watcher.isDead(lease.workerId, never).then(until);
-      }),
-    ]);
-    expect(order).toEqual(['lost', 'seen dead']);
+    while (!(await watcher.isDead(former, never)));
+    proxy.restore();
+    await renewed;
+    expect(lease.workerId).toBe(former);
+    expect(await watcher.isDead(former, never)).toBe(false);
   });
 
-  it('is lost when its document is gone', async () => {
-    const { lease, lost } = await leaseOf();
+  it('is not seen dead by a watcher that could not look either', async () => {
+    const { lease } = await leaseOf({ through: distant });
+    const { lease: watcher, unreachable } = await leaseOf({ through: distant });
+    const verdict = watcher.isDead(lease.workerId, never);
+    proxy.cut();
+    // Twice as long as the watched lease.
+    await unreachable;
+    proxy.restore();
+    expect(await verdict).toBe(false);
+  });
+
+  it('is written again when its document is missing, and claims are to be verified', async () => {
+    const { lease, renewed } = await leaseOf();
     const former = lease.workerId;
     await leases.deleteOne({ _id: former });
-    expect(await lost).not.toBe(former);
-    expect(await leases.findOne({ _id: former })).toBeNull();
+    await renewed;
+    expect(lease.workerId).toBe(former);
+    expect(await leases.findOne({ _id: former })).not.toBeNull();
   });
 
   it('is lost by a process that was frozen, before it sends another beat', async () => {
@@ -176,9 +199,9 @@ describe('a worker’s lease', () => {
   });
 
   it('stops waiting for a lease when the caller does, and stops without a database', async () => {
-    const { lease, lost } = await leaseOf({ through: distant });
+    const { lease, unreachable } = await leaseOf({ through: distant });
     proxy.cut();
-    await lost;
+    await unreachable;
     const caller = new AbortController();
     const held = lease.held(caller.signal);
     caller.abort(new Error('enough'));
@@ -222,13 +245,16 @@ describe('another worker', () => {
     let looks = 0;
     const lookedManyTimes = Promise.withResolvers<void>();
     client.on('commandStarted', ({ command }) => {
-      if (command['filter']?._id === owner && ++looks === 8) lookedManyTimes.resolve();
+      if (command['filter']?._id !== owner) return;
+      looks += 1;
+      if (looks === 8) lookedManyTimes.resolve();
+      if (looks > 8) elapsedMs += 10;
     });
     // Twice the looks of a whole lease, while the watcher's clock stands still.
     await lookedManyTimes.promise;
-    elapsedMs = 40;
     expect(await verdict).toBe(true);
     client.removeAllListeners('commandStarted');
+    expect(looks).toBeGreaterThanOrEqual(12);
   });
 
   it('is alive as soon as it beats', async () => {

@@ -8,6 +8,10 @@ export interface TcpSwitch {
   cut(): Promise<void>;
   /** Listens again, on the same port. */
   join(): Promise<void>;
+  /** As a network that loses every packet: connections stay, new ones are accepted, and nothing arrives in either direction. */
+  silence(): void;
+  /** What was sent meanwhile arrives. */
+  speak(): void;
 }
 
 /** @param target port on this machine */
@@ -15,16 +19,25 @@ export async function tcpSwitch(target: number): Promise<TcpSwitch> {
   const sockets = new Set<Socket>();
   let server: Server | null = null;
   let port = 0;
-  const keep = (socket: Socket) => {
+  let isSilent = false;
+  const keep = (socket: Socket, other: Socket) => {
     sockets.add(socket);
+    socket.on('data', (chunk) => {
+      if (!other.write(chunk)) socket.pause();
+    });
+    other.on('drain', () => {
+      if (!isSilent) socket.resume();
+    });
+    socket.once('end', () => other.end());
+    if (isSilent) socket.pause();
     socket.on('error', () => undefined);
     socket.once('close', () => sockets.delete(socket));
   };
   const join = async () => {
     server = createServer((client) => {
       const upstream = connect(target, '127.0.0.1');
-      for (const socket of [client, upstream]) keep(socket);
-      client.pipe(upstream).pipe(client);
+      keep(client, upstream);
+      keep(upstream, client);
       client.once('close', () => upstream.destroy());
       upstream.once('close', () => client.destroy());
     }).listen(port, '127.0.0.1');
@@ -37,6 +50,14 @@ export async function tcpSwitch(target: number): Promise<TcpSwitch> {
       return port;
     },
     join,
+    silence: () => {
+      isSilent = true;
+      for (const socket of sockets) socket.pause();
+    },
+    speak: () => {
+      isSilent = false;
+      for (const socket of sockets) socket.resume();
+    },
     cut: async () => {
       const closed = server === null ? null : once(server, 'close');
       server?.close();

@@ -33,14 +33,28 @@ export class KafkaRequestSource implements RequestSource {
   private readonly consumer: Consumer;
   private readonly topics: readonly string[];
   private readonly membership: Membership = { owned: new Set(), draining: false };
+  private readonly logger: Logger;
+  /** For how long the coordinator may be silent while it keeps what this member has, and while the group is divided. */
+  private readonly sessionMs: number;
+  private readonly rebalanceMs: number;
   private lastFetchAt: number | null = null;
+  private listener: RequestSourceListener | null = null;
+  /** When the group has given up on this member, by the monotonic clock, unless its coordinator answers before. */
+  private givenUpAt = Number.POSITIVE_INFINITY;
+  private isJoined = false;
+  private hasLeft = false;
+  /** Leaving and joining, one after the other. */
+  private changing: Promise<void> = Promise.resolve();
 
   constructor(settings: KafkaSettings, topics: readonly string[], logger: Logger) {
     this.topics = topics;
+    this.logger = logger;
+    this.sessionMs = settings.sessionTimeoutMs;
+    this.rebalanceMs = Math.max(settings.sessionTimeoutMs, 30_000);
     this.consumer = createKafka(settings, logger, PATIENT_RETRIES).consumer({
       groupId: settings.groupId,
       sessionTimeout: settings.sessionTimeoutMs,
-      rebalanceTimeout: Math.max(settings.sessionTimeoutMs, 30_000),
+      rebalanceTimeout: this.rebalanceMs,
       heartbeatInterval: Math.floor(settings.sessionTimeoutMs / 6),
       metadataMaxAge: 30_000,
       allowAutoTopicCreation: false,
@@ -57,17 +71,28 @@ export class KafkaRequestSource implements RequestSource {
 
   async start(listener: RequestSourceListener): Promise<void> {
     const { consumer } = this;
-    const { GROUP_JOIN, CRASH, FETCH, END_BATCH_PROCESS } = consumer.events;
+    this.listener = listener;
+    const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH, FETCH, END_BATCH_PROCESS } = consumer.events;
     // kafkajs calls listeners synchronously: what is paused and sought here holds before the first fetch of the assignment.
     consumer.on(GROUP_JOIN, ({ payload }) => {
+      this.isJoined = true;
+      this.answered(this.sessionMs);
+      // Joined after it was told to leave: it does so as soon as kafkajs is done with joining.
+      if (this.hasLeft) {
+        void nextTurn().then(() => this.stopConsuming());
+        return;
+      }
       const partitions = Object.entries(payload.memberAssignment).flatMap(([topic, numbers]) =>
         numbers.map((partition) => ({ topic, partition })),
       );
       this.membership.owned = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
       listener.assigned(payload.memberId, partitions);
     });
+    consumer.on(HEARTBEAT, () => this.answered(this.sessionMs));
+    consumer.on(REBALANCING, () => this.answered(this.rebalanceMs + this.sessionMs));
     consumer.on(CRASH, ({ payload }: ConsumerCrashEvent) => {
       this.membership.owned = new Set();
+      this.isJoined = false;
       if (payload.restart) listener.interrupted(payload.error);
       else listener.crashed(payload.error);
     });
@@ -81,7 +106,11 @@ export class KafkaRequestSource implements RequestSource {
     }
     await consumer.connect();
     await consumer.subscribe({ topics: [...this.topics], fromBeginning: true });
-    await consumer.run({
+    await this.run(listener);
+  }
+
+  private async run(listener: RequestSourceListener): Promise<void> {
+    await this.consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: CONCURRENT_BATCHES,
@@ -118,7 +147,46 @@ export class KafkaRequestSource implements RequestSource {
   }
 
   async stop(): Promise<void> {
+    await this.changing;
     await this.consumer.disconnect();
+  }
+
+  /** Gives every partition to the other members, until `rejoin`. The listener is told that it was interrupted. */
+  leave(reason: Error): void {
+    if (this.listener === null || this.hasLeft) return;
+    this.hasLeft = true;
+    this.listener.interrupted(reason);
+    if (this.isJoined) this.stopConsuming();
+  }
+
+  /** Joins the group again after `leave`. */
+  rejoin(): void {
+    const { listener } = this;
+    if (listener === null || !this.hasLeft) return;
+    this.hasLeft = false;
+    this.change(() => this.run(listener));
+  }
+
+  /** Whether the coordinator was silent for so long that the group has given this member's partitions to others. */
+  hasLostGroup(): boolean {
+    return performance.now() > this.givenUpAt;
+  }
+
+  private answered(patienceMs: number): void {
+    this.givenUpAt = performance.now() + patienceMs;
+  }
+
+  private stopConsuming(): void {
+    this.isJoined = false;
+    this.givenUpAt = Number.POSITIVE_INFINITY;
+    this.membership.owned = new Set();
+    this.change(() => this.consumer.stop());
+  }
+
+  private change(act: () => Promise<void>): void {
+    this.changing = this.changing.then(act).catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'the consumer group could not be left or joined');
+    });
   }
 
   /** Outside the group kafkajs refuses these; joining it again sets every pause and position anyway. */

@@ -25,6 +25,7 @@ import { CRASHES_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
  * suspect, same request, claimed from quarantine   | claimed, quarantined
  * suspect, same request, no call will be made      | claimed
  * suspect with too many charges                    | claimed without an attempt: no call may be made
+ * held by another worker, the very same record     | its claim is marked as wanted
  * anything else (done, conflict, held, ours)       | unchanged
  * ```
  *
@@ -51,6 +52,9 @@ export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
   const charge = { $cond: [and(crashed, '$claim.quarantined'), ['$claim.token'], []] };
   const crashes = { $concatArrays: [{ $ifNull: ['$crashes', []] }, charge] };
   const isPoison = { $gte: [{ $size: '$crashes' }, CRASHES_OF_POISON] };
+  const isOthers = and(not(equal('$claim', null)), not(equal('$claim.owner', literal(request.owner))));
+  const wanted = and(equal('$source', source), isOthers);
+  const markedAsWanted = { $mergeObjects: ['$claim', { wanted: true }] };
 
   return [
     {
@@ -80,7 +84,7 @@ export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
             at: new Date(now),
             quarantined: and('$suspect', '$decision.call'),
           },
-          { $cond: ['$decision.taken', null, '$claim'] },
+          { $cond: ['$decision.taken', null, { $cond: [wanted, markedAsWanted, '$claim'] }] },
         ),
         outcome: ifTaken(null, '$outcome'),
         settled: ifTaken(false, '$settled'),

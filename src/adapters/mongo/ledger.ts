@@ -1,5 +1,5 @@
 import { type Collection, type Db, MongoBulkWriteError } from 'mongodb';
-import type { AttemptRow, RequestLedger } from '../../ports.ts';
+import type { AttemptRow, ClaimRef, RequestLedger, VerifiedClaims } from '../../ports.ts';
 import { createBatchWriter } from './batch-writer.ts';
 import { claimUpdate } from './claim-update.ts';
 import { boundedRead, durableWrite } from './durable-write.ts';
@@ -144,6 +144,14 @@ export function createRequestLedger({
       });
     },
 
+    async verifyClaims(claims) {
+      if (claims.length === 0) return { taken: new Set(), isWanted: false };
+      return answered(verifyClaims(requests, claims), longestMs).catch((error: unknown) => {
+        onRetry(error);
+        throw error;
+      });
+    },
+
     async markSettled(settled) {
       try {
         await markSettled(
@@ -201,6 +209,28 @@ async function writeConditionally(
     rows.map((row) => [row._id, { claim: row.claim?.token, outcome: row.outcome?.token }]),
   );
   return writes.map(({ id, isDone }) => isDone(tokens.get(id) ?? { claim: undefined, outcome: undefined }));
+}
+
+/** Only rows that are not as their claimant thinks are read: usually none. */
+async function verifyClaims(
+  requests: Collection<RequestRow>,
+  claims: readonly ClaimRef[],
+): Promise<VerifiedClaims> {
+  const tokens = new Map(claims.map(({ identity, token }) => [rowId(identity), token]));
+  const own = [...tokens.values()];
+  const filter = {
+    _id: { $in: [...tokens.keys()] },
+    $or: [
+      { claim: { $ne: null }, 'claim.token': { $nin: own } },
+      { outcome: { $ne: null }, 'outcome.token': { $nin: own } },
+      { 'claim.wanted': true },
+    ],
+  };
+  const projection = { 'claim.token': 1 };
+  const rows = await requests.find(filter, { projection, ...boundedRead }).toArray();
+  const isOwn = (row: RequestRow) => row.claim?.token === tokens.get(row._id);
+  const taken = rows.filter((row) => !isOwn(row)).map((row) => tokens.get(row._id) ?? '');
+  return { taken: new Set(taken), isWanted: rows.some(isOwn) };
 }
 
 async function markSettled(

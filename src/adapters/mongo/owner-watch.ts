@@ -6,6 +6,20 @@ import { pause, type RetryPolicy, retry, untilAborted } from './retry.ts';
 
 /** How often a beat is looked at during its owner's lease. */
 const LOOKS_PER_LEASE = 4;
+/** The part of a lease that counts at most from one look to the next: a lease that the watcher slept through was not watched. */
+const COUNTED_PER_LOOK = 3;
+/** A look that takes longer than this and a part of the lease was not possible for some of the time. */
+const SLOW_LOOK_MS = 250;
+/** A primary that has lost its majority and does not know it must not tell of a beat that stands still. */
+const majorityRead = { readConcern: 'linearizable', readPreference: 'primary', ...boundedRead } as const;
+
+interface Look {
+  readonly row: LeaseRow | null;
+  /** By the monotonic clock. */
+  readonly sentAt: number;
+  /** The database could not be asked since the look before, or answered late. */
+  readonly wasInterrupted: boolean;
+}
 
 interface Watch {
   readonly verdict: Promise<boolean>;
@@ -13,7 +27,10 @@ interface Watch {
   callers: number;
 }
 
-/** Watches the beats of other workers. All who ask for the same owner at the same time share one watch. */
+/**
+ * Watches the beats of other workers. All who ask for the same owner at the same time share one watch. Only time in which
+ * the database could be asked counts as an owner's silence.
+ */
 export class OwnerWatch {
   readonly #leases: Collection<LeaseRow>;
   readonly #clock: Clock;
@@ -63,18 +80,39 @@ export class OwnerWatch {
   }
 
   async #watch(owner: string, policy: RetryPolicy): Promise<boolean> {
-    const look = () => retry(() => this.#leases.findOne({ _id: owner }, boundedRead), policy);
-    const first = await look();
-    if (first === null) return true;
-    const since = this.#clock.monotonic();
+    let last = await this.#look(owner, policy);
+    const { row: first } = last;
+    let stillForMs = 0;
     for (;;) {
-      await pause(first.leaseMs / LOOKS_PER_LEASE, policy.signal);
-      // Taken before the look: a beat that comes while we look is not missed, and a lease that we slept through was not watched.
-      const stillForMs = this.#clock.monotonic() - since;
-      const now = await look();
-      if (now === null) return true;
-      if (now.beat !== first.beat) return false;
+      if (first === null || last.row === null) return true;
+      if (last.row.beat !== first.beat) return false;
       if (stillForMs >= first.leaseMs) return true;
+      await pause(first.leaseMs / LOOKS_PER_LEASE, policy.signal);
+      const next = await this.#look(owner, policy);
+      // The owner may have been cut off from the database as this watcher was: it gets a whole lease to beat again.
+      if (next.wasInterrupted) stillForMs = 0;
+      else stillForMs += Math.min(next.sentAt - last.sentAt, first.leaseMs / COUNTED_PER_LOOK);
+      last = next;
     }
+  }
+
+  async #look(owner: string, policy: RetryPolicy): Promise<Look> {
+    let failures = 0;
+    let sentAt = 0;
+    const onRetry = (error: unknown) => {
+      failures += 1;
+      policy.onRetry(error);
+    };
+    const row = await retry(
+      () => {
+        // Taken before the look: a beat that comes while we look is not missed.
+        sentAt = this.#clock.monotonic();
+        return this.#leases.findOne({ _id: owner }, majorityRead);
+      },
+      { ...policy, onRetry },
+    );
+    const slowMs = Math.max(SLOW_LOOK_MS, (row?.leaseMs ?? 0) / LOOKS_PER_LEASE);
+    const tookMs = this.#clock.monotonic() - sentAt;
+    return { row, sentAt, wasInterrupted: failures > 0 || tookMs > slowMs };
   }
 }

@@ -19,7 +19,14 @@ export interface RequestRow {
   /** The record that is billed: the claim's, and after the outcome the one that made it. */
   source: string;
   /** Null when nobody works on it: before the first claim after a release, or after the outcome. */
-  claim: { token: string; owner: string; at: Date; quarantined?: boolean } | null;
+  claim: {
+    token: string;
+    owner: string;
+    at: Date;
+    quarantined?: boolean;
+    /** The very same record was delivered to another worker meanwhile. */
+    wanted?: boolean;
+  } | null;
   /** A worker crashed while it had the claim, and nothing has cleared the request since. Missing in older rows. */
   suspect?: boolean;
   /** Tokens of the quarantined claims whose owners crashed. Missing in older rows. */

@@ -16,6 +16,8 @@ export interface RetryPolicy {
   readonly isRetryable?: (error: unknown) => boolean;
   /** After so long without an answer an operation is repeated. Default: 30 s. */
   readonly longestMs?: number | undefined;
+  /** The longest pause before it is repeated. Default: 2 s. */
+  readonly longestDelayMs?: number;
 }
 
 /** The database was silent: the server's own limits do not help against that. */
@@ -24,14 +26,14 @@ class NoAnswer extends Error {
 }
 
 /**
- * Repeats an operation, with growing pauses of 25 ms to 2 s, until it succeeds, fails for a reason that waiting
+ * Repeats an operation, with growing pauses from 25 ms on, until it succeeds, fails for a reason that waiting
  * cannot cure, or the signal fires. The operation must be idempotent: it may have been done although it failed.
  *
  * @throws the signal's reason, or the operation's own error
  */
 export async function retry<T>(operation: () => Promise<T>, policy: RetryPolicy): Promise<T> {
-  const isRetryable = policy.isRetryable ?? isTransientError;
-  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
+  const { isRetryable = isTransientError, longestDelayMs = LONGEST_DELAY_MS } = policy;
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, longestDelayMs)) {
     policy.signal.throwIfAborted();
     try {
       return await untilAborted(answered(operation(), policy.longestMs), policy.signal);

@@ -11,10 +11,12 @@ import type {
   AttemptProgress,
   AttemptRow,
   Claim,
+  ClaimRef,
   ClaimRequest,
   RequestIdentity,
   RequestLedger,
   StoredOutcome,
+  VerifiedClaims,
 } from '../../../src/ports.ts';
 
 const TTL_MS = 3_600_000;
@@ -103,6 +105,19 @@ export class FakeLedger implements RequestLedger {
     }
   }
 
+  async verifyClaims(claims: readonly ClaimRef[]): Promise<VerifiedClaims> {
+    const known = claims.flatMap(({ identity, token }) => {
+      const row = this.rows.get(rowId(identity));
+      return row === undefined ? [] : [{ row, token }];
+    });
+    const isTaken = ({ row, token }: (typeof known)[number]) =>
+      (row.claim ?? row.outcome)?.token !== token && (row.claim !== null || row.outcome !== null);
+    return {
+      taken: new Set(known.filter(isTaken).map(({ token }) => token)),
+      isWanted: known.some(({ row, token }) => row.claim?.token === token && row.claim.wanted === true),
+    };
+  }
+
   async markSettled(settled: Parameters<RequestLedger['markSettled']>[0]): Promise<void> {
     for (const { identity, source } of settled) {
       const row = this.rows.get(rowId(identity));
@@ -146,7 +161,10 @@ function take(row: RequestRow, request: ClaimRequest): void {
   if (taken) row.claim = null;
   const isPoison = row.crashes.length >= CRASHES_OF_POISON;
   const mayTakeSuspect = request.inQuarantine || request.draft === null || isPoison;
-  if (!forgets && !(unfinished && row.claim === null && (!row.suspect || mayTakeSuspect))) return;
+  if (!forgets && !(unfinished && row.claim === null && (!row.suspect || mayTakeSuspect))) {
+    if (row.claim !== null && sameSource && row.claim.owner !== request.owner) row.claim.wanted = true;
+    return;
+  }
   const calls = request.draft !== null && !isPoison;
   row.source = source;
   row.bodyHash = request.bodyHash;

@@ -12,6 +12,7 @@ import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decod
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
 import type { HandledRequest } from '../../../src/pipeline/handled-request.ts';
+import { HeldClaims } from '../../../src/pipeline/held-claims.ts';
 import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
@@ -63,6 +64,8 @@ export class Handling {
   readonly stop = new AbortController();
   /** Reports only when a test says so. */
   readonly progress = new ProgressReporter(this.ledger, 2_147_483_647);
+  /** Verified only when a test says so. */
+  readonly claims: HeldClaims;
   readonly provider: FakeProvider;
   readonly options: HandlerOptions;
   private nextOffset = 7;
@@ -80,8 +83,11 @@ export class Handling {
       maxBufferedBytes: 1_000_000,
       spacingMs: 0,
     });
+    const { ledger = this.ledger } = overrides;
+    this.claims = new HeldClaims({ ledger, intervalMs: 2_147_483_647, onWanted: () => undefined });
     this.options = {
       ledger: this.ledger,
+      claims: this.claims,
       lease: this.lease,
       clock: this.clock,
       catalog: this.catalog,

@@ -152,35 +152,29 @@ describe('a request that another worker has', () => {
   });
 
   it('is not waited for when the service begins to stop', async () => {
-    const draining = new AbortController();
-    const handling = new Handling(new FakeProvider(), { draining: draining.signal });
+    const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     const watched = Promise.withResolvers<void>();
     handling.lease.onWatch = () => watched.resolve();
     const waiting = handling.handle(record);
     await watched.promise;
     const reason = new Error('the service begins to stop');
-    draining.abort(reason);
+    handling.options.admission.drain(reason);
     await expect(waiting).rejects.toBe(reason);
     other.stop.abort(new Error('stopped'));
     await ended;
   });
 
   it('leaves its slot to others while it waits, and holds no permit', async () => {
-    const parked: string[] = [];
-    const handling = new Handling(new FakeProvider(), {
-      park: () => {
-        parked.push('parked');
-        return async () => void parked.push('back');
-      },
-    });
+    const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
+    const { admission } = handling.options;
     handling.lease.onWatch = ({ verdict }) => {
-      expect(parked).toEqual(['parked']);
+      expect(admission.counts.parked).toBe(1);
       verdict.resolve(true);
     };
     await handling.handle(record);
-    expect(parked).toEqual(['parked', 'back']);
+    expect(admission.counts.parked).toBe(0);
     other.stop.abort(new Error('stopped'));
     await ended;
   });
@@ -400,6 +394,27 @@ describe('a claim that was lost', () => {
       { attempt: 1, disposition: 'ORPHANED' },
       { attempt: 2, disposition: 'ACCEPTED' },
     ]);
+  });
+
+  it('ends the call that runs under it, and the outcome of whoever took it is waited for', async () => {
+    const handling = new Handling(new FakeProvider({ steps: [said('Hello wo'), 'silence'] }, {}));
+    const silent = Promise.withResolvers<void>();
+    handling.provider.onSilence = silent.resolve;
+    const running = handling.handle(handling.record());
+    await silent.promise;
+    await handling.claims.verify();
+    expect(handling.provider.signals[0]?.aborted).toBe(false);
+
+    const row = handling.ledger.rows.get('default request-1');
+    if (row !== undefined) row.claim = { token: 'theirs', owner: 'worker-2', at: new Date(0) };
+    handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
+    await handling.claims.verify();
+    expect(handling.provider.signals[0]?.aborted).toBe(true);
+    const { records } = await running;
+    expect(outcomeOf(records)).toMatchObject({
+      response: { status: 'COMPLETED', acceptedAttempt: 2 },
+      cost: { calls: [{ disposition: 'ORPHANED' }, { disposition: 'ACCEPTED' }] },
+    });
   });
 });
 

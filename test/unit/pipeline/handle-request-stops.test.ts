@@ -254,6 +254,45 @@ describe('a deadline', () => {
   });
 });
 
+describe('a broker that acknowledges nothing', () => {
+  const limits: [string, (handling: Handling) => number | null, string][] = [
+    ['deadline', ({ clock }) => clock.now() + 5, 'deadline_exceeded'],
+    ['total time', () => null, 'timeout'],
+  ];
+
+  it.each(limits)(
+    'is waited for until the %s: the answer has failed, and is billed',
+    async (_what, deadlineOf, code) => {
+      const handling = new Handling(undefined, { requestTimeoutMs: 50 });
+      slowBroker(handling);
+      const { records } = await handling.handle(handling.record({ deadline: deadlineOf(handling) }));
+      expect(outcomeOf(records)).toMatchObject({
+        response: {
+          status: 'FAILED',
+          choices: [{ content: 'Hello world' }],
+          acceptedAttempt: null,
+          error: { code },
+        },
+        cost: { calls: [{ disposition: 'FAILED', usage: { outputTokens: 50 } }] },
+      });
+    },
+  );
+});
+
+describe('a ledger that does not answer', () => {
+  it('before a retry is waited for until the deadline: no further call is made or billed', async () => {
+    const handling = new Handling(new FakeProvider({ refuses: new ChatFailure('timeout', 'slow', true) }));
+    const back = Promise.withResolvers<void>();
+    handling.ledger.before = (write) => (write === 'beginAttempt' ? back.promise : undefined);
+    const { records } = await handling.handle(handling.record({ deadline: handling.clock.now() + 50 }));
+    back.resolve();
+    await turn();
+    expect(outcomeOf(records).response?.error?.code).toBe('deadline_exceeded');
+    expect(handling.provider.calls).toHaveLength(1);
+    expect(handling.attempts()).toMatchObject([{ attempt: 1 }, { disposition: 'ABORTED', usage: null }]);
+  });
+});
+
 describe('the total time', () => {
   it('ends a call that goes on for longer', async () => {
     const provider = new FakeProvider({ neverBegins: true });

@@ -12,6 +12,7 @@ import { createLogger } from '../../../src/logger.ts';
 import type { Admission } from '../../../src/pipeline/admission.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
+import { HeldClaims } from '../../../src/pipeline/held-claims.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
@@ -96,6 +97,7 @@ export class PipelineBench {
       handler: {
         ledger,
         progress: new ProgressReporter(ledger, 60_000),
+        claims: new HeldClaims({ ledger, intervalMs: 60_000, onWanted: () => undefined }),
         failures: new FailureLog(createLogger({ level: 'silent' })),
         admission: this.admission,
         lease: {
@@ -249,6 +251,7 @@ export class PipelineBench {
       claimToken: async () => 'theirs',
       setQuarantined: async () => true,
       release: async () => undefined,
+      verifyClaims: async () => ({ taken: new Set(), isWanted: false }),
       reportProgress: async () => undefined,
     };
   }

@@ -93,7 +93,7 @@ describe('Pipeline at its limits', () => {
     const bench = await started({ maxInFlight: 1 });
     flood(bench, 150);
     bench.fetch();
-    bench.pipeline.startOver();
+    bench.pipeline.startOver('the lease was lost');
     await bench.reach(() => bench.pipeline.laneStates().open === 2);
     expect(bench.pipeline.pausedPartitions).toBe(0);
     bench.fetch();
@@ -108,7 +108,7 @@ describe('Pipeline that starts over', () => {
     bench.answer('r1', { kind: 'held', owner: 'worker-2', heldToken: 'theirs', replay: false });
     bench.fetch();
     await turn();
-    bench.pipeline.startOver();
+    bench.pipeline.startOver('the lease was lost');
     expect(bench.pipeline.inFlight).toBe(0);
     await bench.reach(() => bench.pipeline.laneStates().open === 2);
     bench.fetch();
@@ -122,7 +122,7 @@ describe('Pipeline that starts over', () => {
     bench.publish('r1');
     bench.fetch();
     await turn();
-    bench.pipeline.startOver();
+    bench.pipeline.startOver('the lease was lost');
     await bench.reach(() => bench.pipeline.laneStates().open === 2);
     bench.fetch();
     const commit = Promise.withResolvers<void>();

@@ -1,17 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { ClaimLost } from '../../../src/pipeline/claim-request.ts';
 import { enterQuarantine, Quarantine, reenterQuarantine } from '../../../src/pipeline/quarantine.ts';
-import type { ParkingOptions } from '../../../src/pipeline/wait-parked.ts';
-import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
 const never = new AbortController().signal;
-const options: ParkingOptions = {
-  clock: new FakeClock(),
-  park: () => async () => undefined,
-  draining: never,
-};
-
 /** A permit that is there, or has to be waited for until `free` is called. */
 class Permits {
   held = 0;
@@ -27,13 +19,12 @@ class Permits {
     this.freed = null;
   }
 
-  readonly take = async (parking: ParkingOptions): Promise<string> => {
+  readonly take = async (beforeWait: () => void): Promise<string> => {
     if (this.freed !== null) {
-      const unpark = parking.park();
+      beforeWait();
       this.waiting += 1;
       await this.freed.promise;
       this.waiting -= 1;
-      await unpark(false);
     }
     this.held += 1;
     return 'permit';
@@ -42,6 +33,8 @@ class Permits {
   readonly giveBack = (): void => {
     this.held -= 1;
   };
+
+  readonly wait = (work: (signal: AbortSignal) => Promise<void>): Promise<void> => work(never);
 }
 
 describe('a place in quarantine', () => {
@@ -83,7 +76,7 @@ describe('a suspect that enters', () => {
     const quarantine = new Quarantine();
     const [stay, other] = [quarantine.open(), quarantine.open()];
     const permits = new Permits(false);
-    const entering = enterQuarantine(stay, permits, null, options, never);
+    const entering = enterQuarantine(stay, permits);
     await turn();
     expect(permits.waiting).toBe(1);
     expect(other.tryEnter()).toBe(true);
@@ -98,12 +91,11 @@ describe('a suspect that enters', () => {
 
   it('is outside when it cannot have what its call needs', async () => {
     const stay = new Quarantine().open();
+    const permits = new Permits(true);
     const take = async () => {
       throw new Error('no permit');
     };
-    await expect(
-      enterQuarantine(stay, { take, giveBack: () => undefined }, null, options, never),
-    ).rejects.toThrow('no permit');
+    await expect(enterQuarantine(stay, { ...permits, take })).rejects.toThrow('no permit');
     expect(stay.isInside).toBe(false);
   });
 });
@@ -126,7 +118,7 @@ describe('a further call from quarantine', () => {
   it('stays where it is while its permit is there', async () => {
     const marks: boolean[] = [];
     const { claim, stay } = bench(marks);
-    await reenterQuarantine(stay, new Permits(true), claim, options, never);
+    await reenterQuarantine(stay, new Permits(true), claim);
     expect([stay.isInside, marks]).toEqual([true, []]);
   });
 
@@ -134,7 +126,7 @@ describe('a further call from quarantine', () => {
     const marks: boolean[] = [];
     const { claim, quarantine, stay } = bench(marks);
     const permits = new Permits(false);
-    const entering = reenterQuarantine(stay, permits, claim, options, never);
+    const entering = reenterQuarantine(stay, permits, claim);
     expect([stay.isInside, marks]).toEqual([true, [false]]);
     await turn();
     const other = quarantine.open();
@@ -150,7 +142,7 @@ describe('a further call from quarantine', () => {
   it('is none when the claim was lost meanwhile, and keeps no permit', async () => {
     const { claim, stay } = bench([], () => false);
     const permits = new Permits(false);
-    const entering = reenterQuarantine(stay, permits, claim, options, never);
+    const entering = reenterQuarantine(stay, permits, claim);
     permits.free();
     await expect(entering).rejects.toBeInstanceOf(ClaimLost);
     expect(permits.held).toBe(0);

@@ -54,7 +54,7 @@ describe('Slots', () => {
     tasks.schedule('b');
     tasks.schedule('c');
     expect(tasks.begun).toEqual(['a', 'b']);
-    expect(slots.counts).toEqual({ running: 2, parked: 0, waiting: 1, alone: 0 });
+    expect(slots.counts).toEqual({ running: 2, parked: 0, waiting: 1 });
   });
 
   it('runs one task of a key at a time, in their order, and other keys beside it', async () => {
@@ -148,109 +148,6 @@ describe('Slots', () => {
   });
 });
 
-describe('Slots with a task that asks to run alone', () => {
-  /** Asks for a running task; tells whether it has been granted. */
-  function ask(slots: Slots, maxWaitMs = 60_000): { granted: boolean; release: () => void } {
-    const notYet = (): void => undefined;
-    const asked = { granted: false, release: notYet };
-    void slots.alone(maxWaitMs).then((release) => {
-      asked.granted = true;
-      asked.release = release;
-    });
-    return asked;
-  }
-
-  it('lets it wait for what runs, and begins nothing else until it is done', async () => {
-    const { slots, tasks } = bench(4);
-    for (const name of ['poison', 'a', 'b']) tasks.schedule(name);
-    const asked = ask(slots);
-    tasks.schedule('late');
-    await tasks.end('a');
-    expect(asked.granted).toBe(false);
-    await tasks.end('b');
-    expect(asked.granted).toBe(true);
-    expect(tasks.begun).toEqual(['poison', 'a', 'b']);
-    asked.release();
-    expect(tasks.begun).toEqual(['poison', 'a', 'b', 'late']);
-  });
-
-  it('grants it at once when nothing else runs, and leaves no timer behind', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    try {
-      const { slots, tasks } = bench(4);
-      tasks.schedule('poison');
-      const asked = ask(slots);
-      await turn();
-      expect(asked.granted).toBe(true);
-      expect(vi.getTimerCount()).toBe(0);
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it('grants it one after the other', async () => {
-    const { slots, tasks } = bench(4);
-    tasks.schedule('one');
-    tasks.schedule('other');
-    const one = ask(slots);
-    const other = ask(slots);
-    await turn();
-    expect([one.granted, other.granted]).toEqual([true, false]);
-    one.release();
-    await tasks.end('one');
-    expect(other.granted).toBe(true);
-    tasks.schedule('late');
-    expect(tasks.begun).not.toContain('late');
-    other.release();
-    expect(tasks.begun).toContain('late');
-  });
-
-  it('grants it after a while although something goes on running', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    try {
-      const { slots, tasks } = bench(4);
-      tasks.schedule('poison');
-      tasks.schedule('endless');
-      const asked = ask(slots, 5_000);
-      vi.advanceTimersByTime(4_999);
-      await turn();
-      expect(asked.granted).toBe(false);
-      vi.advanceTimersByTime(1);
-      await turn();
-      expect(asked.granted).toBe(true);
-      expect(vi.getTimerCount()).toBe(0);
-      tasks.schedule('late');
-      expect(tasks.begun).not.toContain('late');
-      asked.release();
-      expect(tasks.begun).toContain('late');
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-
-  it('begins nothing while two are alone because one of them could wait no longer', async () => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    try {
-      const { slots, tasks } = bench(4);
-      tasks.schedule('one');
-      tasks.schedule('other');
-      const one = ask(slots, 5_000);
-      const other = ask(slots, 5_000);
-      await turn();
-      vi.advanceTimersByTime(5_000);
-      await turn();
-      expect([one.granted, other.granted]).toEqual([true, true]);
-      tasks.schedule('late');
-      one.release();
-      expect(tasks.begun).not.toContain('late');
-      other.release();
-      expect(tasks.begun).toContain('late');
-    } finally {
-      vi.useRealTimers();
-    }
-  });
-});
-
 describe('a task that would begin too late', () => {
   it('begins without a slot when its time has come, after those of its key', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
@@ -269,7 +166,7 @@ describe('a task that would begin too late', () => {
       await tasks.end('k2');
       await tasks.end('busy');
       await tasks.end('patient');
-      expect(slots.counts).toEqual({ running: 0, parked: 0, waiting: 0, alone: 0 });
+      expect(slots.counts).toEqual({ running: 0, parked: 0, waiting: 0 });
       expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
@@ -356,22 +253,5 @@ describe('a task that is away', () => {
     await turn();
     expect(tasks.begun).toEqual(['first']);
     expect(() => slots.leave(tasks.seat('first'))).toThrow('away');
-  });
-
-  it('is not in the way of one that has to be alone, and waits for it', async () => {
-    const { slots, tasks } = bench(3);
-    tasks.schedule('parked');
-    tasks.schedule('alone');
-    slots.leave(tasks.seat('parked'));
-    const giveWay = await slots.alone(1_000_000);
-    let isBack = false;
-    void slots.comeBack(tasks.seat('parked'), never).then(() => {
-      isBack = true;
-    });
-    await turn();
-    expect(isBack).toBe(false);
-    giveWay();
-    await turn();
-    expect(isBack).toBe(true);
   });
 });
