@@ -17,9 +17,15 @@ const LAST_STATUS = 599;
 /** Statuses for which the fetch standard allows no body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
+/** What the SDK hands on to the transport as it is, beside what the fetch standard knows. */
+export interface SendingOptions {
+  /** Called when there is a connection, right before the request is written to it. */
+  readonly onSent?: () => void;
+}
+
 export interface HttpTransport {
   /** For the SDK: an answer of status 2xx comes without a body (see `bodyOf`), any other with its body as text. */
-  readonly fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
+  readonly fetch: (url: string | URL | Request, init?: RequestInit & SendingOptions) => Promise<Response>;
   /** The unread body of an answer of status 2xx. */
   bodyOf(response: Response): HttpBody;
   /** Closes all connections; calls under way fail. */
@@ -42,8 +48,11 @@ export function createHttpTransport(): HttpTransport {
   });
   const bodies = new WeakMap<Response, HttpBody>();
 
-  async function fetch(url: string | URL | Request, init: RequestInit = {}): Promise<Response> {
-    const exchange = new HttpExchange(init.signal ?? null);
+  async function fetch(
+    url: string | URL | Request,
+    init: RequestInit & SendingOptions = {},
+  ): Promise<Response> {
+    const exchange = new HttpExchange(init.signal ?? null, init.onSent);
     const { origin, pathname, search } = new URL(String(url));
     agent.dispatch(
       {

@@ -8,7 +8,7 @@ import { CallGuard } from './call-guard.ts';
 import { CompletionStream } from './completion-stream.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { HttpBody } from './http-exchange.ts';
-import { createHttpTransport, type HttpTransport, readBody } from './http-transport.ts';
+import { createHttpTransport, type HttpTransport, readBody, type SendingOptions } from './http-transport.ts';
 import { type ErrorContext, mapError } from './map-error.ts';
 import { mapRequest } from './map-request.ts';
 import { readRequestId } from './metadata-text.ts';
@@ -47,12 +47,19 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
     const context: ErrorContext = { provider: name, model: call.model.id, apiKey: options.apiKey };
     const body = mapRequest(call, { includeObfuscationOption: isOpenAi });
     const guard = new CallGuard(name, call, signal);
+    const sending: SendingOptions = {
+      onSent: () => {
+        guard.isSent = true;
+        call.onSent?.();
+      },
+    };
     try {
       const response = await client.chat.completions
         // The provider owns the lists of roles, tiers and the like: texts of ours pass as they are, also newer ones.
         .create(body as unknown as ChatCompletionCreateParamsStreaming, {
           signal: guard.signal,
           headers: { 'X-Client-Request-Id': headerText(call.clientRequestId) },
+          fetchOptions: sending as object,
         })
         .asResponse();
       guard.providerRequestId = readRequestId(response.headers, options.apiKey);
