@@ -8,6 +8,7 @@ import type { Fault } from './fault.ts';
 import { brokerFaults } from './faults/broker-faults.ts';
 import { logFaults } from './faults/log-faults.ts';
 import { otherFaults } from './faults/other-faults.ts';
+import { spendFaults } from './faults/spend-faults.ts';
 import { workerFaults } from './faults/worker-faults.ts';
 import { Laboratory } from './laboratory.ts';
 import { type Repetition, repeatFault } from './repeat-fault.ts';
@@ -16,7 +17,13 @@ const TIMES = 20;
 const REPORTS = '.stack/faults';
 const SHOWN_BREACHES = 10;
 
-const all: readonly Fault[] = [...workerFaults, ...logFaults, ...otherFaults, ...brokerFaults];
+const all: readonly Fault[] = [
+  ...workerFaults,
+  ...spendFaults,
+  ...logFaults,
+  ...otherFaults,
+  ...brokerFaults,
+];
 const { values } = parseArgs({
   options: {
     times: { type: 'string' },
