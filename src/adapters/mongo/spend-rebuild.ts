@@ -53,9 +53,12 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
       const current = row?.generation ?? 1;
       const generation = (row?.lastGeneration ?? 1) + 1;
       await createPositions({ db, policy }, partitions, generation);
+      const open = await retry(() => reservations.find({}, { projection: { _id: 1 } }).toArray(), policy);
+      const reserved = new Set(open.map(({ _id }) => _id));
       const inUse = await retry(() => positions.find({ generation: current }).toArray(), policy);
       return {
         generation,
+        hasReserved: (request) => reserved.has(rowId(request)),
         inUse: inUse.map(
           ({ partition, next, newest }): SpendPosition => ({ partition, generation: current, next, newest }),
         ),
