@@ -63,7 +63,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     parts.add(health, () => health.close());
 
     // 2 The database, and the cluster that its rows belong to.
-    const database = await connectDatabase({ ...config.mongo, applicationName: config.kafka.clientId });
+    const database = await connectDatabase(config.mongo);
     parts.add(database, () => database.close());
     const kafkaClusterId = await checkCluster(config, logger);
     await bindDatabase(database.db, {

@@ -24,8 +24,8 @@ export async function prepareTopics({ kafka, topics }: Config, logger: Logger): 
 }
 
 /** As `models import` and `prices import` do, with what ships with the project. @returns what to say of it */
-export async function loadCatalog({ mongo, kafka }: Config): Promise<string> {
-  const { db, close } = await connectDatabase({ ...mongo, applicationName: kafka.clientId });
+export async function loadCatalog({ mongo }: Config): Promise<string> {
+  const { db, close } = await connectDatabase(mongo);
   try {
     await ensureIndexes(db);
     const models = await importModels(createModelStore(db), shippedModels);

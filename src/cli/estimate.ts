@@ -158,7 +158,7 @@ async function withCatalog<T>(
     const file = prices === 'shipped' ? shippedPrices : { name: prices, text: readFile(prices) };
     return work(createFileCatalog(shippedModels, file));
   }
-  const { db, close } = await connectDatabase({ ...config.mongo, applicationName: config.kafka.clientId });
+  const { db, close } = await connectDatabase(config.mongo);
   try {
     await ensureIndexes(db);
     const catalog = await createCatalog({

@@ -7,7 +7,7 @@ export async function withDatabase<Result>(
   { config }: Tool,
   work: (db: Db) => Promise<Result>,
 ): Promise<Result> {
-  const { db, close } = await connectDatabase({ ...config.mongo, applicationName: config.kafka.clientId });
+  const { db, close } = await connectDatabase(config.mongo);
   try {
     await ensureIndexes(db);
     return await work(db);

@@ -31,8 +31,6 @@ export interface FailureDetails {
   readonly providerRequestId?: string | null;
   readonly httpStatus?: number | null;
   readonly retryAfterMs?: number | null;
-  /** Nothing of the call got as far as the provider, so that it cannot have used anything. */
-  readonly neverSent?: boolean;
   readonly rateLimits?: RateLimits | null;
   readonly cause?: unknown;
 }
@@ -52,7 +50,6 @@ export class ChatFailure extends Error {
   readonly httpStatus: number | null;
   /** The provider's wish, in milliseconds. */
   readonly retryAfterMs: number | null;
-  readonly neverSent: boolean;
   /** What the provider told of its limits with the refusal. */
   readonly rateLimits: RateLimits | null;
 
@@ -67,7 +64,6 @@ export class ChatFailure extends Error {
     this.providerRequestId = details.providerRequestId ?? null;
     this.httpStatus = details.httpStatus ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
-    this.neverSent = details.neverSent ?? false;
     this.rateLimits = details.rateLimits ?? null;
   }
 }

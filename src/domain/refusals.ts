@@ -132,6 +132,5 @@ export function providerAway(provider: string): ChatFailure {
     'provider_unavailable',
     `${provider} has failed several calls in a row and is not called until it is back; try again later, or let requests wait (AI_OPENAI_OUTAGE=wait)`,
     true,
-    { neverSent: true },
   );
 }

@@ -152,6 +152,7 @@ export async function makeCall(
   const running = { identity: call.identity, token: call.token, attempt, outputBytes: 0 };
   options.progress.begin(running);
   let stream: ProviderStream | null = null;
+  let sent = false;
   let told: ToldUsage | null = null;
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
@@ -171,6 +172,9 @@ export async function makeCall(
         maxOutputTokens: plan.maxOutputTokens,
         firstTokenTimeoutMs: policy.firstTokenTimeoutMs,
         idleTimeoutMs: policy.idleTimeoutMs,
+        onSent: () => {
+          sent = true;
+        },
         hold,
       },
       signal,
@@ -199,7 +203,7 @@ export async function makeCall(
   let usage: Usage | null;
   try {
     choices = fold.result();
-    usage = usageOfCall({ told, thrown, begun: stream !== null, choices }, plan, options.tokens);
+    usage = usageOfCall({ told, thrown, sent, begun: stream !== null, choices }, plan, options.tokens);
   } catch (error) {
     thrown ??= error;
     usage = plainUsage(plan.estimatedInputTokens, estimateTextTokens(fold.textBytes), 'PARTIAL');
@@ -283,7 +287,10 @@ function tellFailure(failure: ChatFailure, call: CallToMake, attempt: number, lo
   runInContext(origin.trace, () => log.note(failure, facts));
 }
 
-/** Best effort: an event that cannot be encoded does not keep its call from being made. */
+/**
+ * Best effort, and not waited for: the call does not wait for Kafka. It is announced before there is a connection, and also
+ * when there turns out to be none; an event that cannot be encoded does not keep its call from being made.
+ */
 function announceCall(call: CallToMake, attempt: number, startedAt: number, options: MakingOptions): void {
   const { requestId, tenantId } = call.request;
   options.chunks.announce({ requestId, tenantId, attempt }, () =>

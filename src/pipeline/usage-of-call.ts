@@ -12,6 +12,8 @@ export interface EndedCall {
   readonly told: ToldUsage | null;
   /** What ended it early; null when it is complete. */
   readonly thrown: unknown;
+  /** Whether there was a connection to write it to. */
+  readonly sent: boolean;
   /** Whether an answer began. */
   readonly begun: boolean;
   /** As far as they came. */
@@ -25,11 +27,11 @@ export interface EndedCall {
  * @returns null when it used nothing: it was refused, or never sent
  */
 export function usageOfCall(
-  { told, thrown, begun, choices }: EndedCall,
+  { told, thrown, sent, begun, choices }: EndedCall,
   plan: CallPlan,
   tokens: TokenCounter,
 ): Usage | null {
-  if (!begun && thrown instanceof ChatFailure && !mayHaveRun(thrown)) return null;
+  if (!begun && (!sent || isRefusal(thrown))) return null;
   const broke = begun && thrown !== null;
   const { encoding } = tokenRules(plan.model.id);
   const arrived = () => estimateOutput(choices, tokens.counting(encoding, { exact: true }));
@@ -37,7 +39,7 @@ export function usageOfCall(
   return completeUsage(told, { inputTokens: plan.estimatedInputTokens, arrived, broke });
 }
 
-/** A call without any answer may still have been run by the provider, unless it was refused or never got there. */
-function mayHaveRun(failure: ChatFailure): boolean {
-  return failure.httpStatus === null && !failure.neverSent;
+/** Any other call that was sent may have been run by the provider, also when no answer came. */
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof ChatFailure && thrown.httpStatus !== null;
 }

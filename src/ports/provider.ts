@@ -19,6 +19,11 @@ export interface ProviderCall {
   /** Milliseconds between two pieces. */
   readonly idleTimeoutMs: number;
   /**
+   * Called once when there is a connection and the call is about to be written to it. A call for which it was not called
+   * never left the service.
+   */
+  readonly onSent?: () => void;
+  /**
    * Told how many bytes are held of what was read and not given out yet: a body or an event that has not ended.
    *
    * @returns a promise to wait for before more is read, when memory is short; it rejects when the call is to end

@@ -5,7 +5,7 @@ import type { SpendRebuild } from './spend-store.ts';
 
 export interface RebuildOptions extends Omit<SpendListenerOptions, 'store' | 'onFolded' | 'onCrash'> {
   readonly rebuild: SpendRebuild;
-  /** How long an amount may be reserved, in milliseconds: the requests of older events have none left. */
+  /** How long an amount may be reserved without being renewed, in milliseconds. */
   readonly reservationTtlMs: number;
 }
 
@@ -24,7 +24,7 @@ export async function rebuildSpend(
 ): Promise<{ events: number; unreadable: number }> {
   // 1 A generation of its own, from the log's beginning.
   const ranges = await options.readRanges();
-  const { generation } = await rebuild.begin(ranges.size);
+  const { generation, hasReserved } = await rebuild.begin(ranges.size);
   const ends = new Map([...ranges].map(([partition, { low, high }]) => [partition, low === high ? 0 : high]));
 
   // 2 Read all there is.
@@ -37,7 +37,9 @@ export async function rebuildSpend(
     done.events += events.length;
     done.unreadable += unreadable;
     for (const { request, keepUntil } of events) {
-      if (keepUntil !== null && keepUntil >= recentSince) counted.push(request);
+      // Reserved before this began, and renewed until now; or reserved since, which only recent events can be.
+      const isRecent = keepUntil !== null && keepUntil >= recentSince;
+      if (isRecent || hasReserved(request)) counted.push(request);
     }
   };
   const store = rebuild.storeOf(generation);

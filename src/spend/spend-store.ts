@@ -80,8 +80,16 @@ export class RebuildOvertaken extends Error {
 
 /** A rebuild beside the listener: what it counts becomes the spend in one step. */
 export interface SpendRebuild {
-  /** Begins a generation of its own, and drops what earlier rebuilds left. @returns the positions of the spend in use */
-  begin(partitions: number): Promise<{ generation: number; inUse: readonly SpendPosition[] }>;
+  /**
+   * Begins a generation of its own, and drops what earlier rebuilds left.
+   *
+   * @returns the positions of the spend in use, and for which requests something is reserved at this moment
+   */
+  begin(partitions: number): Promise<{
+    generation: number;
+    inUse: readonly SpendPosition[];
+    hasReserved: (request: RequestIdentity) => boolean;
+  }>;
   /** Counts into a generation that was begun, until another rebuild overtakes it; releases nothing, since the spend in use may not have counted it. */
   storeOf(generation: number): SpendStore;
   /**

@@ -30,4 +30,6 @@ export interface Fault {
   readonly timeoutMs?: number;
   /** Does the harm, while the load goes on, and mends what nobody else would mend. */
   disturb(run: FaultRun): Promise<void>;
+  /** Judges more than what is visible in topics, once everything is answered and before the workers are stopped. */
+  whenAnswered?(run: FaultRun): Promise<void>;
 }

@@ -9,6 +9,7 @@ import { brokerFaults } from './faults/broker-faults.ts';
 import { dependencyFaults } from './faults/dependency-faults.ts';
 import { logFaults } from './faults/log-faults.ts';
 import { otherFaults } from './faults/other-faults.ts';
+import { spendFaults } from './faults/spend-faults.ts';
 import { workerFaults } from './faults/worker-faults.ts';
 import { Laboratory } from './laboratory.ts';
 import { type Repetition, repeatFault } from './repeat-fault.ts';
@@ -19,6 +20,7 @@ const SHOWN_BREACHES = 10;
 
 const all: readonly Fault[] = [
   ...workerFaults,
+  ...spendFaults,
   ...logFaults,
   ...otherFaults,
   ...dependencyFaults,

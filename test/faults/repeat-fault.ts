@@ -140,6 +140,7 @@ async function judge(run: FaultRun, fault: Fault): Promise<number> {
   if (missing.length > 0)
     run.breach(`not answered: ${missing.length}, e.g. ${missing.slice(0, 5).join(', ')}`);
   run.note('everything is answered');
+  await fault.whenAnswered?.(run);
   run.end();
   await within(run.stopAll(), STOP_TIMEOUT_MS, 'the workers to end after SIGTERM');
   const evidence = await within(gather(run, requests, fault), READ_TIMEOUT_MS, 'all outputs to be readable');

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { Big } from 'big.js';
-import { MongoClient } from 'mongodb';
+import { Decimal128, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type BudgetGate, createBudgetGate } from '../../src/adapters/mongo/budget-gate.ts';
+import {
+  type BudgetGate,
+  type BudgetGateOptions,
+  createBudgetGate,
+} from '../../src/adapters/mongo/budget-gate.ts';
 import { createBudgetStore } from '../../src/adapters/mongo/budget-store.ts';
 import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
 import { reservationsOf } from '../../src/adapters/mongo/reservation-row.ts';
@@ -27,7 +31,6 @@ describe('reservations in the database', () => {
   beforeEach(async () => {
     await db.dropDatabase();
     await ensureIndexes(db);
-    // The server removes what has expired by its own clock.
     clock = new FakeClock();
     clock.time = Date.UTC(2099, 5, 15, 12);
   });
@@ -39,19 +42,21 @@ describe('reservations in the database', () => {
     await client.close();
   });
 
-  async function gateOf(): Promise<BudgetGate> {
-    const gate = await createBudgetGate({
-      db,
-      policy,
-      clock,
-      refreshMs: 60_000,
-      reservationTtlMs: TTL_MS,
-      onChanged: () => undefined,
-      onRefreshFailed: () => undefined,
-    });
+  const options = (reservationTtlMs = TTL_MS): BudgetGateOptions => ({
+    db,
+    policy,
+    clock,
+    refreshMs: 60_000,
+    reservationTtlMs,
+    onChanged: () => undefined,
+    onRefreshFailed: () => undefined,
+  });
+  async function gateOf(reservationTtlMs?: number): Promise<BudgetGate> {
+    const gate = await createBudgetGate(options(reservationTtlMs));
     gates = [...gates, gate];
     return gate;
   }
+  const expire = () => reservationsOf(db).updateMany({}, { $set: { heldUntil: new Date(0) } });
   const reserve = (gate: BudgetGate, requestId: string, amount = '1', tenantId = 'acme') =>
     gate.reserve(
       {
@@ -90,15 +95,93 @@ describe('reservations in the database', () => {
     expect(await reserve(gate, 'two', '0.000000000001')).toMatchObject({ reserved: '2' });
   });
 
-  it('expire when nobody counts their cost', async () => {
+  it('expire when nobody counts their cost, by the clock of the server alone', async () => {
     await setBudget('1');
     const gate = await gateOf();
     await reserve(gate, 'one');
-    clock.advance(TTL_MS - 1);
+    clock.advance(2 * TTL_MS);
     expect(await reserve(gate, 'two')).not.toBeNull();
-    clock.advance(1);
+    await expire();
     expect(await reserve(gate, 'two')).toBeNull();
     expect(await reserve(gate, 'one')).toMatchObject({ reserved: '1' });
+  });
+
+  it('are summed up in the database, however many there are, one by one to the last digit', async () => {
+    await setBudget('1000');
+    const gate = await gateOf();
+    const commands: string[] = [];
+    const watched = new MongoClient(
+      client.options.hosts.map(String).map((host) => `mongodb://${host}`)[0] ?? '',
+      {
+        monitorCommands: true,
+        ...(client.options.replicaSet !== undefined && { replicaSet: client.options.replicaSet }),
+      },
+    );
+    watched.on('commandSucceeded', ({ commandName, reply }) => {
+      const rows = (reply as { cursor?: { firstBatch?: unknown[] } }).cursor?.firstBatch?.length ?? 0;
+      if (rows > 1) commands.push(`${commandName} gave ${rows} rows`);
+    });
+    await Promise.all(Array.from({ length: 30 }, (_, index) => reserve(gate, `r${index}`, '0.000000000001')));
+    const other = await createBudgetGate({ ...options(), db: watched.db(db.databaseName) });
+    expect(await reserve(other, 'last', '999.999999999970')).toBeNull();
+    expect(await reserve(other, 'too much', '0.000000000001')).toMatchObject({ reserved: '1000' });
+    other.stop();
+    await watched.close();
+    expect(commands).toEqual([]);
+  });
+
+  it('of a request that comes again are kept, for the whole time from then on', async () => {
+    await setBudget('1');
+    const gate = await gateOf();
+    await reserve(gate, 'one');
+    const soon = new Date(Date.now() + 5_000);
+    await reservationsOf(db).updateMany({}, { $set: { heldUntil: soon } });
+    await reserve(gate, 'one');
+    expect(await reservationsOf(db).countDocuments({ heldUntil: { $gt: soon } })).toBe(1);
+  });
+
+  it('are renewed for as long as nobody has counted or released them', async () => {
+    await setBudget('2');
+    const gate = await gateOf(400);
+    await Promise.all([reserve(gate, 'one'), reserve(gate, 'two')]);
+    const until = async () =>
+      (await reservationsOf(db).findOne({ _id: 'acme one' }))?.heldUntil ?? new Date(0);
+    const first = await until();
+    await untilDatabase(db, async () => (await until()).getTime() > first.getTime() + 800);
+    expect(await reserve(gate, 'three')).toMatchObject({ reserved: '2' });
+
+    // Counted, which deletes it: it is not made again.
+    await reservationsOf(db).deleteOne({ _id: 'acme two' });
+    const then = await until();
+    await untilDatabase(db, async () => (await until()).getTime() > then.getTime() + 400);
+    expect(await reservationsOf(db).distinct('_id')).toEqual(['acme one']);
+    gate.release({ tenantId: 'acme', requestId: 'one' });
+    await untilDatabase(db, async () => (await reservationsOf(db).countDocuments()) === 0);
+  });
+
+  it('are renewed after an outage that lasted longer than they are held, and count again', async () => {
+    await setBudget('1');
+    const gate = await gateOf(400);
+    await reserve(gate, 'one');
+    // What an outage of two hours leaves: the server removes what has expired as soon as it is back.
+    const aged = new Date(Date.now() - 7_200_000);
+    const row = await reservationsOf(db).findOneAndUpdate({}, { $set: { heldUntil: aged } });
+    expect(row?.expiresAt.getTime()).toBeGreaterThan(Date.now() + 7_200_000);
+    await untilDatabase(
+      db,
+      async () => (await reservationsOf(db).countDocuments({ heldUntil: { $gt: new Date() } })) === 1,
+    );
+    expect(await reserve(gate, 'two')).toMatchObject({ reserved: '1' });
+  });
+
+  it('of an older version count until they expire', async () => {
+    await setBudget('1');
+    const gate = await gateOf();
+    const row = { tenantId: 'acme', currency: 'USD', amount: Decimal128.fromString('1') };
+    await reservationsOf(db).insertOne({ _id: 'acme old', ...row, expiresAt: new Date(Date.now() + 60_000) });
+    expect(await reserve(gate, 'one')).toMatchObject({ reserved: '1' });
+    await reservationsOf(db).updateOne({ _id: 'acme old' }, { $set: { expiresAt: new Date(0) } });
+    expect(await reserve(gate, 'one')).toBeNull();
   });
 
   it('give way to the real cost in one step, and are held against day and month', async () => {
@@ -140,6 +223,7 @@ describe('reservations in the database', () => {
     });
     // On the next day only the month knows of it.
     clock.advance(86_400_000);
+    await expire();
     expect(await reserve(gate, 'four', '0.9996')).toBeNull();
     expect(await reserve(gate, 'five', '0.0002')).toMatchObject({
       budget: { period: 'month' },

@@ -475,7 +475,6 @@ describe('a database', () => {
     const database = await connectDatabase({
       url: mongodbUrl,
       database: databaseName,
-      applicationName: 'catalog-test',
     });
     expect(database.db.databaseName).toBe(databaseName);
     await database.close();
@@ -483,8 +482,6 @@ describe('a database', () => {
 
   it('that does not answer is an error, and leaves nothing open', async () => {
     const url = 'mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50';
-    await expect(connectDatabase({ url, database: 'x', applicationName: 'catalog-test' })).rejects.toThrow(
-      /127\.0\.0\.1:1/,
-    );
+    await expect(connectDatabase({ url, database: 'x' })).rejects.toThrow(/127\.0\.0\.1:1/);
   });
 });

@@ -222,7 +222,11 @@ describe('reservations', () => {
 
   it('are released by a rebuild only when it is put to use', async () => {
     await reserve('one');
-    const { generation } = await rebuild.begin(2);
+    const { generation, hasReserved } = await rebuild.begin(2);
+    expect(['one', 'two'].map((requestId) => hasReserved({ tenantId: 'acme', requestId }))).toEqual([
+      true,
+      false,
+    ]);
     await rebuild.storeOf(generation).fold(fold(generation, 0, null, [costEvent('one')]));
     expect(await reservationsOf(db).countDocuments()).toBe(1);
     await rebuild.finish(generation, new Map(), [{ tenantId: 'acme', requestId: 'one' }]);

@@ -63,6 +63,7 @@ export interface Connection {
 
 /** Connections to one address. */
 export interface ConnectionPool {
+  isConnected(): boolean;
   readonly pool: readonly Connection[];
 }
 
@@ -210,6 +211,14 @@ export async function topicMetadata(
   requestTimeout: number,
 ): Promise<readonly TopicMetadata[]> {
   return (await clusterMetadata(broker, topics, requestTimeout)).topicMetadata;
+}
+
+/**
+ * Whether there is a connection, also when it is to authenticate again, as the next request does before anything else: kafkajs's
+ * own `isConnected` says no from 10 s before the end of a session on, for a connection that works and may be in use.
+ */
+export function isConnected(broker: Broker): boolean {
+  return broker.connectionPool.isConnected();
 }
 
 /** What this broker knows of the cluster and of the topics; a topic or partition with an error is reported like any other. */

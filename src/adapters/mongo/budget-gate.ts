@@ -6,6 +6,7 @@ import { createBatchWriter } from './batch-writer.ts';
 import { createBudgetStore } from './budget-store.ts';
 import { boundedRead } from './durable-write.ts';
 import { rowId } from './request-row.ts';
+import { createReservationKeeper, type ReservationKeeper } from './reservation-keeper.ts';
 import { reservationsOf } from './reservation-row.ts';
 import { type ReservationResult, reserveAmounts } from './reserve-amounts.ts';
 import { answered, LONGEST_OPERATION_MS, pause, type RetryPolicy, untilAborted } from './retry.ts';
@@ -19,7 +20,7 @@ export interface BudgetGateOptions {
   readonly clock: Clock;
   /** Time between two readings of the budgets and of the age of spend. */
   readonly refreshMs: number;
-  /** How long an amount stays reserved when nobody counts its cost. */
+  /** How long an amount stays reserved when nobody counts its cost, and the process that reserved it has ended. */
   readonly reservationTtlMs: number;
   /** Told of every reading that found other budgets than the one before. */
   readonly onChanged: (budgets: readonly Budget[]) => void;
@@ -67,7 +68,8 @@ export async function createBudgetGate(options: BudgetGateOptions): Promise<Budg
   };
   void keepFresh();
 
-  const reserve = createBatchWriter((wanted: readonly Reservation[]) => reserveAll(wanted, options));
+  const keeper = createReservationKeeper({ db, policy, ttlMs: options.reservationTtlMs });
+  const reserve = createBatchWriter((wanted: readonly Reservation[]) => reserveAll(wanted, options, keeper));
   const release = createBatchWriter(async (ids: readonly string[]) => {
     await reservationsOf(db).deleteMany({ _id: { $in: [...ids] } }, boundedRead);
     return ids;
@@ -93,26 +95,36 @@ export async function createBudgetGate(options: BudgetGateOptions): Promise<Budg
       }),
     release: (identity) => {
       if (budgetsOf(identity.tenantId).length === 0) return;
+      const id = rowId(identity);
+      keeper.forget(id);
       // Else it expires.
-      release(rowId(identity)).catch(policy.onRetry);
+      release(id).catch(policy.onRetry);
     },
     refresh,
-    stop: () => stopped.abort(),
+    stop: () => {
+      stopped.abort();
+      keeper.stop();
+    },
   };
 }
 
 async function reserveAll(
   wanted: readonly Reservation[],
-  { db, policy, clock, reservationTtlMs }: BudgetGateOptions,
+  { db, policy, reservationTtlMs }: BudgetGateOptions,
+  keeper: ReservationKeeper,
 ): Promise<ReservationResult[]> {
   // A request waits for it.
   const impatient = { ...policy, longestMs: LONGEST_OPERATION_MS };
   const results = new Map<Reservation, ReservationResult>();
   for (const [tenantId, own] of Map.groupBy(wanted, ({ identity }) => identity.tenantId)) {
     const decided = await inTransaction(db, impatient, (session) =>
-      reserveAmounts(db, session, tenantId, own, reservationTtlMs, clock.now()),
+      reserveAmounts(db, session, tenantId, own, reservationTtlMs),
     );
-    for (const [index, reservation] of own.entries()) results.set(reservation, decided[index] ?? null);
+    for (const [index, reservation] of own.entries()) {
+      const over = decided[index] ?? null;
+      results.set(reservation, over);
+      if (over === null) keeper.keep(rowId(reservation.identity));
+    }
   }
   return wanted.map((reservation) => results.get(reservation) ?? null);
 }

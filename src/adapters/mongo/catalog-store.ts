@@ -3,10 +3,11 @@ import type { ClientSession, Db } from 'mongodb';
 import { describeModelChange, describePriceChange } from '../../catalog/describe-change.ts';
 import type { ModelStore, PriceStore, PriceVersion } from '../../catalog/stores.ts';
 import { appendChanges } from './change-outbox.ts';
-import { boundedRead, durableWrite } from './durable-write.ts';
+import { boundedRead } from './durable-write.ts';
 import { catalogModel, type ModelRow, modelRow } from './map-model.ts';
 import { type PriceRow, priceRow, priceVersion } from './map-price.ts';
 import { requireTask } from './task-lead.ts';
+import { transactionOf } from './transaction.ts';
 
 export interface CatalogStoreOptions {
   /** Epoch ms: when a change happened. Default: the system's clock. */
@@ -48,10 +49,9 @@ export function createModelStore(db: Db, { now = Date.now, task }: CatalogStoreO
   };
 }
 
-/** A transaction that is repeated while others are in its way. */
+/** What keeps abandoned transactions from being ended shows as a transaction that takes its time. */
 function inTransaction<Result>(db: Db, work: (session: ClientSession) => Promise<Result>): Promise<Result> {
-  const options = { readConcern: { level: 'snapshot' }, writeConcern: durableWrite.writeConcern } as const;
-  return db.client.withSession((session) => session.withTransaction(() => work(session), options));
+  return transactionOf(db, () => undefined, work);
 }
 
 /**

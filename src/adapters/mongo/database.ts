@@ -9,8 +9,6 @@ export interface DatabaseOptions {
   /** The connection string; credentials in it are never repeated in an error. */
   readonly url: string;
   readonly database: string;
-  /** Shown in the server's logs and connection lists. */
-  readonly applicationName: string;
 }
 
 export interface Database {
@@ -35,13 +33,10 @@ export class UnusableDatabase extends Error {
  *
  * @throws UnusableDatabase when it is not a replica set or sharded cluster; the driver's error when it does not answer
  */
-export async function connectDatabase({
-  url,
-  database,
-  applicationName,
-}: DatabaseOptions): Promise<Database> {
+export async function connectDatabase({ url, database }: DatabaseOptions): Promise<Database> {
   const client = new MongoClient(url, {
-    appName: applicationName,
+    // The same in every process that uses the database: whoever finds what a dead one left behind knows it by this name.
+    appName: `completion-bus/${database}`,
     ...(!/[?&]serverSelectionTimeoutMS=/i.test(url) && {
       serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
     }),

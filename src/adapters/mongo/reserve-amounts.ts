@@ -1,9 +1,9 @@
 import { Big } from 'big.js';
-import { type ClientSession, type Db, Decimal128 } from 'mongodb';
+import { type AnyBulkWriteOperation, type ClientSession, type Db, Decimal128 } from 'mongodb';
 import { type Budget, type BudgetUse, fits, periodOf } from '../../domain/budget.ts';
 import type { Reservation } from '../../ports.ts';
 import { rowId } from './request-row.ts';
-import { type ReservationRow, reservationsOf } from './reservation-row.ts';
+import { heldFor, isHeld, type ReservationRow, reservationsOf } from './reservation-row.ts';
 import { plainDecimal } from './spend-reader.ts';
 import { spendCollections, totalId } from './spend-rows.ts';
 
@@ -14,8 +14,6 @@ export type ReservationResult = (BudgetUse & { readonly budget: Budget }) | null
  * Reserves for requests of one tenant, one after the other, on one state of spend and reservations. Only one transaction
  * at a time does this for a tenant, since each writes its document of `budgetLocks`; counting spend need not, because
  * it turns reserved into spent in one step.
- *
- * @param now epoch ms
  */
 export async function reserveAmounts(
   db: Db,
@@ -23,7 +21,6 @@ export async function reserveAmounts(
   tenantId: string,
   wanted: readonly Reservation[],
   ttlMs: number,
-  now: number,
 ): Promise<ReservationResult[]> {
   // 1 Alone for this tenant.
   const locks = db.collection<{ _id: string; turn: number }>('budgetLocks');
@@ -31,16 +28,17 @@ export async function reserveAmounts(
 
   // 2 What is spent and reserved.
   const spent = await spentIn(db, session, wanted);
-  const open = await reservationsOf(db)
-    .find({ tenantId, expiresAt: { $gt: new Date(now) } }, { session })
+  const reserved = await reservedIn(db, session, tenantId);
+  const ids = wanted.map(({ identity }) => rowId(identity));
+  const own = await reservationsOf(db)
+    .find({ _id: { $in: ids }, ...isHeld }, { session, projection: { _id: 1 } })
     .toArray();
-  const reserved = new Map<string, Big>();
-  for (const { currency, amount } of open)
-    reserved.set(currency, (reserved.get(currency) ?? new Big(0)).plus(amount.toString()));
 
   // 3 Decide for each.
-  const held = new Set(open.map(({ _id }) => _id));
-  const made: ReservationRow[] = [];
+  const held = new Set(own.map(({ _id }) => _id));
+  const writes: AnyBulkWriteOperation<ReservationRow>[] = [...held].map((_id) => ({
+    updateOne: { filter: { _id }, update: [{ $set: heldFor(ttlMs) }] },
+  }));
   const results = wanted.map((reservation): ReservationResult => {
     const { identity, amount, currency, at, budgets } = reservation;
     const _id = rowId(identity);
@@ -53,21 +51,27 @@ export async function reserveAmounts(
     }
     reserved.set(currency, inCurrency.plus(amount));
     held.add(_id);
-    const expiresAt = new Date(now + ttlMs);
-    made.push({ _id, tenantId, currency, amount: Decimal128.fromString(amount), expiresAt });
+    // Literally: in a pipeline a text that begins with a dollar would be a field.
+    const row = { $literal: { tenantId, currency, amount: Decimal128.fromString(amount) } };
+    const update = [{ $replaceWith: { $mergeObjects: ['$$ROOT', row, heldFor(ttlMs)] } }];
+    writes.push({ updateOne: { filter: { _id }, update, upsert: true } });
     return null;
   });
 
-  // 4 Write what was reserved, also over one that has expired.
-  if (made.length > 0) {
-    await reservationsOf(db).bulkWrite(
-      made.map(({ _id, ...row }) => ({
-        replaceOne: { filter: { _id }, replacement: row, upsert: true },
-      })),
-      { session },
-    );
-  }
+  // 4 Write what was reserved, also over one that has expired, and hold on to what the requests had.
+  if (writes.length > 0) await reservationsOf(db).bulkWrite(writes, { session });
   return results;
+}
+
+/** What a tenant has reserved in each currency. */
+async function reservedIn(db: Db, session: ClientSession, tenantId: string): Promise<Map<string, Big>> {
+  const sums = await reservationsOf(db)
+    .aggregate<{ _id: string; amount: Decimal128 }>(
+      [{ $match: { tenantId, ...isHeld } }, { $group: { _id: '$currency', amount: { $sum: '$amount' } } }],
+      { session },
+    )
+    .toArray();
+  return new Map(sums.map(({ _id, amount }) => [_id, new Big(amount.toString())]));
 }
 
 /** By tenant, period and currency. */

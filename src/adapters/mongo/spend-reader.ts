@@ -9,7 +9,7 @@ import type {
   SpendReader,
 } from '../../spend/spend-report.ts';
 import { boundedRead } from './durable-write.ts';
-import { reservationsOf } from './reservation-row.ts';
+import { isHeld, reservationsOf } from './reservation-row.ts';
 import { spendCollections, totalId } from './spend-rows.ts';
 
 const fieldOf: Readonly<Record<Dimension, string>> = {
@@ -81,10 +81,7 @@ export function createSpendReader(db: Db): MongoSpendReader {
       );
       const [open] = await reservationsOf(db)
         .aggregate<{ amount: Decimal128 }>(
-          [
-            { $match: { tenantId, currency, $expr: { $gt: ['$expiresAt', '$$NOW'] } } },
-            { $group: { _id: null, amount: sum('amount') } },
-          ],
+          [{ $match: { tenantId, currency, ...isHeld } }, { $group: { _id: null, amount: sum('amount') } }],
           boundedRead,
         )
         .toArray();

@@ -6,7 +6,7 @@ import { reservationsOf } from './reservation-row.ts';
 import { type RetryPolicy, retry } from './retry.ts';
 import { idsOf, spendCollections } from './spend-rows.ts';
 import { createPositions, createSpendStore } from './spend-store.ts';
-import { inTransaction } from './transaction.ts';
+import { inTransaction, pastTransactions } from './transaction.ts';
 
 /** Ids in one command. */
 const CHUNK = 10_000;
@@ -28,7 +28,10 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
     for (const { collectionName } of [positions, spend, totals, events]) {
       const rows = db.collection<{ _id: string }>(collectionName);
       const patient = { ...policy, longestMs: LONGEST_DELETION_MS };
-      await retry(() => rows.deleteMany(others, { writeConcern }), patient);
+      await retry(
+        () => pastTransactions(db, policy.onRetry, () => rows.deleteMany(others, { writeConcern })),
+        patient,
+      );
     }
   }
 
@@ -38,19 +41,24 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
       await clean();
       const row = await retry(
         () =>
-          state.findOneAndUpdate(
-            { _id: 'spend' },
-            { $inc: { lastGeneration: 1 } },
-            { returnDocument: 'before', writeConcern: durableWrite.writeConcern },
+          pastTransactions(db, policy.onRetry, () =>
+            state.findOneAndUpdate(
+              { _id: 'spend' },
+              { $inc: { lastGeneration: 1 } },
+              { returnDocument: 'before', writeConcern: durableWrite.writeConcern },
+            ),
           ),
         policy,
       );
       const current = row?.generation ?? 1;
       const generation = (row?.lastGeneration ?? 1) + 1;
       await createPositions({ db, policy }, partitions, generation);
+      const open = await retry(() => reservations.find({}, { projection: { _id: 1 } }).toArray(), policy);
+      const reserved = new Set(open.map(({ _id }) => _id));
       const inUse = await retry(() => positions.find({ generation: current }).toArray(), policy);
       return {
         generation,
+        hasReserved: (request) => reserved.has(rowId(request)),
         inUse: inUse.map(
           ({ partition, next, newest }): SpendPosition => ({ partition, generation: current, next, newest }),
         ),

@@ -21,7 +21,7 @@ import {
   spendCollections,
   totalId,
 } from './spend-rows.ts';
-import { inTransaction } from './transaction.ts';
+import { inTransaction, pastTransactions } from './transaction.ts';
 
 const FIRST_GENERATION = 1;
 
@@ -132,10 +132,12 @@ export function createSpendStore({ db, policy, generation }: SpendStoreOptions):
 
   async function confirmCurrent(of: number, partitions: readonly number[]): Promise<void> {
     if (partitions.length === 0) return;
-    await positions.updateMany(
-      { _id: { $in: partitions.map((partition) => idIn(of, partition)) } },
-      { $currentDate: { currentAt: true } },
-      { writeConcern: { w: 1 }, ...boundedRead },
+    await pastTransactions(db, policy.onRetry, () =>
+      positions.updateMany(
+        { _id: { $in: partitions.map((partition) => idIn(of, partition)) } },
+        { $currentDate: { currentAt: true } },
+        { writeConcern: { w: 1 }, ...boundedRead },
+      ),
     );
   }
 

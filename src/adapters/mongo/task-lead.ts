@@ -2,6 +2,7 @@ import { type ClientSession, type Db, MongoServerError } from 'mongodb';
 import { type TaskLead, TaskLost } from '../../catalog/keep-catalog.ts';
 import type { WorkerLease } from '../../ports.ts';
 import { boundedRead, durableWrite } from './durable-write.ts';
+import { pastTransactions } from './transaction.ts';
 
 /** One document of `tasks`: a task that one process at a time does. */
 interface TaskRow {
@@ -46,10 +47,12 @@ export function createTaskLead(db: Db, task: string, lease: WorkerLease): TaskLe
         const owner = await currentOwner();
         if (owner === own) return own;
         if (owner !== null && !(await lease.isDead(owner, signal))) continue;
-        const { matchedCount } = await tasks.updateOne(
-          { _id: task, owner },
-          [{ $set: { owner: own, since: '$$NOW' } }],
-          durableWrite,
+        // The dead owner may have left a transaction behind that has written this document.
+        const { matchedCount } = await pastTransactions(
+          db,
+          () => undefined,
+          () =>
+            tasks.updateOne({ _id: task, owner }, [{ $set: { owner: own, since: '$$NOW' } }], durableWrite),
         );
         if (matchedCount > 0) return own;
       }

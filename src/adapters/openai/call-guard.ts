@@ -17,6 +17,8 @@ export class CallGuard {
   /** Aborted when the call has to end; what is thrown then is `reason`. */
   readonly signal: AbortSignal;
   providerRequestId: string | null = null;
+  /** Whether there was a connection to write the call to. */
+  isSent = false;
   readonly #controller = new AbortController();
   readonly #caller: AbortSignal;
   readonly #provider: string;
@@ -87,6 +89,10 @@ export class CallGuard {
   }
 
   #firstTokenFailure(): ChatFailure {
+    if (!this.isSent)
+      return this.#failure(
+        `There was no connection to ${this.#provider} within ${this.#limits.firstTokenTimeoutMs} ms, so that nothing was sent. The request can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the name lookup and the network.`,
+      );
     return this.#failure(
       `${this.#provider} did not begin its answer within ${this.#limits.firstTokenTimeoutMs} ms. The provider is slow or the model thinks for longer; the request can be tried again, or AI_OPENAI_FIRST_TOKEN_TIMEOUT be raised.`,
     );

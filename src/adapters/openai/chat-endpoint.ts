@@ -26,9 +26,15 @@ export class ChatEndpoint {
   /**
    * Sends one call.
    *
+   * @param onSent called when there is a connection, right before the call is written to it
    * @throws `APIConnectionError` with the cause, when there is no answer; `ChatFailure` of the transport; the signal's reason
    */
-  async post(body: object, clientRequestId: string, signal: AbortSignal): Promise<HttpAnswer> {
+  async post(
+    body: object,
+    clientRequestId: string,
+    signal: AbortSignal,
+    onSent: () => void,
+  ): Promise<HttpAnswer> {
     this.#envelope ??= this.#buildEnvelope();
     const { url, headers } = await this.#envelope;
     const request = {
@@ -36,6 +42,7 @@ export class ChatEndpoint {
       url,
       headers: [...headers, 'x-client-request-id', headerText(clientRequestId)],
       body: JSON.stringify(body),
+      onSent,
     };
     try {
       return await this.#transport.send(request, signal);

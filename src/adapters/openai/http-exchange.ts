@@ -32,6 +32,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
   readonly #head = Promise.withResolvers<HttpHead>();
   /** Kept for as long as the connection keeps this: the SDK holds what fires it only weakly. */
   readonly #signal: AbortSignal | null;
+  readonly #onSent: () => void;
   #controller: Dispatcher.DispatchController | null = null;
   #pieces: Buffer[] = [];
   #bytes = 0;
@@ -39,9 +40,11 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
   #failure: Error | null = null;
   #reader: PromiseWithResolvers<Buffer | null> | null = null;
 
-  constructor(signal: AbortSignal | null) {
+  /** @param onSent called when there is a connection, right before the request is written to it */
+  constructor(signal: AbortSignal | null, onSent: () => void = () => undefined) {
     this.head = this.#head.promise;
     this.#signal = signal;
+    this.#onSent = onSent;
     if (signal?.aborted === true) this.#abort();
     else signal?.addEventListener('abort', () => this.#abort(), { once: true });
   }
@@ -60,7 +63,9 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    // undici writes nothing of a request that is aborted here.
     if (this.#failure !== null) controller.abort(this.#failure);
+    else this.#onSent();
   }
 
   onResponseStart(

@@ -21,6 +21,8 @@ export interface HttpRequest {
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly body: string | null;
+  /** Called when there is a connection, right before the request is written to it. */
+  readonly onSent?: () => void;
 }
 
 /** An answer whose body is not read yet. */
@@ -62,8 +64,8 @@ export function createHttpTransport(): HttpTransport {
   const bodies = new WeakMap<Response, HttpBody>();
 
   async function send(request: HttpRequest, signal: AbortSignal | null): Promise<HttpAnswer> {
-    const { method, url, headers, body } = request;
-    const exchange = new HttpExchange(signal);
+    const { method, url, headers, body, onSent } = request;
+    const exchange = new HttpExchange(signal, onSent);
     const { origin, pathname, search } = url;
     agent.dispatch({ origin, path: pathname + search, method, headers: headers as string[], body }, exchange);
     const head = await exchange.head;

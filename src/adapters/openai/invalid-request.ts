@@ -6,7 +6,7 @@ export function invalidRequest(path: string, problem: string): ChatFailure {
   return new InvalidRequest(
     `${path}: ${problem}. Correct it and publish the request with a new request id.`,
     false,
-    { param: path, neverSent: true },
+    { param: path },
   );
 }
 

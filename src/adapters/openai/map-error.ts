@@ -161,6 +161,6 @@ function mapConnectionError(error: APIConnectionError, context: ErrorContext): C
   return new ProviderUnavailable(
     `${context.provider} ${what} (${code}). The request is fine and can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the network and the provider's status page.`,
     true,
-    { cause, neverSent: !lost },
+    { cause },
   );
 }

@@ -53,8 +53,12 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
     const context: ErrorContext = { provider: name, model: call.model.id, apiKey: options.apiKey };
     const body = mapRequest(call, { includeObfuscationOption: isOpenAi });
     const guard = new CallGuard(name, call, signal);
+    const onSent = () => {
+      guard.isSent = true;
+      call.onSent?.();
+    };
     try {
-      const answer = await endpoint.post(body, call.clientRequestId, guard.signal);
+      const answer = await endpoint.post(body, call.clientRequestId, guard.signal, onSent);
       guard.providerRequestId = readRequestId(answer.headers, options.apiKey);
       if (!isOk(answer)) {
         const envelope = {

@@ -16,6 +16,8 @@ type Step = Partial<ProviderEvents> | Error | 'silence';
 export interface CallScript {
   /** Thrown instead of any answer. */
   readonly refuses?: unknown;
+  /** There is no connection: the call ends as the script says, and was never sent. */
+  readonly neverSent?: boolean;
   /** No answer begins until the signal fires. */
   readonly neverBegins?: boolean;
   readonly steps?: readonly Step[];
@@ -43,6 +45,7 @@ export class FakeProvider implements ChatProvider {
     this.signals.push(signal);
     signal.throwIfAborted();
     const script = this.scripts[Math.min(this.calls.length, this.scripts.length) - 1] ?? {};
+    if (script.neverSent !== true) call.onSent?.();
     if (script.neverBegins) await this.silence(signal);
     if (script.refuses !== undefined) throw script.refuses;
     const steps = script.steps ?? [said('Hello'), said(' world', 'stop'), used(100, 50)];

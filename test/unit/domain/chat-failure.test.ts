@@ -16,7 +16,6 @@ describe('ChatFailure', () => {
       providerRequestId: null,
       httpStatus: null,
       retryAfterMs: null,
-      neverSent: false,
       cause: undefined,
     });
   });

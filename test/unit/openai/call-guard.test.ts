@@ -21,6 +21,7 @@ describe('CallGuard', () => {
     vi.advanceTimersByTime(600);
     guard.wait();
     guard.providerRequestId = 'req_1';
+    guard.isSent = true;
     vi.advanceTimersByTime(399);
     guard.throwIfEnded();
     vi.advanceTimersByTime(1);

@@ -141,12 +141,11 @@ describe('a whole answer', () => {
 });
 
 describe('headers', () => {
-  it('without end are a failure that is not repeated, and the call counts as sent', async () => {
+  it('without end are a failure that is not repeated', async () => {
     send(head('200 OK', '').slice(0, -2), `x-more: ${'x'.repeat(1_000)}\r\n`);
     expect((await call()).failure).toMatchObject({
       code: 'provider_error',
       retryable: false,
-      neverSent: false,
       message: expect.stringContaining('bytes of headers'),
     });
   });
@@ -196,9 +195,9 @@ describe('an answer that is no HTTP', () => {
     'no HTTP at all\r\n\r\n',
     'HTTP/1.1 abc OK\r\n\r\n',
     'HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n',
-  ])('such as %j counts as sent', async (bytes) => {
+  ])('such as %j is a failure of the provider', async (bytes) => {
     send(bytes);
-    expect((await call()).failure).toMatchObject({ code: 'provider_unavailable', neverSent: false });
+    expect((await call()).failure).toMatchObject({ code: 'provider_unavailable' });
   });
 
   it('or has a status that does not exist is a failure of the provider', async () => {

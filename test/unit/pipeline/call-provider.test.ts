@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ChatRequestInput } from '../../../src/contract/records.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import type { Line } from '../../../src/domain/fair-queue.ts';
-import { deadlineExceeded } from '../../../src/domain/refusals.ts';
+import { deadlineExceeded, tookTooLong } from '../../../src/domain/refusals.ts';
 import { callProvider } from '../../../src/pipeline/call-provider.ts';
 import type { CallToMake } from '../../../src/pipeline/make-call.ts';
 import { type CallPlan, planCall } from '../../../src/pipeline/plan-call.ts';
@@ -178,7 +178,6 @@ describe('callProvider', () => {
 
   it.each([
     ['a refusal', { code: 'rate_limited', httpStatus: 429 }, null],
-    ['a provider that was not reached', { code: 'provider_unavailable', neverSent: true }, null],
     ['a lost connection', { code: 'provider_unavailable' }, { inputTokens: 13, confidence: 'ESTIMATED' }],
     ['silence', { code: 'timeout' }, { inputTokens: 13, outputTokens: 0, confidence: 'ESTIMATED' }],
   ] as const)('takes %s for what it may have used', async (_case, { code, ...details }, usage) => {
@@ -187,6 +186,46 @@ describe('callProvider', () => {
     await make(never);
     expect(attempts).toMatchObject([{ usage, providerRequestId: 'req_9', model: 'gpt-4' }]);
   });
+
+  it.each([
+    ['that could not be made', { refuses: new ChatFailure('provider_unavailable', 'no', false) }],
+    ['that timed out', { refuses: new ChatFailure('timeout', 'no', false) }],
+    [
+      'whose request could not be put into words',
+      { refuses: new ChatFailure('invalid_request', 'no', false) },
+    ],
+  ])('takes a call %s without a connection for one that used nothing', async (_case, script) => {
+    const { attempts, make } = await callOf(new FakeProvider({ ...script, neverSent: true }));
+    await make(never);
+    expect(attempts).toMatchObject([{ disposition: 'FAILED', usage: null }]);
+  });
+
+  it.each([
+    ['is not billed for the time without a connection', true, null],
+    ['is billed by an estimate once it was sent', false, { inputTokens: 13, confidence: 'ESTIMATED' }],
+  ])('that is ended by a stop %s', async (_case, neverSent, usage) => {
+    const stop = new AbortController();
+    const provider = new FakeProvider({ neverBegins: true, neverSent });
+    const { attempts, make } = await callOf(provider);
+    provider.onSilence = () => stop.abort(new Error('the service stops'));
+    await expect(make(stop.signal)).rejects.toThrow('the service stops');
+    expect(attempts).toMatchObject([{ disposition: 'ABORTED', usage }]);
+  });
+
+  it.each([
+    ['its deadline', deadlineExceeded(true)],
+    ['the total timeout', tookTooLong(1_000)],
+  ])(
+    'takes a call that is ended by %s without a connection for one that used nothing',
+    async (_case, failure) => {
+      const ending = new AbortController();
+      const provider = new FakeProvider({ neverBegins: true, neverSent: true });
+      const { attempts, make } = await callOf(provider);
+      provider.onSilence = () => ending.abort(failure);
+      expect((await make(ending.signal)).failure).toBe(failure);
+      expect(attempts).toMatchObject([{ usage: null }]);
+    },
+  );
 
   it('keeps what was served: model, tier and ids', async () => {
     const served = { model: 'gpt-4-0613', serviceTier: 'flex', providerRequestId: 'req_7' };

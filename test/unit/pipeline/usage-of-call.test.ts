@@ -38,7 +38,7 @@ const choice = {
   problems: [],
   extraJson: null,
 };
-const complete: EndedCall = { told: null, thrown: null, begun: true, choices: [choice] };
+const complete: EndedCall = { told: null, thrown: null, sent: true, begun: true, choices: [choice] };
 const cut = new ChatFailure('stream_interrupted', 'cut', true);
 const used = (members: Partial<Usage> = {}) => ({ ...plainUsage(100, 50, 'PROVIDER'), ...members });
 const usageOf = (members: Partial<EndedCall>) => usageOfCall({ ...complete, ...members }, plan, tokens);
@@ -54,9 +54,9 @@ describe('usageOfCall', () => {
 
   it('is null for a call that used nothing', () => {
     const refused = new ChatFailure('rate_limited', 'no', true, { httpStatus: 429 });
-    const notSent = new ChatFailure('provider_unavailable', 'no', true, { neverSent: true });
-    for (const thrown of [refused, notSent])
-      expect(usageOf({ thrown, begun: false, choices: [] })).toBeNull();
+    expect(usageOf({ thrown: refused, begun: false, choices: [] })).toBeNull();
+    for (const thrown of [new ChatFailure('timeout', 'no', true), new Error('the service stops')])
+      expect(usageOf({ thrown, sent: false, begun: false, choices: [] })).toBeNull();
   });
 
   it('is estimated when a complete answer told nothing, and knows nothing of details', () => {

@@ -6,6 +6,7 @@ import {
   type ClusterMetadata,
   clusterMetadata,
   clusterOf,
+  isConnected,
 } from '../cluster-requests.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from '../kafka-client.ts';
 
@@ -67,7 +68,7 @@ export class BrokerConnections {
     }
     for (const [name, connecting] of this.brokers) {
       const broker = await connecting.catch(() => null);
-      if (broker === null || !broker.isConnected()) continue;
+      if (broker === null || !isConnected(broker)) continue;
       try {
         return await ask(broker);
       } catch (error) {
@@ -86,7 +87,7 @@ export class BrokerConnections {
     if (known !== undefined) {
       const broker = await known;
       // Brokers close connections that were idle for some minutes.
-      if (broker.isConnected()) return broker;
+      if (isConnected(broker)) return broker;
       this.drop(name, broker);
     }
     if (this.isClosed) throw new Error('the connections were closed');

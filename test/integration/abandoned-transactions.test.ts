@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { type ClientSession, type Db, type Decimal128, MongoClient } from 'mongodb';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createBudgetGate } from '../../src/adapters/mongo/budget-gate.ts';
+import { createBudgetStore } from '../../src/adapters/mongo/budget-store.ts';
+import { createModelStore } from '../../src/adapters/mongo/catalog-store.ts';
+import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
+import { createSpendReader } from '../../src/adapters/mongo/spend-reader.ts';
+import { createSpendRebuild } from '../../src/adapters/mongo/spend-rebuild.ts';
+import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
+import { createTaskLead, requireTask } from '../../src/adapters/mongo/task-lead.ts';
+import { inTransaction } from '../../src/adapters/mongo/transaction.ts';
+import { spendOf } from '../../src/domain/spend.ts';
+import type { WorkerLease } from '../../src/ports.ts';
+import type { Fold } from '../../src/spend/spend-store.ts';
+import { costEvent } from '../support/cost-events.ts';
+
+/** MongoDB itself ends a transaction that was left behind after 60 s: nothing here may wait for that. */
+const PATIENCE_MS = 15_000;
+
+const url = process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0';
+const appName = `abandoned-${randomUUID()}`;
+const client = new MongoClient(url, { appName });
+const db = client.db(appName);
+const never = new AbortController().signal;
+const policy = { signal: never, onRetry: () => undefined };
+const clock = { now: Date.now, monotonic: () => performance.now() };
+const store = createSpendStore({ db, policy });
+const rebuild = createSpendRebuild(db, policy);
+
+/** Processes that were killed within a transaction: their sessions stay as they are. */
+let dead: MongoClient[] = [];
+
+beforeAll(() => client.connect());
+beforeEach(async () => {
+  await ensureIndexes(db);
+  await store.prepare(2);
+});
+afterEach(async () => {
+  await Promise.all(dead.map((one) => one.close()));
+  dead = [];
+  await db.dropDatabase();
+});
+afterAll(() => client.close());
+
+/** Another process begins this in a transaction, and is killed before its commit. */
+async function abandon(
+  work: (of: Db, session: ClientSession) => Promise<unknown>,
+  name: string | null = appName,
+): Promise<ClientSession> {
+  const process = new MongoClient(url, name === null ? {} : { appName: name });
+  dead.push(process);
+  const session = process.startSession();
+  session.startTransaction({ readConcern: { level: 'snapshot' } });
+  await work(process.db(appName), session);
+  return session;
+}
+
+const movePosition = (generation: number) => (of: Db, session: ClientSession) =>
+  of
+    .collection<{ _id: string }>('spendPositions')
+    .updateOne({ _id: `${generation} 0` }, { $set: { next: 1 } }, { session });
+
+function foldOf(generation: number, partition: number): Fold {
+  const event = costEvent(`r${partition}`);
+  return {
+    generation,
+    steps: [
+      { partition, from: null, next: 1, newest: { offset: 0, timestamp: 1 }, unreadable: 0, isCurrent: true },
+    ],
+    events: [
+      {
+        id: event.eventId,
+        keepUntil: event.occurredAt + 3_600_000,
+        request: { tenantId: event.tenantId, requestId: event.requestId },
+        entries: spendOf(event),
+      },
+    ],
+  };
+}
+const calls = async () =>
+  (await createSpendReader(db).rows({ by: ['day'], from: '2000-01-01', to: '2100-01-01' })).reduce(
+    (sum, row) => sum + row.calls,
+    0,
+  );
+
+describe('a transaction that a killed process left behind', { timeout: PATIENCE_MS }, () => {
+  it('of the same partition does not keep its events from being counted once', async () => {
+    const session = await abandon(movePosition(1));
+    expect(await store.fold(foldOf(1, 0))).toEqual([]);
+    expect(await calls()).toBe(1);
+    await expect(session.commitTransaction()).rejects.toMatchObject({ codeName: 'NoSuchTransaction' });
+  });
+
+  it('in the sums does not keep another partition from being counted', async () => {
+    await store.fold(foldOf(1, 1));
+    await abandon((of, session) =>
+      of.collection('spend').updateMany({}, { $inc: { calls: 5 } }, { session }),
+    );
+    expect(await store.fold(foldOf(1, 0))).toEqual([]);
+    expect(await calls()).toBe(2);
+  });
+
+  it('does not keep spend from being confirmed as current', async () => {
+    await abandon(movePosition(1));
+    await store.confirmCurrent(1, [0, 1]);
+    const rows = await db.collection('spendPositions').find({ currentAt: null }).toArray();
+    expect(rows).toEqual([]);
+  });
+
+  it('by a rebuild that was killed does not hold up the next one', async () => {
+    const { generation } = await rebuild.begin(2);
+    await abandon(movePosition(generation));
+    await abandon((of, session) =>
+      of
+        .collection<{ _id: string }>('meta')
+        .updateOne({ _id: 'spend' }, { $set: { generation } }, { session }),
+    );
+    const next = await rebuild.begin(2);
+    expect(await rebuild.storeOf(next.generation).fold(foldOf(next.generation, 0))).toEqual([]);
+    expect(await rebuild.finish(next.generation, new Map(), [])).toBe(true);
+    await rebuild.clean();
+    expect(await calls()).toBe(1);
+  });
+
+  it('does not hold up the requests of its tenant’s budget', async () => {
+    await createBudgetStore(db).set({ tenantId: 'acme', period: 'day', currency: 'USD', limit: '10' });
+    const gate = await createBudgetGate({
+      db,
+      policy,
+      clock,
+      refreshMs: 60_000,
+      reservationTtlMs: 60_000,
+      onChanged: () => undefined,
+      onRefreshFailed: () => undefined,
+    });
+    await db.collection<{ _id: string }>('budgetLocks').insertOne({ _id: 'acme' });
+    await abandon((of, session) =>
+      of
+        .collection<{ _id: string }>('budgetLocks')
+        .updateOne({ _id: 'acme' }, { $inc: { turn: 1 } }, { session, upsert: true }),
+    );
+    const identity = { tenantId: 'acme', requestId: 'r' };
+    const reservation = { identity, amount: '1', currency: 'USD', at: Date.now(), budgets: gate.of('acme') };
+    expect(await gate.reserve(reservation, never)).toBeNull();
+    gate.stop();
+  });
+
+  it('does not hold up the next owner of a task, or what is written for it', async () => {
+    const lease = {
+      held: async () => 'alive',
+      isDead: async () => true,
+    } as unknown as WorkerLease;
+    const tasks = db.collection<{ _id: string; owner: string }>('tasks');
+    await tasks.insertOne({ _id: 'task', owner: 'dead' });
+    await abandon((of, session) => requireTask(of, session, { task: 'task', owner: 'dead' }));
+    const owner = await createTaskLead(db, 'task', lease).take(never);
+    expect(owner).toBe('alive');
+    const models = createModelStore(db, { task: { task: 'task', owner } });
+    await abandon((of, session) =>
+      of
+        .collection<{ _id: string }>('tasks')
+        .updateOne({ _id: 'task' }, { $inc: { writes: 1 } }, { session }),
+    );
+    expect(await models.update(() => [])).toEqual([]);
+  });
+});
+
+describe('a transaction of somebody else', { timeout: PATIENCE_MS }, () => {
+  it('is not ended when it is in the way of another transaction', async () => {
+    await db
+      .collection<{ _id: string; value: Decimal128 | number }>('other')
+      .insertOne({ _id: 'x', value: 1 });
+    const set = (value: number) => (of: Db, session: ClientSession) =>
+      of.collection<{ _id: string }>('other').updateOne({ _id: 'x' }, { $set: { value } }, { session });
+    const session = await abandon(set(2), 'somebody-else');
+    const gaveUp = new AbortController();
+    let tries = 0;
+    const stuck = inTransaction(db, { ...policy, signal: gaveUp.signal }, async (own) => {
+      tries += 1;
+      if (tries > 12) gaveUp.abort(new Error('long enough'));
+      await set(3)(db, own);
+    });
+    await expect(stuck).rejects.toThrow('long enough');
+    await session.commitTransaction();
+    expect(await db.collection('other').findOne({ value: 2 })).not.toBeNull();
+  });
+});
