@@ -1,6 +1,14 @@
 import { systemClock } from '../../clock.ts';
-import { type LaneProducer, RecordRefused, type Settlement, type TopicPartition } from '../../ports.ts';
+import {
+  type LaneProducer,
+  type OutboundRecord,
+  RecordRefused,
+  type Settlement,
+  type TopicPartition,
+} from '../../ports.ts';
 import { errorType } from './broker-errors.ts';
+import { mapMessage } from './map-record.ts';
+import { encodeRecord, type RecordToEncode } from './record-encoding.ts';
 import type { TopicIds } from './topic-ids.ts';
 import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
@@ -10,6 +18,15 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'RECORD_LIST_TOO_LARGE',
   'INVALID_RECORD',
 ]);
+
+function isEncodable(record: OutboundRecord): boolean {
+  try {
+    encodeRecord(mapMessage(record) as RecordToEncode);
+    return record.partition !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** What a lane has read is of a topic that is not there any more. */
 class TopicRecreated extends Error {
@@ -77,8 +94,8 @@ export class TransactionalLaneProducer implements LaneProducer {
     } catch (error) {
       if (REFUSALS.has(errorType(error)))
         throw new RecordRefused('a broker refused a record', { cause: error });
-      // What cannot be encoded fails the same way each time.
-      if (error instanceof TypeError || error instanceof RangeError)
+      // What cannot be encoded fails the same way each time; a TypeError of kafkajs may as well come from a lost connection.
+      if (!content.records.every(isEncodable))
         throw new RecordRefused('a record cannot be encoded', { cause: error });
       throw error;
     }
