@@ -12,7 +12,7 @@ import { readCount, readSeconds } from './option-values.ts';
 import { addCostCommands, addPriceCommands } from './price-commands.ts';
 import { serve } from './serve.ts';
 import type { CommandLine } from './tool.ts';
-import { createTopicsCommand } from './topics.ts';
+import { addTopicCommands } from './topics.ts';
 
 /**
  * Runs one command.
@@ -75,12 +75,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
       estimate(tool(), text, options, Date.now()),
     );
 
-  const topics = program.command('topics').description('the service’s topics');
-  topics
-    .command('create')
-    .description('create the topics that are missing')
-    .action(() => createTopicsCommand(tool()));
-
+  addTopicCommands(program, tool);
   addModelCommands(program, tool);
 
   const end = (code: number) => {

@@ -1,6 +1,6 @@
 import type { Message } from 'kafkajs';
 import { type OutboundRecord, ProducerDisconnected, type TopicPartition } from '../../ports.ts';
-import { errorType, NoLeader, whileBusy } from './broker-errors.ts';
+import { errorType, leaderOf, whileBusy } from './broker-errors.ts';
 import {
   type Broker,
   byTopic,
@@ -108,7 +108,11 @@ export class TransactionalProducer {
     const topics = byTopic(partitions);
     await cluster.addMultipleTargetTopics(topics.map(({ topic }) => topic));
     await cluster.refreshMetadataIfNecessary();
-    const byLeader = [...Map.groupBy(partitions, (partition) => this.leaderOf(partition))];
+    const byLeader = [
+      ...Map.groupBy(partitions, (partition) =>
+        leaderOf(partition, cluster.findTopicPartitionMetadata(partition.topic)),
+      ),
+    ];
     // 1. Over one connection, so that the coordinator does one after the other without another way back and forth.
     await Promise.all([
       position && whileBusy(() => coordinator.addOffsetsToTxn({ ...identity, groupId: position.groupId })),
@@ -176,13 +180,6 @@ export class TransactionalProducer {
       recordClock.refused(correctionMs);
       throw new WrongTime(error);
     }
-  }
-
-  private leaderOf({ topic, partition }: TopicPartition): number {
-    const known = this.cluster.findTopicPartitionMetadata(topic);
-    const leader = known.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
-    if (leader < 0) throw new NoLeader(topic, partition);
-    return leader;
   }
 
   /** @returns the first of as many numbers as there are messages */
