@@ -9,6 +9,7 @@ import {
 import { errorType } from './broker-errors.ts';
 import { mapMessage } from './map-record.ts';
 import { encodeRecord, type RecordToEncode } from './record-encoding.ts';
+import { withNote } from './settled-notes.ts';
 import type { TopicIds } from './topic-ids.ts';
 import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
@@ -33,12 +34,19 @@ class TopicRecreated extends Error {
   override readonly name = 'TopicRecreated';
 }
 
+/** Where a lane notes its position (`withNote`). */
+export interface NoteOptions {
+  readonly topics: readonly string[];
+  readonly maxBytes: number;
+}
+
 /** Settles for one lane: records and the position of its partition become visible together. */
 export class TransactionalLaneProducer implements LaneProducer {
   private readonly producer: TransactionalProducer;
   private readonly groupId: string;
   private readonly partition: TopicPartition;
   private readonly topicIds: Pick<TopicIds, 'idOf'>;
+  private readonly notes: NoteOptions;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -46,7 +54,9 @@ export class TransactionalLaneProducer implements LaneProducer {
     groupId: string,
     partition: TopicPartition,
     topicIds: Pick<TopicIds, 'idOf'>,
+    notes: NoteOptions = { topics: [], maxBytes: 0 },
   ) {
+    this.notes = notes;
     this.producer = producer;
     this.groupId = groupId;
     this.partition = partition;
@@ -59,7 +69,10 @@ export class TransactionalLaneProducer implements LaneProducer {
     return settled;
   }
 
-  private async settleNow({ offset, metadata, records, topicId }: Settlement): Promise<number> {
+  private async settleNow({ offset, metadata, records: outcomes, topicId }: Settlement): Promise<number> {
+    const lane = { groupId: this.groupId, ...this.partition };
+    const { topics, maxBytes } = this.notes;
+    const records = withNote(outcomes, lane, { offset, metadata }, topics, maxBytes);
     // What is settled was fetched before this, so it is of the topic that is there now, or of one before it.
     const [topicIdNow] = await Promise.all([
       topicId === null ? null : this.topicIds.idOf(this.partition.topic),
