@@ -9,6 +9,7 @@ import { describeFailure } from './describe-failure.ts';
 import { type EstimateOptions, estimate } from './estimate.ts';
 import { addModelCommands } from './model-commands.ts';
 import { readCount, readSeconds } from './option-values.ts';
+import { addOutcomeCommands } from './outcomes.ts';
 import { addCostCommands, addPriceCommands } from './price-commands.ts';
 import { serve } from './serve.ts';
 import type { CommandLine } from './tool.ts';
@@ -85,6 +86,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
   addCostCommands(program, tool, end);
   addBudgetCommands(program, tool);
   addDeadCommands(program, tool, end);
+  addOutcomeCommands(program, tool);
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });

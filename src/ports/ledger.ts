@@ -133,6 +133,11 @@ export interface RequestLedger {
    * Not waited for: rejects when the ledger is away.
    */
   reportProgress(running: readonly AttemptProgress[]): Promise<void>;
+  /**
+   * Marks the outcome of a request as one that the brokers refuse in every form: its record is settled without it, and a command
+   * publishes it later. Waits for a database that is down.
+   */
+  markUnpublished(identity: RequestIdentity): Promise<void>;
   /** Marks outcomes as visible for their records. Best effort. */
   markSettled(
     settled: readonly { readonly identity: RequestIdentity; readonly source: RecordSource }[],
