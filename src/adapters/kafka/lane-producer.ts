@@ -48,6 +48,7 @@ export class TransactionalLaneProducer implements LaneProducer {
   private readonly topicIds: Pick<TopicIds, 'idOf'>;
   private readonly notes: NoteOptions;
   private last: Promise<unknown> = Promise.resolve();
+  private isClosed = false;
 
   constructor(
     producer: TransactionalProducer,
@@ -70,6 +71,8 @@ export class TransactionalLaneProducer implements LaneProducer {
   }
 
   private async settleNow({ offset, metadata, records: outcomes, topicId }: Settlement): Promise<number> {
+    // kafkajs would connect again.
+    if (this.isClosed) throw new Error(`the producer of ${this.partition.topic} was closed`);
     const lane = { groupId: this.groupId, ...this.partition };
     const { topics, maxBytes } = this.notes;
     const records = withNote(outcomes, lane, { offset, metadata }, topics, maxBytes);
@@ -94,6 +97,7 @@ export class TransactionalLaneProducer implements LaneProducer {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.producer.close();
   }
 

@@ -123,6 +123,18 @@ describe('the transactional producer of a lane', () => {
     expect(refusal).toBeInstanceOf(RecordRefused);
   });
 
+  it('writes nothing once it is closed, nor what was handed over before', async () => {
+    const { lane, steps } = laneOf();
+    const first = lane.settle(settlement);
+    const second = lane.settle(settlement);
+    await first;
+    await lane.close();
+    await second.catch(() => undefined);
+    steps.length = 0;
+    await expect(lane.settle(settlement)).rejects.toThrow('closed');
+    expect(steps).toEqual([]);
+  });
+
   it('closes its connections', async () => {
     const { lane, steps } = laneOf();
     await lane.close();
