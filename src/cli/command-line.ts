@@ -9,10 +9,11 @@ import { describeFailure } from './describe-failure.ts';
 import { type EstimateOptions, estimate } from './estimate.ts';
 import { addModelCommands } from './model-commands.ts';
 import { readCount, readSeconds } from './option-values.ts';
+import { addOutcomeCommands } from './outcomes.ts';
 import { addCostCommands, addPriceCommands } from './price-commands.ts';
 import { serve } from './serve.ts';
 import type { CommandLine } from './tool.ts';
-import { createTopicsCommand } from './topics.ts';
+import { addTopicCommands } from './topics.ts';
 
 /**
  * Runs one command.
@@ -75,12 +76,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
       estimate(tool(), text, options, Date.now()),
     );
 
-  const topics = program.command('topics').description('the service’s topics');
-  topics
-    .command('create')
-    .description('create the topics that are missing')
-    .action(() => createTopicsCommand(tool()));
-
+  addTopicCommands(program, tool);
   addModelCommands(program, tool);
 
   const end = (code: number) => {
@@ -90,6 +86,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
   addCostCommands(program, tool, end);
   addBudgetCommands(program, tool);
   addDeadCommands(program, tool, end);
+  addOutcomeCommands(program, tool);
 
   try {
     await program.parseAsync([...line.args], { from: 'user' });

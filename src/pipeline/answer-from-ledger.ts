@@ -74,6 +74,7 @@ function withoutReading(
   );
   return {
     ...failed,
+    bill,
     records: [...failed.records, bill],
     recordsIfRefused: () => [...failed.recordsIfRefused(), bill],
     recordsOfLastResort: () => [...failed.recordsOfLastResort(), bill],

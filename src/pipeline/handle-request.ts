@@ -96,7 +96,15 @@ export async function handleRequest(
     else {
       waitingSince ??= options.clock.now();
       const identity = { tenantId, requestId };
-      const waited = await waitForClaim(identity, job.seat, undecided, deadline, waitingSince, options, signal);
+      const waited = await waitForClaim(
+        identity,
+        job.seat,
+        undecided,
+        deadline,
+        waitingSince,
+        options,
+        signal,
+      );
       if (waited.failure !== null && undecided.replay) return refuse(job, options, waited.failure);
       standing = { ...UNKNOWN, ...waited };
     }

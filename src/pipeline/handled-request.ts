@@ -21,6 +21,8 @@ export interface HandledRequest {
   recordsIfRefused(): OutboundRecord[];
   /** What to publish when the broker refuses that too: of constant size, whatever the request was. */
   recordsOfLastResort(): OutboundRecord[];
+  /** What is published when it refuses that as well: the bill alone, as it is. Null when there is none. */
+  readonly bill: OutboundRecord | null;
   /** Whether the ledger knows it, so that it is to be marked when it is visible. */
   readonly inLedger: boolean;
   readonly status: string;
@@ -62,7 +64,9 @@ export function handled(
   const failed = () => refused(outcome);
   const eventsOf = (form: RequestOutcome) =>
     replayed ? replayEvents(form, options.wireCodec) : refusedEvents(form, options);
+  const bill = events.find(({ name }) => name === 'CostCalculated');
   return {
+    bill: bill === undefined ? null : options.outputs.settled(bill, origin),
     records: [...toRecords(events), ...letters],
     recordsIfRefused: () => [
       ...toRecords(eventsOf(failed())),

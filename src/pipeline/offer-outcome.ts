@@ -24,7 +24,7 @@ export type OutcomeForms = readonly [readonly OutboundRecord[], ...(() => Outbou
 
 /**
  * Makes the first form of an outcome that can be written what its lane settles; each refusal of the broker offers the next
- * one. After the last one nothing is published, so that the partition goes on.
+ * one. After the last one nothing is offered until the caller does it.
  *
  * @param finishedAt by the monotonic clock
  */
@@ -37,8 +37,10 @@ export function offerOutcome(
 ): void {
   const refused = () => {
     const [next, ...rest] = smaller;
-    if (next === undefined) onExhausted();
-    offerOutcome(entry, [next?.() ?? [], ...rest], sizes, finishedAt, onExhausted);
+    if (next === undefined) {
+      entry.finished = null;
+      onExhausted();
+    } else offerOutcome(entry, [next(), ...rest], sizes, finishedAt, onExhausted);
   };
   const bytes = records.map(recordBytes);
   if (smaller.length > 0 && records.some((record, index) => (bytes[index] ?? 0) > mostBytes(record, sizes))) {

@@ -2,6 +2,7 @@ import { internalFailure } from '../domain/refusals.ts';
 import {
   type FetchedRecords,
   type InboundRecord,
+  type OutboundRecord,
   ProducerDisconnected,
   RecordRefused,
   type RequestSourceListener,
@@ -11,6 +12,7 @@ import { recordFailure, startPublishSpan } from '../telemetry.ts';
 import type { Admission } from './admission.ts';
 import { ClaimWatches } from './claim-watches.ts';
 import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
+import { giveUpPublishing } from './give-up-publishing.ts';
 import type { HandlerOptions } from './handle-request.ts';
 import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
 import type { HandledRequest } from './handled-request.ts';
@@ -246,7 +248,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       count: handled.records.length,
     });
     this.report(requestId, handled, handler.clock.monotonic() - job.acceptedMonotonic);
-    this.finish(entry, [handled.records, handled.recordsIfRefused, handled.recordsOfLastResort]);
+    const { records, recordsIfRefused, recordsOfLastResort, bill } = handled;
+    this.finish(entry, [records, recordsIfRefused, recordsOfLastResort], bill);
   }
 
   private report(requestId: string, handled: HandledRequest, durationMs: number): void {
@@ -262,21 +265,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /* ---------- 7 Settle: outcomes become visible (lane.ts) ---------- */
 
   /** @param forms of the outcome: the next one is published when a broker refuses the one before for good */
-  private finish(entry: RequestEntry, forms: OutcomeForms): void {
+  private finish(entry: RequestEntry, forms: OutcomeForms, bill: OutboundRecord | null = null): void {
+    if (!this.entries.has(entry)) return;
     const finishedAt = this.options.handler.clock.monotonic();
-    offerOutcome(entry, forms, this.options.handler, finishedAt, () => this.giveUpPublishing(entry));
+    offerOutcome(entry, forms, this.options.handler, finishedAt, () => {
+      void giveUpPublishing(entry, bill, this.options).then((rest) => this.finish(entry, rest));
+    });
     const lane = this.lanes.get(entry.lane);
     if (lane === undefined || lane.state === 'halted') this.forgetFinished(entry.record);
     else if (entry.finished !== null) lane.finish(entry.finished);
-  }
-
-  /** Better a request without an answer than a partition that stands still; the ledger has the outcome. */
-  private giveUpPublishing(entry: RequestEntry): void {
-    this.options.metrics.outcomeUnpublished();
-    this.options.logger.error(
-      { place: entryId(entry.record) },
-      'the broker refuses this outcome in every form',
-    );
   }
 
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], times: SettleTimes): void {

@@ -166,6 +166,11 @@ export interface RequestLedger {
   reportProgress(running: readonly AttemptProgress[]): Promise<void>;
   /** Reads which of these claims were taken over, and whether the record of any was delivered to another worker. */
   verifyClaims(claims: readonly ClaimRef[]): Promise<VerifiedClaims>;
+  /**
+   * Marks the outcome of a request as one that the brokers refuse in every form: its record is settled without it, and a command
+   * publishes it later. Waits for a database that is down.
+   */
+  markUnpublished(identity: RequestIdentity): Promise<void>;
   /** Marks outcomes as visible for their records. Best effort. */
   markSettled(
     settled: readonly { readonly identity: RequestIdentity; readonly source: RecordSource }[],

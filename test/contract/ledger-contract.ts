@@ -608,6 +608,14 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(second))).toMatchObject({ kind: 'done', outcome, replay: false });
       });
 
+      it('that no broker takes is not published again with its record', async () => {
+        const first = claimRequest();
+        await ledgerOf().claim(first);
+        await complete(first, outcome, []);
+        await ledgerOf().markUnpublished(first.identity);
+        expect(await ledgerOf().claim(again(first))).toMatchObject({ replay: false, settled: true });
+      });
+
       it('is marked settled for the records that it is visible for, and no others', async () => {
         const first = claimRequest();
         const replay = { ...first, source: record(9) };

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Kafka, Message } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { TopicPartition } from '../../ports.ts';
+import type { FetchedMessage } from './fetch/record-reader.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
 
 /*
@@ -111,6 +112,22 @@ export interface Broker {
       readonly topicData: readonly TopicPartitions<PartitionToWrite & { readonly firstSequence: number }>[];
     },
   ): Promise<unknown>;
+  /** Answers after `maxWaitTime` even if there is nothing. */
+  fetch(request: {
+    readonly isolationLevel: number;
+    readonly maxWaitTime: number;
+    readonly minBytes: number;
+    readonly maxBytes: number;
+    readonly topics: readonly TopicPartitions<{
+      readonly partition: number;
+      readonly fetchOffset: string;
+      readonly maxBytes: number;
+    }>[];
+  }): Promise<{
+    readonly responses: readonly {
+      readonly partitions: readonly { readonly messages: readonly FetchedMessage[] }[];
+    }[];
+  }>;
   endTxn(request: ProducerIdentity & { readonly transactionResult: boolean }): Promise<unknown>;
 }
 

@@ -4,12 +4,15 @@ import type { OutboundRecord } from '../../ports.ts';
 import { errorType } from './broker-errors.ts';
 import { connectCluster, topicMetadata } from './cluster-requests.ts';
 import type { KafkaSettings } from './kafka-client.ts';
+import { INVALID_TIMESTAMP } from './record-clock.ts';
 import { TransactionCompleter } from './transaction-completer.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
 
 /** A coordinator that moves, or waits for another's transaction. */
 const CONNECT_DELAY_MS = 100;
 const CONNECT_TRIES = 300;
+/** Enough to find the time of brokers that take early records, however wrong this machine's clock is. */
+const TIME_TRIES = 40;
 /** Of a transaction, which is one batch for each partition: well below what a topic takes. */
 const PACK_BYTES = 500_000;
 const PACK_RECORDS = 500;
@@ -28,28 +31,31 @@ export class TakenOver extends Error {
  * wrote.
  */
 export class ExclusivePublisher {
-  private readonly producer: TransactionalProducer;
+  private producer: TransactionalProducer;
+  private readonly reopen: () => Promise<TransactionalProducer>;
 
-  private constructor(producer: TransactionalProducer) {
+  private constructor(producer: TransactionalProducer, reopen: () => Promise<TransactionalProducer>) {
     this.producer = producer;
+    this.reopen = reopen;
   }
 
   /**
    * @param name of the task, within the group
-   * @param topic that is written to
+   * @param topics that are written to
    * @throws TakenOver when another process connects with the name at the same time
    */
   static async connect(
     settings: KafkaSettings,
     logger: Logger,
     name: string,
-    topic: string,
+    ...topics: string[]
   ): Promise<ExclusivePublisher> {
     // "/" cannot be in a topic's name, and lanes have two of them.
     const transactionalId = `${settings.groupId}/${name}`;
     for (let tries = 1; ; tries += 1) {
       try {
-        return new ExclusivePublisher(await connectOnce(settings, logger, transactionalId, topic));
+        const open = () => connectOnce(settings, logger, transactionalId, topics);
+        return new ExclusivePublisher(await open(), open);
       } catch (error) {
         if ((error as { retriable?: boolean }).retriable !== true || tries >= CONNECT_TRIES)
           throw takenOverBy(error);
@@ -68,10 +74,24 @@ export class ExclusivePublisher {
     await this.producer.reconnect();
     for (const pack of packs(records)) {
       try {
-        await this.producer.write({ position: null, records: pack });
-        await this.producer.commit();
+        await this.publishPack(pack);
       } catch (error) {
         throw takenOverBy(error);
+      }
+    }
+  }
+
+  /** A refused time is corrected with each try (`RecordClock`); nothing of that transaction was committed. */
+  private async publishPack(records: readonly OutboundRecord[]): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await this.producer.write({ position: null, records });
+        await this.producer.commit();
+        return;
+      } catch (error) {
+        if (errorType(error) !== INVALID_TIMESTAMP || tries >= TIME_TRIES) throw error;
+        await this.producer.close();
+        this.producer = await this.reopen();
       }
     }
   }
@@ -92,14 +112,14 @@ async function connectOnce(
   settings: KafkaSettings,
   logger: Logger,
   transactionalId: string,
-  topic: string,
+  topics: readonly string[],
 ): Promise<TransactionalProducer> {
   const { requestTimeoutMs, transactionTimeoutMs } = settings;
   const cluster = await connectCluster(settings, logger);
   try {
     const broker = await cluster.brokerPool.findConnectedBroker();
-    const partitions = (await topicMetadata(broker, [topic], requestTimeoutMs)).flatMap(
-      ({ partitionMetadata }) =>
+    const partitions = (await topicMetadata(broker, topics, requestTimeoutMs)).flatMap(
+      ({ topic, partitionMetadata }) =>
         partitionMetadata.map(({ partitionId }) => ({ topic, partition: partitionId })),
     );
     // Whoever reads the topic says that it is missing.

@@ -1,6 +1,15 @@
 import { systemClock } from '../../clock.ts';
-import { type LaneProducer, RecordRefused, type Settlement, type TopicPartition } from '../../ports.ts';
+import {
+  type LaneProducer,
+  type OutboundRecord,
+  RecordRefused,
+  type Settlement,
+  type TopicPartition,
+} from '../../ports.ts';
 import { errorType } from './broker-errors.ts';
+import { mapMessage } from './map-record.ts';
+import { encodeRecord, type RecordToEncode } from './record-encoding.ts';
+import { withNote } from './settled-notes.ts';
 import type { TopicIds } from './topic-ids.ts';
 import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
@@ -11,9 +20,24 @@ const REFUSALS: ReadonlySet<string> = new Set([
   'INVALID_RECORD',
 ]);
 
+function isEncodable(record: OutboundRecord): boolean {
+  try {
+    encodeRecord(mapMessage(record) as RecordToEncode);
+    return record.partition !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** What a lane has read is of a topic that is not there any more. */
 class TopicRecreated extends Error {
   override readonly name = 'TopicRecreated';
+}
+
+/** Where a lane notes its position (`withNote`). */
+export interface NoteOptions {
+  readonly topics: readonly string[];
+  readonly maxBytes: number;
 }
 
 /** Settles for one lane: records and the position of its partition become visible together. */
@@ -22,14 +46,18 @@ export class TransactionalLaneProducer implements LaneProducer {
   private readonly groupId: string;
   private readonly partition: TopicPartition;
   private readonly topicIds: Pick<TopicIds, 'idOf'>;
+  private readonly notes: NoteOptions;
   private last: Promise<unknown> = Promise.resolve();
+  private isClosed = false;
 
   constructor(
     producer: TransactionalProducer,
     groupId: string,
     partition: TopicPartition,
     topicIds: Pick<TopicIds, 'idOf'>,
+    notes: NoteOptions = { topics: [], maxBytes: 0 },
   ) {
+    this.notes = notes;
     this.producer = producer;
     this.groupId = groupId;
     this.partition = partition;
@@ -42,7 +70,12 @@ export class TransactionalLaneProducer implements LaneProducer {
     return settled;
   }
 
-  private async settleNow({ offset, metadata, records, topicId }: Settlement): Promise<number> {
+  private async settleNow({ offset, metadata, records: outcomes, topicId }: Settlement): Promise<number> {
+    // kafkajs would connect again.
+    if (this.isClosed) throw new Error(`the producer of ${this.partition.topic} was closed`);
+    const lane = { groupId: this.groupId, ...this.partition };
+    const { topics, maxBytes } = this.notes;
+    const records = withNote(outcomes, lane, { offset, metadata }, topics, maxBytes);
     // What is settled was fetched before this, so it is of the topic that is there now, or of one before it.
     const [topicIdNow] = await Promise.all([
       topicId === null ? null : this.topicIds.idOf(this.partition.topic),
@@ -64,6 +97,7 @@ export class TransactionalLaneProducer implements LaneProducer {
   }
 
   async close(): Promise<void> {
+    this.isClosed = true;
     await this.producer.close();
   }
 
@@ -77,8 +111,8 @@ export class TransactionalLaneProducer implements LaneProducer {
     } catch (error) {
       if (REFUSALS.has(errorType(error)))
         throw new RecordRefused('a broker refused a record', { cause: error });
-      // What cannot be encoded fails the same way each time.
-      if (error instanceof TypeError || error instanceof RangeError)
+      // What cannot be encoded fails the same way each time; a TypeError of kafkajs may as well come from a lost connection.
+      if (!content.records.every(isEncodable))
         throw new RecordRefused('a record cannot be encoded', { cause: error });
       throw error;
     }

@@ -1,9 +1,11 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { CommittedPosition, LaneProducer, LaneTransport, TopicPartition } from '../../ports.ts';
+import { errorType } from './broker-errors.ts';
 import { type Cluster, connectCluster } from './cluster-requests.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { TransactionalLaneProducer } from './lane-producer.ts';
+import { type NotedPosition, readNote } from './settled-notes.ts';
 import { TopicIds } from './topic-ids.ts';
 import { TransactionCompleter } from './transaction-completer.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
@@ -71,7 +73,10 @@ export class KafkaLaneTransport implements LaneTransport {
     try {
       await completer.complete({ transactionalId, partitions, groupId });
       const producer = await TransactionalProducer.connect(cluster, transactionalId, transactionTimeoutMs);
-      const lane = new TransactionalLaneProducer(producer, groupId, partition, topicIds);
+      const lane = new TransactionalLaneProducer(producer, groupId, partition, topicIds, {
+        topics: this.noteTopics,
+        maxBytes: settings.recordMaxBytes,
+      });
       await lane.fence();
       return lane;
     } catch (error) {
@@ -91,15 +96,55 @@ export class KafkaLaneTransport implements LaneTransport {
       ?.partitions.find((entry) => entry.partition === partition);
     const bounds = log.find((entry) => entry.partition === partition);
     if (bounds === undefined) throw new Error(`${topic} has no partition ${partition} any more`);
-    const offset = Number(ours?.offset ?? -1);
+    // Negative: nothing committed, or kafkajs's own reset to "earliest" after an offset out of range.
+    const offset = Math.max(-1, Number(ours?.offset ?? -1));
+    const metadata = ours?.metadata ?? '';
+    const logEnd = Number(bounds.high);
+    // Without a map it was set by somebody else, or never.
+    const noted = metadata === '' ? await this.notedPosition({ topic, partition }, logEnd) : null;
+    const isReset = noted !== null && noted.offset > offset;
+    if (isReset)
+      this.logger.warn(
+        { topic, partition, reset: offset, settled: noted.offset },
+        'the position of the group was reset; going on after what is settled, whose outcomes are visible',
+      );
     return {
-      // Negative: nothing committed, or kafkajs's own reset to "earliest" after an offset out of range.
-      offset: offset < 0 ? null : offset,
-      metadata: ours?.metadata ?? '',
+      offset: isReset ? noted.offset : offset < 0 ? null : offset,
+      metadata: isReset ? noted.metadata : metadata,
       logStart: Number(bounds.low),
       logEnd: Number(bounds.high),
       topicId,
     };
+  }
+
+  /** Whose records carry notes: of the first one every outcome has a record, and of the last one what has no outcome. */
+  private get noteTopics(): readonly string[] {
+    return this.outputs.filter((_topic, index) => index === 0 || index === this.outputs.length - 1);
+  }
+
+  /**
+   * Where the group's position was reset: what the lane noted in its outputs last, unless the log ends before that. Never throws
+   * for a missing right to read them: then only the ledger keeps outcomes from being repeated.
+   */
+  private async notedPosition(lane: TopicPartition, logEnd: number): Promise<NotedPosition | null> {
+    const { cluster, admin, settings, clusterId } = this;
+    try {
+      const note = await readNote(
+        cluster,
+        admin,
+        { groupId: settings.groupId, ...lane },
+        this.noteTopics,
+        clusterId,
+      );
+      return note !== null && note.offset <= logEnd ? note : null;
+    } catch (error) {
+      if (errorType(error) !== 'TOPIC_AUTHORIZATION_FAILED') throw error;
+      this.logger.warn(
+        { ...lane, topics: this.noteTopics },
+        'the group has no position of this partition, and its outputs may not be read: requests that were refused before may be refused again; allow READ',
+      );
+      return null;
+    }
   }
 
   topicId(topic: string): Promise<string | null> {

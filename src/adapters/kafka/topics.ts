@@ -3,7 +3,8 @@ import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import type { Config } from '../../config.ts';
 import { settledTopics, topicNames, topicSettings } from '../../contract/topics.ts';
 
-type TopicPlan = Config['topics'];
+/** The topics part of the configuration. */
+export type TopicPlan = Config['topics'];
 
 /** What is wrong with the topics, all of it, and how to make it right. */
 export class TopicsNotReady extends Error {
@@ -13,12 +14,15 @@ export class TopicsNotReady extends Error {
 const CREATION_TIMEOUT_MS = 30_000;
 const LEADER_DELAY_MS = 100;
 const LEADER_TRIES = CREATION_TIMEOUT_MS / LEADER_DELAY_MS;
+/** A record leaves with its segment: a request topic's segments are short, so that none outlives the ledger by theirs. */
+const REQUEST_SEGMENT_MS = 86_400_000;
 
 /** A dead letter is its original with some headers more: its topic takes a little more than a record's limit. */
 const DEAD_LETTER_MAX_BYTES = 1_048_588 + 65_536;
 
 /**
- * Creates what is missing of the service's topics; existing ones are left as they are.
+ * Creates what is missing of the service's topics; existing ones are left as they are. Where some of the topics exist whose
+ * partitions must agree, their number counts, not the plan's.
  *
  * @returns the names of those that were created
  */
@@ -27,17 +31,50 @@ export async function createTopics(admin: Admin, plan: TopicPlan): Promise<strin
   const missing = plannedTopics(plan).filter(({ topic }) => !existing.has(topic));
   const names = missing.map(({ topic }) => topic);
   if (names.length === 0) return names;
-  await admin.createTopics({ topics: missing, waitForLeaders: false, timeout: CREATION_TIMEOUT_MS });
-  await untilLed(admin, names);
+  const partitions = await agreedPartitions(admin, plan, existing);
+  const topics = missing.map((topic) =>
+    topic.numPartitions === 1 ? topic : { ...topic, numPartitions: partitions },
+  );
+  await admin.createTopics({ topics, waitForLeaders: false, timeout: CREATION_TIMEOUT_MS });
+  await untilLed(admin, names, 1);
   return names;
 }
 
-/** kafkajs's own waiting gives up where one of several brokers has not heard of a topic yet. */
-async function untilLed(admin: Admin, names: string[]): Promise<void> {
+/** As many as the request topics have, else the outputs, else what is planned. */
+async function agreedPartitions(
+  admin: Admin,
+  plan: TopicPlan,
+  existing: ReadonlySet<string>,
+): Promise<number> {
+  for (const names of [requestTopics(plan), settledTopics(plan.prefix)]) {
+    const counts = await partitionCounts(
+      admin,
+      names.filter((name) => existing.has(name)),
+    );
+    if (counts.size > 0) return Math.max(...counts.values());
+  }
+  return plan.partitions;
+}
+
+/** How many partitions each topic has. */
+export async function partitionCounts(admin: Admin, names: readonly string[]): Promise<Map<string, number>> {
+  // kafkajs takes no topics for all topics.
+  if (names.length === 0) return new Map();
+  const { topics } = await admin.fetchTopicMetadata({ topics: [...names] });
+  return new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
+}
+
+/**
+ * Waits until each has at least so many partitions, all with a leader. kafkajs's own waiting gives up where one of several brokers
+ * has not heard of a topic yet.
+ */
+export async function untilLed(admin: Admin, names: string[], least: number): Promise<void> {
   for (let tries = 1; tries <= LEADER_TRIES; tries += 1) {
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: names });
-      if (topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return;
+      const isLed = ({ partitions }: (typeof topics)[0]) =>
+        partitions.length >= least && partitions.every(({ leader }) => leader >= 0);
+      if (topics.every(isLed)) return;
     } catch (error) {
       if (!(error as { retriable?: boolean }).retriable) throw error;
     }
@@ -56,16 +93,13 @@ export interface TopicExpectations {
 }
 
 /**
- * Checks before the start that every topic is there, that outputs have as many partitions as the request topics, that
+ * Checks before the start that every topic is there, that outputs have a partition for each of the request topics, that
  * they take the largest record, and that no request outlives the ledger.
  *
  * @throws TopicsNotReady with every problem
  */
 export async function checkTopics(admin: Admin, plan: TopicPlan, expected: TopicExpectations): Promise<void> {
-  await requireTopics(
-    admin,
-    plannedTopics(plan).map(({ topic }) => topic),
-  );
+  await requireTopics(admin, allTopics(plan));
   const problems = [
     ...(await unevenPartitions(admin, plan)),
     ...(await unfitSettings(admin, plan, expected)),
@@ -83,16 +117,18 @@ export async function requireTopics(admin: Admin, topics: readonly string[]): Pr
   );
 }
 
+/** Outputs may have more: then nothing is written to the last ones. */
 async function unevenPartitions(admin: Admin, plan: TopicPlan): Promise<string[]> {
-  const names = mirrored(plan);
-  const { topics } = await admin.fetchTopicMetadata({ topics: names });
-  const counts = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
-  const [first = '', ...others] = names;
-  return others
-    .filter((topic) => counts.get(topic) !== counts.get(first))
+  const counts = await partitionCounts(admin, mirrored(plan));
+  const [largest = ''] = requestTopics(plan).toSorted(
+    (one, other) => (counts.get(other) ?? 0) - (counts.get(one) ?? 0),
+  );
+  const needed = counts.get(largest) ?? 0;
+  return settledTopics(plan.prefix)
+    .filter((topic) => (counts.get(topic) ?? 0) < needed)
     .map(
       (topic) =>
-        `${topic} has ${counts.get(topic)} partitions and ${first} has ${counts.get(first)}: outputs go to the partition with the input's number, so give both the same count`,
+        `${topic} has ${counts.get(topic)} partitions and ${largest} has ${needed}: outputs go to the partition with the input's number, so requests in the last partitions cannot be answered (add the missing ones with: completion-bus topics create)`,
     );
 }
 
@@ -102,10 +138,10 @@ async function unfitSettings(admin: Admin, plan: TopicPlan, expected: TopicExpec
     resources: mirrored(plan).map((name) => ({
       type: kafkajs.ConfigResourceTypes.TOPIC,
       name,
-      configNames: ['max.message.bytes', 'retention.ms'],
+      configNames: ['max.message.bytes', 'retention.ms', 'segment.ms'],
     })),
   });
-  const requests = new Set(plan.requests.map(({ topic }) => topic));
+  const requests = new Set(requestTopics(plan));
   return resources.flatMap(({ resourceName, configEntries }) => {
     const setting = (name: string) =>
       Number(configEntries.find((entry) => entry.configName === name)?.configValue);
@@ -120,14 +156,29 @@ async function unfitSettings(admin: Admin, plan: TopicPlan, expected: TopicExpec
       problems.push(
         `${resourceName} keeps requests for ${retentionMs < 0 ? 'ever' : `${retentionMs} ms`}: set its retention.ms below LEDGER_TTL (${expected.ledgerTtlMs} ms), else a late redelivery would be paid for again`,
       );
+    } else if (requests.has(resourceName) && retentionMs + setting('segment.ms') > expected.ledgerTtlMs) {
+      // A segment is deleted when its last record is old enough.
+      problems.push(
+        `${resourceName} keeps requests for up to ${retentionMs + setting('segment.ms')} ms (retention.ms and segment.ms): set its segment.ms lower, or LEDGER_TTL (${expected.ledgerTtlMs} ms) higher, else a late redelivery would be paid for again`,
+      );
     }
     return problems;
   });
 }
 
-/** Topics whose partition counts must be equal: the requests and everything that is settled with them. */
+/** Topics whose partition counts must agree: the requests and everything that is settled with them. */
 function mirrored(plan: TopicPlan): string[] {
-  return [...plan.requests.map(({ topic }) => topic), ...settledTopics(plan.prefix)];
+  return [...requestTopics(plan), ...settledTopics(plan.prefix)];
+}
+
+/** The topics that requests are read from. */
+export function requestTopics(plan: TopicPlan): string[] {
+  return plan.requests.map(({ topic }) => topic);
+}
+
+/** The names of all topics of the service. */
+export function allTopics(plan: TopicPlan): string[] {
+  return plannedTopics(plan).map(({ topic }) => topic);
 }
 
 function plannedTopics(plan: TopicPlan): ITopicConfig[] {
@@ -135,7 +186,7 @@ function plannedTopics(plan: TopicPlan): ITopicConfig[] {
   const roles = Object.keys(topicSettings) as (keyof typeof topicSettings)[];
   return roles.flatMap((role) => {
     const { partitioning, retentionMs, cleanupPolicy } = topicSettings[role];
-    const topics = role === 'requests' ? plan.requests.map(({ topic }) => topic) : [names[role]];
+    const topics = role === 'requests' ? requestTopics(plan) : [names[role]];
     return topics.map((topic) => ({
       topic,
       numPartitions: partitioning === 'one' ? 1 : plan.partitions,
@@ -143,6 +194,9 @@ function plannedTopics(plan: TopicPlan): ITopicConfig[] {
       configEntries: [
         { name: 'retention.ms', value: String(retentionMs) },
         { name: 'cleanup.policy', value: cleanupPolicy },
+        // With as many as all replicas, one broker that is down would stop every write.
+        { name: 'min.insync.replicas', value: String(Math.max(1, plan.replication - 1)) },
+        ...(role === 'requests' ? [{ name: 'segment.ms', value: String(REQUEST_SEGMENT_MS) }] : []),
         ...(role === 'dead' ? [{ name: 'max.message.bytes', value: String(DEAD_LETTER_MAX_BYTES) }] : []),
       ],
     }));

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TopicPartition } from '../../ports.ts';
-import { NoLeader, whileBusy } from './broker-errors.ts';
+import { leaderOf, whileBusy } from './broker-errors.ts';
 import {
   type Broker,
   brokerError,
@@ -137,10 +137,7 @@ async function requireLeaders(coordinator: Broker, partitions: readonly TopicPar
       partitionMetadata,
     ]),
   );
-  for (const { topic, partition } of partitions) {
-    const leader = known.get(topic)?.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
-    if (leader < 0) throw new NoLeader(topic, partition);
-  }
+  for (const partition of partitions) leaderOf(partition, known.get(partition.topic) ?? []);
 }
 
 /** Given up halfway, the coordinator would abort it in the end, whatever had been decided. The same end may be asked for again. */

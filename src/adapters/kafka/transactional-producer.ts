@@ -1,5 +1,6 @@
+import type { Message } from 'kafkajs';
 import { type OutboundRecord, ProducerDisconnected, type TopicPartition } from '../../ports.ts';
-import { NoLeader, whileBusy } from './broker-errors.ts';
+import { errorType, leaderOf, whileBusy } from './broker-errors.ts';
 import {
   type Broker,
   byTopic,
@@ -9,6 +10,7 @@ import {
   type ProducerIdentity,
 } from './cluster-requests.ts';
 import { mapMessage } from './map-record.ts';
+import { INVALID_TIMESTAMP, recordClock } from './record-clock.ts';
 
 /** From which offset on a consumer group reads a partition, with a note beside it. */
 export interface GroupPosition extends TopicPartition {
@@ -22,6 +24,18 @@ export interface TransactionContent {
   readonly position: GroupPosition | null;
   /** Each with its partition. */
   readonly records: readonly OutboundRecord[];
+}
+
+/** A broker refused the time of records, not the records: written again, they carry another one. */
+class WrongTime extends Error {
+  override readonly name = 'WrongTime';
+
+  constructor(cause: unknown) {
+    super(
+      'a broker refused the time of a record, so the clock of this machine or of the broker is wrong; set it. Until then records are written with a corrected time',
+      { cause },
+    );
+  }
 }
 
 /** Sequence numbers are 31 bits and begin again at 0. */
@@ -94,7 +108,11 @@ export class TransactionalProducer {
     const topics = byTopic(partitions);
     await cluster.addMultipleTargetTopics(topics.map(({ topic }) => topic));
     await cluster.refreshMetadataIfNecessary();
-    const byLeader = [...Map.groupBy(partitions, (partition) => this.leaderOf(partition))];
+    const byLeader = [
+      ...Map.groupBy(partitions, (partition) =>
+        leaderOf(partition, cluster.findTopicPartitionMetadata(partition.topic)),
+      ),
+    ];
     // 1. Over one connection, so that the coordinator does one after the other without another way back and forth.
     await Promise.all([
       position && whileBusy(() => coordinator.addOffsetsToTxn({ ...identity, groupId: position.groupId })),
@@ -146,20 +164,22 @@ export class TransactionalProducer {
   private async produce(nodeId: number, partitions: readonly PartitionToWrite[]): Promise<void> {
     const broker = await this.cluster.findBroker({ nodeId });
     const topics = Map.groupBy(partitions, ({ topic }) => topic);
-    await broker.produce({
-      ...this.identity,
-      topicData: [...topics].map(([topic, all]) => ({
-        topic,
-        partitions: all.map((partition) => ({ ...partition, firstSequence: this.takeSequences(partition) })),
+    const correctionMs = recordClock.correctionMs();
+    const topicData = [...topics].map(([topic, all]) => ({
+      topic,
+      partitions: all.map((partition) => ({
+        ...partition,
+        messages: correctionMs === 0 ? partition.messages : withTime(partition.messages, recordClock.now()),
+        firstSequence: this.takeSequences(partition),
       })),
-    });
-  }
-
-  private leaderOf({ topic, partition }: TopicPartition): number {
-    const known = this.cluster.findTopicPartitionMetadata(topic);
-    const leader = known.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
-    if (leader < 0) throw new NoLeader(topic, partition);
-    return leader;
+    }));
+    try {
+      await broker.produce({ ...this.identity, topicData });
+    } catch (error) {
+      if (errorType(error) !== INVALID_TIMESTAMP) throw error;
+      recordClock.refused(correctionMs);
+      throw new WrongTime(error);
+    }
   }
 
   /** @returns the first of as many numbers as there are messages */
@@ -169,6 +189,12 @@ export class TransactionalProducer {
     this.sequences.set(key, (first + messages.length) % SEQUENCES);
     return first;
   }
+}
+
+/** kafkajs takes this machine's time where a message has none. */
+function withTime(messages: readonly Message[], now: number): Message[] {
+  const timestamp = String(now);
+  return messages.map((message) => ({ ...message, timestamp }));
 }
 
 function coordinatorOf(cluster: Cluster, transactionalId: string): Promise<Broker> {

@@ -3,6 +3,9 @@ const BATCH_SIZE = 500;
 /** How many commands are under way at once: enough to fill the database's group commit, few enough for batches to grow. */
 const BATCHES_IN_FLIGHT = 4;
 
+/** How many items of a batch that failed are written at once, each alone. */
+const ALONE_IN_FLIGHT = 8;
+
 interface Waiting<Item, Result> {
   readonly item: Item;
   readonly resolve: (result: Result) => void;
@@ -28,8 +31,10 @@ export function createBatchWriter<Item, Result>(
       const results = await write(batch.map(({ item }) => item));
       for (const [index, { resolve }] of batch.entries()) resolve(results[index] as Result);
     } catch (error) {
-      if (batch.length > 1) await Promise.all(batch.map((one) => send([one])));
-      else for (const { reject } of batch) reject(error);
+      if (batch.length > 1) {
+        for (let at = 0; at < batch.length; at += ALONE_IN_FLIGHT)
+          await Promise.all(batch.slice(at, at + ALONE_IN_FLIGHT).map((one) => send([one])));
+      } else for (const { reject } of batch) reject(error);
     }
   }
 

@@ -89,6 +89,7 @@ export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
         outcome: ifTaken(null, '$outcome'),
         settled: ifTaken(false, '$settled'),
         settledReplays: ifTaken([], '$settledReplays'),
+        unpublished: ifTaken('$$REMOVE', '$unpublished'),
         expiresAt: ifTaken(new Date(now + ttlMs), '$expiresAt'),
         attempts: { $cond: [or('$decision.take', '$decision.taken'), orphaned(), '$attempts'] },
       },

@@ -152,6 +152,11 @@ export function createRequestLedger({
       });
     },
 
+    async markUnpublished(identity) {
+      const update = { $set: { unpublished: true, settled: true } };
+      await persist(() => requests.updateOne({ _id: rowId(identity) }, update, durableWrite));
+    },
+
     async markSettled(settled) {
       try {
         await markSettled(

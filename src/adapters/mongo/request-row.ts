@@ -38,6 +38,8 @@ export interface RequestRow {
   settled: boolean;
   /** Repetitions for which it is visible; the newest ones, so that a row cannot grow without bound. */
   settledReplays: string[];
+  /** The brokers refused the outcome in every form: only its bill may be visible. Absent when they did not. */
+  unpublished?: boolean;
   createdAt: Date;
   expiresAt: Date;
 }

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { clockAhead } from '../../support/clock-ahead.ts';
 import { killerScript, mortalEnv } from '../../support/killer.ts';
 import type { Fault } from '../fault.ts';
 import type { FaultRun } from '../fault-run.ts';
@@ -96,6 +97,21 @@ export const workerFaults: readonly Fault[] = [
       const isAnswered = await run.progress.until(() => run.progress.has('killer'), UNTIL_POISON_MS);
       if (!isAnswered) run.breach(`the killer is not answered after ${UNTIL_POISON_MS / 1_000} s`);
       if (run.deaths < 4) run.breach(`only ${run.deaths} workers died: this repetition tried nothing`);
+    },
+  },
+  {
+    name: 'clock-ahead',
+    what: 'workers start whose clocks are 70 minutes, then two days ahead of the brokers’',
+    cluster: 'one',
+    disturb: async (run) => {
+      for (const aheadMs of [70 * 60_000, 2 * 86_400_000]) {
+        await run.pause(500, 2_000);
+        run.startWith(clockAhead(aheadMs));
+        run.note(`workers start ${aheadMs} ms ahead`);
+        await run.stop(run.random.pick(run.workers));
+        run.spawn();
+      }
+      await run.pause(4_000, 6_000);
     },
   },
 ];

@@ -127,6 +127,11 @@ export class FakeLedger implements RequestLedger {
     }
   }
 
+  async markUnpublished(identity: RequestIdentity): Promise<void> {
+    const row = this.rows.get(rowId(identity));
+    if (row !== undefined) Object.assign(row, { unpublished: true, settled: true });
+  }
+
   private async step(write: Write, identity: RequestIdentity): Promise<void> {
     this.writes.push(write);
     await this.before(write, identity);

@@ -101,10 +101,38 @@ describe('the transactional producer of a lane', () => {
   );
 
   it('does not take any other failure of a write for a refusal', async () => {
-    for (const error of [brokerError('REQUEST_TIMED_OUT'), new Error('socket closed')]) {
+    for (const error of [
+      ...['REQUEST_TIMED_OUT', 'INVALID_TIMESTAMP', 'CORRUPT_MESSAGE', 'TOPIC_AUTHORIZATION_FAILED'].map(
+        brokerError,
+      ),
+      new Error('socket closed'),
+      // As kafkajs throws them where a connection is lost between two of its steps.
+      new TypeError("Cannot read properties of null (reading 'write')"),
+      new RangeError('offset is out of range'),
+    ]) {
       const { lane } = laneOf({ write: error });
       await expect(lane.settle(settlement)).rejects.toBe(error);
     }
+  });
+
+  it('tells that a record cannot be encoded', async () => {
+    const error = new TypeError('not a buffer');
+    const { lane } = laneOf({ write: error });
+    const odd = { ...settlement.records[0], value: 7 } as unknown as (typeof settlement.records)[0];
+    const refusal = await lane.settle({ ...settlement, records: [odd] }).catch((reason: unknown) => reason);
+    expect(refusal).toBeInstanceOf(RecordRefused);
+  });
+
+  it('writes nothing once it is closed, nor what was handed over before', async () => {
+    const { lane, steps } = laneOf();
+    const first = lane.settle(settlement);
+    const second = lane.settle(settlement);
+    await first;
+    await lane.close();
+    await second.catch(() => undefined);
+    steps.length = 0;
+    await expect(lane.settle(settlement)).rejects.toThrow('closed');
+    expect(steps).toEqual([]);
   });
 
   it('closes its connections', async () => {

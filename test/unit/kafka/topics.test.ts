@@ -1,5 +1,6 @@
 import type { Admin, ITopicConfig } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
+import { growTopics, repairPartitions } from '../../../src/adapters/kafka/grow-topics.ts';
 import { checkTopics, createTopics } from '../../../src/adapters/kafka/topics.ts';
 
 const plan = {
@@ -19,6 +20,8 @@ const expected = { ledgerTtlMs: 14 * DAY_MS, recordMaxBytes: 900_000 };
 class Cluster {
   readonly topics = new Map<string, { partitions: number; settings: Map<string, string> }>();
   creations = 0;
+  /** Topics that were given more partitions, in that order. */
+  readonly grown: string[] = [];
   /** What the next questions for metadata are answered with instead. */
   readonly hiccups: (Error | 'no leader')[] = [];
 
@@ -46,6 +49,18 @@ class Cluster {
           })),
         };
       },
+      createPartitions: async ({
+        topicPartitions,
+      }: {
+        topicPartitions: { topic: string; count: number }[];
+      }) => {
+        for (const { topic, count } of topicPartitions) {
+          this.grown.push(topic);
+          const known = this.topics.get(topic);
+          if (known !== undefined) known.partitions = count;
+        }
+        return true;
+      },
       describeConfigs: async ({ resources }: { resources: { name: string; configNames: string[] }[] }) => ({
         resources: resources.map(({ name, configNames }) => ({
           resourceName: name,
@@ -62,6 +77,15 @@ class Cluster {
     const cluster = new Cluster();
     await createTopics(cluster.admin, plan);
     return cluster;
+  }
+
+  grow(topic: string, partitions: number): void {
+    const known = this.topics.get(topic);
+    if (known !== undefined) known.partitions = partitions;
+  }
+
+  counts(): Record<string, number> {
+    return Object.fromEntries([...this.topics].map(([topic, { partitions }]) => [topic, partitions]));
   }
 
   set(topic: string, name: string, value: string): void {
@@ -111,6 +135,77 @@ describe('createTopics', () => {
   });
 });
 
+const MIRRORS = ['chat.responses', 'chat.response-generated', 'chat.costs', 'chat.requests.dead'];
+
+describe('createTopics beside topics that exist', () => {
+  it('takes the number of partitions of the request topics', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.topics.delete('chat.costs');
+    cluster.topics.delete('chat.requests.acme');
+    cluster.grow('chat.requests', 9);
+    await createTopics(cluster.admin, plan);
+    expect(cluster.counts()).toMatchObject({ 'chat.costs': 9, 'chat.requests.acme': 9 });
+    expect(cluster.counts()).toMatchObject({ 'chat.responses': 6, 'chat.cancellations': 1 });
+  });
+
+  it('takes the number of the outputs where there is no request topic', async () => {
+    const cluster = await Cluster.withAllTopics();
+    for (const topic of ['chat.requests', 'chat.requests.acme']) cluster.topics.delete(topic);
+    for (const topic of MIRRORS) cluster.grow(topic, 4);
+    await createTopics(cluster.admin, plan);
+    expect(cluster.counts()).toMatchObject({ 'chat.requests': 4, 'chat.requests.acme': 4 });
+  });
+
+  it.each([
+    [1, '1'],
+    [2, '1'],
+    [3, '2'],
+    [5, '4'],
+  ])('lets writes with %i replicas be acknowledged by %s', async (replication, least) => {
+    const cluster = new Cluster();
+    await createTopics(cluster.admin, { ...plan, replication });
+    for (const { settings } of cluster.topics.values())
+      expect(settings.get('min.insync.replicas')).toBe(least);
+  });
+});
+
+describe('partitions', () => {
+  it('are added to outputs that have fewer than any request topic', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.grow('chat.requests.acme', 8);
+    cluster.grow('chat.costs', 12);
+    expect((await problemsOf(cluster)).split('; ')).toHaveLength(3);
+    expect(await repairPartitions(cluster.admin, plan)).toEqual(
+      MIRRORS.filter((topic) => topic !== 'chat.costs').map((topic) => ({ topic, from: 6, to: 8 })),
+    );
+    expect(await problemsOf(cluster)).toBe('');
+    expect(await repairPartitions(cluster.admin, plan)).toEqual([]);
+  });
+
+  it('grow with the outputs first, whose number others may have grown already', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.grow('chat.responses', 10);
+    await growTopics(cluster.admin, plan, 10);
+    expect(cluster.grown).toEqual([
+      'chat.response-generated',
+      'chat.costs',
+      'chat.requests.dead',
+      'chat.requests',
+      'chat.requests.acme',
+    ]);
+    expect(cluster.counts()).toMatchObject({ 'chat.requests': 10, 'chat.responses': 10, 'chat.chunks': 6 });
+    expect(await growTopics(cluster.admin, plan, 10)).toEqual([]);
+  });
+
+  it('are never fewer than they are', async () => {
+    const cluster = await Cluster.withAllTopics();
+    await expect(growTopics(cluster.admin, plan, 5)).rejects.toThrow(
+      'chat.requests has 6 partitions, and Kafka cannot take partitions away: give 6 or more',
+    );
+    expect(cluster.grown).toEqual([]);
+  });
+});
+
 describe('createTopics on several brokers', () => {
   it('waits until all of them know every partition and its leader', async () => {
     const cluster = new Cluster();
@@ -143,13 +238,13 @@ describe('checkTopics', () => {
 
   it('names every problem of every topic, with what would be right', async () => {
     const cluster = await Cluster.withAllTopics();
-    Object.assign(cluster.topics.get('chat.responses') ?? {}, { partitions: 7 });
+    Object.assign(cluster.topics.get('chat.responses') ?? {}, { partitions: 5 });
     cluster.set('chat.costs', 'max.message.bytes', '900000');
     cluster.set('chat.requests', 'retention.ms', String(14 * DAY_MS));
     cluster.set('chat.requests.acme', 'retention.ms', '-1');
     const problems = (await problemsOf(cluster)).split('; ');
     expect(problems).toHaveLength(4);
-    expect(problems[0]).toContain('chat.responses has 7 partitions and chat.requests has 6');
+    expect(problems[0]).toContain('chat.responses has 5 partitions and chat.requests has 6');
     expect(problems[1]).toContain(`chat.requests keeps requests for ${14 * DAY_MS} ms`);
     expect(problems[1]).toContain('LEDGER_TTL');
     expect(problems[2]).toContain('chat.requests.acme keeps requests for ever');
@@ -161,6 +256,16 @@ describe('checkTopics', () => {
     const cluster = await Cluster.withAllTopics();
     cluster.set('chat.responses', 'retention.ms', '-1');
     expect(await problemsOf(cluster)).toBe('');
+  });
+
+  it('counts a segment’s time to that of its records', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.set('chat.requests', 'segment.ms', String(7 * DAY_MS));
+    expect(await problemsOf(cluster)).toBe('');
+    cluster.set('chat.requests', 'segment.ms', String(7 * DAY_MS + 1));
+    expect(await problemsOf(cluster)).toContain(
+      `chat.requests keeps requests for up to ${14 * DAY_MS + 1} ms (retention.ms and segment.ms)`,
+    );
   });
 
   it('accepts a limit one byte above the largest record', async () => {

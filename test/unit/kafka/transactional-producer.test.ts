@@ -290,7 +290,7 @@ describe('a transactional producer', () => {
   it('begins nothing when a partition has no leader, or no number, and says which', async () => {
     const { cluster, producer } = await connected();
     await expect(producer.write({ position, records: [record('responses', 9, 'a')] })).rejects.toThrow(
-      'responses has no leader of partition 9 now',
+      'responses has no partition 9, only 2 partitions',
     );
     cluster.leaders = { 3: -1 };
     await expect(producer.write({ position, records: [record('responses', 3, 'a')] })).rejects.toThrow(

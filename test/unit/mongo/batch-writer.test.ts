@@ -53,6 +53,22 @@ describe('a batch writer', () => {
     expect(batches.map(({ items }) => items.length)).toEqual([500, 500, 100]);
   });
 
+  it('writes few items of a failed batch at a time', async () => {
+    let running = 0;
+    let most = 0;
+    const write = createBatchWriter<number, number>(async (items) => {
+      if (items.length > 1) throw new Error('one of them is refused');
+      running += 1;
+      most = Math.max(most, running);
+      await microtasks();
+      running -= 1;
+      return items;
+    });
+    const items = Array.from({ length: 500 }, (_, item) => item);
+    expect(await Promise.all(items.map(write))).toEqual(items);
+    expect(most).toBe(8);
+  });
+
   it('writes each item of a failed batch alone, so that a bad one harms no other', async () => {
     const write = createBatchWriter<number, number>(async (items) => {
       if (items.includes(2)) throw new Error('two is refused');

@@ -243,6 +243,7 @@ export class PipelineBench {
         this.completed.push(requestId);
         return true;
       },
+      markUnpublished: async () => undefined,
       markSettled: async (settled) => {
         this.markedSettled.push(...settled.map(({ identity }) => identity.requestId));
         if (this.markSettledFails) throw new Error('the database is away');

@@ -1,9 +1,12 @@
+import { recordClock } from '../record-clock.ts';
 import type { BrokerConnections, ConnectionLane } from './broker-connections.ts';
 import type { PartitionWriter } from './partition-writer.ts';
 import { type EncodedBatch, encodeBatch, produce } from './produce-request.ts';
 
 /** Of one request: brokers close connections that send more than 100 MiB at once. */
 const REQUEST_MAX_BYTES = 16 * 1024 * 1024;
+/** The broker's code of INVALID_TIMESTAMP. */
+const WRONG_TIME = 32;
 
 /** What became of a partition's part of a request. */
 export interface LeaderListener {
@@ -55,11 +58,12 @@ export class LeaderRequests {
 
   private async request(): Promise<void> {
     const sent = new Map<PartitionWriter, EncodedBatch>();
+    const correctionMs = recordClock.correctionMs();
     let bytes = 0;
     while (this.waiting.length > 0 && (bytes === 0 || bytes < REQUEST_MAX_BYTES)) {
       const writer = this.waiting.shift() as PartitionWriter;
       try {
-        const batch = await encodeBatch(writer, writer.current(), Date.now());
+        const batch = await encodeBatch(writer, writer.current(), Date.now() + correctionMs);
         sent.set(writer, batch);
         bytes += batch.bytes;
       } catch {
@@ -69,6 +73,7 @@ export class LeaderRequests {
     if (sent.size === 0) return;
     try {
       const codes = await this.send([...sent.values()]);
+      if ([...codes.values()].includes(WRONG_TIME)) recordClock.refused(correctionMs);
       for (const [writer, batch] of sent)
         this.listener.answered(writer, codes.get(`${writer.topic}/${writer.partition}`) ?? null, batch.bytes);
     } catch (error) {

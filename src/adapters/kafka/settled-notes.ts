@@ -1,0 +1,150 @@
+import type { Admin } from 'kafkajs';
+import { decodeOffsetMap } from '../../domain/offset-map.ts';
+import type { OutboundRecord, TopicPartition } from '../../ports.ts';
+import type { Cluster } from './cluster-requests.ts';
+import { topicRanges } from './topic-ranges.ts';
+
+/*
+ * The position of a lane lies with the group's coordinator, where anybody may reset it. So each transaction notes it as well, in
+ * a header of one of its outcomes: what was settled once is known for as long as the outputs are kept.
+ */
+
+/** The header of an outcome that says up to where its partition is settled. */
+export const NOTE_HEADER = 'settled-position';
+
+/** A lane of a group. */
+export interface NotedLane extends TopicPartition {
+  readonly groupId: string;
+}
+
+/** A position as it is committed beside it. */
+export interface NotedPosition {
+  readonly offset: number;
+  readonly metadata: string;
+}
+
+const FIRST_WINDOW = 200;
+const FETCH_BYTES = 4 * 1024 * 1024;
+const FETCH_WAIT_MS = 500;
+
+/**
+ * The same records with the position on one of the first topic that has any: the shortest one.
+ *
+ * @param topics that are searched by `readNote`, in that order
+ * @param maxBytes of a topic's records in a transaction: where there is no room, nothing is noted
+ */
+export function withNote(
+  records: readonly OutboundRecord[],
+  lane: NotedLane,
+  { offset, metadata }: NotedPosition,
+  topics: readonly string[],
+  maxBytes: number,
+): readonly OutboundRecord[] {
+  const topic = topics.find((candidate) => records.some((record) => record.topic === candidate));
+  const own = records.filter((record) => record.topic === topic);
+  const note = `${prefixOf(lane)}${offset} ${metadata}`;
+  const bytes = own.reduce((sum, record) => sum + bytesOf(record), NOTE_HEADER.length + note.length + 16);
+  if (own.length === 0 || bytes > maxBytes) return records;
+  const shortest = own.reduce((one, other) => (bytesOf(other) < bytesOf(one) ? other : one));
+  const headers = Object.assign(Object.create(null), shortest.headers, { [NOTE_HEADER]: note });
+  return records.map((record) => (record === shortest ? { ...record, headers } : record));
+}
+
+/**
+ * Searches the lane's outputs, from their ends back, for the last position that was noted. Waits for transactions of others that
+ * are open in these partitions.
+ *
+ * @returns null when the outputs have none
+ */
+export async function readNote(
+  cluster: Cluster,
+  admin: Pick<Admin, 'fetchTopicOffsets'>,
+  lane: NotedLane,
+  topics: readonly string[],
+  clusterId: string,
+): Promise<NotedPosition | null> {
+  const notes = await Promise.all(
+    topics.map((topic) => readNoteOf(cluster, admin, lane, { topic, partition: lane.partition })),
+  );
+  const found = notes.filter((note) => note !== null);
+  const settledCount = ({ offset, metadata }: NotedPosition) => {
+    const map = decodeOffsetMap(metadata, clusterId, offset);
+    return map === null ? offset : map.next - map.unsettled.length;
+  };
+  // Each transaction settles more than the one before it.
+  return found.toSorted((one, other) => settledCount(other) - settledCount(one))[0] ?? null;
+}
+
+async function readNoteOf(
+  cluster: Cluster,
+  admin: Pick<Admin, 'fetchTopicOffsets'>,
+  lane: NotedLane,
+  output: TopicPartition,
+): Promise<NotedPosition | null> {
+  const range = (await topicRanges(admin, output.topic)).get(output.partition);
+  if (range === undefined) return null;
+  let end = range.high;
+  for (let size = FIRST_WINDOW; end > range.low; size *= 4) {
+    const start = Math.max(range.low, end - size);
+    const note = await lastNoteBetween(cluster, lane, output, start, end);
+    if (note !== null) return note;
+    end = start;
+  }
+  return null;
+}
+
+async function lastNoteBetween(
+  cluster: Cluster,
+  lane: NotedLane,
+  output: TopicPartition,
+  start: number,
+  end: number,
+): Promise<NotedPosition | null> {
+  let last: NotedPosition | null = null;
+  for (let next = start; next < end; ) {
+    const messages = await fetchFrom(cluster, output, next);
+    for (const { offset, isControlRecord, headers } of messages) {
+      next = Number(offset) + 1;
+      if (isControlRecord || next > end) continue;
+      last = parseNote(headers?.[NOTE_HEADER], lane) ?? last;
+    }
+  }
+  return last;
+}
+
+/** Committed records from an offset on; none while another transaction is open there. */
+async function fetchFrom(cluster: Cluster, { topic, partition }: TopicPartition, offset: number) {
+  await cluster.addMultipleTargetTopics([topic]);
+  const known = cluster.findTopicPartitionMetadata(topic);
+  const leader = known.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
+  const broker = await cluster.findBroker({ nodeId: leader });
+  const { responses } = await broker.fetch({
+    isolationLevel: READ_COMMITTED,
+    maxWaitTime: FETCH_WAIT_MS,
+    minBytes: 1,
+    maxBytes: FETCH_BYTES,
+    topics: [{ topic, partitions: [{ partition, fetchOffset: String(offset), maxBytes: FETCH_BYTES }] }],
+  });
+  return responses.flatMap(({ partitions }) => partitions.flatMap(({ messages }) => messages));
+}
+
+const READ_COMMITTED = 1;
+
+function parseNote(value: unknown, lane: NotedLane): NotedPosition | null {
+  const text = value === undefined || value === null ? '' : String(value);
+  const prefix = prefixOf(lane);
+  if (!text.startsWith(prefix)) return null;
+  const [offset, metadata = ''] = text.slice(prefix.length).split(' ');
+  return Number.isSafeInteger(Number(offset)) ? { offset: Number(offset), metadata } : null;
+}
+
+/** "/" and "@" cannot be in a topic's name. */
+function prefixOf({ groupId, topic, partition }: NotedLane): string {
+  return `${groupId}/${topic}/${partition}@`;
+}
+
+function bytesOf({ key, value, headers }: OutboundRecord): number {
+  let bytes = (key?.length ?? 0) + (value?.byteLength ?? 0);
+  for (const name of Object.keys(headers)) bytes += name.length + String(headers[name] ?? '').length;
+  return bytes;
+}

@@ -1,0 +1,80 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { runCommand } from '../support/run-command.ts';
+import { silent, World } from '../support/world.ts';
+
+let world: World;
+
+beforeEach(async () => {
+  world = await World.create({ partitions: 2 });
+});
+afterEach(() => world?.close());
+
+const run = (...args: string[]) => runCommand(world.env, args);
+
+/** As with Kafka's own tools. */
+async function growRequestsAlone(count: number): Promise<void> {
+  const admin = createKafka(world.config.kafka, silent, PATIENT_RETRIES).admin();
+  await admin.connect();
+  await admin.createPartitions({ topicPartitions: [{ topic: world.topics.requests, count }] });
+  await admin.disconnect();
+}
+
+const hello = Buffer.from('{"messages":[{"role":"user","content":"Hello"}]}');
+
+describe('topics', () => {
+  it('whose requests have grown alone: the worker names the way out, which answers what waited', async () => {
+    const worker = await world.startWorker();
+    await growRequestsAlone(3);
+    await world.publishRaw(hello, { partition: 2 });
+    await worker.logged('has no partition 2, only 2 partitions');
+    expect(worker.log.some((line) => line.includes('completion-bus topics create'))).toBe(true);
+
+    const checked = await run('topics', 'check');
+    expect(checked.code).toBe(1);
+    expect(checked.stderr).toContain(
+      `${world.topics.costs} has 2 partitions and ${world.topics.requests} has 3`,
+    );
+
+    const repaired = await run('topics', 'create');
+    expect(repaired).toMatchObject({ code: 0, stderr: '' });
+    expect(repaired.stdout).toContain(`${world.topics.costs}\tfrom 2 to 3 partitions\n`);
+    // Its reader knows the partitions that there are when it begins.
+    const history = await world.readHistory();
+    await history.until(({ responses }) => responses.length === 1);
+    expect(history.responses[0]?.source.partition).toBe(2);
+    expect(await run('topics', 'check')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/\.requests\t3 partitions\n(.*\n)*all topics are as they must be\n$/),
+    });
+  }, 150_000);
+
+  it('grow under a worker, which answers in the new partitions', async () => {
+    await world.startWorker();
+    const grown = await run('topics', 'grow', '4');
+    expect(grown).toMatchObject({ code: 0, stderr: '' });
+    const { responses, responseGenerated, costs, dead, requests } = world.topics;
+    expect(grown.stdout.trimEnd().split('\n')).toEqual(
+      [responses, responseGenerated, costs, dead, requests].map(
+        (topic) => `${topic}\tfrom 2 to 4 partitions`,
+      ),
+    );
+    await world.publishRaw(hello, { partition: 3 });
+    await world.publishRaw(Buffer.from('no request'), { partition: 2 });
+    const history = await world.readHistory();
+    await history.until(
+      ({ responses: answers, dead: letters }) => answers.length === 1 && letters.length === 1,
+    );
+
+    expect(await run('topics', 'grow', '4')).toMatchObject({
+      code: 0,
+      stdout: 'all of them have 4 partitions\n',
+    });
+    expect(await run('topics', 'grow', '3')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining(`${requests} has 4 partitions, and Kafka cannot take partitions away`),
+    });
+    expect(await run('topics', 'grow', 'many')).toMatchObject({ code: 2 });
+    expect((await run('topics', 'grow', '--help')).stdout).toContain('<partitions>');
+  }, 150_000);
+});
