@@ -355,7 +355,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       const left = { requests: this.entries.size, ...this.scheduler.counts };
       this.options.logger.warn(left, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
-      await this.entries.untilEmpty(Math.min(timeoutMs, 5_000));
+      await this.entries.untilEmpty(5_000);
     }
     this.closeLanes();
   }

@@ -13,7 +13,9 @@ export interface RoleContext {
   readonly clock: Clock;
   /** Connected, with its indexes, and bound to this cluster, group and prefix. */
   readonly db: Db;
-  /** The process cannot go on: it must end, so that it is started again. */
+  /** Fires when the service stops while the role starts: the start ends then, and finishes what it has begun. */
+  readonly signal: AbortSignal;
+  /** The role cannot go on: it, or where it is the worker the process, must end and be started again. */
   readonly onFatal: (error: Error) => void;
 }
 

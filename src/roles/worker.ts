@@ -16,10 +16,11 @@ import { OutputRecords } from '../pipeline/output-records.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { ProgressReporter } from '../pipeline/progress-reporter.ts';
 import { ProviderGate } from '../pipeline/provider-gate.ts';
+import { untilAborted } from '../pipeline/until-aborted.ts';
 import { reservationTtlMs } from '../spend/reservation-ttl.ts';
-import { EventLoopWatch } from '../telemetry/event-loop-watch.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { decodeOptions } from './decode-options.ts';
+import { joinGroup } from './join-group.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 import { watchBudgets } from './watch-budgets.ts';
@@ -38,26 +39,42 @@ export async function startWorker({
   telemetry,
   clock,
   db,
+  signal,
   onFatal,
 }: RoleContext): Promise<RunningRole> {
   const parts = new StartedParts(logger);
   let pipeline: Pipeline | null = null;
   let source: KafkaRequestSource | null = null;
+  let drainTimeoutMs = config.drainTimeoutMs;
+  let draining: Promise<void> | undefined;
+  const drain = () => {
+    draining ??= pipeline?.drain(drainTimeoutMs);
+    return draining;
+  };
+  const stop = async () => {
+    await drain();
+    // Whoever leaves the group loses its partitions, so this comes after everything is settled.
+    await source?.stop().catch((error: unknown) => logger.warn({ err: error }, 'a part could not be closed'));
+    await parts.close();
+  };
 
   try {
     // 1 What requests are handled with.
     const topics = topicNames(config.topics.prefix);
     const metrics = createMetrics(telemetry.meter);
-    const writer = await KafkaWriter.connect(config.kafka, logger, {
+    const connecting = KafkaWriter.connect(config.kafka, logger, {
       outputs: settledTopics(config.topics.prefix),
       sinkTopics: [topics.chunks, topics.messageSent],
-      onCrash: onFatal,
+      onCrash: (error) => {
+        // Nothing can be published any more, so there is nothing to wait for.
+        drainTimeoutMs = 0;
+        onFatal(error);
+      },
       onWriteFailed: (errorType) => metrics.chunkWriteFailed(errorType),
     });
+    const writer = await untilAborted(connecting, signal);
     parts.add(writer, () => writer.close());
     const { transport, sink } = writer;
-    const eventLoop = new EventLoopWatch();
-    parts.add(eventLoop, () => eventLoop.stop());
     const schemas = new IsolatedSchemaChecker({
       logger,
       onProcessLost: (reason) => metrics.schemaCheckerLost(reason),
@@ -77,13 +94,14 @@ export async function startWorker({
       onRefreshFailed: (error) => logger.warn({ err: error }, 'models and prices could not be read again'),
     });
     parts.add(catalog, () => catalog.stop());
-    const lease = await startWorkerLease({
+    const startingLease = startWorkerLease({
       db,
       leaseMs: config.ledger.leaseMs,
       clock,
       onLost: () => pipeline?.startOver(),
       onRetry,
     });
+    const lease = await untilAborted(startingLease, signal);
     parts.add(lease, () => lease.stop());
     const ledgerStop = new AbortController();
     const ledger = createRequestLedger({
@@ -198,7 +216,6 @@ export async function startWorker({
       requestsInFlight: () => running.inFlight,
       requestBytesInFlight: () => running.inFlightBytes,
       waitingForMemory: () => running.waitingForMemory,
-      eventLoopDelayMs: () => eventLoop.takeLongestMs(),
       oldestUnsettledMs: () => running.oldestUnsettledMs(),
       chunksUnacknowledgedMs: () => chunks.oldestUnacknowledgedMs(),
       writerUnansweredMs: () => writer.unansweredMs(),
@@ -209,7 +226,10 @@ export async function startWorker({
       providerGates: () => gate.states(),
     });
     const requests = source;
-    await requests.start(running);
+    const drainAtOnce = () => void drain();
+    signal.addEventListener('abort', drainAtOnce, { once: true });
+    await joinGroup(requests.start(running), signal);
+    signal.removeEventListener('abort', drainAtOnce);
     const health: WorkerHealth = {
       wasAssigned: () => running.wasAssigned,
       lanes: () => running.laneStates(),
@@ -222,16 +242,10 @@ export async function startWorker({
     return {
       ready: () => readyChecks(health),
       live: () => liveChecks(health, config.http.stuckAfterMs),
-      stop: async () => {
-        await running.drain(config.drainTimeoutMs);
-        // Whoever leaves the group loses its partitions, so this comes after everything is settled.
-        await requests.stop();
-        await parts.close();
-      },
+      stop,
     };
   } catch (error) {
-    await source?.stop().catch(() => undefined);
-    await parts.close();
+    await stop().catch(() => undefined);
     throw error;
   }
 }

@@ -40,8 +40,6 @@ export interface Gauges {
   chunksUnacknowledgedMs(): number | null;
   /** Milliseconds that the writing thread has not answered. */
   writerUnansweredMs(): number;
-  /** The longest that the event loop stood since the last time this was asked, milliseconds. */
-  eventLoopDelayMs(): number;
   chunkBufferBytes(): number;
   partitionsPaused(): number;
   /** Number of lanes by state. */
@@ -328,12 +326,6 @@ export function createMetrics(meter: Meter) {
         metricName.writerUnanswered,
         'Since the writing thread was asked in vain',
         gauges.writerUnansweredMs,
-      );
-      gauge(
-        metricName.eventLoopDelay,
-        'Longest delay of the event loop since the last collection',
-        's',
-        () => gauges.eventLoopDelayMs() / 1000,
       );
       gauge(metricName.chunkBufferSize, 'Chunks waiting for the broker', 'By', gauges.chunkBufferBytes);
       gauge(metricName.partitionsPaused, 'Partitions paused by us', '{partition}', gauges.partitionsPaused);

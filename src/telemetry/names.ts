@@ -57,6 +57,8 @@ export const attribute = {
   catalogChange: 'completionbus.catalog.change',
   reservationResult: 'completionbus.reservation.result',
   partitionState: 'completionbus.partition.state',
+  role: 'completionbus.role',
+  cpuMode: 'cpu.mode',
 } as const;
 
 /** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
@@ -109,6 +111,12 @@ export const metricName = {
   spendAge: 'completionbus.spend.age',
   budgetReservations: 'completionbus.budget.reservations',
   spendPartitions: 'completionbus.spend.partitions',
+  roleRestarts: 'completionbus.role.restarts',
+  processMemory: 'process.memory.usage',
+  processCpu: 'process.cpu.time',
+  databaseUp: 'completionbus.mongodb.up',
+  databaseLatency: 'completionbus.mongodb.latency',
+  reservationsOpen: 'completionbus.budget.reservations.open',
 } as const;
 
 /** Callers and providers choose some of the values: no span or time series carries more of one. */

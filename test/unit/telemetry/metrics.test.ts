@@ -34,7 +34,6 @@ function setUp() {
 const gauges: Gauges = {
   requestsInFlight: () => 12,
   waitingForMemory: () => 2,
-  eventLoopDelayMs: () => 250,
   oldestUnsettledMs: () => 1500,
   chunksUnacknowledgedMs: () => null,
   writerUnansweredMs: () => 0,
