@@ -10,6 +10,7 @@ import { tellChanges } from '../catalog/tell-changes.ts';
 import { untilAborted } from '../pipeline/until-aborted.ts';
 import { createCatalogMetrics } from '../telemetry/catalog-metrics.ts';
 import { startAnnouncer, startModelLister } from './catalog-parts.ts';
+import { quietWarning } from './quiet-warning.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 
@@ -35,8 +36,7 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
         turn.abort(new TaskLost('This process could not keep its lease.'));
         turn = new AbortController();
       },
-      onRetry: (error) =>
-        logger.warn({ err: error }, 'the database did not answer as it should; trying again'),
+      onRetry: quietWarning(logger, clock, 'the database did not answer as it should; trying again'),
     });
     const lease = await untilAborted(startingLease, signal);
     parts.add(lease, () => lease.stop());

@@ -7,6 +7,7 @@ import { topicNames } from '../contract/topics.ts';
 import { SpendListener } from '../spend/spend-listener.ts';
 import { createSpendMetrics } from '../telemetry/spend-metrics.ts';
 import { joinGroup } from './join-group.ts';
+import { quietWarning } from './quiet-warning.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 
 /** A listener whose last answer from a broker is older does not count as ready. */
@@ -32,7 +33,7 @@ export async function startLedger({
       db,
       policy: {
         signal: stopping.signal,
-        onRetry: (error) => logger.warn({ err: error }, 'spend could not be written; trying again'),
+        onRetry: quietWarning(logger, clock, 'spend could not be written; trying again'),
       },
     }),
     topic,

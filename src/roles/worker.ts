@@ -21,9 +21,11 @@ import { reservationTtlMs } from '../spend/reservation-ttl.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { decodeOptions } from './decode-options.ts';
 import { joinGroup } from './join-group.ts';
+import { quietWarning } from './quiet-warning.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 import { watchBudgets } from './watch-budgets.ts';
+import { watchLedger } from './watch-ledger.ts';
 import { liveChecks, readyChecks, type WorkerHealth } from './worker-health.ts';
 
 /** Chunks that may wait for the broker before provider streams are read more slowly. */
@@ -83,9 +85,10 @@ export async function startWorker({
     parts.add(schemas, () => schemas.close());
     schemas.start();
     const tokens = await createTokenCounter();
+    const warn = quietWarning(logger, clock, 'the database did not answer as it should; trying again');
     const onRetry = (error: unknown) => {
       metrics.ledgerRetried('write');
-      logger.warn({ err: error }, 'the database did not answer as it should; trying again');
+      warn(error);
     };
     const catalog = await createCatalog({
       db,
@@ -98,19 +101,23 @@ export async function startWorker({
       db,
       leaseMs: config.ledger.leaseMs,
       clock,
-      onLost: () => pipeline?.startOver(),
+      onLost: () => {
+        metrics.leaseLost();
+        pipeline?.startOver();
+      },
       onRetry,
     });
     const lease = await untilAborted(startingLease, signal);
     parts.add(lease, () => lease.stop());
     const ledgerStop = new AbortController();
-    const ledger = createRequestLedger({
+    const stored = createRequestLedger({
       db,
       ttlMs: config.ledger.ttlMs,
       stopSignal: ledgerStop.signal,
       onRetry,
     });
-    parts.add(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
+    const ledger = watchLedger(stored, metrics, clock, logger);
+    parts.add(stored, () => ledgerStop.abort(new Error('the service has stopped')));
     const budgets = await createBudgetGate({
       db,
       policy: { signal: ledgerStop.signal, onRetry },
@@ -224,6 +231,14 @@ export async function startWorker({
       lanes: () => running.laneStates(),
       catalogAgeMs: () => catalog.ageMs(),
       providerGates: () => gate.states(),
+      tasks: () => running.tasks,
+      // Waits for a claim of somebody else are among the parked tasks (`tasks`).
+      waits: () => ({
+        slot: running.tasks.waiting,
+        memory: running.waitingForMemory,
+        provider: gate.states().reduce((sum, { waiting }) => sum + waiting, 0),
+      }),
+      laneGauges: () => running.laneGauges(),
     });
     const requests = source;
     const drainAtOnce = () => void drain();
@@ -237,6 +252,8 @@ export async function startWorker({
       writerUnansweredMs: () => writer.unansweredMs(),
       oldestUnsettledMs: () => running.oldestUnsettledMs(),
       chunksUnacknowledgedMs: () => chunks.oldestUnacknowledgedMs(),
+      providers: () => gate.states(),
+      now: () => clock.now(),
     };
 
     return {

@@ -64,7 +64,7 @@ export class KafkaRequestSource implements RequestSource {
         numbers.map((partition) => ({ topic, partition })),
       );
       this.membership.owned = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
-      listener.assigned(payload.memberId, partitions);
+      listener.assigned(payload.memberId, partitions, payload.duration);
     });
     consumer.on(CRASH, ({ payload }: ConsumerCrashEvent) => {
       this.membership.owned = new Set();

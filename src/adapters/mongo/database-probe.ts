@@ -6,6 +6,8 @@ import { answered } from './retry.ts';
 const EVERY_MS = 2_000;
 /** A database that has not answered for so long is down. */
 const ANSWER_WITHIN_MS = 2_000;
+/** For a driver that does not keep to its limit: longer than it looks for a server, so that its own error is told. */
+const LONGEST_MS = 8_000;
 
 export interface DatabaseProbeOptions {
   readonly db: Db;
@@ -57,10 +59,10 @@ export class DatabaseProbe {
     const began = clock.monotonic();
     try {
       const ping = db.command({ ping: 1 }, { readPreference: 'primary', timeoutMS: ANSWER_WITHIN_MS });
-      await answered(ping, 2 * ANSWER_WITHIN_MS);
+      await answered(ping, LONGEST_MS);
       if (!this.#isStopped) this.#up(clock.monotonic() - began, clock.now());
     } catch (error) {
-      if (!this.#isStopped) this.#down(error instanceof Error ? error : new Error(String(error)));
+      if (!this.#isStopped) this.#down(causeOf(error));
     } finally {
       this.#isAsking = false;
     }
@@ -79,4 +81,10 @@ export class DatabaseProbe {
     this.#state = { isUp: false, since: before.isUp ? this.#answeredAt : before.since, error };
     if (before.isUp) this.#options.onDown(error);
   }
+}
+
+/** What a time limit ran into says more than the limit. */
+function causeOf(error: unknown): Error {
+  if (!(error instanceof Error)) return new Error(String(error));
+  return error.cause instanceof Error ? causeOf(error.cause) : error;
 }

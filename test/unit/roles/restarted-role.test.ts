@@ -17,7 +17,7 @@ const idle: RunningRole = { ready: () => [{ name: 'part', ok: true }], stop: asy
 /** Pauses that end when they are told to. */
 function pauses() {
   const lengths: number[] = [];
-  let end = () => undefined as void;
+  let end = (): void => undefined;
   let begun = Promise.withResolvers<void>();
   return {
     lengths,
