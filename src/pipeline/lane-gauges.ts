@@ -1,14 +1,7 @@
-import type { FetchedRecords, TopicPartition } from '../ports.ts';
+import type { FetchedRecords } from '../ports.ts';
+import type { LaneGauge } from '../telemetry/observe-gauges.ts';
 import type { Lane, LaneState } from './lane.ts';
 import { laneKey, type RequestEntry } from './request-entry.ts';
-
-/** What metrics say of one lane. */
-export interface LaneGauge extends TopicPartition {
-  /** Records of the log as of the last fetch that are not settled, transaction markers included; null while the lane is not open. */
-  readonly lag: number | null;
-  /** Milliseconds since the oldest request that is not settled was accepted; 0 when there is none. */
-  readonly oldestMs: number;
-}
 
 /** Where the log of each lane ends, and what is asked of lanes when metrics are collected. */
 export class LaneGauges {
