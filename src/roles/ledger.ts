@@ -6,7 +6,7 @@ import { createSpendStore } from '../adapters/mongo/spend-store.ts';
 import { topicNames } from '../contract/topics.ts';
 import { SpendListener } from '../spend/spend-listener.ts';
 import { createSpendMetrics } from '../telemetry/spend-metrics.ts';
-import { joinGroup } from './join-group.ts';
+import { joinGroup, leaveUnjoined } from './join-group.ts';
 import { quietWarning } from './quiet-warning.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 
@@ -55,7 +55,7 @@ export async function startLedger({
   } catch (error) {
     stopping.abort(error);
     metrics.close();
-    await listener.stop().catch(() => undefined);
+    await leaveUnjoined(listener.stop());
     throw error;
   }
   return {

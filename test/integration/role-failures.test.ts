@@ -117,6 +117,27 @@ describe('the role worker', () => {
   }, 60_000);
 });
 
+it('an error that nobody caught ends the process after what runs; only what does not end in time counts as crashed', async () => {
+  const bug = "process.on('SIGUSR2', () => { throw new Error('a bug of ours'); })";
+  const worker = await world.startWorker({
+    ROLES: 'worker',
+    DRAIN_TIMEOUT: '5s',
+    NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --import "data:text/javascript,${encodeURIComponent(bug)}"`,
+  });
+  const history = await world.readHistory();
+  await world.publish([request('short', { script: { tokens: 40, gapMs: 50 } }), ...slow(1, 1_000)]);
+  await history.until(({ chunks }) => new Set(chunks.map(({ value }) => value.requestId)).size === 2);
+  worker.signal('SIGUSR2');
+  expect(await worker.exited).toBe(1);
+  expect(JSON.parse(worker.log.at(-1) ?? '{}')).toMatchObject({
+    level: 'fatal',
+    err: { message: 'a bug of ours' },
+  });
+  await history.untilAnswerTo('short');
+  const rows = await world.ledgerRows().find<{ claim: unknown; outcome: unknown }>({}).toArray();
+  expect(rows.filter(({ claim, outcome }) => claim !== null && outcome === null)).toHaveLength(1);
+}, 60_000);
+
 describe('a signal while the service starts', () => {
   it('finishes what was begun, and nothing is called twice', async () => {
     const requests = slow(5, 40);
@@ -136,7 +157,7 @@ describe('a signal while the service starts', () => {
     await history.untilAnswered(5);
     expect(await world.standIn.calls()).toHaveLength(5);
     expect(await next.stop()).toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   it('ends it with 0 before anything was begun, and without a wait', async () => {
     const worker = world.spawnWorker({
