@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 
 const NODE_AT_LEAST = [22, 22];
 const NODE_FETCHED = '24';
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const rememberedNodeFile = join(checkout, '.stack', `node-${NODE_FETCHED}-path`);
@@ -114,6 +115,18 @@ function npm(args, node, env) {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  // An installation that nobody waits for any more must not go on alone.
+  const stops = SIGNALS.map((signal) => [
+    signal,
+    () => {
+      child.kill(signal);
+      endLike(null, signal);
+    },
+  ]);
+  for (const [signal, stop] of stops) process.on(signal, stop);
+  child.once('close', () => {
+    for (const [signal, stop] of stops) process.off(signal, stop);
+  });
   let output = '';
   child.stdout.on('data', (data) => {
     output += data;
@@ -131,20 +144,37 @@ function runScript(node, script, args, env) {
     // kafkajs as it is, which scripts and benchmarks use, sets timers with negative times: harmless, but said each time.
     '--disable-warning=TimeoutNegativeWarning',
   ];
-  const child = spawn(node, [...flags, script, ...args], { stdio: 'inherit', env });
+  const commandLine = [...flags, script, ...args];
+  // This process becomes the script where it can: signals then reach the script itself, and no child is left behind.
+  if (typeof process.execve === 'function' && process.platform !== 'win32') {
+    try {
+      process.execve(node, [node, ...commandLine], env);
+    } catch (error) {
+      fail(`${node} cannot be run: ${error.message}`);
+    }
+  }
+  const child = startChild(node, commandLine, { stdio: 'inherit', env });
   child.once('error', (error) => fail(`${node} cannot be run: ${error.message}`));
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  child.once('exit', endLike);
+}
+
+/** Starts a process that gets every signal of this one, from its first moment on. */
+function startChild(command, args, options) {
+  let child = null;
+  for (const signal of SIGNALS) {
     process.on(signal, () => {
       // A terminal sends its SIGINT to the child too; a second one would read as "at once".
       if (signal === 'SIGINT' && process.stdin.isTTY) return;
-      child.kill(signal);
+      if (child !== null) child.kill(signal);
     });
   }
-  child.once('exit', (code, signal) => {
-    if (code !== null) process.exit(code);
-    // As a shell reports a program that a signal ended.
-    process.exit(128 + (constants.signals[signal] ?? 0));
-  });
+  child = spawn(command, args, options);
+  return child;
+}
+
+/** Ends this process as its child has ended: a signal as a shell reports it. */
+function endLike(code, signal) {
+  process.exit(code !== null ? code : 128 + (constants.signals[signal] || 0));
 }
 
 function tell(line) {

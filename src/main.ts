@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 import { createReadStream, readFileSync } from 'node:fs';
-import { startTelemetry } from './telemetry/start.ts';
+import { holdSignals } from './cli/hold-signals.ts';
+
+// Before anything else is loaded, so that no signal is lost; other commands end at once, as is usual.
+const onSignal = process.argv[2] === 'serve' ? holdSignals(process) : () => undefined;
 
 /** The package's description lies beside src/ and dist/. */
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -8,6 +11,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 };
 
 // Tracing has to be there before anything that is traced: everything else is imported afterwards.
+const { startTelemetry } = await import('./telemetry/start.ts');
 const telemetry = startTelemetry({
   serviceName: 'completion-bus',
   serviceVersion: version,
@@ -30,10 +34,7 @@ process.exitCode = await runCommandLine({
   stderr: process.stderr,
   readFile: (path) => readFileSync(path, 'utf8'),
   openFile: (path) => (path === '-' ? process.stdin : createReadStream(path)),
-  onSignal: (listener) => {
-    process.on('SIGTERM', listener);
-    process.on('SIGINT', listener);
-  },
+  onSignal,
   onUncaught: (listener) => {
     process.on('uncaughtException', listener);
     process.on('unhandledRejection', listener);

@@ -37,7 +37,7 @@ export interface CatalogDuty {
   readonly lookMs: number;
   /** From 0 to 1. */
   readonly random: () => number;
-  readonly metrics: CatalogMetrics;
+  readonly metrics: Omit<CatalogMetrics, 'close'>;
   readonly logger: Logger;
 }
 

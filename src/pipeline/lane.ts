@@ -105,6 +105,11 @@ export class Lane {
     return this.tracker?.openCount ?? 0;
   }
 
+  /** The first offset that is not settled; null while it is not known. */
+  get settledBelow(): number | null {
+    return this.tracker?.watermark ?? null;
+  }
+
   /** Begins to open: pauses the partition at once, the rest follows. */
   start(): void {
     this.pause('opening');
@@ -160,11 +165,7 @@ export class Lane {
     this.resume('saturated');
   }
 
-  /**
-   * Takes over fetched records, in log order.
-   *
-   * @returns whether the position may move past them
-   */
+  /** Takes over fetched records, in log order. @returns whether the position may move past them */
   accept(batch: FetchedRecords): boolean {
     const tracker = this.tracker;
     if (this.laneState !== 'open' || tracker === null) return false;

@@ -1,19 +1,36 @@
 import { RepeatLimiter } from '../domain/repeat-limiter.ts';
 import type { Logger } from '../logger.ts';
 import { type Clock, ProducerDisconnected, RecordRefused, type TopicPartition } from '../ports.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { HandledRequest } from './handled-request.ts';
+import { laneKey } from './request-entry.ts';
 
 /** How long lines of a kind are only counted after one was logged. */
 const QUIET_MS = 10_000;
+/** Codes of requests that end for what they ask, not for what a provider did. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'invalid_request',
+  'model_not_found',
+  'budget_exceeded',
+  'deadline_exceeded',
+]);
 
-/** What publishers can repeat at their own rate is logged once per kind and 10 s, with the number of suppressed lines. */
+/**
+ * What the pipeline tells, in the log and in counters. What publishers or brokers can repeat at their own rate is logged once
+ * per kind and 10 s, with the number of suppressed lines.
+ */
 export class PipelineLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
+  readonly #metrics: Metrics;
   readonly #limiter = new RepeatLimiter(QUIET_MS);
+  /** Of lanes that are not open. */
+  readonly #openingSince = new Map<string, number>();
 
-  constructor(logger: Logger, clock: Clock) {
+  constructor(logger: Logger, clock: Clock, metrics: Metrics) {
     this.#logger = logger;
     this.#clock = clock;
+    this.#metrics = metrics;
   }
 
   deadLetter(fields: TopicPartition & { offset: number; code: string; reason: string }): void {
@@ -21,8 +38,44 @@ export class PipelineLog {
     if (suppressed !== null) this.#logger.warn({ ...fields, suppressed }, 'dead letter');
   }
 
+  /** The group has divided its partitions. @param rebalanceMs what joining took */
+  assigned(assigned: number, rebalanceMs: number): void {
+    this.#logger.info({ partitions: assigned, durationMs: Math.round(rebalanceMs) }, 'partitions assigned');
+  }
+
+  /** A lane begins to open. */
+  opening(partition: TopicPartition): void {
+    this.#openingSince.set(laneKey(partition), this.#clock.monotonic());
+  }
+
+  /** A lane settles from now on. */
+  opened(partition: TopicPartition): void {
+    this.#metrics.laneOpened();
+    const key = laneKey(partition);
+    const now = this.#clock.monotonic();
+    const durationMs = Math.round(now - (this.#openingSince.get(key) ?? now));
+    this.#openingSince.delete(key);
+    const suppressed = this.#take(`opened ${key}`);
+    if (suppressed !== null) this.#logger.info({ ...partition, durationMs, suppressed }, 'lane opened');
+  }
+
+  /** Failed calls are told by the failure log; of a poisonous request and of a refused one nothing else tells. */
+  finished(requestId: string, handled: HandledRequest, durationMs: number): void {
+    const { status, code, model, replayed } = handled;
+    this.#metrics.requestFinished({ status, code, model, durationMs });
+    if (replayed) this.#metrics.responseReplayed();
+    else if (code === 'poison') this.#metrics.poisoned();
+    const fields = { requestId, status, code, durationMs: Math.round(durationMs) };
+    if (code === 'poison' && !replayed) this.#logger.error(fields, 'request finished');
+    else if (code !== null && REFUSALS.has(code) && !replayed) {
+      const suppressed = this.#take(`refused ${code}`);
+      if (suppressed !== null) this.#logger.info({ ...fields, suppressed }, 'request refused');
+    } else this.#logger.debug(fields, 'request finished');
+  }
+
   /** A lane is about to open again. */
   reopening(partition: TopicPartition, error: unknown): void {
+    if (!this.#openingSince.has(laneKey(partition))) this.opening(partition);
     if (error instanceof ProducerDisconnected) {
       this.#logger.info(
         { ...partition, reason: error.message },
@@ -35,7 +88,14 @@ export class PipelineLog {
           { ...partition, reason: error.message, suppressed },
           'a record of the settle transaction was refused; reopening the lane',
         );
-    } else this.#logger.warn({ ...partition, err: error }, 'settle transaction in doubt; reopening the lane');
+    } else {
+      const suppressed = this.#take(`in doubt ${laneKey(partition)}`);
+      if (suppressed !== null)
+        this.#logger.warn(
+          { ...partition, err: error, suppressed },
+          'settle transaction in doubt; reopening the lane',
+        );
+    }
   }
 
   topicRecreated(partition: TopicPartition, requests: number): void {

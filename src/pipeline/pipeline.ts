@@ -19,6 +19,7 @@ import type { HandledRequest } from './handled-request.ts';
 import { HandlingStopped } from './handling-stopped.ts';
 import { IntakeLimits } from './intake-limits.ts';
 import { Lane, type LaneState } from './lane.ts';
+import { countStates, LaneGauges } from './lane-gauges.ts';
 import type { FinishedRequest, LaneListener, SettleTimes } from './lane-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
@@ -47,6 +48,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly log: PipelineLog;
   private readonly handlerOptions: HandlerOptions;
   private readonly admission: Admission;
+  private readonly gauges = new LaneGauges();
   private assignedOnce = false;
 
   constructor(options: PipelineOptions) {
@@ -60,7 +62,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     };
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
     this.memory = new MemoryBudget(options.maxInFlightBytes);
-    this.log = new PipelineLog(options.logger, options.handler.clock);
+    this.log = new PipelineLog(options.logger, options.handler.clock, options.metrics);
     // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
     this.limits = new IntakeLimits({
       maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
@@ -100,15 +102,21 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     return [...this.lanes.values()].filter((lane) => lane.isPaused).length;
   }
 
+  get tasks() {
+    return this.admission.counts;
+  }
+
+  laneGauges() {
+    return this.gauges.read(this.lanes, this.entries.all, this.options.handler.clock.monotonic());
+  }
+
   laneStates(): Record<LaneState, number> {
-    const counts: Record<LaneState, number> = { opening: 0, open: 0, closed: 0, halted: 0 };
-    for (const lane of this.lanes.values()) counts[lane.state] += 1;
-    return counts;
+    return countStates(this.lanes.values());
   }
 
   /* ---------- 1 Intake: partitions come and go, records are fetched ---------- */
 
-  assigned(memberId: string, partitions: readonly TopicPartition[]): void {
+  assigned(memberId: string, partitions: readonly TopicPartition[], rebalanceMs = 0): void {
     this.assignedOnce = true;
     const assigned = new Map(partitions.map((partition) => [laneKey(partition), partition]));
     this.loseLanesOutside(assigned);
@@ -118,11 +126,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
         lane.reassigned(memberId);
       else this.openLane(key, partition, memberId);
     }
-    this.options.logger.info({ partitions: partitions.length }, 'partitions assigned');
+    this.log.assigned(partitions.length, rebalanceMs);
     this.topicWatch.look();
   }
 
   fetched(batch: FetchedRecords): boolean {
+    this.gauges.fetched(batch);
     return this.lanes.get(laneKey(batch))?.accept(batch) ?? false;
   }
 
@@ -153,6 +162,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       memberId,
     );
     this.lanes.set(key, lane);
+    this.log.opening(partition);
     if (this.admission.draining.aborted) lane.drain();
     lane.start();
   }
@@ -172,7 +182,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       return;
     }
     if (this.admission.draining.aborted) return;
-    const entry = newEntry(record, this.memory);
+    const entry = newEntry(record, this.memory, this.options.handler.clock.monotonic());
     this.entries.add(entry);
     this.limits.add(entry.lane, entry.bytes);
     try {
@@ -247,19 +257,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       topic: handler.outputs.topics.responses,
       count: handled.records.length,
     });
-    this.report(requestId, handled, handler.clock.monotonic() - job.acceptedMonotonic);
+    this.log.finished(requestId, handled, handler.clock.monotonic() - job.acceptedMonotonic);
     const { records, recordsIfRefused, recordsOfLastResort, bill } = handled;
     this.finish(entry, [records, recordsIfRefused, recordsOfLastResort], bill);
-  }
-
-  private report(requestId: string, handled: HandledRequest, durationMs: number): void {
-    const { metrics, logger } = this.options;
-    const { status, code, model, replayed } = handled;
-    metrics.requestFinished({ status, code, model, durationMs });
-    if (replayed) metrics.responseReplayed();
-    // Failed calls are told by the failure log; of a poisonous request nothing else tells.
-    const level = code === 'poison' && !replayed ? 'error' : 'debug';
-    logger[level]({ requestId, status, code, durationMs: Math.round(durationMs) }, 'request finished');
   }
 
   /* ---------- 7 Settle: outcomes become visible (lane.ts) ---------- */
@@ -295,6 +295,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const key = laneKey(partition);
     if (isOther(this.topicIds.get(key) ?? null, topicId)) this.dropOldTopic(partition);
     this.topicIds.set(key, topicId);
+    this.log.opened(partition);
     // Committed although it looked otherwise, or settled by another worker: it never comes here again.
     for (const entry of this.entries.of(partition)) if (isSettled(entry.record.offset)) this.forget(entry);
   }
@@ -356,7 +357,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       const left = { requests: this.entries.size, ...this.admission.counts };
       this.options.logger.warn(left, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
-      await this.entries.untilEmpty(Math.min(timeoutMs, 5_000));
+      await this.entries.untilEmpty(5_000);
     }
     this.closeLanes();
   }

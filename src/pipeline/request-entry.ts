@@ -16,6 +16,8 @@ export interface RequestEntry {
   /** What the intake's limit counts: grows once the record is decoded. */
   bytes: number;
   readonly memory: RequestMemory;
+  /** By the monotonic clock. */
+  readonly acceptedAt: number;
   readonly stopping: AbortController;
   /** Null for what is no request, and once the outcome is there. */
   accepted: AcceptedRequest | null;
@@ -34,13 +36,14 @@ export function entryId({ topic, partition, offset }: TopicPartition & { readonl
   return `${topic}/${partition}/${offset}`;
 }
 
-export function newEntry(record: InboundRecord, memory: MemoryBudget): RequestEntry {
+export function newEntry(record: InboundRecord, memory: MemoryBudget, acceptedAt: number): RequestEntry {
   const bytes = requestWeight(heldBytes(record));
   return {
     lane: laneKey(record),
     record,
     bytes,
     memory: memory.open(bytes),
+    acceptedAt,
     stopping: new AbortController(),
     accepted: null,
     inLedger: null,

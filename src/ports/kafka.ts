@@ -51,8 +51,12 @@ export interface FetchedRecords extends TopicPartition {
 
 /** What the source of requests tells. Called synchronously; must not throw. */
 export interface RequestSourceListener {
-  /** A new assignment, before anything of it is fetched: pauses and seeks made inside hold from the first fetch on. */
-  assigned(memberId: string, partitions: readonly TopicPartition[]): void;
+  /**
+   * A new assignment, before anything of it is fetched: pauses and seeks made inside hold from the first fetch on.
+   *
+   * @param rebalanceMs what joining took, as this member saw it
+   */
+  assigned(memberId: string, partitions: readonly TopicPartition[], rebalanceMs?: number): void;
   /** Records were fetched. The position moves past them if true is returned, else it stays. */
   fetched(batch: FetchedRecords): boolean;
   /** Reading has come to an offset: everything before it was handed over, or is no record (markers, aborted ones). */

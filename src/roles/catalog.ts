@@ -7,8 +7,10 @@ import { importPriceSource } from '../catalog/import-price-source.ts';
 import { type CatalogStep, keepCatalog, TaskLost } from '../catalog/keep-catalog.ts';
 import { syncModels } from '../catalog/sync-models.ts';
 import { tellChanges } from '../catalog/tell-changes.ts';
+import { untilAborted } from '../pipeline/until-aborted.ts';
 import { createCatalogMetrics } from '../telemetry/catalog-metrics.ts';
 import { startAnnouncer, startModelLister } from './catalog-parts.ts';
+import { quietWarning } from './quiet-warning.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 
@@ -20,39 +22,41 @@ const LOOK_MS = 5_000;
 
 /** Starts the role `catalog`: one process at a time keeps models and prices up to date and announces their changes. */
 export async function startCatalog(context: RoleContext): Promise<RunningRole> {
-  const { config, logger, telemetry, clock, db } = context;
+  const { config, logger, telemetry, clock, db, signal } = context;
   const parts = new StartedParts(logger);
   try {
     const metrics = createCatalogMetrics(telemetry.meter);
+    parts.add(metrics, () => metrics.close());
     let turn = new AbortController();
     // A turn that another process may have taken over is not worth finishing.
     const endTurn = () => {
       turn.abort(new TaskLost('This process could not keep its lease.'));
       turn = new AbortController();
     };
-    const lease = await startWorkerLease({
+    const startingLease = startWorkerLease({
       db,
       leaseMs: config.ledger.leaseMs,
       clock,
       onLost: endTurn,
       onRenewed: endTurn,
-      onRetry: (error) =>
-        logger.warn({ err: error }, 'the database did not answer as it should; trying again'),
+      onRetry: quietWarning(logger, clock, 'the database did not answer as it should; trying again'),
     });
+    const lease = await untilAborted(startingLease, signal);
     parts.add(lease, () => lease.stop());
 
-    const announce = await startAnnouncer(config, db, logger, (changes) => {
+    const connecting = startAnnouncer(config, db, logger, (changes) => {
       for (const { change } of changes) metrics.announced(change);
       tellChanges(changes, logger);
     });
+    const announce = await untilAborted(connecting, signal);
     parts.add(announce, () => announce.close());
     const lister = startModelLister(config);
     parts.add(lister, () => lister.close());
     const models: CatalogStep = {
       name: 'models',
-      async run(owner, signal) {
+      async run(owner, turnSignal) {
         const store = createModelStore(db, { now: clock.now, task: { task: TASK, owner } });
-        await syncModels({ lister, models: store, announce, now: clock.now }, signal);
+        await syncModels({ lister, models: store, announce, now: clock.now }, turnSignal);
       },
     };
 
@@ -86,12 +90,16 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
       stopping.signal,
       () => turn.signal,
     );
+    keeping.catch((error: unknown) =>
+      context.onFatal(error instanceof Error ? error : new Error(String(error))),
+    );
     parts.add(keeping, () => {
       stopping.abort(new Error('the service is stopping'));
       return keeping;
     });
     return {
-      ready: () => [{ name: 'catalog', ok: true, why: 'it runs; its last steps are in the metrics' }],
+      // How its last steps went is in the metrics.
+      ready: () => [],
       stop: () => parts.close(),
     };
   } catch (error) {

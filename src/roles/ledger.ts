@@ -6,6 +6,8 @@ import { createSpendStore } from '../adapters/mongo/spend-store.ts';
 import { topicNames } from '../contract/topics.ts';
 import { SpendListener } from '../spend/spend-listener.ts';
 import { createSpendMetrics } from '../telemetry/spend-metrics.ts';
+import { joinGroup, leaveUnjoined } from './join-group.ts';
+import { quietWarning } from './quiet-warning.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 
 /** A listener whose last answer from a broker is older does not count as ready. */
@@ -18,6 +20,7 @@ export async function startLedger({
   telemetry,
   clock,
   db,
+  signal,
   onFatal,
 }: RoleContext): Promise<RunningRole> {
   const topic = topicNames(config.topics.prefix).costs;
@@ -30,7 +33,7 @@ export async function startLedger({
       db,
       policy: {
         signal: stopping.signal,
-        onRetry: (error) => logger.warn({ err: error }, 'spend could not be written; trying again'),
+        onRetry: quietWarning(logger, clock, 'spend could not be written; trying again'),
       },
     }),
     topic,
@@ -48,16 +51,18 @@ export async function startLedger({
     partitions: () => ({ ...listener.states }),
   });
   try {
-    await listener.start();
+    await joinGroup(listener.start(), signal);
   } catch (error) {
     stopping.abort(error);
-    await listener.stop().catch(() => undefined);
+    metrics.close();
+    await leaveUnjoined(listener.stop());
     throw error;
   }
   return {
     ready: () => readiness(listener, source),
     stop: async () => {
       stopping.abort(new Error('the service has stopped'));
+      metrics.close();
       await listener.stop();
     },
   };
@@ -74,7 +79,7 @@ function readiness(listener: SpendListener, source: KafkaRequestSource): Check[]
       why: `${open} partitions open, ${opening} opening, ${halted} halted; ${listener.lag} records to add`,
     },
     {
-      name: 'spend fetch',
+      name: 'spend kafka',
       ok: fetchAgeMs !== null && fetchAgeMs < FETCH_MAX_AGE_MS,
       why: fetchAgeMs === null ? 'nothing fetched yet' : `last answer ${Math.round(fetchAgeMs)} ms ago`,
     },

@@ -5,6 +5,11 @@ import type { Logger } from '../logger.ts';
 import type { Clock } from '../ports.ts';
 import type { Telemetry } from '../telemetry/start.ts';
 
+/** Why a process stops after an error that nobody caught: what does not end in time may have caused it. */
+export class DefectFound extends Error {
+  override readonly name = 'DefectFound';
+}
+
 /** What every role of a process is given. What it needs beyond this it starts, and closes, by itself. */
 export interface RoleContext {
   readonly config: Config;
@@ -13,7 +18,9 @@ export interface RoleContext {
   readonly clock: Clock;
   /** Connected, with its indexes, and bound to this cluster, group and prefix. */
   readonly db: Db;
-  /** The process cannot go on: it must end, so that it is started again. */
+  /** Fires when the service stops while the role starts: the start ends then, and finishes what it has begun. */
+  readonly signal: AbortSignal;
+  /** The role cannot go on: it, or where it is the worker the process, must end and be started again. */
   readonly onFatal: (error: Error) => void;
 }
 

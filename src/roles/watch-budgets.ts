@@ -15,6 +15,8 @@ export function watchBudgets(
     description: 'What was asked of budgets before calls',
     unit: '{request}',
   });
+  for (const result of ['reserved', 'refused'])
+    reservations.add(0, { [attribute.reservationResult]: result });
   meter
     .createObservableGauge(metricName.spendAge, {
       description: 'Since the cost topic was last known to be added up',

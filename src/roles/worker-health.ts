@@ -14,7 +14,14 @@ export interface WorkerHealth {
   oldestUnsettledMs(): number | null;
   /** How long chunks have waited without any being acknowledged. */
   chunksUnacknowledgedMs(): number | null;
+  /** Circuit breakers of providers and models. */
+  providers(): readonly { readonly provider: string; readonly model: string; readonly breaker: string }[];
+  /** Epoch ms. */
+  now(): number;
 }
+
+/** Callers choose the names of models: so many are named. */
+const NAMED_MODELS = 5;
 
 /** A worker whose last answer from a broker, or whose oldest work, is older does not count as ready. */
 const READY_MAX_AGE_MS = 30_000;
@@ -36,13 +43,37 @@ export function readyChecks(health: WorkerHealth): Check[] {
       ok: lanes.opening === 0 && lanes.halted === 0,
       why: `${lanes.open} open, ${lanes.opening} opening, ${lanes.halted} halted`,
     },
-    {
-      name: 'fetch',
-      ok: fetchAgeMs !== null && fetchAgeMs < READY_MAX_AGE_MS,
-      why: fetchAgeMs === null ? 'nothing fetched yet' : `last answer ${seconds(fetchAgeMs)} ago`,
-    },
+    kafkaCheck(fetchAgeMs, health.now()),
+    providerCheck(health),
     ...progressChecks(health, READY_MAX_AGE_MS),
   ];
+}
+
+function kafkaCheck(fetchAgeMs: number | null, now: number): Check {
+  const name = 'kafka';
+  if (fetchAgeMs === null) return { name, ok: false, why: 'nothing fetched yet' };
+  if (fetchAgeMs < READY_MAX_AGE_MS) return { name, ok: true, why: `last answer ${seconds(fetchAgeMs)} ago` };
+  return {
+    name,
+    ok: false,
+    since: new Date(now - fetchAgeMs).toISOString(),
+    why: `no broker has answered for ${seconds(fetchAgeMs)}; meanwhile: calls that run go on, their outcomes wait in the ledger`,
+  };
+}
+
+/** A provider that is down makes requests wait, not the worker unready. */
+function providerCheck(health: WorkerHealth): Check {
+  const down = health.providers().filter(({ breaker }) => breaker !== 'closed');
+  if (down.length === 0)
+    return { name: 'provider', ok: true, advisory: true, why: 'no circuit breaker is open' };
+  const names = down.slice(0, NAMED_MODELS).map(({ provider, model }) => `${provider} ${model}`);
+  const more = down.length > NAMED_MODELS ? ` and ${down.length - NAMED_MODELS} more` : '';
+  return {
+    name: 'provider',
+    ok: false,
+    advisory: true,
+    why: `unavailable: ${names.join(', ')}${more}; meanwhile: calls are held back and other models go on`,
+  };
 }
 
 /**

@@ -6,7 +6,7 @@ import { createBudgetGate } from '../adapters/mongo/budget-gate.ts';
 import { createCatalog } from '../adapters/mongo/catalog-cache.ts';
 import { createDatabaseClock } from '../adapters/mongo/database-clock.ts';
 import { createRequestLedger } from '../adapters/mongo/ledger.ts';
-import { startWorkerLease } from '../adapters/mongo/worker-lease.ts';
+import { type RunningWorkerLease, startWorkerLease } from '../adapters/mongo/worker-lease.ts';
 import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { settledTopics, topicNames } from '../contract/topics.ts';
@@ -18,13 +18,16 @@ import { HeldClaims } from '../pipeline/held-claims.ts';
 import { OutputRecords } from '../pipeline/output-records.ts';
 import { Pipeline } from '../pipeline/pipeline.ts';
 import { ProgressReporter } from '../pipeline/progress-reporter.ts';
+import { untilAborted } from '../pipeline/until-aborted.ts';
 import { reservationTtlMs } from '../spend/reservation-ttl.ts';
-import { EventLoopWatch } from '../telemetry/event-loop-watch.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
 import { decodeOptions } from './decode-options.ts';
-import type { RoleContext, RunningRole } from './role.ts';
+import { joinGroup } from './join-group.ts';
+import { quietWarning } from './quiet-warning.ts';
+import { DefectFound, type RoleContext, type RunningRole } from './role.ts';
 import { StartedParts } from './started-parts.ts';
 import { watchBudgets } from './watch-budgets.ts';
+import { watchLedger } from './watch-ledger.ts';
 import { liveChecks, readyChecks, type WorkerHealth } from './worker-health.ts';
 
 /** Chunks that may wait for the broker before provider streams are read more slowly. */
@@ -35,27 +38,45 @@ const SETTLE_SPACING_MS = 100;
 const BUDGET_REFRESH_MS = 5_000;
 /** Starts the role `worker`: a member of the consumer group that answers the requests of its partitions. */
 export async function startWorker(context: RoleContext): Promise<RunningRole> {
-  const { config, logger, telemetry, db, onFatal } = context;
+  const { config, logger, telemetry, db, signal, onFatal } = context;
   const clock = createDatabaseClock(context.clock);
   const parts = new StartedParts(logger);
   let pipeline: Pipeline | null = null;
   let source: KafkaRequestSource | null = null;
+  let lease: RunningWorkerLease | null = null;
   let claims: HeldClaims | null = null;
+  let drainTimeoutMs = config.drainTimeoutMs;
+  let draining: Promise<void> | undefined;
+  const drain = () => {
+    // After a defect a request that does not end in time may be its cause, and counts as crashed.
+    if (draining === undefined && !(signal.reason instanceof DefectFound)) void lease?.announceStop();
+    draining ??= pipeline?.drain(drainTimeoutMs);
+    return draining;
+  };
+  const stop = async () => {
+    await drain();
+    // Whoever leaves the group loses its partitions, so this comes after everything is settled.
+    await source?.stop().catch((error: unknown) => logger.warn({ err: error }, 'a part could not be closed'));
+    await parts.close();
+  };
 
   try {
     // 1 What requests are handled with.
     const topics = topicNames(config.topics.prefix);
     const metrics = createMetrics(telemetry.meter);
-    const writer = await KafkaWriter.connect(config.kafka, logger, {
+    const connecting = KafkaWriter.connect(config.kafka, logger, {
       outputs: settledTopics(config.topics.prefix),
       sinkTopics: [topics.chunks, topics.messageSent],
-      onCrash: onFatal,
+      onCrash: (error) => {
+        // Nothing can be published any more, so there is nothing to wait for.
+        drainTimeoutMs = 0;
+        onFatal(error);
+      },
       onWriteFailed: (errorType) => metrics.chunkWriteFailed(errorType),
     });
+    const writer = await untilAborted(connecting, signal);
     parts.add(writer, () => writer.close());
     const { transport, sink } = writer;
-    const eventLoop = new EventLoopWatch();
-    parts.add(eventLoop, () => eventLoop.stop());
     const schemas = new IsolatedSchemaChecker({
       logger,
       onProcessLost: (reason) => metrics.schemaCheckerLost(reason),
@@ -64,9 +85,10 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
     parts.add(schemas, () => schemas.close());
     schemas.start();
     const tokens = await createTokenCounter();
+    const warn = quietWarning(logger, clock, 'the database did not answer as it should; trying again');
     const onRetry = (error: unknown) => {
       metrics.ledgerRetried('write');
-      logger.warn({ err: error }, 'the database did not answer as it should; trying again');
+      warn(error);
     };
     const catalog = await createCatalog({
       db,
@@ -75,11 +97,12 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       onRefreshFailed: (error) => logger.warn({ err: error }, 'models and prices could not be read again'),
     });
     parts.add(catalog, () => catalog.stop());
-    const lease = await startWorkerLease({
+    const startingLease = startWorkerLease({
       db,
       leaseMs: config.ledger.leaseMs,
       clock,
       onLost: () => {
+        metrics.leaseLost();
         logger.error('the lease was lost; ending every running request and starting over');
         pipeline?.startOver('the worker lost its lease');
       },
@@ -95,15 +118,18 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       onServerTime: clock.observe,
       onRetry,
     });
-    parts.add(lease, () => lease.stop());
+    const ownLease = await untilAborted(startingLease, signal);
+    lease = ownLease;
+    parts.add(ownLease, () => ownLease.stop());
     const ledgerStop = new AbortController();
-    const ledger = createRequestLedger({
+    const stored = createRequestLedger({
       db,
       ttlMs: config.ledger.ttlMs,
       stopSignal: ledgerStop.signal,
       onRetry,
     });
-    parts.add(ledger, () => ledgerStop.abort(new Error('the service has stopped')));
+    const ledger = watchLedger(stored, metrics, clock, logger);
+    parts.add(stored, () => ledgerStop.abort(new Error('the service has stopped')));
     const budgets = await createBudgetGate({
       db,
       policy: { signal: ledgerStop.signal, onRetry },
@@ -176,14 +202,14 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       decode: decodeOptions(config, codec),
       handler: {
         ledger,
-        lease,
+        lease: ownLease,
+        claims: held,
         clock,
         catalog,
         budgets: watchBudgets(budgets, config.budgets, telemetry.meter, logger),
         budgetPolicy: config.budgets,
         chunks,
         progress,
-        claims: held,
         failures,
         admission,
         metrics,
@@ -223,7 +249,6 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       requestsInFlight: () => running.inFlight,
       requestBytesInFlight: () => running.inFlightBytes,
       waitingForMemory: () => running.waitingForMemory,
-      eventLoopDelayMs: () => eventLoop.takeLongestMs(),
       oldestUnsettledMs: () => running.oldestUnsettledMs(),
       chunksUnacknowledgedMs: () => chunks.oldestUnacknowledgedMs(),
       writerUnansweredMs: () => writer.unansweredMs(),
@@ -232,9 +257,20 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       lanes: () => running.laneStates(),
       catalogAgeMs: () => catalog.ageMs(),
       providerGates: () => admission.gateStates(),
+      tasks: () => running.tasks,
+      // Waits for a claim of somebody else are among the parked tasks (`tasks`).
+      waits: () => ({
+        slot: running.tasks.waiting,
+        memory: running.waitingForMemory,
+        provider: admission.gateStates().reduce((sum, { waiting }) => sum + waiting, 0),
+      }),
+      laneGauges: () => running.laneGauges(),
     });
     const requests = source;
-    await requests.start(running);
+    const drainAtOnce = () => void drain();
+    signal.addEventListener('abort', drainAtOnce, { once: true });
+    await joinGroup(requests.start(running), signal);
+    signal.removeEventListener('abort', drainAtOnce);
     const health: WorkerHealth = {
       wasAssigned: () => running.wasAssigned,
       lanes: () => running.laneStates(),
@@ -242,22 +278,17 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       writerUnansweredMs: () => writer.unansweredMs(),
       oldestUnsettledMs: () => running.oldestUnsettledMs(),
       chunksUnacknowledgedMs: () => chunks.oldestUnacknowledgedMs(),
+      providers: () => admission.gateStates(),
+      now: () => clock.now(),
     };
 
     return {
       ready: () => readyChecks(health),
       live: () => liveChecks(health, config.http.stuckAfterMs),
-      stop: async () => {
-        void lease.announceStop();
-        await running.drain(config.drainTimeoutMs);
-        // Whoever leaves the group loses its partitions, so this comes after everything is settled.
-        await requests.stop();
-        await parts.close();
-      },
+      stop,
     };
   } catch (error) {
-    await source?.stop().catch(() => undefined);
-    await parts.close();
+    await stop().catch(() => undefined);
     throw error;
   }
 }

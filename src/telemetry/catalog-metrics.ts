@@ -1,4 +1,4 @@
-import type { Meter } from '@opentelemetry/api';
+import type { Meter, ObservableResult } from '@opentelemetry/api';
 import { attribute, metricName, present } from './names.ts';
 
 export type CatalogMetrics = ReturnType<typeof createCatalogMetrics>;
@@ -14,14 +14,16 @@ export function createCatalogMetrics(meter: Meter) {
     unit: '{change}',
   });
   let waiting: number | null = null;
-  meter
-    .createObservableGauge(metricName.catalogPricesWaiting, {
-      description: 'Prices that wait for a person to accept them',
-      unit: '{price}',
-    })
-    .addCallback((result) => {
-      if (waiting !== null) result.observe(waiting);
-    });
+  const pricesWaiting = meter.createObservableGauge(metricName.catalogPricesWaiting, {
+    description: 'Prices that wait for a person to accept them',
+    unit: '{price}',
+  });
+  const observe = (result: ObservableResult) => {
+    if (waiting !== null) result.observe(waiting);
+  };
+  pricesWaiting.addCallback(observe);
+  for (const step of ['models', 'prices']) steps.add(0, { [attribute.catalogStep]: step });
+  changes.add(0);
 
   return {
     /** @param error code or class of what it failed with; null when it went well */
@@ -37,5 +39,8 @@ export function createCatalogMetrics(meter: Meter) {
     pricesWaiting(count: number): void {
       waiting = count;
     },
+
+    /** The role has ended: its gauges show nothing until it is started again. */
+    close: () => pricesWaiting.removeCallback(observe),
   };
 }

@@ -1,6 +1,7 @@
-import type { Attributes, Meter } from '@opentelemetry/api';
+import type { Attributes, Counter, Meter } from '@opentelemetry/api';
 import type { TokenCounts } from '../telemetry.ts';
 import { attribute, metricName, present } from './names.ts';
+import { type Gauges, observeGauges } from './observe-gauges.ts';
 
 /** Bucket bounds in seconds for what a provider takes, as the GenAI conventions advise. */
 const OPERATION_SECONDS = [
@@ -27,50 +28,18 @@ export interface CallLabels {
   readonly errorCode?: string | null;
 }
 
-/** Current values that are read when metrics are collected. Functions must be quick and must not throw. */
-export interface Gauges {
-  requestsInFlight(): number;
-  /** Bytes of requests, answers and outcomes. */
-  requestBytesInFlight(): number;
-  /** Calls and streams that wait for memory. */
-  waitingForMemory(): number;
-  /** Milliseconds that the oldest outcome has waited to be settled; null while none waits. */
-  oldestUnsettledMs(): number | null;
-  /** Milliseconds without an acknowledged chunk while some wait; null while none waits. */
-  chunksUnacknowledgedMs(): number | null;
-  /** Milliseconds that the writing thread has not answered. */
-  writerUnansweredMs(): number;
-  /** The longest that the event loop stood since the last time this was asked, milliseconds. */
-  eventLoopDelayMs(): number;
-  chunkBufferBytes(): number;
-  partitionsPaused(): number;
-  /** Number of lanes by state. */
-  lanes(): Readonly<Record<string, number>>;
-  /** Milliseconds since the catalog was last read from the database; null before the first time. */
-  catalogAgeMs(): number | null;
-  providerGates(): readonly GateState[];
-}
-
-/** What is known of one provider and model. */
-export interface GateState {
-  readonly provider: string;
-  readonly model: string;
-  /** Requests that wait to be let through. */
-  readonly waiting: number;
-  readonly breaker: 'closed' | 'open' | 'half_open';
-  /** What the provider said remains of its limits; null when it did not. */
-  readonly requests: number | null;
-  readonly tokens: number | null;
-}
-
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The service's instruments as plain recording methods. All durations come in milliseconds and leave in seconds. */
 export function createMetrics(meter: Meter) {
   const seconds = (name: string, description: string, bounds: number[]) =>
     meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: bounds } });
-  const counter = (name: string, description: string, unit: string) =>
-    meter.createCounter(name, { description, unit });
+  const counters: Counter[] = [];
+  const counter = (name: string, description: string, unit: string) => {
+    const created = meter.createCounter(name, { description, unit });
+    counters.push(created);
+    return created;
+  };
 
   const requestsFinished = counter(metricName.requestsFinished, 'Requests with an outcome', '{request}');
   const requestDuration = seconds(
@@ -165,8 +134,27 @@ export function createMetrics(meter: Meter) {
   );
   const ledgerRetries = counter(metricName.ledgerRetries, 'Ledger operations tried again', '{retry}');
 
+  const laneOpenings = counter(metricName.laneOpenings, 'Lanes that were opened', '{lane}');
+  const claimsTakenOver = counter(
+    metricName.claimsTakenOver,
+    'Claims of dead workers that were taken over',
+    '{claim}',
+  );
+  const leaseLosses = counter(metricName.leaseLosses, 'Times that this worker lost its lease', '{lease}');
+  const quarantined = counter(
+    metricName.requestsQuarantined,
+    'Requests that were called alone because workers died with them',
+    '{request}',
+  );
+  const poisoned = counter(metricName.requestsPoisoned, 'Requests that ended as poison', '{request}');
+
   // An alert on an increase needs the value before the first one.
-  for (const alarming of [outcomesUnpublished, settleDoubts]) alarming.add(0);
+  for (const started of counters)
+    if (started !== requestsFinished && started !== publishFailures) started.add(0);
+  for (const status of ['COMPLETED', 'FAILED', 'CANCELLED'])
+    requestsFinished.add(0, { [attribute.status]: status });
+  for (const kind of ['stream', 'announcement', 'publisher'])
+    publishFailures.add(0, { [attribute.publishFailureKind]: kind });
 
   return {
     /** A request has its outcome. `status` is COMPLETED, FAILED or CANCELLED. */
@@ -270,6 +258,29 @@ export function createMetrics(meter: Meter) {
       outcomesUnpublished.add(1);
     },
 
+    laneOpened(): void {
+      laneOpenings.add(1);
+    },
+
+    /** A claim of a worker that was seen dead is this worker's now. */
+    claimTakenOver(): void {
+      claimsTakenOver.add(1);
+    },
+
+    leaseLost(): void {
+      leaseLosses.add(1);
+    },
+
+    /** A request is called alone, because workers died while they had it. */
+    quarantined(): void {
+      quarantined.add(1);
+    },
+
+    /** A request ended as poison; repetitions of its answer do not count. */
+    poisoned(): void {
+      poisoned.add(1);
+    },
+
     /** A call was let through after it had to wait. */
     gateWaited(of: CallLabels, durationMs: number): void {
       gateWait.record(durationMs / 1000, callLabels(of));
@@ -288,100 +299,8 @@ export function createMetrics(meter: Meter) {
     },
 
     /** Registers the current values. Call once. */
-    observe(gauges: Gauges): void {
-      const gauge = (name: string, description: string, unit: string, read: () => number | null) =>
-        meter.createObservableGauge(name, { description, unit }).addCallback((result) => {
-          const value = read();
-          if (value !== null) result.observe(value);
-        });
-
-      gauge(
-        metricName.requestsInFlight,
-        'Accepted requests not yet settled',
-        '{request}',
-        gauges.requestsInFlight,
-      );
-      gauge(
-        metricName.requestBytesInFlight,
-        'Bytes held by requests in flight, answers and outcomes',
-        'By',
-        gauges.requestBytesInFlight,
-      );
-      gauge(
-        metricName.memoryWaiting,
-        'Calls and streams that wait for memory',
-        '{request}',
-        gauges.waitingForMemory,
-      );
-      const age = (name: string, description: string, readMs: () => number | null) =>
-        gauge(name, description, 's', () => {
-          const ms = readMs();
-          return ms === null ? null : ms / 1000;
-        });
-      age(metricName.settleOldest, 'Since the oldest waiting outcome was finished', gauges.oldestUnsettledMs);
-      age(
-        metricName.chunksOldest,
-        'Since a chunk was acknowledged, while some wait',
-        gauges.chunksUnacknowledgedMs,
-      );
-      age(
-        metricName.writerUnanswered,
-        'Since the writing thread was asked in vain',
-        gauges.writerUnansweredMs,
-      );
-      gauge(
-        metricName.eventLoopDelay,
-        'Longest delay of the event loop since the last collection',
-        's',
-        () => gauges.eventLoopDelayMs() / 1000,
-      );
-      gauge(metricName.chunkBufferSize, 'Chunks waiting for the broker', 'By', gauges.chunkBufferBytes);
-      gauge(metricName.partitionsPaused, 'Partitions paused by us', '{partition}', gauges.partitionsPaused);
-      gauge(metricName.catalogAge, 'Since models and prices were last read', 's', () => {
-        const ageMs = gauges.catalogAgeMs();
-        return ageMs === null ? null : ageMs / 1000;
-      });
-      const lanes = meter.createObservableGauge(metricName.lanes, {
-        description: 'Lanes by state',
-        unit: '{lane}',
-      });
-      lanes.addCallback((result) => {
-        for (const [state, count] of Object.entries(gauges.lanes())) {
-          result.observe(count, { [attribute.laneState]: state });
-        }
-      });
-      observeGates(meter, gauges);
-    },
+    observe: (gauges: Gauges): void => observeGauges(meter, gauges),
   };
-}
-
-function observeGates(meter: Meter, gauges: Gauges): void {
-  const gauge = (name: string, description: string, unit: string) =>
-    meter.createObservableGauge(name, { description, unit });
-  const waiting = gauge(metricName.gateWaiting, 'Calls that wait for limits or an outage', '{call}');
-  const breaker = gauge(metricName.gateBreaker, '1 for the state that the circuit breaker is in', '1');
-  const remaining = gauge(metricName.gateRemaining, 'What the provider said remains of its limits', '1');
-  meter.addBatchObservableCallback(
-    (result) => {
-      for (const gate of gauges.providerGates()) {
-        const labels = {
-          [attribute.genAiProvider]: gate.provider,
-          [attribute.genAiRequestModel]: gate.model,
-        };
-        result.observe(waiting, gate.waiting, labels);
-        for (const state of ['closed', 'open', 'half_open'])
-          result.observe(breaker, state === gate.breaker ? 1 : 0, {
-            ...labels,
-            [attribute.breakerState]: state,
-          });
-        for (const kind of ['requests', 'tokens'] as const) {
-          const left = gate[kind];
-          if (left !== null) result.observe(remaining, left, { ...labels, [attribute.limitKind]: kind });
-        }
-      }
-    },
-    [waiting, breaker, remaining],
-  );
 }
 
 function callLabels(of: CallLabels): Attributes {

@@ -57,6 +57,10 @@ export const attribute = {
   catalogChange: 'completionbus.catalog.change',
   reservationResult: 'completionbus.reservation.result',
   partitionState: 'completionbus.partition.state',
+  role: 'completionbus.role',
+  taskState: 'completionbus.task.state',
+  waitReason: 'completionbus.wait.reason',
+  cpuMode: 'cpu.mode',
 } as const;
 
 /** Metric names. The Prometheus endpoint writes dots as underscores and appends `_total` to counters. */
@@ -109,6 +113,21 @@ export const metricName = {
   spendAge: 'completionbus.spend.age',
   budgetReservations: 'completionbus.budget.reservations',
   spendPartitions: 'completionbus.spend.partitions',
+  laneLag: 'completionbus.lane.lag',
+  laneOldest: 'completionbus.lane.oldest',
+  laneOpenings: 'completionbus.lane.openings',
+  schedulerTasks: 'completionbus.scheduler.tasks',
+  waits: 'completionbus.waits',
+  claimsTakenOver: 'completionbus.claims.taken_over',
+  leaseLosses: 'completionbus.lease.losses',
+  requestsQuarantined: 'completionbus.requests.quarantined',
+  requestsPoisoned: 'completionbus.requests.poisoned',
+  roleRestarts: 'completionbus.role.restarts',
+  processMemory: 'process.memory.usage',
+  processCpu: 'process.cpu.time',
+  databaseUp: 'completionbus.mongodb.up',
+  databaseLatency: 'completionbus.mongodb.latency',
+  reservationsOpen: 'completionbus.budget.reservations.open',
 } as const;
 
 /** Callers and providers choose some of the values: no span or time series carries more of one. */

@@ -1,4 +1,4 @@
-import type { Meter } from '@opentelemetry/api';
+import type { BatchObservableResult, Meter } from '@opentelemetry/api';
 import { attribute, metricName } from './names.ts';
 
 /** Bucket bounds in seconds. */
@@ -26,21 +26,22 @@ export function createSpendMetrics(meter: Meter, gauges: SpendGauges) {
     unit: 's',
     advice: { explicitBucketBoundaries: FOLD_SECONDS },
   });
-  meter
-    .createObservableGauge(metricName.spendLag, {
-      description: 'Records of the cost topic that are not yet added to spend',
-      unit: '{record}',
-    })
-    .addCallback((result) => result.observe(gauges.lag()));
-  meter
-    .createObservableGauge(metricName.spendPartitions, {
-      description: 'Assigned partitions of the cost topic by state',
-      unit: '{partition}',
-    })
-    .addCallback((result) => {
-      for (const [state, count] of Object.entries(gauges.partitions()))
-        result.observe(count, { [attribute.partitionState]: state });
-    });
+  const lag = meter.createObservableGauge(metricName.spendLag, {
+    description: 'Records of the cost topic that are not yet added to spend',
+    unit: '{record}',
+  });
+  const partitions = meter.createObservableGauge(metricName.spendPartitions, {
+    description: 'Assigned partitions of the cost topic by state',
+    unit: '{partition}',
+  });
+  const observed = [lag, partitions];
+  const observe = (result: BatchObservableResult) => {
+    result.observe(lag, gauges.lag());
+    for (const [state, count] of Object.entries(gauges.partitions()))
+      result.observe(partitions, count, { [attribute.partitionState]: state });
+  };
+  meter.addBatchObservableCallback(observe, observed);
+  for (const counter of [events, unreadable]) counter.add(0);
 
   return {
     folded(of: { events: number; unreadable: number; durationMs: number }): void {
@@ -48,5 +49,8 @@ export function createSpendMetrics(meter: Meter, gauges: SpendGauges) {
       if (of.unreadable > 0) unreadable.add(of.unreadable);
       duration.record(of.durationMs / 1000);
     },
+
+    /** The role has ended: its gauges show nothing until it is started again. */
+    close: () => meter.removeBatchObservableCallback(observe, observed),
   };
 }

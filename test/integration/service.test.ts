@@ -97,7 +97,14 @@ it('a process with the role ledger alone is ready when it holds partitions of th
   await untilReady(service.httpPort);
   const answer = await fetch(`http://127.0.0.1:${service.httpPort}/readyz`);
   const { checks } = (await answer.json()) as { checks: { name: string; why: string }[] };
-  expect(checks.map(({ name }) => name)).toEqual(['running', 'spend group', 'spend', 'spend fetch']);
+  expect(checks.map(({ name }) => name)).toEqual([
+    'running',
+    'mongodb',
+    'ledger',
+    'spend group',
+    'spend',
+    'spend kafka',
+  ]);
   expect(checks.find(({ name }) => name === 'spend')?.why).toBe(
     '2 partitions open, 0 opening, 0 halted; 0 records to add',
   );

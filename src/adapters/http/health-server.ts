@@ -5,8 +5,12 @@ import type { AddressInfo } from 'node:net';
 export interface Check {
   readonly name: string;
   readonly ok: boolean;
-  /** What is wrong, or what the answer rests on. */
+  /** What is wrong and what happens meanwhile, or what the answer rests on. */
   readonly why?: string;
+  /** Since when it is as it is, ISO 8601. */
+  readonly since?: string;
+  /** Does not decide: told for whoever looks. */
+  readonly advisory?: true;
 }
 
 export interface HealthServerOptions {
@@ -54,7 +58,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
 
 function answerChecks(response: ServerResponse, read: () => readonly Check[]): void {
   const results = readChecks(read);
-  const ok = results.every((check) => check.ok);
+  const ok = results.every((check) => check.ok || check.advisory === true);
   answer(response, ok ? 200 : 503, { ok, checks: results });
 }
 

@@ -86,7 +86,7 @@ export class KafkaRequestSource implements RequestSource {
         numbers.map((partition) => ({ topic, partition })),
       );
       this.membership.owned = new Set(partitions.map(({ topic, partition }) => `${topic}/${partition}`));
-      listener.assigned(payload.memberId, partitions);
+      listener.assigned(payload.memberId, partitions, payload.duration);
     });
     consumer.on(HEARTBEAT, () => this.answered(this.sessionMs));
     consumer.on(REBALANCING, () => this.answered(this.rebalanceMs + this.sessionMs));

@@ -38,16 +38,16 @@ describe('a request entry', () => {
 
   it('counts what its record holds: key, value, headers and what decoding makes of them', () => {
     const record = new Handling().record({}, { key: Buffer.from('four'), value: Buffer.alloc(1_000) });
-    const { bytes } = newEntry(record, memory);
+    const { bytes } = newEntry(record, memory, 0);
     expect(bytes).toBeGreaterThan(3_000);
-    expect(newEntry({ ...record, headers: { long: Buffer.alloc(1_000) } }, memory).bytes).toBeGreaterThan(
+    expect(newEntry({ ...record, headers: { long: Buffer.alloc(1_000) } }, memory, 0).bytes).toBeGreaterThan(
       bytes + 3_000,
     );
-    expect(newEntry({ ...record, key: null, value: null }, memory).bytes).toBeLessThan(bytes);
+    expect(newEntry({ ...record, key: null, value: null }, memory, 0).bytes).toBeLessThan(bytes);
   });
 
   it('begins with nothing done and not stopped', () => {
-    expect(newEntry(new Handling().record(), memory)).toMatchObject({
+    expect(newEntry(new Handling().record(), memory, 0)).toMatchObject({
       accepted: null,
       finished: null,
       span: null,

@@ -8,6 +8,8 @@ const idle: WorkerHealth = {
   writerUnansweredMs: () => 0,
   oldestUnsettledMs: () => null,
   chunksUnacknowledgedMs: () => null,
+  providers: () => [{ provider: 'openai', model: 'gpt-4', breaker: 'closed' }],
+  now: () => 100_000,
 };
 
 const failing = (checks: readonly { name: string; ok: boolean }[]) =>
@@ -38,5 +40,27 @@ describe('the health of a worker', () => {
     const slow = { ...idle, oldestUnsettledMs: () => 40_000 };
     expect(failing(readyChecks(slow))).toEqual(['settle']);
     expect(failing(liveChecks(slow, 120_000))).toEqual([]);
+  });
+
+  it('names Kafka with its last answer, and a provider that is down without calling the worker unready', () => {
+    const cutOff = {
+      ...idle,
+      lastFetchAgeMs: () => 40_000,
+      providers: () => [{ provider: 'openai', model: 'gpt-4', breaker: 'open' }],
+    };
+    const checks = readyChecks(cutOff);
+    expect(checks.find(({ name }) => name === 'kafka')).toMatchObject({
+      ok: false,
+      since: '1970-01-01T00:01:00.000Z',
+      why: expect.stringContaining('their outcomes wait'),
+    });
+    expect(checks.find(({ name }) => name === 'provider')).toMatchObject({
+      ok: false,
+      advisory: true,
+      why: expect.stringContaining('openai gpt-4'),
+    });
+    expect(
+      failing(readyChecks({ ...cutOff, lastFetchAgeMs: () => 40 }).filter((check) => !check.advisory)),
+    ).toEqual([]);
   });
 });

@@ -5,8 +5,9 @@ import {
   MetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { describe, expect, it } from 'vitest';
-import { createMetrics, type Gauges } from '../../../src/telemetry/metrics.ts';
+import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { metricName } from '../../../src/telemetry/names.ts';
+import type { Gauges } from '../../../src/telemetry/observe-gauges.ts';
 
 class PullReader extends MetricReader {
   protected override async onForceFlush(): Promise<void> {}
@@ -21,20 +22,21 @@ function setUp() {
     const { resourceMetrics } = await reader.collect();
     return resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
   };
-  const points = async (name: string) => {
+  /** Without the zeros that counters begin with. */
+  const points = async (name: string) => (await allPoints(name)).filter(([, value]) => value !== 0);
+  const allPoints = async (name: string) => {
     const metric = (await collected()).find(({ descriptor }) => descriptor.name === name);
     if (!metric) return [];
     return metric.dataPointType === DataPointType.HISTOGRAM
       ? metric.dataPoints.map(({ attributes, value }) => [attributes, value.sum])
       : metric.dataPoints.map(({ attributes, value }) => [attributes, value]);
   };
-  return { metrics, points, collected };
+  return { metrics, points, allPoints, collected };
 }
 
 const gauges: Gauges = {
   requestsInFlight: () => 12,
   waitingForMemory: () => 2,
-  eventLoopDelayMs: () => 250,
   oldestUnsettledMs: () => 1500,
   chunksUnacknowledgedMs: () => null,
   writerUnansweredMs: () => 0,
@@ -43,12 +45,42 @@ const gauges: Gauges = {
   partitionsPaused: () => 1,
   lanes: () => ({ open: 5, opening: 1 }),
   catalogAgeMs: () => 1500,
+  tasks: () => ({ running: 3, parked: 2, waiting: 1, alone: 0 }),
+  waits: () => ({ slot: 1, memory: 0, provider: 2 }),
+  laneGauges: () => [{ topic: 'requests', partition: 3, lag: 7, oldestMs: 2500 }],
   providerGates: () => [
     { provider: 'openai', model: 'gpt-4', waiting: 3, breaker: 'open', requests: 7, tokens: null },
   ],
 };
 
 describe('metrics', () => {
+  it('begin with 0, so that an increase to the first event is seen', async () => {
+    const { collected, allPoints } = setUp();
+    const counters = (await collected()).filter(({ dataPointType }) => dataPointType === DataPointType.SUM);
+    expect(counters.length).toBeGreaterThan(15);
+    for (const { dataPoints } of counters)
+      expect(dataPoints.map(({ value }) => value)).toEqual(dataPoints.map(() => 0));
+    expect(await allPoints(metricName.requestsFinished)).toEqual(
+      ['COMPLETED', 'FAILED', 'CANCELLED'].map((status) => [{ 'completionbus.status': status }, 0]),
+    );
+  });
+
+  it('show each lane with its lag and its oldest request, tasks by state and waits by reason', async () => {
+    const { metrics, allPoints } = setUp();
+    metrics.observe(gauges);
+    const lane = { 'messaging.destination.name': 'requests', 'messaging.destination.partition.id': '3' };
+    expect(await allPoints(metricName.laneLag)).toEqual([[lane, 7]]);
+    expect(await allPoints(metricName.laneOldest)).toEqual([[lane, 2.5]]);
+    expect(await allPoints(metricName.schedulerTasks)).toContainEqual([
+      { 'completionbus.task.state': 'parked' },
+      2,
+    ]);
+    expect(await allPoints(metricName.waits)).toContainEqual([
+      { 'completionbus.wait.reason': 'provider' },
+      2,
+    ]);
+  });
+
   it('count finished requests by status, error code and model, with their duration in seconds', async () => {
     const { metrics, points } = setUp();
     metrics.requestFinished({ status: 'COMPLETED', model: 'gpt-4', durationMs: 1500 });
@@ -143,7 +175,7 @@ describe('metrics', () => {
   });
 
   it('show who waits for a provider, and what it told of itself', async () => {
-    const { metrics, points } = setUp();
+    const { metrics, points, allPoints } = setUp();
     metrics.observe(gauges);
     metrics.gateWaited({ provider: 'openai', requestModel: 'gpt-4' }, 2500);
     const labels = { 'gen_ai.provider.name': 'openai', 'gen_ai.request.model': 'gpt-4' };
@@ -151,7 +183,7 @@ describe('metrics', () => {
       [{ ...labels, 'gen_ai.operation.name': 'chat' }, 2.5],
     ]);
     expect(await points(metricName.gateWaiting)).toEqual([[labels, 3]]);
-    expect(await points(metricName.gateBreaker)).toEqual([
+    expect(await allPoints(metricName.gateBreaker)).toEqual([
       [{ ...labels, 'completionbus.breaker.state': 'closed' }, 0],
       [{ ...labels, 'completionbus.breaker.state': 'open' }, 1],
       [{ ...labels, 'completionbus.breaker.state': 'half_open' }, 0],

@@ -1,0 +1,94 @@
+import type { Db } from 'mongodb';
+import { createKafka, PATIENT_RETRIES } from '../adapters/kafka/kafka-client.ts';
+import { checkTopics } from '../adapters/kafka/topics.ts';
+import { bindDatabase, connectDatabase, ensureIndexes } from '../adapters/mongo/database.ts';
+import { DatabaseProbe, type DatabaseState } from '../adapters/mongo/database-probe.ts';
+import type { Config } from '../config.ts';
+import type { Logger } from '../logger.ts';
+import { untilAborted } from '../pipeline/until-aborted.ts';
+import type { Clock } from '../ports.ts';
+import type { StartedParts } from './started-parts.ts';
+
+export interface OpenDatabaseOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Ends the start. */
+  readonly signal: AbortSignal;
+  /** Is told how it is closed. */
+  readonly parts: StartedParts;
+  /** The primary answered a ping, with its round trip in milliseconds. */
+  readonly onAnswered: (durationMs: number) => void;
+}
+
+/** A database, and whether it answers. */
+export interface WatchedDatabase {
+  readonly db: Db;
+  readonly state: DatabaseState;
+  /** Reservations of all workers; null before they were counted. */
+  readonly openReservations: number | null;
+}
+
+/**
+ * Connects to the database, makes sure that its rows belong to this cluster, group and prefix, and watches whether it answers.
+ *
+ * @throws whatever makes it unusable, with the way out; the signal's reason
+ */
+export async function openDatabase(options: OpenDatabaseOptions): Promise<WatchedDatabase> {
+  const { config, logger, clock, signal, parts, onAnswered } = options;
+  // 1 The database, and the cluster that its rows belong to.
+  const connecting = connectDatabase(config.mongo);
+  const { db, close } = await untilAborted(connecting, signal).catch((error: unknown) => {
+    // Connected although nobody waits any more.
+    connecting.then((late) => late.close()).catch(() => undefined);
+    throw error;
+  });
+  parts.add(db, close);
+  const kafkaClusterId = await untilAborted(checkCluster(config, logger), signal);
+  const owner = { kafkaClusterId, groupId: config.kafka.groupId, topicPrefix: config.topics.prefix };
+  await untilAborted(
+    bindDatabase(db, owner).then(() => ensureIndexes(db)),
+    signal,
+  );
+
+  // 2 From now on it is watched.
+  let openReservations: number | null = null;
+  const countReservations = async () => {
+    openReservations = await db.collection('reservations').estimatedDocumentCount();
+  };
+  const probe = new DatabaseProbe({
+    db,
+    clock,
+    onAnswered: (durationMs) => {
+      onAnswered(durationMs);
+      void countReservations().catch(() => undefined);
+    },
+    onDown: (error) => logger.error({ err: error }, 'MongoDB does not answer; work waits until it does'),
+    onUp: (downMs) => logger.info({ downMs }, 'MongoDB answers again'),
+  });
+  parts.add(probe, () => probe.stop());
+  return {
+    db,
+    get state() {
+      return probe.state;
+    },
+    get openReservations() {
+      return openReservations;
+    },
+  };
+}
+
+/** Makes sure that the topics are as they must be. @returns the cluster's id */
+async function checkCluster(config: Config, logger: Logger): Promise<string> {
+  const admin = createKafka(config.kafka, logger, PATIENT_RETRIES).admin();
+  await admin.connect();
+  try {
+    await checkTopics(admin, config.topics, {
+      ledgerTtlMs: config.ledger.ttlMs,
+      recordMaxBytes: config.limits.recordMaxBytes,
+    });
+    return (await admin.describeCluster()).clusterId;
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,14 @@
+import { EventEmitter } from 'node:events';
+import { expect, it } from 'vitest';
+import { holdSignals } from '../../../src/cli/hold-signals.ts';
+
+it('a signal before there is a listener reaches it as soon as there is one, and later ones at once', () => {
+  const source = new EventEmitter();
+  const onSignal = holdSignals(source);
+  source.emit('SIGTERM', 'SIGTERM');
+  const heard: string[] = [];
+  onSignal((signal) => heard.push(signal));
+  expect(heard).toEqual(['SIGTERM']);
+  source.emit('SIGINT', 'SIGINT');
+  expect(heard).toEqual(['SIGTERM', 'SIGINT']);
+});
