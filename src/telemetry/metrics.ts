@@ -143,7 +143,7 @@ export function createMetrics(meter: Meter) {
   const leaseLosses = counter(metricName.leaseLosses, 'Times that this worker lost its lease', '{lease}');
   const quarantined = counter(
     metricName.requestsQuarantined,
-    'Requests that were called alone because workers died with them',
+    'Requests called from quarantine because a worker crashed while it had them',
     '{request}',
   );
   const poisoned = counter(metricName.requestsPoisoned, 'Requests that ended as poison', '{request}');
@@ -271,7 +271,7 @@ export function createMetrics(meter: Meter) {
       leaseLosses.add(1);
     },
 
-    /** A request is called alone, because workers died while they had it. */
+    /** A request is called from quarantine, because a worker crashed while it had it. */
     quarantined(): void {
       quarantined.add(1);
     },
