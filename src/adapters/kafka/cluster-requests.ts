@@ -3,6 +3,7 @@ import type { Kafka, Message } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { TopicPartition } from '../../ports.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
+import { brokersOnly } from './repairs/metadata.ts';
 
 /*
  * What kafkajs keeps to itself: its connections to the brokers of a cluster, and the encoding of what goes over them. By these,
@@ -111,6 +112,27 @@ export interface Broker {
     },
   ): Promise<unknown>;
   endTxn(request: ProducerIdentity & { readonly transactionResult: boolean }): Promise<unknown>;
+  /** Those that are committed for a group; -1 where none is. To be asked of the group's coordinator. */
+  offsetFetch(request: {
+    readonly groupId: string;
+    readonly topics: readonly TopicPartitions<{ readonly partition: number }>[];
+  }): Promise<{
+    readonly responses: readonly TopicPartitions<{
+      readonly offset: string;
+      readonly metadata: string | null;
+    }>[];
+  }>;
+  /** To be asked of the partitions' leader. */
+  listOffsets(request: {
+    readonly topics: readonly TopicPartitions<{ readonly partition: number; readonly timestamp: number }>[];
+  }): Promise<{ readonly responses: readonly TopicPartitions<{ readonly offset: string }>[] }>;
+  /** To be asked of the groups' coordinator. */
+  describeGroups(request: { readonly groupIds: readonly string[] }): Promise<{
+    readonly groups: readonly {
+      readonly state: string;
+      readonly members: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[];
+    }[];
+  }>;
 }
 
 export interface Cluster {
@@ -128,6 +150,8 @@ export interface Cluster {
   readonly rootLogger: unknown;
   readonly connectionPoolBuilder: { build(address: BrokerAddress): Promise<ConnectionPool> };
   readonly brokerPool: {
+    /** As last read. */
+    readonly metadata: { readonly clusterId: string } | null;
     readonly seedBroker?: Broker;
     findConnectedBroker(): Promise<Broker>;
     /** The next of the configured addresses; the last one is disconnected. */
@@ -185,12 +209,24 @@ const METADATA: {
 } = require('kafkajs/src/protocol/requests/metadata/index.js');
 const METADATA_VERSION = 6;
 
-/** A connected cluster of its own, which repeats nothing. */
+/** A connected cluster of its own, which repeats nothing. @throws when no configured broker answers */
 export async function connectCluster(settings: KafkaSettings, logger: Logger): Promise<Cluster> {
   const cluster = clusterOf(createKafka(settings, logger, NO_RETRIES));
-  await cluster.connect();
+  await connectAny(cluster, settings.brokers.length);
   await cluster.refreshMetadataIfNecessary();
   return cluster;
+}
+
+/** kafkajs goes on to the next of the configured addresses with each try. */
+export async function connectAny(cluster: Cluster, addresses: number): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await cluster.connect();
+      return;
+    } catch (error) {
+      if (tries >= addresses) throw error;
+    }
+  }
 }
 
 /** kafkajs makes one for each of its clients and shows it to nobody. It is not connected. */
@@ -219,7 +255,10 @@ export function clusterMetadata(
   requestTimeout: number,
 ): Promise<ClusterMetadata> {
   const metadata = METADATA.protocol({ version: METADATA_VERSION });
-  const { request, response } = metadata({ topics, allowAutoTopicCreation: false });
+  const { request, response } =
+    topics.length === 0
+      ? (brokersOnly() as unknown as Protocol<ClusterMetadata>)
+      : metadata({ topics, allowAutoTopicCreation: false });
   return broker.connectionPool.send({
     request,
     // kafkajs's own `parse` throws when any partition of any topic is without a leader.

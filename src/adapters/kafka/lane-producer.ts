@@ -1,7 +1,7 @@
 import { systemClock } from '../../clock.ts';
 import { type LaneProducer, RecordRefused, type Settlement, type TopicPartition } from '../../ports.ts';
 import { errorType } from './broker-errors.ts';
-import type { TopicIds } from './topic-ids.ts';
+import type { TopicLookup } from './topic-lookup.ts';
 import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
 /** Errors by which a broker refuses a record for what it is. A wrong clock or a damaged transmission says nothing about it. */
@@ -21,19 +21,19 @@ export class TransactionalLaneProducer implements LaneProducer {
   private readonly producer: TransactionalProducer;
   private readonly groupId: string;
   private readonly partition: TopicPartition;
-  private readonly topicIds: Pick<TopicIds, 'idOf'>;
+  private readonly topics: Pick<TopicLookup, 'recent'>;
   private last: Promise<unknown> = Promise.resolve();
 
   constructor(
     producer: TransactionalProducer,
     groupId: string,
     partition: TopicPartition,
-    topicIds: Pick<TopicIds, 'idOf'>,
+    topics: Pick<TopicLookup, 'recent'>,
   ) {
     this.producer = producer;
     this.groupId = groupId;
     this.partition = partition;
-    this.topicIds = topicIds;
+    this.topics = topics;
   }
 
   settle(settlement: Settlement): Promise<number> {
@@ -43,9 +43,9 @@ export class TransactionalLaneProducer implements LaneProducer {
   }
 
   private async settleNow({ offset, metadata, records, topicId }: Settlement): Promise<number> {
-    // What is settled was fetched before this, so it is of the topic that is there now, or of one before it.
+    // The map names the topic too: what is committed in the second before a new one is noticed means nothing to whoever opens the lane.
     const [topicIdNow] = await Promise.all([
-      topicId === null ? null : this.topicIds.idOf(this.partition.topic),
+      topicId === null ? null : this.topics.recent(this.partition.topic).then(({ id }) => id),
       this.write({ position: this.positionAt(offset, metadata), records }),
     ]);
     if (topicIdNow !== topicId)

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import type { Config } from '../../config.ts';
 import { settledTopics, topicNames, topicSettings } from '../../contract/topics.ts';
+import { errorType } from './broker-errors.ts';
 
 type TopicPlan = Config['topics'];
 
@@ -23,8 +24,14 @@ const DEAD_LETTER_MAX_BYTES = 1_048_588 + 65_536;
  * @returns the names of those that were created
  */
 export async function createTopics(admin: Admin, plan: TopicPlan): Promise<string[]> {
-  const existing = new Set(await admin.listTopics());
-  const missing = plannedTopics(plan).filter(({ topic }) => !existing.has(topic));
+  const planned = plannedTopics(plan);
+  const absent = new Set(
+    await missingTopics(
+      admin,
+      planned.map(({ topic }) => topic),
+    ),
+  );
+  const missing = planned.filter(({ topic }) => absent.has(topic));
   const names = missing.map(({ topic }) => topic);
   if (names.length === 0) return names;
   await admin.createTopics({ topics: missing, waitForLeaders: false, timeout: CREATION_TIMEOUT_MS });
@@ -75,12 +82,28 @@ export async function checkTopics(admin: Admin, plan: TopicPlan, expected: Topic
 
 /** @throws TopicsNotReady naming those that do not exist */
 export async function requireTopics(admin: Admin, topics: readonly string[]): Promise<void> {
-  const existing = new Set(await admin.listTopics());
-  const missing = topics.filter((topic) => !existing.has(topic));
+  const missing = await missingTopics(admin, topics);
   if (missing.length === 0) return;
   throw new TopicsNotReady(
     `these topics are missing: ${missing.join(', ')}; create them with: completion-bus topics create`,
   );
+}
+
+/** Those that do not exist. Each is asked for by its name: the answer to a list of all topics depends on those of others. */
+async function missingTopics(admin: Admin, topics: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const topic of topics) if (!(await exists(admin, topic))) missing.push(topic);
+  return missing;
+}
+
+async function exists(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics.some(({ partitions }) => partitions.length > 0);
+  } catch (error) {
+    if (errorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+    throw error;
+  }
 }
 
 async function unevenPartitions(admin: Admin, plan: TopicPlan): Promise<string[]> {

@@ -19,7 +19,7 @@ const expected = { ledgerTtlMs: 14 * DAY_MS, recordMaxBytes: 900_000 };
 class Cluster {
   readonly topics = new Map<string, { partitions: number; settings: Map<string, string> }>();
   creations = 0;
-  /** What the next questions for metadata are answered with instead. */
+  /** What questions for metadata after a creation are answered with instead. */
   readonly hiccups: (Error | 'no leader')[] = [];
 
   get admin(): Admin {
@@ -36,7 +36,7 @@ class Cluster {
         return true;
       },
       fetchTopicMetadata: async ({ topics }: { topics: string[] }) => {
-        const hiccup = this.hiccups.shift();
+        const hiccup = this.creations > 0 ? this.hiccups.shift() : undefined;
         if (hiccup instanceof Error) throw hiccup;
         const partition = { leader: hiccup === undefined ? 1 : -1 };
         return {

@@ -1,0 +1,176 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Broker } from '../cluster-requests.ts';
+import { internalOf } from './kafkajs-internals.ts';
+
+type Offsets = Record<string, Record<number, string | null | undefined>>;
+
+interface TopicPartitions {
+  readonly topic: string;
+  readonly partitions: readonly number[];
+}
+
+interface Place {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Of kafkajs's member of a group, what is used here. */
+interface ConsumerGroup {
+  readonly groupId: string;
+  readonly generationId: number | null;
+  readonly memberId: string | null;
+  readonly autoCommit: boolean;
+  readonly maxWaitTime: number;
+  readonly logger: { warn(message: string, extra: object): void };
+  readonly topicConfigurations: Record<string, { readonly fromBeginning?: boolean }>;
+  coordinator: Broker | null;
+  readonly cluster: {
+    refreshMetadata(): Promise<void>;
+    findGroupCoordinator(of: { readonly groupId: string }): Promise<Broker>;
+    fetchTopicsOffset(
+      topics: readonly object[],
+    ): Promise<readonly { readonly partitions: readonly { readonly offset: string }[] }[]>;
+  };
+  readonly seekOffset: { pop(topic: string, partition: number): object | undefined };
+  readonly offsetManager: {
+    readonly resolvedOffsets: Offsets;
+    committedOffsets(): Offsets;
+    seek(to: object): Promise<void>;
+    resolveOffsets(): Promise<void>;
+  };
+  seek(to: Place & { readonly offset: string }): void;
+  isPaused(topic: string, partition: number): boolean;
+  heartbeat(of: { readonly interval: number }): Promise<void>;
+  seekOffsets(partitions: readonly TopicPartitions[]): Promise<void>;
+  recoverFromFetch(error: Error): Promise<void>;
+  recoverFromOffsetOutOfRange(at: Place): Promise<void>;
+}
+
+interface KafkaJsError extends Error {
+  readonly type?: string;
+  readonly code?: string;
+}
+
+/** The broker is down, does not answer, or is no member of the cluster any more. */
+const LOST: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSConnectionClosedError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSLockTimeout',
+  'KafkaJSBrokerNotFound',
+]);
+/** Another broker leads the partition, or none does. */
+const MOVED: ReadonlySet<string> = new Set([
+  'LEADER_NOT_AVAILABLE',
+  'NOT_LEADER_FOR_PARTITION',
+  'REPLICA_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+]);
+/** Another broker coordinates the group, or will soon. */
+const COORDINATOR_MOVED: ReadonlySet<string> = new Set([
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+]);
+
+/** A member's heartbeat that has not ended, and what the last one failed with. */
+interface Heartbeats {
+  pending: boolean;
+  failure: Error | null;
+}
+
+const heartbeats = new WeakMap<ConsumerGroup, Heartbeats>();
+let isInstalled = false;
+
+/**
+ * Lets a consumer of kafkajs outlive the loss of a broker. Its own way out of each of these errors ends every fetch, and after some tries
+ * leaves the group and joins it as a new member, while the group still waits for the old one:
+ *
+ * - A broker that cannot be fetched from, or that leads a partition no more, delays its own partitions only.
+ * - A lost coordinator is looked for while fetches go on, and the membership stays what it was.
+ * - A position outside the log becomes the log's start without a commit, which would erase what was committed with its metadata.
+ * - Positions that were sought are not asked for.
+ */
+export function installConsumerGroup(): void {
+  if (isInstalled) return;
+  isInstalled = true;
+  const { prototype: group } = internalOf<{ prototype: ConsumerGroup }>('consumer/consumerGroup.js');
+  const { heartbeat, recoverFromFetch, recoverFromOffsetOutOfRange } = group;
+
+  group.heartbeat = async function (this: ConsumerGroup, options) {
+    const state = heartbeats.get(this) ?? { pending: false, failure: null };
+    heartbeats.set(this, state);
+    const { failure } = state;
+    state.failure = null;
+    if (failure !== null) throw failure;
+    if (state.pending) return;
+    state.pending = true;
+    const { memberId, generationId } = this;
+    void heartbeat
+      .call(this, options)
+      .catch((error: KafkaJsError) => {
+        if (isCoordinatorLost(error)) return findCoordinator(this);
+        // What was said of an earlier membership says nothing of this one.
+        if (memberId === this.memberId && generationId === this.generationId) state.failure = error;
+        return undefined;
+      })
+      .finally(() => {
+        state.pending = false;
+      });
+  };
+
+  group.recoverFromFetch = async function (this: ConsumerGroup, error: KafkaJsError) {
+    if (!LOST.has(error.name) && !MOVED.has(error.type ?? '')) return recoverFromFetch.call(this, error);
+    // Metadata may tell the same again for a while.
+    await wait(this.maxWaitTime);
+    await this.cluster.refreshMetadata().catch((reason: KafkaJsError) => {
+      if (!LOST.has(reason.name)) throw reason;
+    });
+  };
+
+  group.recoverFromOffsetOutOfRange = async function (this: ConsumerGroup, { topic, partition }) {
+    if (this.autoCommit) return recoverFromOffsetOutOfRange.call(this, { topic, partition });
+    const [start] = await this.cluster.fetchTopicsOffset([
+      { topic, partitions: [{ partition }], ...this.topicConfigurations[topic] },
+    ]);
+    const offset = start?.partitions[0]?.offset;
+    if (offset === undefined) return;
+    this.logger.warn('a position is outside the log and becomes the start of the log', {
+      topic,
+      partition,
+      offset,
+    });
+    this.seek({ topic, partition, offset });
+  };
+
+  group.seekOffsets = async function (this: ConsumerGroup, topicPartitions) {
+    const { offsetManager } = this;
+    const { resolvedOffsets } = offsetManager;
+    const committed = offsetManager.committedOffsets();
+    let isComplete = true;
+    for (const { topic, partitions } of topicPartitions) {
+      for (const partition of partitions) {
+        const sought = this.seekOffset.pop(topic, partition);
+        if (sought !== undefined) await offsetManager.seek(sought);
+        const offsets = committed[topic];
+        if (offsets?.[partition] != null || offsets === undefined) continue;
+        const next = resolvedOffsets[topic]?.[partition];
+        if (next != null) offsets[partition] = next;
+        else if (!this.isPaused(topic, partition)) isComplete = false;
+      }
+    }
+    if (!isComplete) await offsetManager.resolveOffsets();
+  };
+}
+
+function isCoordinatorLost(error: KafkaJsError): boolean {
+  return LOST.has(error.name) || COORDINATOR_MOVED.has(error.type ?? '');
+}
+
+/** One try; the next heartbeat that fails is the next one. */
+async function findCoordinator(group: ConsumerGroup): Promise<void> {
+  await wait(group.maxWaitTime);
+  const coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId }).catch(() => null);
+  if (coordinator !== null) group.coordinator = coordinator;
+}
