@@ -9,6 +9,7 @@ import { SharedAnswer } from './shared-answer.ts';
 import { TopicLookup } from './topic-lookup.ts';
 import { TransactionCompleter } from './transaction-completer.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
+import { Turns } from './turns.ts';
 
 /** Each member's partitions, by topic. */
 type Members = ReadonlyMap<string, Readonly<Record<string, readonly number[]>>>;
@@ -17,6 +18,7 @@ interface LedPartition extends TopicPartition {
   readonly leader: number;
 }
 
+const OPENINGS_AT_A_TIME = 16;
 /** Where a log begins and ends, as ListOffsets names it. */
 const EARLIEST = -2;
 const LATEST = -1;
@@ -31,6 +33,7 @@ export class KafkaLaneTransport implements LaneTransport {
   private readonly topics: TopicLookup;
   private readonly members: SharedAnswer<Members>;
   private readonly completer: TransactionCompleter;
+  private readonly openings = new Turns(OPENINGS_AT_A_TIME);
 
   private constructor(
     settings: KafkaSettings,
@@ -63,8 +66,19 @@ export class KafkaLaneTransport implements LaneTransport {
     return (await this.members.get()).get(memberId)?.[topic]?.includes(partition) ?? false;
   }
 
+  /** So many at a time: hundreds of lanes that open at once would keep one another, and everybody else, from an answer in time. */
+  fence(partition: TopicPartition, heldBy?: string): Promise<LaneProducer> {
+    return this.openings.take(async (hasWaited) => {
+      if (hasWaited && heldBy !== undefined && !(await this.holds(heldBy, partition)))
+        throw new Error(
+          `${partition.topic}/${partition.partition} was given to another member while its lane waited to open`,
+        );
+      return this.fenceNow(partition);
+    });
+  }
+
   /** The last transaction of the lane is made complete in every partition; then every earlier producer of it is ended. */
-  async fence(partition: TopicPartition): Promise<LaneProducer> {
+  private async fenceNow(partition: TopicPartition): Promise<LaneProducer> {
     const { settings, completer, topics } = this;
     const { groupId, transactionTimeoutMs } = settings;
     // "/" cannot be in a topic's name, so two lanes never share an id.

@@ -14,6 +14,23 @@ interface Place {
   readonly partition: number;
 }
 
+interface Batch extends Place {
+  readonly highWatermark: string;
+  isEmptyDueToFiltering(): boolean;
+  lastOffset(): string;
+}
+
+/** Of what hands over what was fetched. */
+interface Runner {
+  readonly running: boolean;
+  readonly eachBatch?: unknown;
+  readonly eachBatchAutoResolve: boolean;
+  readonly instrumentationEmitter: { emit(event: string, payload: object): void };
+  handleBatch(batch: Batch): Promise<void>;
+  processEachBatch(batch: Batch): Promise<void>;
+  heartbeat(): Promise<void>;
+}
+
 /** Of kafkajs's member of a group, what is used here. */
 interface ConsumerGroup {
   readonly groupId: string;
@@ -95,6 +112,7 @@ let isInstalled = false;
 export function installConsumerGroup(): void {
   if (isInstalled) return;
   isInstalled = true;
+  installEmptyBatches();
   const { prototype: group } = internalOf<{ prototype: ConsumerGroup }>('consumer/consumerGroup.js');
   const { heartbeat, recoverFromFetch, recoverFromOffsetOutOfRange } = group;
 
@@ -173,4 +191,25 @@ async function findCoordinator(group: ConsumerGroup): Promise<void> {
   await wait(group.maxWaitTime);
   const coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId }).catch(() => null);
   if (coordinator !== null) group.coordinator = coordinator;
+}
+
+/**
+ * Lets kafkajs hand over what it fetched also when no record is in it but markers of transactions and aborted records, to
+ * consumers that say themselves how far they have come: it moves on without a word, and nobody could commit that.
+ */
+function installEmptyBatches(): void {
+  const { prototype: runner } = internalOf<{ prototype: Runner }>('consumer/runner.js');
+  const { handleBatch } = runner;
+  runner.handleBatch = async function (this: Runner, batch) {
+    const isOurs = this.running && this.eachBatch != null && !this.eachBatchAutoResolve;
+    if (!isOurs || !batch.isEmptyDueToFiltering()) return handleBatch.call(this, batch);
+    await this.processEachBatch(batch);
+    const { topic, partition, highWatermark } = batch;
+    const { events } = internalOf<{ events: { END_BATCH_PROCESS: string } }>(
+      'consumer/instrumentationEvents.js',
+    );
+    const payload = { topic, partition, highWatermark, lastOffset: batch.lastOffset() };
+    this.instrumentationEmitter.emit(events.END_BATCH_PROCESS, payload);
+    return this.heartbeat();
+  };
 }
