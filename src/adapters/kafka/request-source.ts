@@ -11,6 +11,7 @@ import type {
 import { logStartOf } from './fetch/read-fetch-response.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { mapInbound } from './map-record.ts';
+import { hasFetchFailed } from './repairs/consumer-group.ts';
 import { type Membership, stickyAssigner } from './sticky-assigner.ts';
 
 /** Bounds the memory of one fetch; what is accepted is bounded by the pipeline. */
@@ -73,7 +74,7 @@ export class KafkaRequestSource implements RequestSource {
       else listener.crashed(payload.error);
     });
     consumer.on(FETCH, () => {
-      this.lastFetchAt = performance.now();
+      if (!hasFetchFailed()) this.lastFetchAt = performance.now();
     });
     if (listener.progressed !== undefined) {
       consumer.on(END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset, highWatermark } }) =>

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Broker } from '../cluster-requests.ts';
 import { internalOf } from './kafkajs-internals.ts';
@@ -23,9 +24,11 @@ interface Batch extends Place {
 /** Of what hands over what was fetched. */
 interface Runner {
   readonly running: boolean;
+  readonly consumerGroup: ConsumerGroup;
   readonly eachBatch?: unknown;
   readonly eachBatchAutoResolve: boolean;
   readonly instrumentationEmitter: { emit(event: string, payload: object): void };
+  fetch(nodeId: unknown): Promise<readonly Batch[]>;
   handleBatch(batch: Batch): Promise<void>;
   processEachBatch(batch: Batch): Promise<void>;
   heartbeat(): Promise<void>;
@@ -49,7 +52,10 @@ interface ConsumerGroup {
     ): Promise<readonly { readonly partitions: readonly { readonly offset: string }[] }[]>;
   };
   readonly seekOffset: { pop(topic: string, partition: number): object | undefined };
+  /** When the coordinator has last answered a heartbeat. */
+  readonly lastRequest: number;
   readonly offsetManager: {
+    coordinator: Broker;
     readonly resolvedOffsets: Offsets;
     committedOffsets(): Offsets;
     seek(to: object): Promise<void>;
@@ -91,14 +97,43 @@ const COORDINATOR_MOVED: ReadonlySet<string> = new Set([
   'GROUP_LOAD_IN_PROGRESS',
 ]);
 
-/** A member's heartbeat that has not ended, and what the last one failed with. */
-interface Heartbeats {
-  pending: boolean;
+/** A new coordinator is there within some ten seconds of the loss of the old one. After longer kafkajs joins the group again. */
+const COORDINATOR_PATIENCE_MS = 30_000;
+const LONGEST_DELAY_MS = 1_000;
+
+/** What is known of a member beside what kafkajs keeps. */
+interface Contact {
+  /** A heartbeat is in flight, or the coordinator is looked for. */
+  isBeating: boolean;
+  /** What the last heartbeat failed with, for the next one to tell. */
   failure: Error | null;
+  coordinatorLostAt: number | null;
+  /** By broker: fetches in a row that found it lost. */
+  readonly losses: Map<unknown, number>;
 }
 
-const heartbeats = new WeakMap<ConsumerGroup, Heartbeats>();
+/** One fetch from one broker. */
+interface FetchAttempt {
+  readonly nodeId: unknown;
+  hasFailed: boolean;
+}
+
+const contacts = new WeakMap<ConsumerGroup, Contact>();
+const attempts = new AsyncLocalStorage<FetchAttempt>();
 let isInstalled = false;
+
+/** Asked while kafkajs tells of the end of a fetch: whether no broker has answered it. */
+export function hasFetchFailed(): boolean {
+  return attempts.getStore()?.hasFailed === true;
+}
+
+function contactOf(group: ConsumerGroup): Contact {
+  const known = contacts.get(group);
+  if (known !== undefined) return known;
+  const contact = { isBeating: false, failure: null, coordinatorLostAt: null, losses: new Map() };
+  contacts.set(group, contact);
+  return contact;
+}
 
 /**
  * Lets a consumer of kafkajs outlive the loss of a broker. Its own way out of each of these errors ends every fetch, and after some tries
@@ -112,36 +147,43 @@ let isInstalled = false;
 export function installConsumerGroup(): void {
   if (isInstalled) return;
   isInstalled = true;
-  installEmptyBatches();
+  installRunner();
   const { prototype: group } = internalOf<{ prototype: ConsumerGroup }>('consumer/consumerGroup.js');
   const { heartbeat, recoverFromFetch, recoverFromOffsetOutOfRange } = group;
 
   group.heartbeat = async function (this: ConsumerGroup, options) {
-    const state = heartbeats.get(this) ?? { pending: false, failure: null };
-    heartbeats.set(this, state);
-    const { failure } = state;
-    state.failure = null;
+    const contact = contactOf(this);
+    const { failure } = contact;
+    contact.failure = null;
     if (failure !== null) throw failure;
-    if (state.pending) return;
-    state.pending = true;
-    const { memberId, generationId } = this;
+    if (contact.isBeating) return;
+    contact.isBeating = true;
+    const { memberId, generationId, lastRequest } = this;
     void heartbeat
       .call(this, options)
-      .catch((error: KafkaJsError) => {
-        if (isCoordinatorLost(error)) return findCoordinator(this);
+      .then(() => {
+        if (this.lastRequest !== lastRequest) contact.coordinatorLostAt = null;
+      })
+      .catch(async (error: KafkaJsError) => {
+        const isPatient = isCoordinatorLost(error) && !isLostForLong(contact);
+        if (isPatient) await findCoordinator(this);
         // What was said of an earlier membership says nothing of this one.
-        if (memberId === this.memberId && generationId === this.generationId) state.failure = error;
-        return undefined;
+        else if (memberId === this.memberId && generationId === this.generationId) contact.failure = error;
       })
       .finally(() => {
-        state.pending = false;
+        contact.isBeating = false;
       });
   };
 
   group.recoverFromFetch = async function (this: ConsumerGroup, error: KafkaJsError) {
     if (!LOST.has(error.name) && !MOVED.has(error.type ?? '')) return recoverFromFetch.call(this, error);
+    const attempt = attempts.getStore();
+    const { losses } = contactOf(this);
+    const before = losses.get(attempt?.nodeId) ?? 0;
+    losses.set(attempt?.nodeId, before + 1);
+    if (attempt !== undefined) attempt.hasFailed = true;
     // Metadata may tell the same again for a while.
-    await wait(this.maxWaitTime);
+    await wait(Math.min(LONGEST_DELAY_MS, this.maxWaitTime * 2 ** Math.min(before, 10)));
     await this.cluster.refreshMetadata().catch((reason: KafkaJsError) => {
       if (!LOST.has(reason.name)) throw reason;
     });
@@ -182,6 +224,11 @@ export function installConsumerGroup(): void {
   };
 }
 
+function isLostForLong(contact: Contact): boolean {
+  contact.coordinatorLostAt ??= performance.now();
+  return performance.now() - contact.coordinatorLostAt > COORDINATOR_PATIENCE_MS;
+}
+
 function isCoordinatorLost(error: KafkaJsError): boolean {
   return LOST.has(error.name) || COORDINATOR_MOVED.has(error.type ?? '');
 }
@@ -190,16 +237,26 @@ function isCoordinatorLost(error: KafkaJsError): boolean {
 async function findCoordinator(group: ConsumerGroup): Promise<void> {
   await wait(group.maxWaitTime);
   const coordinator = await group.cluster.findGroupCoordinator({ groupId: group.groupId }).catch(() => null);
-  if (coordinator !== null) group.coordinator = coordinator;
+  if (coordinator === null) return;
+  group.coordinator = coordinator;
+  group.offsetManager.coordinator = coordinator;
 }
 
 /**
- * Lets kafkajs hand over what it fetched also when no record is in it but markers of transactions and aborted records, to
+ * Marks each fetch, and lets kafkajs hand over what it fetched also when no record is in it but markers of transactions and aborted records, to
  * consumers that say themselves how far they have come: it moves on without a word, and nobody could commit that.
  */
-function installEmptyBatches(): void {
+function installRunner(): void {
   const { prototype: runner } = internalOf<{ prototype: Runner }>('consumer/runner.js');
-  const { handleBatch } = runner;
+  const { fetch, handleBatch } = runner;
+  runner.fetch = function (this: Runner, nodeId) {
+    const attempt = { nodeId, hasFailed: false };
+    return attempts.run(attempt, async () => {
+      const batches = await fetch.call(this, nodeId);
+      if (!attempt.hasFailed) contactOf(this.consumerGroup).losses.delete(nodeId);
+      return batches;
+    });
+  };
   runner.handleBatch = async function (this: Runner, batch) {
     const isOurs = this.running && this.eachBatch != null && !this.eachBatchAutoResolve;
     if (!isOurs || !batch.isEmptyDueToFiltering()) return handleBatch.call(this, batch);
