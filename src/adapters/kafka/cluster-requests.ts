@@ -69,6 +69,8 @@ export interface ConnectionPool {
 
 /** Every method is one request, but for `isConnected`, which asks nobody. */
 export interface Broker {
+  /** Null for one that is known by its address alone. */
+  readonly nodeId: number | null;
   isConnected(): boolean;
   /** Asks for the versions that the broker has, and authenticates. */
   connect(): Promise<void>;

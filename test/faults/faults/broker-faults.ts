@@ -145,7 +145,7 @@ async function groupCoordinator({ world }: FaultRun): Promise<number> {
   const cluster = await connectCluster(kafka, silent);
   try {
     const of = { groupId: kafka.groupId, coordinatorType: COORDINATOR_TYPES.group };
-    return Number(((await cluster.findGroupCoordinator(of)) as { nodeId?: unknown }).nodeId);
+    return Number((await cluster.findGroupCoordinator(of)).nodeId);
   } finally {
     await cluster.disconnect();
   }

@@ -78,9 +78,16 @@ export function installRequestQueue(): void {
   connection.connect = function (this: Connection) {
     this.requestQueue.connection = this;
     // Each of several requests that find it closed would open a socket, and all but one would stay open for nothing.
-    this.connecting ??= connect.call(this).finally(() => {
-      this.connecting = null;
-    });
+    this.connecting ??= connect
+      .call(this)
+      .catch((error: unknown) => {
+        // A socket that connects late would be taken for the next one.
+        this.socket?.destroy();
+        throw error;
+      })
+      .finally(() => {
+        this.connecting = null;
+      });
     return this.connecting;
   };
 }

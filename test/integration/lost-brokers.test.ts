@@ -5,6 +5,7 @@ import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type KafkaCluster, startKafkaCluster } from '../../scripts/stack/kafka-cluster.ts';
 import { errorType } from '../../src/adapters/kafka/broker-errors.ts';
+import { COORDINATOR_TYPES, connectCluster } from '../../src/adapters/kafka/cluster-requests.ts';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
 import { request, silent, World } from '../support/world.ts';
 
@@ -88,6 +89,34 @@ test('a partition without a leader stops nothing but itself, be it of a foreign 
   await publish('after', [4]);
   await answered(history, ids('after', [4]));
 }, 300_000);
+
+test('the loss of the group’s coordinator moves no partition and closes no lane', async () => {
+  await cluster.whenInSync();
+  const other = await World.create({ brokers: cluster.brokers, replication: 3, partitions: 2 });
+  try {
+    const { kafka } = other.config;
+    const history = await other.readHistory();
+    const worker = await other.startWorker();
+    await other.publish([request('first')]);
+    await history.untilAnswered(1);
+    const assignments = () => worker.log.filter((line) => line.includes('partitions assigned')).length;
+    const before = assignments();
+
+    const client = await connectCluster(kafka, silent);
+    const { nodeId } = await client.findGroupCoordinator({
+      groupId: kafka.groupId,
+      coordinatorType: COORDINATOR_TYPES.group,
+    });
+    await client.disconnect();
+    await cluster.nodes.find(({ id }) => id === nodeId)?.kill();
+    await other.publish([request('second')]);
+    await history.untilAnswered(2);
+    expect(assignments()).toBe(before);
+    await cluster.nodes.find(({ id }) => id === nodeId)?.start();
+  } finally {
+    await other.close();
+  }
+}, 180_000);
 
 /** As brokers that are up report it. */
 async function leaderOf(topic: string, partition: number): Promise<number> {
