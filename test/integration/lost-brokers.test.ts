@@ -12,6 +12,7 @@ import { request, silent, World } from '../support/world.ts';
 /** The broker that alone has the partitions that lose their leader. */
 const LONELY = 3;
 const PARTITIONS = 5;
+const DEAD_MS = 35_000;
 
 let directory: string;
 let cluster: KafkaCluster;
@@ -109,8 +110,12 @@ test('the loss of the group’s coordinator moves no partition and closes no lan
     });
     await client.disconnect();
     await cluster.nodes.find(({ id }) => id === nodeId)?.kill();
-    await other.publish([request('second')]);
-    await history.untilAnswered(2);
+    // For longer than a client would look for the dead broker before it leaves the group.
+    const killedAt = performance.now();
+    for (let answered = 1; performance.now() - killedAt < DEAD_MS; answered += 1) {
+      await other.publish([request(`request-${answered}`)]);
+      await history.untilAnswered(answered + 1);
+    }
     expect(assignments()).toBe(before);
     await cluster.nodes.find(({ id }) => id === nodeId)?.start();
   } finally {

@@ -88,8 +88,9 @@ export const brokerFaults: readonly Fault[] = [
           run.breach(
             `no outcome within ${OUTCOME_PATIENCE_MS / 1000} s of the group having a coordinator again`,
           );
+        // For longer than a client would look for the dead broker before it leaves the group.
+        await run.pause(20_000, 25_000);
         if (openings(run) > lanes) run.breach('partitions were assigned anew though no member was lost');
-        await run.pause(500, 4_000);
       } finally {
         run.note(`broker ${id} starts`);
         await node?.start();

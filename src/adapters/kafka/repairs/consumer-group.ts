@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
+import { errorType } from '../broker-errors.ts';
 import type { Broker } from '../cluster-requests.ts';
 import { internalOf } from './kafkajs-internals.ts';
 
@@ -65,6 +66,7 @@ interface ConsumerGroup {
   isPaused(topic: string, partition: number): boolean;
   heartbeat(of: { readonly interval: number }): Promise<void>;
   seekOffsets(partitions: readonly TopicPartitions[]): Promise<void>;
+  joinAndSync(): Promise<void>;
   recoverFromFetch(error: Error): Promise<void>;
   recoverFromOffsetOutOfRange(at: Place): Promise<void>;
 }
@@ -99,6 +101,9 @@ const COORDINATOR_MOVED: ReadonlySet<string> = new Set([
 
 /** A new coordinator is there within some ten seconds of the loss of the old one. After longer kafkajs joins the group again. */
 const COORDINATOR_PATIENCE_MS = 30_000;
+/** Some ten seconds for a coordinator that moves or loads the group while it is joined. */
+const JOIN_TRIES = 50;
+const JOIN_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 1_000;
 
 /** What is known of a member beside what kafkajs keeps. */
@@ -149,7 +154,7 @@ export function installConsumerGroup(): void {
   isInstalled = true;
   installRunner();
   const { prototype: group } = internalOf<{ prototype: ConsumerGroup }>('consumer/consumerGroup.js');
-  const { heartbeat, recoverFromFetch, recoverFromOffsetOutOfRange } = group;
+  const { heartbeat, joinAndSync, recoverFromFetch, recoverFromOffsetOutOfRange } = group;
 
   group.heartbeat = async function (this: ConsumerGroup, options) {
     const contact = contactOf(this);
@@ -173,6 +178,17 @@ export function installConsumerGroup(): void {
       .finally(() => {
         contact.isBeating = false;
       });
+  };
+
+  group.joinAndSync = async function (this: ConsumerGroup) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await joinAndSync.call(this);
+      } catch (error) {
+        if (!isCoordinatorLost(error as KafkaJsError) || tries >= JOIN_TRIES) throw error;
+        await wait(JOIN_DELAY_MS);
+      }
+    }
   };
 
   group.recoverFromFetch = async function (this: ConsumerGroup, error: KafkaJsError) {
@@ -230,7 +246,7 @@ function isLostForLong(contact: Contact): boolean {
 }
 
 function isCoordinatorLost(error: KafkaJsError): boolean {
-  return LOST.has(error.name) || COORDINATOR_MOVED.has(error.type ?? '');
+  return LOST.has(error.name) || COORDINATOR_MOVED.has(errorType(error));
 }
 
 /** One try; the next heartbeat that fails is the next one. */
