@@ -7,18 +7,18 @@ import {
 } from '../domain/offset-map.ts';
 import { OffsetTracker } from '../domain/offset-tracker.ts';
 import {
-  type Clock,
   type FetchedRecords,
   type InboundRecord,
   type LaneProducer,
-  type LaneTransport,
   ProducerDisconnected,
   RecordRefused,
-  type RequestSource,
   type TopicPartition,
 } from '../ports.ts';
 import { backoff } from './backoff.ts';
-import type { FinishedRequest, LaneListener } from './lane-listener.ts';
+import type { FinishedRequest } from './lane-listener.ts';
+import type { LaneOptions } from './lane-options.ts';
+import { LanePauses, type PauseReason } from './lane-pauses.ts';
+import { PositionAtRest } from './position-at-rest.ts';
 import { takeBatch } from './settle-batch.ts';
 import { SettlePace } from './settle-pace.ts';
 import { isOther, logWasCut, startingSnapshot } from './starting-snapshot.ts';
@@ -40,24 +40,10 @@ import { isOther, logWasCut, startingSnapshot } from './starting-snapshot.ts';
  */
 export type LaneState = 'opening' | 'open' | 'closed' | 'halted';
 
-export interface LaneOptions {
-  readonly partition: TopicPartition;
-  readonly source: RequestSource;
-  readonly transport: LaneTransport;
-  readonly listener: LaneListener;
-  readonly clock: Clock;
-  /** Bytes of one transaction's records per output topic: below the topics' max.message.bytes. */
-  readonly batchMaxBytes: number;
-  /** From one transaction's beginning to the next one's while outcomes come quickly (`SettlePace`). */
-  readonly settleSpacingMs: number;
-}
-
-type PauseReason = 'opening' | 'saturated' | 'map full' | 'draining';
-
 export class Lane {
   readonly partition: TopicPartition;
   private readonly options: LaneOptions;
-  private readonly pauseReasons = new Set<PauseReason>();
+  private readonly pauses: LanePauses;
   private readonly queue = new Deque<FinishedRequest>();
   private readonly stopping = new AbortController();
   private pace: SettlePace;
@@ -76,6 +62,14 @@ export class Lane {
   private doubts = 0;
   /** The position moved without an outcome (a gap): worth a commit of its own. */
   private moved = false;
+  private committed = 0;
+  private readonly atRest = new PositionAtRest(
+    () => this.tracker?.openCount === 0 && this.tracker.watermark > this.committed,
+    () => {
+      this.moved = true;
+      this.settleSoon();
+    },
+  );
   private batchMaxRequests = Number.POSITIVE_INFINITY;
   private soughtBackTo = -1;
   /** Of the topic whose log this is. */
@@ -90,6 +84,7 @@ export class Lane {
     this.partition = options.partition;
     this.memberId = memberId;
     this.pace = new SettlePace(options.settleSpacingMs);
+    this.pauses = new LanePauses(options.source, options.partition);
   }
 
   get state(): LaneState {
@@ -97,7 +92,7 @@ export class Lane {
   }
 
   get isPaused(): boolean {
-    return this.pauseReasons.size > 0;
+    return this.pauses.isPaused;
   }
 
   /** How many accepted requests are not settled. */
@@ -112,7 +107,7 @@ export class Lane {
 
   /** Begins to open: pauses the partition at once, the rest follows. */
   start(): void {
-    this.pause('opening');
+    this.pauses.pause('opening');
     void this.open();
   }
 
@@ -120,7 +115,7 @@ export class Lane {
   reassigned(memberId: string): void {
     this.memberId = memberId;
     this.assignment += 1;
-    if (this.pauseReasons.size > 0) this.options.source.pause(this.partition);
+    this.pauses.repeat();
     if (this.laneState === 'open' && this.tracker !== null)
       this.options.source.seek(this.partition, this.tracker.next);
   }
@@ -138,7 +133,7 @@ export class Lane {
     const next = this.tracker?.next ?? 0;
     this.acceptBelow = Math.max(this.reached, next);
     // After a doubt, what was accepted before it comes once more: then this waits until it has come.
-    if (next === this.acceptBelow || this.tracker === null) this.pause('draining');
+    if (next === this.acceptBelow || this.tracker === null) this.pauses.pause('draining');
   }
 
   /** Begins again from what is committed, as after a doubt. */
@@ -157,12 +152,12 @@ export class Lane {
 
   /** Whether it was paused because there was no room for its next record. */
   get isSaturated(): boolean {
-    return this.pauseReasons.has('saturated');
+    return this.pauses.has('saturated');
   }
 
   /** There is room again. */
   resumeIntake(): void {
-    this.resume('saturated');
+    this.pauses.resume('saturated');
   }
 
   /** Takes over fetched records, in log order. @returns whether the position may move past them */
@@ -183,15 +178,25 @@ export class Lane {
       }
       const obstacle = this.obstacleTo(record, tracker);
       if (obstacle !== null) {
-        this.pause(obstacle);
+        this.pauses.pause(obstacle);
         this.options.source.seek(this.partition, tracker.next);
-        break;
+        this.settleSoon();
+        return true;
       }
       tracker.accept(record.offset);
       this.options.listener.accepted(record);
     }
+    this.passMarkers(tracker, batch);
     this.settleSoon();
     return true;
+  }
+
+  /** Behind the last record come markers of transactions, and what was aborted: the next outcome brings them along. */
+  private passMarkers(tracker: OffsetTracker, batch: FetchedRecords): void {
+    const { moved } = this;
+    if (batch.nextOffset > tracker.next) this.acceptGap(tracker, batch, batch.nextOffset);
+    this.moved = moved;
+    this.atRest.look();
   }
 
   private obstacleTo(record: InboundRecord, tracker: OffsetTracker): PauseReason | null {
@@ -225,14 +230,14 @@ export class Lane {
           this.close();
           return;
         }
-        producer = await transport.fence(this.partition);
+        producer = await transport.fence(this.partition, this.memberId);
         const position = await transport.committedPosition(this.partition);
         const start = startingSnapshot(position, transport.clusterId);
         if (epoch !== this.epoch) break;
         this.begin(start, position.topicId, producer);
         producer = null;
-        this.options.source.seek(this.partition, start.watermark);
-        this.resume('opening');
+        this.options.source.seek(this.partition, Math.max(start.watermark, position.logStart));
+        this.pauses.resume('opening');
         return;
       } catch (error) {
         if (error instanceof UnreadableOffsetMap) {
@@ -258,6 +263,7 @@ export class Lane {
     this.producer = producer;
     this.queue.clear();
     this.moved = false;
+    this.committed = start.watermark;
     this.soughtBackTo = -1;
     if (isOther(this.topicId, topicId)) {
       // Offsets of the old topic mean nothing in the new one.
@@ -266,10 +272,10 @@ export class Lane {
     }
     this.topicId = topicId;
     this.laneState = 'open';
-    this.resume('map full');
+    this.pauses.resume('map full');
     // What is known from before a doubt comes again now, and needs no room.
-    this.resume('saturated');
-    if (start.watermark < this.acceptBelow) this.resume('draining');
+    this.pauses.resume('saturated');
+    if (start.watermark < this.acceptBelow) this.pauses.resume('draining');
     this.options.listener.opened(this.partition, topicId, (offset) => tracker.wasSettledBefore(offset));
   }
 
@@ -279,9 +285,10 @@ export class Lane {
    */
   private acceptGap(tracker: OffsetTracker, batch: FetchedRecords, offset: number): boolean {
     const from = tracker.next;
-    if (batch.fetchedOffset > from && this.soughtBackTo !== from) {
+    const first = Math.max(from, batch.logStart);
+    if (batch.fetchedOffset > first && this.soughtBackTo !== from) {
       this.soughtBackTo = from;
-      this.options.source.seek(this.partition, from);
+      this.options.source.seek(this.partition, first);
       return false;
     }
     for (const record of this.options.listener.known(this.partition, from, offset - 1)) {
@@ -339,9 +346,11 @@ export class Lane {
       listener.settled(this.partition, batch, { began, visibleAt });
       if (epoch !== this.epoch) return;
       for (const { offset } of batch) this.underWay.delete(offset);
+      this.committed = snapshot.watermark;
+      this.atRest.look();
       this.batchMaxRequests = Number.POSITIVE_INFINITY;
       this.doubts = 0;
-      this.resume('map full');
+      this.pauses.resume('map full');
     } catch (error) {
       if (epoch === this.epoch) this.doubt(error, batch);
     }
@@ -370,13 +379,14 @@ export class Lane {
   private halt(reason: string): void {
     this.laneState = 'halted';
     this.leaveEpoch();
-    this.pause('opening');
+    this.pauses.pause('opening');
     this.options.listener.halted(this.partition, reason);
   }
 
   private leaveEpoch(): void {
     this.epoch += 1;
     this.queue.clear();
+    this.atRest.stop();
     this.gathering = false;
     this.underWay = new Set();
     this.pace = new SettlePace(this.options.settleSpacingMs);
@@ -385,15 +395,5 @@ export class Lane {
     const producer = this.producer;
     this.producer = null;
     void producer?.close();
-  }
-
-  private pause(reason: PauseReason): void {
-    this.pauseReasons.add(reason);
-    this.options.source.pause(this.partition);
-  }
-
-  private resume(reason: PauseReason): void {
-    if (!this.pauseReasons.delete(reason) || this.pauseReasons.size > 0) return;
-    this.options.source.resume(this.partition);
   }
 }

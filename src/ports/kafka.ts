@@ -46,7 +46,12 @@ export interface FetchedRecords extends TopicPartition {
   readonly fetchedOffset: number;
   /** The offset after the last one of the partition. */
   readonly highWatermark: number;
+  /** The oldest offset that the log still has; 0 when the broker does not tell. */
+  readonly logStart: number;
+  /** May be empty: what was fetched can hold nothing but markers of transactions and aborted records. */
   readonly records: readonly InboundRecord[];
+  /** The offset after everything that was read: what lies between the last record and it is no record. */
+  readonly nextOffset: number;
 }
 
 /** What the source of requests tells. Called synchronously; must not throw. */
@@ -132,8 +137,12 @@ export interface LaneProducer {
 export interface LaneTransport {
   /** Asks the group's coordinator now: is the group stable and does this member hold the partition? */
   holds(memberId: string, partition: TopicPartition): Promise<boolean>;
-  /** A new producer with the lane's transactional id. When it resolves, every earlier one is fenced and every earlier transaction complete. */
-  fence(partition: TopicPartition): Promise<LaneProducer>;
+  /**
+   * A new producer with the lane's transactional id. When it resolves, every earlier one is fenced and every earlier transaction complete.
+   *
+   * @param heldBy a member of the group: rejects, and disturbs nobody, when the partition went elsewhere while others had their turn
+   */
+  fence(partition: TopicPartition, heldBy?: string): Promise<LaneProducer>;
   /** Reads what is committed. Only true after `fence`. */
   committedPosition(partition: TopicPartition): Promise<CommittedPosition>;
   /** The id that the topic has now; null when the broker has no ids. Rejects when there is no such topic. */

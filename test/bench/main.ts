@@ -8,6 +8,7 @@ import { parseOptions, type SectionName, USAGE } from './options.ts';
 import { profile } from './profile.ts';
 import { machineText, sectionText, writeReport } from './report.ts';
 import { growth } from './sections/growth.ts';
+import { lanes } from './sections/lanes.ts';
 import { latency } from './sections/latency.ts';
 import { memory } from './sections/memory.ts';
 import { settling } from './sections/settling.ts';
@@ -23,6 +24,7 @@ const sections: Readonly<Record<SectionName, (context: BenchContext) => Promise<
   memory,
   settling,
   growth,
+  lanes,
 };
 
 process.exitCode = await main();

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const SECTIONS = ['throughput', 'latency', 'memory', 'settling', 'growth'] as const;
+export const SECTIONS = ['throughput', 'latency', 'memory', 'settling', 'growth', 'lanes'] as const;
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface BenchOptions {

@@ -14,6 +14,8 @@ export const HEADLINES = [
   'requestsPerTransaction',
   'settleP99Ms',
   'backlogRssGrowthMiB',
+  'lanesOpenMs',
+  'lanesIdleCores',
 ] as const;
 
 export interface Report {

@@ -10,7 +10,7 @@ const BUSY_DELAY_MS = 3;
 const BUSY_TRIES = 1_000;
 
 /** It passes by itself once a broker that has the partition is up. */
-class NoLeader extends Error {
+export class NoLeader extends Error {
   override readonly name = 'NoLeader';
   /** As kafkajs marks what may be tried again. */
   readonly retriable = true;

@@ -4,6 +4,7 @@ import type { Logger } from '../../logger.ts';
 import type { TopicPartition } from '../../ports.ts';
 import type { FetchedMessage } from './fetch/record-reader.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
+import { brokersOnly } from './repairs/metadata.ts';
 
 /*
  * What kafkajs keeps to itself: its connections to the brokers of a cluster, and the encoding of what goes over them. By these,
@@ -70,6 +71,8 @@ export interface ConnectionPool {
 
 /** Every method is one request, but for `isConnected`, which asks nobody. */
 export interface Broker {
+  /** Null for one that is known by its address alone. */
+  readonly nodeId: number | null;
   isConnected(): boolean;
   /** Asks for the versions that the broker has, and authenticates. */
   connect(): Promise<void>;
@@ -129,6 +132,27 @@ export interface Broker {
     }[];
   }>;
   endTxn(request: ProducerIdentity & { readonly transactionResult: boolean }): Promise<unknown>;
+  /** Those that are committed for a group; -1 where none is. To be asked of the group's coordinator. */
+  offsetFetch(request: {
+    readonly groupId: string;
+    readonly topics: readonly TopicPartitions<{ readonly partition: number }>[];
+  }): Promise<{
+    readonly responses: readonly TopicPartitions<{
+      readonly offset: string;
+      readonly metadata: string | null;
+    }>[];
+  }>;
+  /** To be asked of the partitions' leader. */
+  listOffsets(request: {
+    readonly topics: readonly TopicPartitions<{ readonly partition: number; readonly timestamp: number }>[];
+  }): Promise<{ readonly responses: readonly TopicPartitions<{ readonly offset: string }>[] }>;
+  /** To be asked of the groups' coordinator. */
+  describeGroups(request: { readonly groupIds: readonly string[] }): Promise<{
+    readonly groups: readonly {
+      readonly state: string;
+      readonly members: readonly { readonly memberId: string; readonly memberAssignment: Buffer }[];
+    }[];
+  }>;
 }
 
 export interface Cluster {
@@ -146,6 +170,8 @@ export interface Cluster {
   readonly rootLogger: unknown;
   readonly connectionPoolBuilder: { build(address: BrokerAddress): Promise<ConnectionPool> };
   readonly brokerPool: {
+    /** As last read. */
+    readonly metadata: { readonly clusterId: string } | null;
     readonly seedBroker?: Broker;
     findConnectedBroker(): Promise<Broker>;
     /** The next of the configured addresses; the last one is disconnected. */
@@ -203,12 +229,24 @@ const METADATA: {
 } = require('kafkajs/src/protocol/requests/metadata/index.js');
 const METADATA_VERSION = 6;
 
-/** A connected cluster of its own, which repeats nothing. */
+/** A connected cluster of its own, which repeats nothing. @throws when no configured broker answers */
 export async function connectCluster(settings: KafkaSettings, logger: Logger): Promise<Cluster> {
   const cluster = clusterOf(createKafka(settings, logger, NO_RETRIES));
-  await cluster.connect();
+  await connectAny(cluster, settings.brokers.length);
   await cluster.refreshMetadataIfNecessary();
   return cluster;
+}
+
+/** kafkajs goes on to the next of the configured addresses with each try. */
+export async function connectAny(cluster: Cluster, addresses: number): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await cluster.connect();
+      return;
+    } catch (error) {
+      if (tries >= addresses) throw error;
+    }
+  }
 }
 
 /** kafkajs makes one for each of its clients and shows it to nobody. It is not connected. */
@@ -245,7 +283,10 @@ export function clusterMetadata(
   requestTimeout: number,
 ): Promise<ClusterMetadata> {
   const metadata = METADATA.protocol({ version: METADATA_VERSION });
-  const { request, response } = metadata({ topics, allowAutoTopicCreation: false });
+  const { request, response } =
+    topics.length === 0
+      ? (brokersOnly() as unknown as Protocol<ClusterMetadata>)
+      : metadata({ topics, allowAutoTopicCreation: false });
   return broker.connectionPool.send({
     request,
     // kafkajs's own `parse` throws when any partition of any topic is without a leader.

@@ -4,7 +4,9 @@ import { kafkaLogCreator, type Logger } from '../../logger.ts';
 import { registerCompressionCodecs } from './compression.ts';
 import { installFetchDecoding } from './fetch/install-fetch-decoding.ts';
 import { installRecordEncoding } from './record-encoding.ts';
-import { installRequestQueue } from './request-queue.ts';
+import { installConsumerGroup } from './repairs/consumer-group.ts';
+import { installMetadata } from './repairs/metadata.ts';
+import { installRequestQueue } from './repairs/request-queue.ts';
 
 export type KafkaSettings = Config['kafka'];
 
@@ -29,6 +31,8 @@ export function createKafka(settings: KafkaSettings, logger: Logger, retry: Retr
   installRecordEncoding();
   installFetchDecoding(settings.recordMaxBytes);
   installRequestQueue();
+  installMetadata();
+  installConsumerGroup();
   const config: KafkaConfig = {
     clientId: settings.clientId,
     brokers: [...settings.brokers],

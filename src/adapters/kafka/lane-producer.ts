@@ -10,7 +10,7 @@ import { errorType } from './broker-errors.ts';
 import { mapMessage } from './map-record.ts';
 import { encodeRecord, type RecordToEncode } from './record-encoding.ts';
 import { withNote } from './settled-notes.ts';
-import type { TopicIds } from './topic-ids.ts';
+import type { TopicLookup } from './topic-lookup.ts';
 import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
 /** Errors by which a broker refuses a record for what it is. A wrong clock or a damaged transmission says nothing about it. */
@@ -45,7 +45,7 @@ export class TransactionalLaneProducer implements LaneProducer {
   private readonly producer: TransactionalProducer;
   private readonly groupId: string;
   private readonly partition: TopicPartition;
-  private readonly topicIds: Pick<TopicIds, 'idOf'>;
+  private readonly topics: Pick<TopicLookup, 'recent'>;
   private readonly notes: NoteOptions;
   private last: Promise<unknown> = Promise.resolve();
   private isClosed = false;
@@ -54,14 +54,14 @@ export class TransactionalLaneProducer implements LaneProducer {
     producer: TransactionalProducer,
     groupId: string,
     partition: TopicPartition,
-    topicIds: Pick<TopicIds, 'idOf'>,
+    topics: Pick<TopicLookup, 'recent'>,
     notes: NoteOptions = { topics: [], maxBytes: 0 },
   ) {
     this.notes = notes;
     this.producer = producer;
     this.groupId = groupId;
     this.partition = partition;
-    this.topicIds = topicIds;
+    this.topics = topics;
   }
 
   settle(settlement: Settlement): Promise<number> {
@@ -76,9 +76,9 @@ export class TransactionalLaneProducer implements LaneProducer {
     const lane = { groupId: this.groupId, ...this.partition };
     const { topics, maxBytes } = this.notes;
     const records = withNote(outcomes, lane, { offset, metadata }, topics, maxBytes);
-    // What is settled was fetched before this, so it is of the topic that is there now, or of one before it.
+    // The map names the topic too: what is committed in the second before a new one is noticed means nothing to whoever opens the lane.
     const [topicIdNow] = await Promise.all([
-      topicId === null ? null : this.topicIds.idOf(this.partition.topic),
+      topicId === null ? null : this.topics.recent(this.partition.topic).then(({ id }) => id),
       this.write({ position: this.positionAt(offset, metadata), records }),
     ]);
     if (topicIdNow !== topicId)

@@ -1,14 +1,28 @@
-import kafkajs, { type Admin } from 'kafkajs';
+import kafkajs from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { CommittedPosition, LaneProducer, LaneTransport, TopicPartition } from '../../ports.ts';
-import { errorType } from './broker-errors.ts';
-import { type Cluster, connectCluster } from './cluster-requests.ts';
-import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
+import { errorType, NoLeader } from './broker-errors.ts';
+import { type Broker, type Cluster, COORDINATOR_TYPES, connectCluster } from './cluster-requests.ts';
+import type { KafkaSettings } from './kafka-client.ts';
 import { TransactionalLaneProducer } from './lane-producer.ts';
-import { type NotedPosition, readNote } from './settled-notes.ts';
-import { TopicIds } from './topic-ids.ts';
+import { type NotedPosition, type OutputLog, readNote } from './settled-notes.ts';
+import { SharedAnswer } from './shared-answer.ts';
+import { TopicLookup } from './topic-lookup.ts';
 import { TransactionCompleter } from './transaction-completer.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
+import { Turns } from './turns.ts';
+
+/** Each member's partitions, by topic. */
+type Members = ReadonlyMap<string, Readonly<Record<string, readonly number[]>>>;
+
+interface LedPartition extends TopicPartition {
+  readonly leader: number;
+}
+
+const OPENINGS_AT_A_TIME = 16;
+/** Where a log begins and ends, as ListOffsets names it. */
+const EARLIEST = -2;
+const LATEST = -1;
 
 /** What lanes ask of the cluster: who holds a partition, a fenced producer, and what is committed. */
 export class KafkaLaneTransport implements LaneTransport {
@@ -16,25 +30,25 @@ export class KafkaLaneTransport implements LaneTransport {
   private readonly settings: KafkaSettings;
   private readonly outputs: readonly string[];
   private readonly logger: Logger;
-  private readonly admin: Admin;
   private readonly cluster: Cluster;
-  private readonly topicIds: TopicIds;
+  private readonly topics: TopicLookup;
+  private readonly members: SharedAnswer<Members>;
   private readonly completer: TransactionCompleter;
+  private readonly openings = new Turns(OPENINGS_AT_A_TIME);
 
   private constructor(
     settings: KafkaSettings,
     outputs: readonly string[],
     logger: Logger,
-    admin: Admin,
     cluster: Cluster,
     clusterId: string,
   ) {
     this.settings = settings;
     this.outputs = outputs;
     this.logger = logger;
-    this.admin = admin;
     this.cluster = cluster;
-    this.topicIds = new TopicIds(cluster);
+    this.topics = new TopicLookup(cluster);
+    this.members = new SharedAnswer(() => this.membersNow());
     this.completer = new TransactionCompleter(cluster, settings.transactionTimeoutMs);
     this.clusterId = clusterId;
   }
@@ -45,26 +59,28 @@ export class KafkaLaneTransport implements LaneTransport {
     outputs: readonly string[],
     logger: Logger,
   ): Promise<KafkaLaneTransport> {
-    const admin = createKafka(settings, logger, PATIENT_RETRIES).admin();
-    await admin.connect();
-    const { clusterId } = await admin.describeCluster();
     const cluster = await connectCluster(settings, logger);
-    return new KafkaLaneTransport(settings, outputs, logger, admin, cluster, clusterId);
+    return new KafkaLaneTransport(settings, outputs, logger, cluster, clusterIdOf(cluster));
   }
 
   async holds(memberId: string, { topic, partition }: TopicPartition): Promise<boolean> {
-    const { groups } = await this.admin.describeGroups([this.settings.groupId]);
-    const group = groups[0];
-    if (group?.state !== 'Stable') return false;
-    const member = group.members.find((candidate) => candidate.memberId === memberId);
-    if (member === undefined) return false;
-    const assignment = kafkajs.AssignerProtocol.MemberAssignment.decode(member.memberAssignment);
-    return assignment?.assignment[topic]?.includes(partition) ?? false;
+    return (await this.members.get()).get(memberId)?.[topic]?.includes(partition) ?? false;
+  }
+
+  /** So many at a time: hundreds of lanes that open at once would keep one another, and everybody else, from an answer in time. */
+  fence(partition: TopicPartition, heldBy?: string): Promise<LaneProducer> {
+    return this.openings.take(async (hasWaited) => {
+      if (hasWaited && heldBy !== undefined && !(await this.holds(heldBy, partition)))
+        throw new Error(
+          `${partition.topic}/${partition.partition} was given to another member while its lane waited to open`,
+        );
+      return this.fenceNow(partition);
+    });
   }
 
   /** The last transaction of the lane is made complete in every partition; then every earlier producer of it is ended. */
-  async fence(partition: TopicPartition): Promise<LaneProducer> {
-    const { settings, completer, topicIds } = this;
+  private async fenceNow(partition: TopicPartition): Promise<LaneProducer> {
+    const { settings, completer, topics } = this;
     const { groupId, transactionTimeoutMs } = settings;
     // "/" cannot be in a topic's name, so two lanes never share an id.
     const transactionalId = `${groupId}/${partition.topic}/${partition.partition}`;
@@ -73,7 +89,7 @@ export class KafkaLaneTransport implements LaneTransport {
     try {
       await completer.complete({ transactionalId, partitions, groupId });
       const producer = await TransactionalProducer.connect(cluster, transactionalId, transactionTimeoutMs);
-      const lane = new TransactionalLaneProducer(producer, groupId, partition, topicIds, {
+      const lane = new TransactionalLaneProducer(producer, groupId, partition, topics, {
         topics: this.noteTopics,
         maxBytes: settings.recordMaxBytes,
       });
@@ -85,36 +101,25 @@ export class KafkaLaneTransport implements LaneTransport {
     }
   }
 
-  async committedPosition({ topic, partition }: TopicPartition): Promise<CommittedPosition> {
-    const [committed, log, topicId] = await Promise.all([
-      this.admin.fetchOffsets({ groupId: this.settings.groupId, topics: [topic] }),
-      this.admin.fetchTopicOffsets(topic),
-      this.topicIds.idOf(topic),
+  /** Of this partition alone, however many others the topic has. */
+  async committedPosition(partition: TopicPartition): Promise<CommittedPosition> {
+    const [{ id, start, end }, committed] = await Promise.all([
+      this.logOf(partition),
+      this.committedOf(partition),
     ]);
-    const ours = committed
-      .find((entry) => entry.topic === topic)
-      ?.partitions.find((entry) => entry.partition === partition);
-    const bounds = log.find((entry) => entry.partition === partition);
-    if (bounds === undefined) throw new Error(`${topic} has no partition ${partition} any more`);
-    // Negative: nothing committed, or kafkajs's own reset to "earliest" after an offset out of range.
-    const offset = Math.max(-1, Number(ours?.offset ?? -1));
-    const metadata = ours?.metadata ?? '';
-    const logEnd = Number(bounds.high);
+    // Negative: nothing committed, or a reset to "earliest" after an offset out of range.
+    const offset = Math.max(-1, Number(committed?.offset ?? -1));
+    const metadata = committed?.metadata ?? '';
+    const log = { logStart: start, logEnd: end, topicId: id };
     // Without a map it was set by somebody else, or never.
-    const noted = metadata === '' ? await this.notedPosition({ topic, partition }, logEnd) : null;
-    const isReset = noted !== null && noted.offset > offset;
-    if (isReset)
-      this.logger.warn(
-        { topic, partition, reset: offset, settled: noted.offset },
-        'the position of the group was reset; going on after what is settled, whose outcomes are visible',
-      );
-    return {
-      offset: isReset ? noted.offset : offset < 0 ? null : offset,
-      metadata: isReset ? noted.metadata : metadata,
-      logStart: Number(bounds.low),
-      logEnd: Number(bounds.high),
-      topicId,
-    };
+    const noted = metadata === '' ? await this.notedPosition(partition, end) : null;
+    if (noted === null || noted.offset <= offset)
+      return { offset: offset < 0 ? null : offset, metadata, ...log };
+    this.logger.warn(
+      { ...partition, reset: offset, settled: noted.offset },
+      'the position of the group was reset; going on after what is settled, whose outcomes are visible',
+    );
+    return { ...noted, ...log };
   }
 
   /** Whose records carry notes: of the first one every outcome has a record, and of the last one what has no outcome. */
@@ -127,15 +132,13 @@ export class KafkaLaneTransport implements LaneTransport {
    * for a missing right to read them: then only the ledger keeps outcomes from being repeated.
    */
   private async notedPosition(lane: TopicPartition, logEnd: number): Promise<NotedPosition | null> {
-    const { cluster, admin, settings, clusterId } = this;
+    const { settings, clusterId } = this;
+    const log: OutputLog = {
+      bounds: (output) => this.logOf(output),
+      leader: async (output) => this.cluster.findBroker({ nodeId: (await this.logOf(output)).leader }),
+    };
     try {
-      const note = await readNote(
-        cluster,
-        admin,
-        { groupId: settings.groupId, ...lane },
-        this.noteTopics,
-        clusterId,
-      );
+      const note = await readNote(log, { groupId: settings.groupId, ...lane }, this.noteTopics, clusterId);
       return note !== null && note.offset <= logEnd ? note : null;
     } catch (error) {
       if (errorType(error) !== 'TOPIC_AUTHORIZATION_FAILED') throw error;
@@ -147,11 +150,65 @@ export class KafkaLaneTransport implements LaneTransport {
     }
   }
 
-  topicId(topic: string): Promise<string | null> {
-    return this.topicIds.idOf(topic);
+  async topicId(topic: string): Promise<string | null> {
+    return (await this.topics.now(topic)).id;
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.admin.disconnect(), this.cluster.disconnect()]);
+    await this.cluster.disconnect();
   }
+
+  /** What the group's members hold; nothing while the group is not stable. */
+  private async membersNow(): Promise<Members> {
+    const coordinator = await this.groupCoordinator();
+    const { groups } = await coordinator.describeGroups({ groupIds: [this.settings.groupId] });
+    const [group] = groups;
+    if (group?.state !== 'Stable') return new Map();
+    return new Map(
+      group.members.map(({ memberId, memberAssignment }) => [
+        memberId,
+        kafkajs.AssignerProtocol.MemberAssignment.decode(memberAssignment)?.assignment ?? {},
+      ]),
+    );
+  }
+
+  /** Where a partition's log begins and ends, and the id of its topic. @throws NoLeader; when it does not exist */
+  private async logOf({ topic, partition }: TopicPartition) {
+    const { id, leaders } = await this.topics.now(topic);
+    const leader = leaders.get(partition);
+    if (leader === undefined) throw new Error(`${topic} has no partition ${partition} any more`);
+    if (leader < 0) throw new NoLeader(topic, partition);
+    const [start, end] = await Promise.all([
+      this.logOffset({ topic, partition, leader }, EARLIEST),
+      this.logOffset({ topic, partition, leader }, LATEST),
+    ]);
+    return { id, leader, start, end };
+  }
+
+  private async committedOf({ topic, partition }: TopicPartition) {
+    const coordinator = await this.groupCoordinator();
+    const { responses } = await coordinator.offsetFetch({
+      groupId: this.settings.groupId,
+      topics: [{ topic, partitions: [{ partition }] }],
+    });
+    return responses[0]?.partitions[0];
+  }
+
+  private async logOffset({ topic, partition, leader }: LedPartition, timestamp: number): Promise<number> {
+    const broker = await this.cluster.findBroker({ nodeId: leader });
+    const topics = [{ topic, partitions: [{ partition, timestamp }] }];
+    const { responses } = await broker.listOffsets({ topics });
+    return Number(responses[0]?.partitions[0]?.offset);
+  }
+
+  private groupCoordinator(): Promise<Broker> {
+    const { groupId } = this.settings;
+    return this.cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_TYPES.group });
+  }
+}
+
+function clusterIdOf({ brokerPool }: Cluster): string {
+  const id = brokerPool.metadata?.clusterId;
+  if (id === undefined) throw new Error('the brokers did not report the id of their cluster');
+  return id;
 }

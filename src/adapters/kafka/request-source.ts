@@ -8,8 +8,10 @@ import type {
   RequestSourceListener,
   TopicPartition,
 } from '../../ports.ts';
+import { logStartOf } from './fetch/read-fetch-response.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
 import { mapInbound } from './map-record.ts';
+import { hasFetchFailed } from './repairs/consumer-group.ts';
 import { type Membership, stickyAssigner } from './sticky-assigner.ts';
 
 /** Bounds the memory of one fetch; what is accepted is bounded by the pipeline. */
@@ -97,7 +99,7 @@ export class KafkaRequestSource implements RequestSource {
       else listener.crashed(payload.error);
     });
     consumer.on(FETCH, () => {
-      this.lastFetchAt = performance.now();
+      if (!hasFetchFailed()) this.lastFetchAt = performance.now();
     });
     if (listener.progressed !== undefined) {
       consumer.on(END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset, highWatermark } }) =>
@@ -115,11 +117,11 @@ export class KafkaRequestSource implements RequestSource {
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: CONCURRENT_BATCHES,
       eachBatch: async ({ batch, resolveOffset, isStale }) => {
-        for (const records of recordsInSteps(batch)) {
+        for (const records of recordsInSteps(batch as FetchedBatch)) {
           if (records.isLater) await nextTurn();
           // A seek, be it of the step before, makes what is left of the batch worthless.
           if (isStale() || !listener.fetched(records)) return;
-          resolveOffset(records.isLast ? batch.lastOffset() : String(records.nextOffset - 1));
+          resolveOffset(String(records.nextOffset - 1));
         }
       },
     });
@@ -205,17 +207,20 @@ export class KafkaRequestSource implements RequestSource {
 
 interface Step extends FetchedRecords {
   readonly isLater: boolean;
-  readonly isLast: boolean;
-  readonly nextOffset: number;
 }
 
 /** A fetched batch, divided so that no step's records are decoded for long: the event loop has streams to serve. */
-function* recordsInSteps(batch: Batch): Generator<Step> {
+function* recordsInSteps(batch: FetchedBatch): Generator<Step> {
   const { topic, partition, messages } = batch;
-  const place = { topic, partition, highWatermark: Number(batch.highWatermark) };
-  let nextFetched = fetchedOffset(batch);
+  const place = {
+    topic,
+    partition,
+    highWatermark: Number(batch.highWatermark),
+    logStart: logStartOf(batch.rawMessages),
+  };
+  let nextFetched = Number(batch.fetchedOffset);
   let begin = 0;
-  while (begin < messages.length) {
+  do {
     const records: InboundRecord[] = [];
     let bytes = 0;
     for (
@@ -232,15 +237,15 @@ function* recordsInSteps(batch: Batch): Generator<Step> {
     }
     const isLater = begin > 0;
     begin += records.length;
-    const nextOffset = (records.at(-1)?.offset ?? nextFetched) + 1;
     const isLast = begin === messages.length;
-    yield { ...place, fetchedOffset: nextFetched, records, isLater, isLast, nextOffset };
+    const nextOffset = (isLast ? Number(batch.lastOffset()) : (records.at(-1)?.offset ?? nextFetched)) + 1;
+    yield { ...place, fetchedOffset: nextFetched, records, isLater, nextOffset };
     nextFetched = nextOffset;
-  }
+  } while (begin < messages.length);
 }
 
-/** kafkajs has what it asked for, but not in its types. */
-function fetchedOffset(batch: Batch): number {
-  const asked = (batch as Batch & { readonly fetchedOffset?: string }).fetchedOffset;
-  return Number(asked ?? batch.firstOffset() ?? batch.messages[0]?.offset);
+/** kafkajs has what it asked for and what it got, but not in its types. */
+interface FetchedBatch extends Batch {
+  readonly fetchedOffset: string;
+  readonly rawMessages: readonly object[];
 }

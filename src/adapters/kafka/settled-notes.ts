@@ -1,8 +1,6 @@
-import type { Admin } from 'kafkajs';
 import { decodeOffsetMap } from '../../domain/offset-map.ts';
 import type { OutboundRecord, TopicPartition } from '../../ports.ts';
-import type { Cluster } from './cluster-requests.ts';
-import { topicRanges } from './topic-ranges.ts';
+import type { Broker } from './cluster-requests.ts';
 
 /*
  * The position of a lane lies with the group's coordinator, where anybody may reset it. So each transaction notes it as well, in
@@ -15,6 +13,13 @@ export const NOTE_HEADER = 'settled-position';
 /** A lane of a group. */
 export interface NotedLane extends TopicPartition {
   readonly groupId: string;
+}
+
+/** What is asked of the outputs' logs. */
+export interface OutputLog {
+  /** The first offset, and the one after the last. */
+  bounds(output: TopicPartition): Promise<{ readonly start: number; readonly end: number }>;
+  leader(output: TopicPartition): Promise<Broker>;
 }
 
 /** A position as it is committed beside it. */
@@ -57,14 +62,13 @@ export function withNote(
  * @returns null when the outputs have none
  */
 export async function readNote(
-  cluster: Cluster,
-  admin: Pick<Admin, 'fetchTopicOffsets'>,
+  log: OutputLog,
   lane: NotedLane,
   topics: readonly string[],
   clusterId: string,
 ): Promise<NotedPosition | null> {
   const notes = await Promise.all(
-    topics.map((topic) => readNoteOf(cluster, admin, lane, { topic, partition: lane.partition })),
+    topics.map((topic) => readNoteOf(log, lane, { topic, partition: lane.partition })),
   );
   const found = notes.filter((note) => note !== null);
   const settledCount = ({ offset, metadata }: NotedPosition) => {
@@ -76,17 +80,15 @@ export async function readNote(
 }
 
 async function readNoteOf(
-  cluster: Cluster,
-  admin: Pick<Admin, 'fetchTopicOffsets'>,
+  log: OutputLog,
   lane: NotedLane,
   output: TopicPartition,
 ): Promise<NotedPosition | null> {
-  const range = (await topicRanges(admin, output.topic)).get(output.partition);
-  if (range === undefined) return null;
-  let end = range.high;
-  for (let size = FIRST_WINDOW; end > range.low; size *= 4) {
-    const start = Math.max(range.low, end - size);
-    const note = await lastNoteBetween(cluster, lane, output, start, end);
+  const bounds = await log.bounds(output);
+  let { end } = bounds;
+  for (let size = FIRST_WINDOW; end > bounds.start; size *= 4) {
+    const start = Math.max(bounds.start, end - size);
+    const note = await lastNoteBetween(log, lane, output, start, end);
     if (note !== null) return note;
     end = start;
   }
@@ -94,7 +96,7 @@ async function readNoteOf(
 }
 
 async function lastNoteBetween(
-  cluster: Cluster,
+  log: OutputLog,
   lane: NotedLane,
   output: TopicPartition,
   start: number,
@@ -102,7 +104,7 @@ async function lastNoteBetween(
 ): Promise<NotedPosition | null> {
   let last: NotedPosition | null = null;
   for (let next = start; next < end; ) {
-    const messages = await fetchFrom(cluster, output, next);
+    const messages = await fetchFrom(log, output, next);
     for (const { offset, isControlRecord, headers } of messages) {
       next = Number(offset) + 1;
       if (isControlRecord || next > end) continue;
@@ -113,11 +115,9 @@ async function lastNoteBetween(
 }
 
 /** Committed records from an offset on; none while another transaction is open there. */
-async function fetchFrom(cluster: Cluster, { topic, partition }: TopicPartition, offset: number) {
-  await cluster.addMultipleTargetTopics([topic]);
-  const known = cluster.findTopicPartitionMetadata(topic);
-  const leader = known.find(({ partitionId }) => partitionId === partition)?.leader ?? -1;
-  const broker = await cluster.findBroker({ nodeId: leader });
+async function fetchFrom(log: OutputLog, output: TopicPartition, offset: number) {
+  const { topic, partition } = output;
+  const broker = await log.leader(output);
   const { responses } = await broker.fetch({
     isolationLevel: READ_COMMITTED,
     maxWaitTime: FETCH_WAIT_MS,

@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import kafkajs, { type Admin, type ITopicConfig } from 'kafkajs';
 import type { Config } from '../../config.ts';
 import { settledTopics, topicNames, topicSettings } from '../../contract/topics.ts';
+import { errorType } from './broker-errors.ts';
 
 /** The topics part of the configuration. */
 export type TopicPlan = Config['topics'];
@@ -27,11 +28,17 @@ const DEAD_LETTER_MAX_BYTES = 1_048_588 + 65_536;
  * @returns the names of those that were created
  */
 export async function createTopics(admin: Admin, plan: TopicPlan): Promise<string[]> {
-  const existing = new Set(await admin.listTopics());
-  const missing = plannedTopics(plan).filter(({ topic }) => !existing.has(topic));
+  const planned = plannedTopics(plan);
+  const absent = new Set(
+    await missingTopics(
+      admin,
+      planned.map(({ topic }) => topic),
+    ),
+  );
+  const missing = planned.filter(({ topic }) => absent.has(topic));
   const names = missing.map(({ topic }) => topic);
   if (names.length === 0) return names;
-  const partitions = await agreedPartitions(admin, plan, existing);
+  const partitions = await agreedPartitions(admin, plan, absent);
   const topics = missing.map((topic) =>
     topic.numPartitions === 1 ? topic : { ...topic, numPartitions: partitions },
   );
@@ -41,15 +48,11 @@ export async function createTopics(admin: Admin, plan: TopicPlan): Promise<strin
 }
 
 /** As many as the request topics have, else the outputs, else what is planned. */
-async function agreedPartitions(
-  admin: Admin,
-  plan: TopicPlan,
-  existing: ReadonlySet<string>,
-): Promise<number> {
+async function agreedPartitions(admin: Admin, plan: TopicPlan, absent: ReadonlySet<string>): Promise<number> {
   for (const names of [requestTopics(plan), settledTopics(plan.prefix)]) {
     const counts = await partitionCounts(
       admin,
-      names.filter((name) => existing.has(name)),
+      names.filter((name) => !absent.has(name)),
     );
     if (counts.size > 0) return Math.max(...counts.values());
   }
@@ -109,12 +112,28 @@ export async function checkTopics(admin: Admin, plan: TopicPlan, expected: Topic
 
 /** @throws TopicsNotReady naming those that do not exist */
 export async function requireTopics(admin: Admin, topics: readonly string[]): Promise<void> {
-  const existing = new Set(await admin.listTopics());
-  const missing = topics.filter((topic) => !existing.has(topic));
+  const missing = await missingTopics(admin, topics);
   if (missing.length === 0) return;
   throw new TopicsNotReady(
     `these topics are missing: ${missing.join(', ')}; create them with: completion-bus topics create`,
   );
+}
+
+/** Those that do not exist. Each is asked for by its name: the answer to a list of all topics depends on those of others. */
+async function missingTopics(admin: Admin, topics: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const topic of topics) if (!(await exists(admin, topic))) missing.push(topic);
+  return missing;
+}
+
+async function exists(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    return topics.some(({ partitions }) => partitions.length > 0);
+  } catch (error) {
+    if (errorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return false;
+    throw error;
+  }
 }
 
 /** Outputs may have more: then nothing is written to the last ones. */

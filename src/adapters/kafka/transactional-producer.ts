@@ -6,6 +6,7 @@ import {
   byTopic,
   type Cluster,
   COORDINATOR_TYPES,
+  isConnected,
   type PartitionToWrite,
   type ProducerIdentity,
 } from './cluster-requests.ts';
@@ -100,7 +101,7 @@ export class TransactionalProducer {
     const { cluster, coordinator, identity } = this;
     // A broker that was restarted may have forgotten what was last committed, so that must be looked at before more is written.
     // Whoever asks a cluster connects again, so this comes first.
-    if (!coordinator.isConnected())
+    if (!isConnected(coordinator))
       throw new ProducerDisconnected(
         `the coordinator of ${identity.transactionalId} has closed the connection since the last transaction`,
       );
@@ -147,7 +148,7 @@ export class TransactionalProducer {
     offset,
     metadata,
   }: GroupPosition): Promise<void> {
-    if (this.groupCoordinator?.isConnected() !== true)
+    if (this.groupCoordinator === null || !isConnected(this.groupCoordinator))
       this.groupCoordinator = await this.cluster.findGroupCoordinator({
         groupId,
         coordinatorType: COORDINATOR_TYPES.group,

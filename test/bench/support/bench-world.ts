@@ -8,6 +8,9 @@ export interface BenchWorldOptions {
   readonly partitions: number;
   readonly script: Script;
   readonly env?: Readonly<Record<string, string>>;
+  /** Another cluster than the stack's, and how many replicas topics have there. */
+  readonly brokers?: readonly string[];
+  readonly replication?: number;
 }
 
 /** Of the driver's plan, what a measurement decides. */
@@ -34,13 +37,13 @@ export class BenchWorld {
   }
 
   static async create(options: BenchWorldOptions): Promise<BenchWorld> {
-    const { partitions, script, env } = options;
+    const { script, env, ...topics } = options;
     const world = await World.create({
-      partitions,
+      ...topics,
       defaultScript: script,
       env: { DRAIN_TIMEOUT: '5s', ...env },
     });
-    return new BenchWorld(world, partitions);
+    return new BenchWorld(world, options.partitions);
   }
 
   get standInUrl(): string {
@@ -50,8 +53,9 @@ export class BenchWorld {
   async startService(
     env: Readonly<Record<string, string>> = {},
     nodeOptions: readonly string[] = [],
+    readyTimeoutMs?: number,
   ): Promise<ServiceProcess> {
-    const service = await startServiceProcess({ ...this.world.env, ...env }, nodeOptions);
+    const service = await startServiceProcess({ ...this.world.env, ...env }, nodeOptions, readyTimeoutMs);
     this.services.push(service);
     return service;
   }

@@ -17,6 +17,12 @@ export function sumOf(page: string, name: string): number {
   return linesOf(page, name).reduce((sum, line) => sum + amountOn(line), 0);
 }
 
+/** How many lanes are open. */
+export function openLanesOf(page: string): number {
+  const lines = linesOf(page, 'completionbus_lanes').filter((line) => line.includes('state="open"'));
+  return lines.reduce((sum, line) => sum + amountOn(line), 0);
+}
+
 /** What was added between two pages. */
 export function added(before: Histogram, after: Histogram): Histogram {
   return after.map(({ upTo, count }) => ({

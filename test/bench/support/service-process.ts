@@ -20,11 +20,12 @@ const READY_TIMEOUT_MS = 60_000;
  * Starts it and waits until it has its partitions.
  *
  * @param nodeOptions before the script, such as `--cpu-prof`
- * @throws with what it logged last when it ends before, or takes longer than a minute
+ * @throws with what it logged last when it ends before, or takes longer than `readyTimeoutMs`, by default a minute
  */
 export async function startServiceProcess(
   env: Readonly<Record<string, string>>,
   nodeOptions: readonly string[] = [],
+  readyTimeoutMs = READY_TIMEOUT_MS,
 ): Promise<ServiceProcess> {
   const port = await freePort();
   const flags = ['--disable-warning=ExperimentalWarning'];
@@ -50,7 +51,7 @@ export async function startServiceProcess(
   };
 
   const url = `http://127.0.0.1:${port}`;
-  const deadline = Date.now() + READY_TIMEOUT_MS;
+  const deadline = Date.now() + readyTimeoutMs;
   while (!(await isReady(url))) {
     if (child.exitCode !== null || Date.now() > deadline) {
       child.kill('SIGKILL');

@@ -1,6 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { COORDINATOR_TYPES, connectCluster } from '../../../src/adapters/kafka/cluster-requests.ts';
+import { silent } from '../../support/world.ts';
 import { signalBroker } from '../broker-process.ts';
 import type { Fault } from '../fault.ts';
+import type { FaultRun } from '../fault-run.ts';
+import { withAdmin } from '../read-all.ts';
 
 /** Three brokers leave little processor time on a small machine: a lease must outlive a pause of a second or two. */
 const env = { LEASE_MS: '6000' };
@@ -65,4 +69,116 @@ export const brokerFaults: readonly Fault[] = [
       await run.cluster.whenInSync();
     },
   },
+  {
+    name: 'coordinator-kill',
+    what: 'the broker that coordinates the group is killed, and comes back',
+    cluster: 'three',
+    env,
+    disturb: async (run) => {
+      await run.pause(500, 3_000);
+      const id = await groupCoordinator(run);
+      const node = run.cluster.nodes.find((candidate) => candidate.id === id);
+      const lanes = openings(run);
+      run.note(`broker ${id}, which coordinates the group, is killed`);
+      await node?.kill();
+      try {
+        await untilOtherCoordinator(run, id);
+        const answered = run.progress.answered;
+        if (!(await run.progress.until(() => run.progress.answered > answered, OUTCOME_PATIENCE_MS)))
+          run.breach(
+            `no outcome within ${OUTCOME_PATIENCE_MS / 1000} s of the group having a coordinator again`,
+          );
+        // For longer than a client would look for the dead broker before it leaves the group.
+        await run.pause(20_000, 25_000);
+        if (openings(run) > lanes) run.breach('partitions were assigned anew though no member was lost');
+      } finally {
+        run.note(`broker ${id} starts`);
+        await node?.start();
+        await run.cluster.whenInSync();
+      }
+      await run.pause(500, 2_000);
+    },
+  },
+  {
+    name: 'leaderless-foreign-partition',
+    what: 'a topic of others loses its only replica while lanes are open, and while a worker starts',
+    cluster: 'three',
+    env,
+    disturb: async (run) => {
+      const node = run.random.pick(run.cluster.nodes);
+      const topic = `foreign-${run.world.config.kafka.groupId}`;
+      const replicaAssignment = [{ partition: 0, replicas: [node.id] }];
+      await withAdmin(run.world.config.kafka, (admin) =>
+        admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true }),
+      );
+      run.note(`broker ${node.id}, which alone has ${topic}, is killed`);
+      await node.kill();
+      try {
+        await untilLeaderless(run, topic);
+        const before = run.progress.answered;
+        run.spawn();
+        await run.kill(run.random.pick(run.workers));
+        if (!(await run.progress.until(() => run.progress.answered > before + FLOWING, FLOW_PATIENCE_MS)))
+          run.breach(
+            `fewer than ${FLOWING} outcomes within ${FLOW_PATIENCE_MS / 1000} s beside a foreign topic without a leader`,
+          );
+        await run.pause(500, 3_000);
+      } finally {
+        run.note(`broker ${node.id} starts`);
+        await node.start();
+        await run.cluster.whenInSync();
+        await withAdmin(run.world.config.kafka, (admin) => admin.deleteTopics({ topics: [topic] }));
+      }
+    },
+  },
 ];
+
+/** From when the group has a coordinator again, which takes the brokers some 9 seconds, to the next outcome. */
+const OUTCOME_PATIENCE_MS = 10_000;
+/** So many outcomes show that requests flow. */
+const FLOWING = 20;
+const FLOW_PATIENCE_MS = 40_000;
+const POLL_MS = 50;
+const CLUSTER_PATIENCE_MS = 60_000;
+
+async function groupCoordinator({ world }: FaultRun): Promise<number> {
+  const { kafka } = world.config;
+  const cluster = await connectCluster(kafka, silent);
+  try {
+    const of = { groupId: kafka.groupId, coordinatorType: COORDINATOR_TYPES.group };
+    return Number((await cluster.findGroupCoordinator(of)).nodeId);
+  } finally {
+    await cluster.disconnect();
+  }
+}
+
+/** How often workers were given partitions. */
+function openings({ workers }: FaultRun): number {
+  return workers.flatMap(({ log }) => log).filter((line) => line.includes('partitions assigned')).length;
+}
+
+async function untilOtherCoordinator(run: FaultRun, dead: number): Promise<void> {
+  await untilTrue(`a coordinator of the group beside broker ${dead}`, async () => {
+    const id = await groupCoordinator(run).catch(() => dead);
+    return id !== dead;
+  });
+  run.note('the group has another coordinator');
+}
+
+async function untilLeaderless(run: FaultRun, topic: string): Promise<void> {
+  await untilTrue(`${topic} to have no leader`, () =>
+    withAdmin(run.world.config.kafka, async (admin) => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics.every(({ partitions }) => partitions.every(({ leader }) => leader < 0));
+    }).catch(() => false),
+  );
+  run.note(`${topic} has no leader`);
+}
+
+async function untilTrue(what: string, isSo: () => Promise<boolean>): Promise<void> {
+  const giveUpAt = Date.now() + CLUSTER_PATIENCE_MS;
+  while (!(await isSo())) {
+    if (Date.now() > giveUpAt) throw new Error(`waited ${CLUSTER_PATIENCE_MS / 1000} s in vain for ${what}`);
+    await wait(POLL_MS);
+  }
+}

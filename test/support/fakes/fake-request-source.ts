@@ -68,18 +68,22 @@ export class FakeRequestSource implements RequestSource {
     const place = placeOf(log);
     if (this.listener === null || this.pausedPartitions.has(place)) return false;
     const fetchedOffset = Math.max(this.position(log), log.start);
-    const records = log.records.filter((record) => record.offset >= fetchedOffset).slice(0, most);
-    const last = records.at(-1);
-    if (last === undefined) return false;
+    const rest = log.records.filter((record) => record.offset >= fetchedOffset);
+    const records = rest.slice(0, most);
+    const isRest = records.length === rest.length;
+    const nextOffset = isRest ? log.end : (records.at(-1)?.offset ?? 0) + 1;
+    if (nextOffset <= fetchedOffset) return false;
     const seeksBefore = this.seeks.length;
     const moves = this.listener.fetched({
       topic: log.topic,
       partition: log.partition,
       fetchedOffset,
       highWatermark: log.end,
+      logStart: log.start,
       records,
+      nextOffset,
     });
-    if (this.seeks.length === seeksBefore && moves) this.positions.set(place, last.offset + 1);
+    if (this.seeks.length === seeksBefore && moves) this.positions.set(place, nextOffset);
     return true;
   }
 

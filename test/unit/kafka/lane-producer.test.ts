@@ -37,8 +37,13 @@ function laneOf(fails: Partial<Record<Step, Error>> = {}, topicId: string | null
     close: () => step('close'),
   } as unknown as TransactionalProducer;
   const partition = { topic: 'chat.requests', partition: 3 };
-  const topicIds = { idOf: async (topic: string) => (topic === 'chat.requests' ? topicId : 'of another') };
-  return { lane: new TransactionalLaneProducer(producer, 'group', partition, topicIds), steps, written };
+  const topics = {
+    recent: async (topic: string) => ({
+      id: topic === 'chat.requests' ? topicId : 'of another',
+      leaders: new Map(),
+    }),
+  };
+  return { lane: new TransactionalLaneProducer(producer, 'group', partition, topics), steps, written };
 }
 
 describe('the transactional producer of a lane', () => {

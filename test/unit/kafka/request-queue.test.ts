@@ -1,15 +1,22 @@
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { installRequestQueue } from '../../../src/adapters/kafka/request-queue.ts';
+import { installRequestQueue } from '../../../src/adapters/kafka/repairs/request-queue.ts';
 
 interface Entry {
   readonly correlationId: number;
   resolve(answer: unknown): void;
+  reject(error: Error): void;
 }
 
 /** Of kafkajs's own class, what is used here. */
 interface Queue {
-  push(request: { entry: Entry; expectResponse: boolean; sendRequest(): void }): void;
+  push(request: {
+    entry: Entry;
+    expectResponse: boolean;
+    requestTimeout?: number;
+    sendRequest(): void;
+  }): void;
+  connection?: object;
   fulfillRequest(answer: { correlationId: number; payload: Buffer; size: number }): void;
   maybeThrottle(ms: number): void;
 }
@@ -17,7 +24,7 @@ interface Queue {
 const require = createRequire(import.meta.url);
 
 /** A queue that has one request under way at a time, and what it sent. */
-function queueOf() {
+function queueOf(options: { maxInFlightRequests?: number; enforceRequestTimeout?: boolean } = {}) {
   installRequestQueue();
   installRequestQueue();
   const RequestQueue = require('kafkajs/src/network/requestQueue/index.js');
@@ -30,17 +37,24 @@ function queueOf() {
     broker: 'broker',
     logger,
     isConnected: () => true,
+    ...options,
   });
   const sent: number[] = [];
-  const push = (correlationId: number) =>
+  const failed: string[] = [];
+  const push = (correlationId: number, requestTimeout?: number) =>
     queue.push({
-      entry: { correlationId, resolve: () => undefined },
+      entry: {
+        correlationId,
+        resolve: () => undefined,
+        reject: ({ name }) => failed.push(`${correlationId} ${name}`),
+      },
       expectResponse: true,
+      ...(requestTimeout !== undefined && { requestTimeout }),
       sendRequest: () => sent.push(correlationId),
     });
   const answer = (correlationId: number) =>
     queue.fulfillRequest({ correlationId, payload: Buffer.alloc(0), size: 0 });
-  return { queue, sent, push, answer };
+  return { queue, sent, failed, push, answer };
 }
 
 beforeEach(() => {
@@ -72,5 +86,53 @@ describe('the queue of a connection', () => {
     expect(sent).toEqual([1, 2]);
     vi.advanceTimersByTime(600);
     expect(sent).toEqual([1, 2, 3]);
+  });
+
+  it('looks for late answers only while a request is in flight', () => {
+    const { push, answer } = queueOf({ enforceRequestTimeout: true });
+    push(1);
+    expect(vi.getTimerCount()).toBe(1);
+    answer(1);
+    vi.advanceTimersByTime(200);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe('a connection whose request got no answer in time', () => {
+  function connectionOf() {
+    const parts = queueOf({ enforceRequestTimeout: true, maxInFlightRequests: 9 });
+    const socket = { destroy: vi.fn() };
+    const half = { chunks: [Buffer.from('half')], bytesBuffered: 4, bytesNeeded: 90 };
+    const connection = {
+      ...half,
+      host: 'broker',
+      port: 9092,
+      requestQueue: parts.queue,
+      connectionStatus: 'connected',
+      socket,
+    };
+    parts.queue.connection = connection;
+    return { ...parts, connection };
+  }
+
+  it('is dropped with everything that waits on it, and half an answer with it', () => {
+    const { push, failed, connection } = connectionOf();
+    push(1);
+    vi.advanceTimersByTime(600);
+    push(2);
+    vi.advanceTimersByTime(600);
+    expect(failed).toEqual(['1 KafkaJSRequestTimeoutError', '2 KafkaJSConnectionClosedError']);
+    expect(connection.socket.destroy).toHaveBeenCalledOnce();
+    expect(connection).toMatchObject({ connectionStatus: 'disconnected', chunks: [], bytesBuffered: 0 });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('is kept when it waited behind one that may take longer: a broker answers in order', () => {
+    const { push, failed, connection } = connectionOf();
+    push(1, 60_000);
+    push(2);
+    vi.advanceTimersByTime(1_500);
+    expect(failed).toEqual(['2 KafkaJSRequestTimeoutError']);
+    expect(connection.socket.destroy).not.toHaveBeenCalled();
   });
 });

@@ -22,7 +22,7 @@ class Cluster {
   creations = 0;
   /** Topics that were given more partitions, in that order. */
   readonly grown: string[] = [];
-  /** What the next questions for metadata are answered with instead. */
+  /** What questions for metadata after a creation are answered with instead. */
   readonly hiccups: (Error | 'no leader')[] = [];
 
   get admin(): Admin {
@@ -39,7 +39,7 @@ class Cluster {
         return true;
       },
       fetchTopicMetadata: async ({ topics }: { topics: string[] }) => {
-        const hiccup = this.hiccups.shift();
+        const hiccup = this.creations > 0 ? this.hiccups.shift() : undefined;
         if (hiccup instanceof Error) throw hiccup;
         const partition = { leader: hiccup === undefined ? 1 : -1 };
         return {

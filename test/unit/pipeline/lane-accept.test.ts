@@ -45,6 +45,42 @@ describe('A lane that accepts records', () => {
     await bench.reach(() => bench.transport.committed.offset === 4);
   });
 
+  it('commits what lies behind the last record, though nothing is to be answered there', async () => {
+    const bench = await openBench(1);
+    bench.log.skip(2);
+    bench.fetch();
+    bench.finish(0);
+    await bench.reach(() => bench.transport.committed.offset === 3);
+    bench.log.skip(2);
+    bench.fetch();
+    await bench.reach(() => bench.transport.committed.offset === 5);
+    expect(bench.transport.settlements.map(({ records }) => records.length)).toEqual([1, 0]);
+    expect(bench.source.seeks).toEqual([0]);
+  });
+
+  it('leaves what lies behind the last record to the outcome that is still to come', async () => {
+    const bench = await openBench(2);
+    bench.log.skip(1);
+    bench.fetch();
+    bench.finish(0);
+    await bench.reach(() => bench.settledOffsets.length === 1);
+    bench.finish(1);
+    await bench.reach(() => bench.transport.committed.offset === 3);
+    expect(bench.transport.settlements).toHaveLength(2);
+  });
+
+  it('begins at the start of a log that has lost its position', async () => {
+    const bench = new LaneBench();
+    bench.log.appendMany(6);
+    bench.transport.committed = { offset: 2, metadata: '' };
+    bench.log.deleteBelow(4);
+    await bench.open();
+    bench.fetch();
+    expect(bench.source.seeks).toEqual([4]);
+    expect(bench.acceptedOffsets).toEqual([4, 5]);
+    expect(bench.gaps).toEqual([[2, 3]]);
+  });
+
   it('goes back once when the position had run ahead, and finds the records there', async () => {
     const bench = await openBench(6);
     bench.fetchOnce(1);
@@ -55,26 +91,26 @@ describe('A lane that accepts records', () => {
     expect(bench.gaps).toEqual([]);
   });
 
-  it('reports records that were deleted before they were handled, after it has gone back once, and commits that', async () => {
+  it('reports records that were deleted before they were handled, goes back to no offset that the log has lost, and commits that', async () => {
     const bench = await openBench(6);
     bench.fetchOnce(1);
     bench.log.deleteBelow(4);
     bench.fetch();
-    expect(bench.source.seeks).toEqual([0, 1]);
+    expect(bench.source.seeks).toEqual([0]);
     expect(bench.gaps).toEqual([[1, 3]]);
     expect(bench.acceptedOffsets).toEqual([0, 4, 5]);
     bench.finish(0);
     await bench.reach(() => bench.transport.committed.offset === 4);
   });
 
-  it('goes back for every gap, not only for the first', async () => {
+  it('reports every gap, not only the first', async () => {
     const bench = await openBench(3);
     bench.log.deleteBelow(1);
     bench.fetch();
     bench.log.appendMany(5);
     bench.log.deleteBelow(6);
     bench.fetch();
-    expect(bench.source.seeks).toEqual([0, 0, 3]);
+    expect(bench.source.seeks).toEqual([0]);
     expect(bench.gaps).toEqual([
       [0, 0],
       [3, 5],

@@ -195,7 +195,15 @@ describe('Pipeline whose partitions come and go', () => {
 
   it('accepts nothing for a partition that it does not have', async () => {
     const bench = await started();
-    const batch = { topic: 'elsewhere', partition: 0, fetchedOffset: 0, highWatermark: 1, records: [] };
+    const batch = {
+      topic: 'elsewhere',
+      partition: 0,
+      fetchedOffset: 0,
+      highWatermark: 1,
+      logStart: 0,
+      records: [],
+      nextOffset: 1,
+    };
     expect(bench.pipeline.fetched(batch)).toBe(false);
   });
 });

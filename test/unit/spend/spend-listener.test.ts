@@ -268,7 +268,9 @@ describe('a log that is another one', () => {
       partition: 1,
       fetchedOffset: 0,
       highWatermark: 1,
+      logStart: 0,
       records: other.records.slice(0, 1),
+      nextOffset: 1,
     });
     expect(listener.states.halted).toBe(2);
     expect(store.current.counted).toHaveLength(3);

@@ -25,6 +25,14 @@ interface FetchedPartition {
   readonly messages: readonly FetchedMessage[];
 }
 
+/** By the messages of a partition: what kafkajs makes of an answer keeps these alone. */
+const logStarts = new WeakMap<readonly object[], number>();
+
+/** @returns the oldest offset of the log that these messages were fetched from; 0 when the broker did not tell */
+export function logStartOf(messages: readonly object[]): number {
+  return logStarts.get(messages) ?? 0;
+}
+
 /** The offset that was asked for. */
 export type FetchOffsetOf = (topic: string, partition: number) => number;
 
@@ -52,18 +60,19 @@ export async function readFetchResponse(
       const errorCode = fields.int16();
       const highWatermark = fields.int64();
       const lastStableOffset = fields.int64();
-      const logStart = version >= 5 ? { lastStartOffset: String(fields.int64()) } : {};
+      const logStart = version >= 5 ? fields.int64() : 0;
       const aborted = fields.aborted();
       const replica = version >= 11 ? { preferredReadReplica: fields.int32() } : {};
       const bytes = fields.bytes();
       const taken = new TakenRecords(fetchOffsetOf(topicName, partition), totals);
       await readPartition({ bytes, highWatermark, aborted }, taken, reading);
+      logStarts.set(taken.messages, logStart);
       partitions.push({
         partition,
         errorCode,
         highWatermark: String(highWatermark),
         lastStableOffset: String(lastStableOffset),
-        ...logStart,
+        ...(version >= 5 && { lastStartOffset: String(logStart) }),
         abortedTransactions: [],
         ...replica,
         messages: taken.messages,

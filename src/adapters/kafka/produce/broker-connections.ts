@@ -6,6 +6,7 @@ import {
   type ClusterMetadata,
   clusterMetadata,
   clusterOf,
+  connectAny,
   isConnected,
 } from '../cluster-requests.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from '../kafka-client.ts';
@@ -155,18 +156,6 @@ export class BrokerConnections {
   private drop(name: string, broker: Broker): void {
     destroy(broker);
     this.brokers.delete(name);
-  }
-}
-
-/** kafkajs goes on to the next of the configured addresses with each try. */
-async function connectAny(cluster: Cluster, addresses: number): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await cluster.connect();
-      return;
-    } catch (error) {
-      if (tries >= addresses) throw error;
-    }
   }
 }
 

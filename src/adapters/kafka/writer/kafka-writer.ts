@@ -99,7 +99,7 @@ export class KafkaWriter {
     this.transport = {
       clusterId,
       holds: (memberId, partition) => this.ask('holds', { memberId, partition }),
-      fence: async (partition) => this.producer(await this.ask('fence', { partition })),
+      fence: async (partition, heldBy) => this.producer(await this.ask('fence', { partition, heldBy })),
       committedPosition: (partition: TopicPartition) => this.ask('committedPosition', { partition }),
       topicId: (topic) => this.ask('topicId', { topic }),
     };

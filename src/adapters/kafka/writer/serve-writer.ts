@@ -53,8 +53,8 @@ export function serveWriter(
   let lastProducer = 0;
   const answers: Answers = {
     holds: ({ memberId, partition }) => transport.holds(memberId, partition),
-    async fence({ partition }) {
-      const producer = await transport.fence(partition);
+    async fence({ partition, heldBy }) {
+      const producer = await transport.fence(partition, heldBy);
       lastProducer += 1;
       producers.set(lastProducer, producer);
       return lastProducer;

@@ -16,7 +16,10 @@ export interface WriterSettings {
 export interface WriterCalls {
   holds: { takes: { readonly memberId: string; readonly partition: TopicPartition }; gives: boolean };
   /** Gives the number by which the fenced producer is asked. */
-  fence: { takes: { readonly partition: TopicPartition }; gives: number };
+  fence: {
+    takes: { readonly partition: TopicPartition; readonly heldBy: string | undefined };
+    gives: number;
+  };
   committedPosition: { takes: { readonly partition: TopicPartition }; gives: CommittedPosition };
   topicId: { takes: { readonly topic: string }; gives: string | null };
   settle: {
