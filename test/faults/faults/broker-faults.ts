@@ -101,9 +101,10 @@ export const brokerFaults: readonly Fault[] = [
   },
   {
     name: 'leaderless-foreign-partition',
-    what: 'a topic of others loses its only replica while lanes are open, and while a worker starts',
+    what: 'a topic of others loses its only replica while lanes are open; a worker is killed, one starts',
     cluster: 'three',
     env,
+    allows: { lostCalls: true },
     disturb: async (run) => {
       const node = run.random.pick(run.cluster.nodes);
       const topic = `foreign-${run.world.config.kafka.groupId}`;
