@@ -56,7 +56,7 @@ class FakeCluster {
         return gives;
       };
     return {
-      isConnected: () => (node === 2 ? this.groupConnected : this.connected),
+      connectionPool: { isConnected: () => (node === 2 ? this.groupConnected : this.connected) },
       initProducerId: answer('initProducerId', { producerId: '7', producerEpoch: 2 }),
       addOffsetsToTxn: answer('addOffsetsToTxn'),
       addPartitionsToTxn: answer('addPartitionsToTxn'),

@@ -151,7 +151,7 @@ describe('Admission', () => {
     await turn();
     for (const call of calls) call.finish('answered');
     for (let round = 0; round < 10; round += 1) await turn();
-    expect(admission.counts).toEqual({ running: 0, parked: 0, waiting: 0, alone: 0 });
+    expect(admission.counts).toEqual({ running: 0, parked: 0, waiting: 0 });
   });
 
   it('loses no slot and no permit, whatever happens in whatever order', async () => {
@@ -202,7 +202,7 @@ describe('Admission', () => {
           for (const call of asking) if (call.isCalling) call.finish('answered');
           await pass(1_000);
         }
-        expect(admission.counts).toEqual({ running: 0, parked: 0, waiting: 0, alone: 0 });
+        expect(admission.counts).toEqual({ running: 0, parked: 0, waiting: 0 });
         expect([...asking].filter((one) => !one.isCalling && one.error === null)).toEqual([]);
         for (const state of admission.gateStates()) expect(state.waiting).toBe(0);
         for (const model of ['gpt-4', 'gpt-5']) expect(admission.tryEnter(callTo(model))).not.toBeNull();
