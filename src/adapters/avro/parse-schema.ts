@@ -1,6 +1,7 @@
 import avro, { type Schema, type Type } from 'avsc';
 import { bytesToDecimal, type DecimalShape, decimalToBytes } from './decimal-bytes.ts';
 import { isMapSchema, MapType } from './map-type.ts';
+import { isOptionalSchema, OptionalType } from './optional-type.ts';
 
 const LONG_BYTES = 8;
 
@@ -123,8 +124,11 @@ export function parseSchema(json: string): Type {
   return avro.Type.forSchema(JSON.parse(json) as Schema, {
     logicalTypes,
     omitRecordMethods: true,
-    typeHook: (schema, options) =>
-      isMapSchema(schema) ? new MapType(schema, options) : primitives.get(primitiveName(schema) ?? ''),
+    typeHook: (schema, options) => {
+      if (isMapSchema(schema)) return new MapType(schema, options);
+      if (isOptionalSchema(schema)) return new OptionalType(schema, options);
+      return primitives.get(primitiveName(schema) ?? '');
+    },
   });
 }
 

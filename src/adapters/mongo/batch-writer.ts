@@ -1,7 +1,7 @@
 /** How many writes one command carries at most. */
 const BATCH_SIZE = 500;
 /** How many commands are under way at once: enough to fill the database's group commit, few enough for batches to grow. */
-const BATCHES_IN_FLIGHT = 4;
+const BATCHES_IN_FLIGHT = 2;
 
 /** How many items of a batch that failed are written at once, each alone. */
 const ALONE_IN_FLIGHT = 8;
