@@ -19,7 +19,7 @@ interface LedPartition extends TopicPartition {
   readonly leader: number;
 }
 
-const OPENINGS_AT_A_TIME = 16;
+const OPENINGS_AT_A_TIME = 48;
 /** Where a log begins and ends, as ListOffsets names it. */
 const EARLIEST = -2;
 const LATEST = -1;
