@@ -112,9 +112,10 @@ export class Admission {
     return this.gateOf(plan).tryEnter(chargedTokens(plan));
   }
 
-  /** The gates as they are, for metrics. */
+  /** The gates as they are, for metrics: not of models that no call has reached. */
   gateStates() {
-    return [...this.gates.values()].map((gate) => gate.state());
+    const states = [...this.gates.values()].filter(({ hasAnswered, isIdle }) => hasAnswered || !isIdle);
+    return states.map((gate) => gate.state());
   }
 
   private gateOf({ provider, model }: PlannedCall): KeyGate {
@@ -128,8 +129,11 @@ export class Admission {
     return gate;
   }
 
+  /** Those first that never had an answer: what the others have learned of their limits is worth keeping. */
   private forgetIdle(): void {
-    for (const [id, gate] of this.gates) if (gate.isIdle) this.gates.delete(id);
+    const idle = [...this.gates].filter(([, gate]) => gate.isIdle);
+    const unanswered = idle.filter(([, gate]) => !gate.hasAnswered);
+    for (const [id] of unanswered.length > 0 ? unanswered : idle) this.gates.delete(id);
   }
 }
 

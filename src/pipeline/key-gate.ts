@@ -74,6 +74,8 @@ export class KeyGate implements PermitGate {
   /** How many calls may be unanswered. */
   private allowed = FIRST_CALLS;
   private isKnown = false;
+  /** Whether a call of it was ever answered: callers may name models that do not exist. */
+  hasAnswered = false;
   private lastGrantAt = Number.NEGATIVE_INFINITY;
   private openedAt = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -151,6 +153,7 @@ export class KeyGate implements PermitGate {
   }
 
   answered(call: CallMark, limits: RateLimits | null): void {
+    this.hasAnswered = true;
     this.unanswered -= 1;
     this.limiter.answered(call, limits, this.options.clock.monotonic());
     this.reached();

@@ -1,5 +1,6 @@
 import type { Attributes, Counter, Meter } from '@opentelemetry/api';
 import type { TokenCounts } from '../telemetry.ts';
+import { ModelLabels } from './model-labels.ts';
 import { attribute, metricName, present } from './names.ts';
 import { type Gauges, observeGauges } from './observe-gauges.ts';
 
@@ -156,6 +157,20 @@ export function createMetrics(meter: Meter) {
   for (const kind of ['stream', 'announcement', 'publisher'])
     publishFailures.add(0, { [attribute.publishFailureKind]: kind });
 
+  const models = new ModelLabels();
+  const modelOf = (name: string | null | undefined) => (name == null ? name : models.of(name, null));
+  const callLabels = (
+    of: CallLabels,
+    requestModel = models.of(of.requestModel, of.errorCode ?? null),
+  ): Attributes =>
+    present({
+      [attribute.genAiOperation]: 'chat',
+      [attribute.genAiProvider]: of.provider,
+      [attribute.genAiRequestModel]: requestModel,
+      [attribute.genAiResponseModel]: modelOf(of.responseModel),
+      [attribute.errorType]: of.errorCode,
+    });
+
   return {
     /** A request has its outcome. `status` is COMPLETED, FAILED or CANCELLED. */
     requestFinished(of: {
@@ -167,7 +182,7 @@ export function createMetrics(meter: Meter) {
       const labels = present({
         [attribute.status]: of.status,
         [attribute.errorType]: of.code,
-        [attribute.genAiRequestModel]: of.model,
+        [attribute.genAiRequestModel]: modelOf(of.model),
       });
       requestsFinished.add(1, labels);
       requestDuration.record(of.durationMs / 1000, labels);
@@ -200,7 +215,10 @@ export function createMetrics(meter: Meter) {
 
     /** What a request's calls cost. A metric is inexact; bills come from the cost events. */
     costCalculated(of: { amount: number; currency: string; model: string }): void {
-      cost.add(of.amount, { [attribute.currency]: of.currency, [attribute.genAiRequestModel]: of.model });
+      cost.add(of.amount, {
+        [attribute.currency]: of.currency,
+        [attribute.genAiRequestModel]: modelOf(of.model),
+      });
     },
 
     /** Once per send, not per chunk. */
@@ -283,7 +301,7 @@ export function createMetrics(meter: Meter) {
 
     /** A call was let through after it had to wait. */
     gateWaited(of: CallLabels, durationMs: number): void {
-      gateWait.record(durationMs / 1000, callLabels(of));
+      gateWait.record(durationMs / 1000, callLabels(of, models.of(of.requestModel)));
     },
 
     /** `operation` is the port's method name. */
@@ -301,14 +319,4 @@ export function createMetrics(meter: Meter) {
     /** Registers the current values. Call once. */
     observe: (gauges: Gauges): void => observeGauges(meter, gauges),
   };
-}
-
-function callLabels(of: CallLabels): Attributes {
-  return present({
-    [attribute.genAiOperation]: 'chat',
-    [attribute.genAiProvider]: of.provider,
-    [attribute.genAiRequestModel]: of.requestModel,
-    [attribute.genAiResponseModel]: of.responseModel,
-    [attribute.errorType]: of.errorCode,
-  });
 }

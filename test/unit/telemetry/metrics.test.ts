@@ -177,6 +177,8 @@ describe('metrics', () => {
   it('show who waits for a provider, and what it told of itself', async () => {
     const { metrics, points, allPoints } = setUp();
     metrics.observe(gauges);
+    // A name is a label of its own once a call of it was answered.
+    metrics.firstChunk({ provider: 'openai', requestModel: 'gpt-4' }, 10);
     metrics.gateWaited({ provider: 'openai', requestModel: 'gpt-4' }, 2500);
     const labels = { 'gen_ai.provider.name': 'openai', 'gen_ai.request.model': 'gpt-4' };
     expect(await points(metricName.gateWait)).toEqual([
