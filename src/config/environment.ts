@@ -132,7 +132,7 @@ export const environment = z.object({
 
   TENANT_WEIGHTS: optional(tenantWeights, {
     description:
-      'How many requests of a tenant begin in each of its turns while not everything can run at once.',
+      'How many requests of a tenant begin, or call the provider, in each of its turns while not everything can go on at once: for slots and under the provider’s rate limit.',
     otherwise: '1 for every tenant',
   }),
 
