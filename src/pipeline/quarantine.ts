@@ -3,9 +3,9 @@ import { ClaimLost } from './claim-request.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /**
- * A worker's one place for suspects. A suspect is a request that a crashed worker had claimed; it is claimed again, and called,
+ * A worker's one place for suspects. A suspect is a request that two workers crashed with; it is claimed again, and called,
  * only from this place, while requests that are no suspects go on beside it. Should the worker crash, the suspect in its place
- * is charged with it and nobody else: those beside it become suspects without a charge.
+ * is charged with it and nobody else.
  *
  * ```
  *               turn comes                       outcome

@@ -70,7 +70,7 @@ export interface StoredOutcome {
 /** A claim that is taken from its owner. */
 export interface ClaimToTake {
   readonly token: string;
-  /** Its owner crashed, as far as can be known: the request becomes a suspect. */
+  /** Its owner crashed, as far as can be known: the second time the request becomes a suspect. */
   readonly crashed: boolean;
 }
 

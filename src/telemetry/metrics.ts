@@ -144,7 +144,7 @@ export function createMetrics(meter: Meter) {
   const leaseLosses = counter(metricName.leaseLosses, 'Times that this worker lost its lease', '{lease}');
   const quarantined = counter(
     metricName.requestsQuarantined,
-    'Requests called from quarantine because a worker crashed while it had them',
+    'Requests called from quarantine because workers crashed while they had them',
     '{request}',
   );
   const poisoned = counter(metricName.requestsPoisoned, 'Requests that ended as poison', '{request}');
@@ -289,7 +289,7 @@ export function createMetrics(meter: Meter) {
       leaseLosses.add(1);
     },
 
-    /** A request is called from quarantine, because a worker crashed while it had it. */
+    /** A request is called from quarantine, because workers crashed while they had it. */
     quarantined(): void {
       quarantined.add(1);
     },

@@ -308,13 +308,21 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         Array.from({ length: count }, (_, index) => ({ ...running(index + 1), disposition: 'ORPHANED' }));
       const fromQuarantine = (known: ClaimRequest, overrides: Partial<ClaimRequest> = {}) =>
         again(known, { inQuarantine: true, takeFrom: null, ...overrides });
-      /** A request whose first worker crashed. */
-      async function suspected(): Promise<ClaimRequest> {
+      /** A request whose first worker crashed, claimed by the second one. */
+      async function takenOver(): Promise<ClaimRequest> {
         const first = claimRequest();
         await ledgerOf().claim(first);
-        const taker = again(first, { owner: 'worker-b', takeFrom: crashed(first) });
+        const second = again(first, { owner: 'worker-b', takeFrom: crashed(first) });
+        const answer = { kind: 'claimed', attempt: 2, earlier: orphans(1), quarantined: false };
+        expect(await ledgerOf().claim(second)).toEqual(answer);
+        return second;
+      }
+      /** A request whose first two workers crashed. */
+      async function suspected(): Promise<ClaimRequest> {
+        const second = await takenOver();
+        const taker = again(second, { owner: 'worker-c', takeFrom: crashed(second) });
         expect(await ledgerOf().claim(taker)).toEqual(suspect);
-        return first;
+        return again(second, { takeFrom: null });
       }
       /** Its workers crash in quarantine, so often. */
       async function crashing(first: ClaimRequest, times: number): Promise<ClaimRequest> {
@@ -333,7 +341,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(first))).toEqual(suspect);
         expect(await ledgerOf().claim(again(first, { source: record(9) }))).toEqual(suspect);
         const taker = fromQuarantine(first, { owner: 'worker-b' });
-        const answer = { kind: 'claimed', attempt: 2, earlier: orphans(1), quarantined: true };
+        const answer = { kind: 'claimed', attempt: 3, earlier: orphans(2), quarantined: true };
         expect(await ledgerOf().claim(taker)).toEqual(answer);
         expect(await ledgerOf().claim(taker)).toEqual(answer);
         expect(await ledgerOf().claim(fromQuarantine(first))).toMatchObject({
@@ -343,12 +351,11 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       });
 
       it('is made and claimed in one step from quarantine', async () => {
-        const first = claimRequest();
-        await ledgerOf().claim(first);
-        const taker = fromQuarantine(first, { takeFrom: crashed(first) });
+        const second = await takenOver();
+        const taker = fromQuarantine(second, { takeFrom: crashed(second) });
         expect(await ledgerOf().claim(taker)).toMatchObject({
           kind: 'claimed',
-          attempt: 2,
+          attempt: 3,
           quarantined: true,
         });
       });
@@ -369,7 +376,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       it('needs no quarantine when no call will be made', async () => {
         const first = await suspected();
         const refused = again(first, { draft: null });
-        const answer = { kind: 'claimed', attempt: 2, earlier: orphans(1), quarantined: false };
+        const answer = { kind: 'claimed', attempt: 3, earlier: orphans(2), quarantined: false };
         expect(await ledgerOf().claim(refused)).toEqual(answer);
         expect(await ledgerOf().claim(refused)).toEqual(answer);
       });
@@ -389,7 +396,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       it('is poison after three crashes in quarantine: the claim is given, but no call', async () => {
         const held = await crashing(await suspected(), 3);
         const last = again(held, { owner: 'worker-d', takeFrom: crashed(held), inQuarantine: false });
-        const poisoned = { kind: 'poisoned', crashes: 3, earlier: orphans(4) };
+        const poisoned = { kind: 'poisoned', crashes: 3, earlier: orphans(5) };
         expect(await ledgerOf().claim(last)).toEqual(poisoned);
         expect(await ledgerOf().claim(last)).toEqual(poisoned);
 
@@ -398,8 +405,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       });
 
       it('is charged with nothing that happens outside quarantine, however often', async () => {
-        let held = claimRequest();
-        await ledgerOf().claim(held);
+        let held = await takenOver();
         for (let crash = 0; crash < 5; crash += 1) {
           expect(
             await ledgerOf().claim(again(held, { takeFrom: crashed(held), inQuarantine: false })),
@@ -411,7 +417,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
           held = next;
         }
         const last = fromQuarantine(held, { takeFrom: crashed(held) });
-        expect(await ledgerOf().claim(last)).toMatchObject({ kind: 'claimed', attempt: 7 });
+        expect(await ledgerOf().claim(last)).toMatchObject({ kind: 'claimed', attempt: 8 });
       });
 
       it('is charged again once its further call begins', async () => {

@@ -1,6 +1,6 @@
 import type { Document } from 'mongodb';
 import type { ClaimRequest } from '../../ports.ts';
-import { CRASHES_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
+import { CRASHES_OF_POISON, DEATHS_OF_SUSPECT, runningAttempt, sourceId } from './request-row.ts';
 
 /**
  * The update that decides a claim on a row that exists, and carries it out, in one atomic step:
@@ -10,7 +10,7 @@ import { CRASHES_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
  *     FREE ───────────────► CLAIMED  ┌──────────────────────► QUARANTINED ──► third charge: POISON
  *      ▲ ▲                   │ │ │   │                         │ │ │              (no call any more)
  *      │ └─ release, ended ──┘ │ └── │ ─── outcome ──► DONE ◄──┘ │ │
- *      │                crashed └► SUSPECT ◄── release, ended ───┘ │
+ *      │          crashed twice └► SUSPECT ◄── release, ended ───┘ │
  *      │                             ▲ └──────── crashed: charged ─┘
  *      └── outcome not remembered, claimed from another source
  * ```
@@ -21,7 +21,8 @@ import { CRASHES_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
  * outcome not remembered, from another source      | claimed afresh: new body, no suspect; attempt numbers go on
  * free, same request                               | claimed
  * claim to take, whose owner has not crashed       | free, and goes on below
- * claim to take, whose owner crashed               | suspect, charged if it was quarantined, and goes on below
+ * claim to take, whose owner crashed               | free, and goes on below
+ * the same for the second time                     | suspect, charged if it was quarantined, and goes on below
  * suspect, same request, claimed from quarantine   | claimed, quarantined
  * suspect, same request, no call will be made      | claimed
  * suspect with too many charges                    | claimed without an attempt: no call may be made
@@ -29,8 +30,9 @@ import { CRASHES_OF_POISON, runningAttempt, sourceId } from './request-row.ts';
  * anything else (done, conflict, held, ours)       | unchanged
  * ```
  *
- * A worker that crashes had many claims, and at most one of them quarantined: that one is charged, the others become suspects.
- * A worker quarantines one request at a time, for as long as its calls run; so no crash is charged to two requests.
+ * One crash makes nobody a suspect: machines are lost, and what ran there has to go on at once, all of it together. A request that
+ * two workers crashed with is one. A worker quarantines one request at a time, for as long as its calls run; so no crash is
+ * charged to two requests.
  *
  * "Same request" is the same body, or the very same record: that one cannot have changed, whatever a newer version's
  * hash says. Whoever claims, for whatever reason, finds every call of earlier claims complete: those still RUNNING
@@ -49,6 +51,7 @@ export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
       ? false
       : and(unfinished, equal('$claim.token', literal(request.takeFrom.token)));
   const crashed = request.takeFrom?.crashed ? taken : false;
+  const deaths = { $add: [{ $ifNull: ['$deaths', 0] }, { $cond: [crashed, 1, 0] }] };
   const charge = { $cond: [and(crashed, '$claim.quarantined'), ['$claim.token'], []] };
   const crashes = { $concatArrays: [{ $ifNull: ['$crashes', []] }, charge] };
   const isPoison = { $gte: [{ $size: '$crashes' }, CRASHES_OF_POISON] };
@@ -60,7 +63,8 @@ export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
     {
       $set: {
         decision: { forget, taken, free: or(taken, and(unfinished, equal('$claim', null))) },
-        suspect: and(not(forget), or('$suspect', crashed)),
+        deaths: { $cond: [forget, 0, deaths] },
+        suspect: and(not(forget), or('$suspect', and(crashed, { $gte: [deaths, DEATHS_OF_SUSPECT] }))),
         crashes: { $cond: [forget, [], crashes] },
       },
     },

@@ -8,6 +8,9 @@ import type {
   StoredOutcome,
 } from '../../ports.ts';
 
+/** A request that so many workers crashed with is a suspect: one may have been lost for any reason. */
+export const DEATHS_OF_SUSPECT = 2;
+
 /** A request to which so many crashes were charged is poison (guarantee G9). */
 export const CRASHES_OF_POISON = 3;
 
@@ -27,7 +30,9 @@ export interface RequestRow {
     /** The very same record was delivered to another worker meanwhile. */
     wanted?: boolean;
   } | null;
-  /** A worker crashed while it had the claim, and nothing has cleared the request since. Missing in older rows. */
+  /** How many workers crashed while they had the claim. */
+  deaths?: number;
+  /** Two workers crashed while they had the claim: it is called from quarantine alone. Missing in older rows. */
   suspect?: boolean;
   /** Tokens of the quarantined claims whose owners crashed. Missing in older rows. */
   crashes?: string[];

@@ -96,8 +96,8 @@ function ending(id: string, response: ChatResponse, { expected, allowances }: Ev
   const problems: string[] = [];
   if (!['COMPLETED', 'FAILED', 'CANCELLED'].includes(status)) problems.push(`${id}: status ${status}`);
   if ((status === 'COMPLETED') !== (error === null)) problems.push(`${id}: ${status} with error '${code}'`);
-  // One crash makes it a suspect, and three more are charged to it. Who is harmless is never condemned, whatever happens to workers.
-  if (code === 'poison' && allowances.deaths < 4)
+  // Two crashes make it a suspect, and three more are charged to it. Who is harmless is never condemned, whatever happens to workers.
+  if (code === 'poison' && allowances.deaths < 5)
     problems.push(`${id}: poison although only ${allowances.deaths} workers died`);
   if (code === 'internal' && !allowances.refusedAnswers)
     problems.push(`${id}: internal failure: ${error?.message}`);

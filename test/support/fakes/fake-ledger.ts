@@ -1,6 +1,7 @@
 import {
   CRASHES_OF_POISON,
   claimOf,
+  DEATHS_OF_SUSPECT,
   freshRow,
   type RequestRow,
   rowId,
@@ -157,7 +158,8 @@ function take(row: RequestRow, request: ClaimRequest): void {
   const taken = unfinished && row.claim !== null && row.claim.token === request.takeFrom?.token;
   const crashed = taken && request.takeFrom?.crashed === true;
   const crashes = [...(row.crashes ?? []), ...(crashed && row.claim?.quarantined ? [row.claim.token] : [])];
-  row.suspect = !forgets && (row.suspect === true || crashed);
+  row.deaths = forgets ? 0 : (row.deaths ?? 0) + (crashed ? 1 : 0);
+  row.suspect = !forgets && (row.suspect === true || (crashed && row.deaths >= DEATHS_OF_SUSPECT));
   row.crashes = forgets ? [] : crashes;
   if (forgets || taken)
     row.attempts = row.attempts.map((attempt) =>

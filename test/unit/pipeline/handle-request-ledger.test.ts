@@ -221,7 +221,7 @@ describe('a request that another worker has', () => {
   });
 });
 
-/** A request whose worker has crashed with it so often: once beside others, then in quarantine. */
+/** A request whose worker has crashed with it so often: twice beside others, then in quarantine. */
 async function crashedWith(handling: Handling, crashes: number, record = handling.record()) {
   for (let crash = 0; crash < crashes; crash += 1) {
     const worker = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
@@ -241,7 +241,7 @@ describe('a suspect', () => {
 
   it('is called from quarantine, and not claimed before its turn', async () => {
     const handling = new Handling();
-    const record = await crashedWith(handling, 1);
+    const record = await crashedWith(handling, 2);
     const first = handling.options.quarantine.open();
     first.tryEnter();
     const running = handling.handle(record);
@@ -266,8 +266,8 @@ describe('a suspect', () => {
 
   it('is none when its worker ended on purpose', async () => {
     const handling = new Handling();
-    const record = await crashedWith(handling, 1);
-    handling.lease.ended.add('crashed-0');
+    const record = await crashedWith(handling, 2);
+    handling.lease.ended.add('crashed-1');
     handling.options.quarantine.open().tryEnter();
     expect((await handling.handle(record)).status).toBe('COMPLETED');
     expect(row(handling)).toMatchObject({ suspect: false, crashes: [] });
@@ -275,7 +275,7 @@ describe('a suspect', () => {
 
   it('leaves its place to others when it fails, and is one still', async () => {
     const handling = new Handling(new FakeProvider({ refuses: new TypeError('a bug') }));
-    const record = await crashedWith(handling, 1);
+    const record = await crashedWith(handling, 2);
     await expect(handling.handle(record)).rejects.toThrow('a bug');
     expect(row(handling)).toMatchObject({ claim: null, suspect: true, crashes: [] });
     expect(handling.options.quarantine.open().tryEnter()).toBe(true);
@@ -283,7 +283,7 @@ describe('a suspect', () => {
 
   it('does not wait for its turn when the service stops, and is claimed by nobody then', async () => {
     const handling = new Handling();
-    const record = await crashedWith(handling, 1);
+    const record = await crashedWith(handling, 2);
     const first = handling.options.quarantine.open();
     first.tryEnter();
     const running = handling.handle(record);
@@ -300,7 +300,7 @@ describe('a suspect', () => {
   it('fails at its deadline although its turn has not come', async () => {
     const handling = new Handling();
     const record = handling.record({ deadline: handling.clock.now() + 40 });
-    await crashedWith(handling, 1, record);
+    await crashedWith(handling, 2, record);
     handling.options.quarantine.open().tryEnter();
     const running = handling.handle(record);
     handling.clock.advance(40);
@@ -310,7 +310,7 @@ describe('a suspect', () => {
 
   it('is not charged with a worker that was frozen: when it wakes, the charge is taken back', async () => {
     const handling = new Handling();
-    const record = await crashedWith(handling, 1);
+    const record = await crashedWith(handling, 2);
     const frozen = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
     frozen.lease.workerId = 'frozen';
     frozen.lease.onWatch = ({ verdict }) => verdict.resolve(true);
@@ -336,13 +336,13 @@ describe('a request that three workers crashed with in quarantine', () => {
   it('ends as poison with the cost of the lost calls and a dead letter, without another call', async () => {
     const handling = new Handling();
     const record = handling.record({}, { headers: { mood: 'fine' } });
-    await crashedWith(handling, 4, record);
+    await crashedWith(handling, 5, record);
     const handled = await handling.handle(record);
 
     expect(handled.code).toBe('poison');
     expect(outcomeOf(handled.records)).toMatchObject({
-      response: { status: 'FAILED', error: { code: 'poison', retryable: false }, attempts: 4 },
-      cost: { acceptedCost: null, calls: [{}, {}, {}, { disposition: 'ORPHANED' }] },
+      response: { status: 'FAILED', error: { code: 'poison', retryable: false }, attempts: 5 },
+      cost: { acceptedCost: null, calls: [{}, {}, {}, {}, { disposition: 'ORPHANED' }] },
       dead: {
         partition: 3,
         key: record.key,
@@ -379,7 +379,7 @@ describe('a claim that was lost', () => {
     const handling = new Handling();
     loseBefore(handling, 'complete');
     const { records } = await handling.handle(handling.record());
-    expect(handling.ledger.writes).toEqual(['claim', 'complete', 'claim', 'claim', 'claim', 'complete']);
+    expect(handling.ledger.writes).toEqual(['claim', 'complete', 'claim', 'claim', 'complete']);
     expect(outcomeOf(records).response).toMatchObject({ status: 'COMPLETED', acceptedAttempt: 2 });
   });
 
@@ -388,7 +388,7 @@ describe('a claim that was lost', () => {
     const handling = new Handling(new FakeProvider({ refuses: slow }, {}));
     loseBefore(handling, 'beginAttempt');
     const { records } = await handling.handle(handling.record());
-    expect(handling.ledger.writes).toEqual(['claim', 'beginAttempt', 'claim', 'claim', 'claim', 'complete']);
+    expect(handling.ledger.writes).toEqual(['claim', 'beginAttempt', 'claim', 'claim', 'complete']);
     expect(handling.provider.calls).toHaveLength(2);
     expect(outcomeOf(records).cost?.calls).toMatchObject([
       { attempt: 1, disposition: 'ORPHANED' },
