@@ -12,6 +12,8 @@ import { SharedBuffer } from './chunks/shared-buffer.ts';
 const SEND_MAX_BYTES = 600_000;
 /** From one send to the next: a request costs the broker as much as dozens of records in it. */
 const SPACING_MS = 5;
+/** A send with more records than this is followed by a pause of twice that: at such a load batches are worth more than the delay. */
+const FULL_SEND_RECORDS = 50;
 /** How long a send whose answer is missing holds back the partitions that are not in it. */
 const PATIENCE_MS = 25;
 
@@ -55,6 +57,7 @@ export class ChunkPublisher {
   private readonly patienceMs: number;
   private round = 0;
   private sentAt = Number.NEGATIVE_INFINITY;
+  private sentRecords = 0;
   /** Batches of the last send that are not answered. */
   private unanswered = 0;
   private timer: NodeJS.Timeout | null = null;
@@ -146,7 +149,8 @@ export class ChunkPublisher {
   /** Sends now, or when the time for it has come. */
   private sendSoon(): void {
     if (this.timer !== null) return;
-    const delayMs = this.unanswered === 0 ? this.spacingMs : this.patienceMs;
+    const spacingMs = this.sentRecords > FULL_SEND_RECORDS ? 2 * this.spacingMs : this.spacingMs;
+    const delayMs = this.unanswered === 0 ? spacingMs : this.patienceMs;
     const leftMs = this.sentAt + delayMs - this.options.clock.monotonic();
     if (leftMs <= 0) this.send();
     else this.sendIn(leftMs);
@@ -178,6 +182,7 @@ export class ChunkPublisher {
       left -= batch.bytes;
     }
     this.unanswered = batches.length;
+    this.sentRecords = batches.reduce((sum, { records }) => sum + records.length, 0);
     if (batches.length > 0 && !this.write(batches))
       for (const batch of batches) if (!this.write([batch])) this.refuse(batch);
   }

@@ -46,11 +46,15 @@ export function withNote(
   maxBytes: number,
 ): readonly OutboundRecord[] {
   const topic = topics.find((candidate) => records.some((record) => record.topic === candidate));
-  const own = records.filter((record) => record.topic === topic);
   const note = `${prefixOf(lane)}${offset} ${metadata}`;
-  const bytes = own.reduce((sum, record) => sum + bytesOf(record), NOTE_HEADER.length + note.length + 16);
-  if (own.length === 0 || bytes > maxBytes) return records;
-  const shortest = own.reduce((one, other) => (bytesOf(other) < bytesOf(one) ? other : one));
+  let bytes = NOTE_HEADER.length + note.length + 16;
+  let shortest: OutboundRecord | null = null;
+  for (const record of records) {
+    if (record.topic !== topic) continue;
+    bytes += bytesOf(record);
+    if (shortest === null || valueBytes(record) < valueBytes(shortest)) shortest = record;
+  }
+  if (shortest === null || bytes > maxBytes) return records;
   const headers = Object.assign(Object.create(null), shortest.headers, { [NOTE_HEADER]: note });
   return records.map((record) => (record === shortest ? { ...record, headers } : record));
 }
@@ -143,8 +147,14 @@ function prefixOf({ groupId, topic, partition }: NotedLane): string {
   return `${groupId}/${topic}/${partition}@`;
 }
 
+const valueBytes = ({ value }: OutboundRecord) => value?.byteLength ?? 0;
+
+/** Roughly: texts by their characters. */
 function bytesOf({ key, value, headers }: OutboundRecord): number {
   let bytes = (key?.length ?? 0) + (value?.byteLength ?? 0);
-  for (const name of Object.keys(headers)) bytes += name.length + String(headers[name] ?? '').length;
+  for (const name in headers) {
+    const header = headers[name];
+    for (const one of Array.isArray(header) ? header : [header]) bytes += name.length + (one?.length ?? 0);
+  }
   return bytes;
 }
