@@ -10,10 +10,10 @@ import { SharedBuffer } from './chunks/shared-buffer.ts';
 
 /** Bytes that are sealed for one send, in all partitions together. */
 const SEND_MAX_BYTES = 600_000;
-/** From one send to the next: a request costs the broker as much as dozens of records in it. */
-const SPACING_MS = 5;
-/** A send with more records than this is followed by a pause of twice that: at such a load batches are worth more than the delay. */
-const FULL_SEND_RECORDS = 50;
+/** A send with more records shows a load at which larger batches are worth more than a short delay. */
+const FULL_SEND_RECORDS = 25;
+/** From a full send to the next one: a request costs the broker as much as dozens of records in it. */
+const SPACING_MS = 10;
 /** How long a send whose answer is missing holds back the partitions that are not in it. */
 const PATIENCE_MS = 25;
 
@@ -40,12 +40,12 @@ export interface ChunkPublisherOptions {
 }
 
 /**
- * Sends chunks at once when none were sent in the last few milliseconds, and until then merges the deltas of an attempt into
- * its next chunk: at low load every token is a record at once, and at high load batches grow.
+ * Sends chunks as soon as the producer is free. While a send is in flight the deltas of an attempt merge into its next
+ * chunk, so that at low load every token is a record at once and at high load batches grow.
  *
- * A send takes all partitions that have something and are not in flight. The next one follows when the last is answered, or a
- * moment later where it is not: a partition without an answer holds back nothing but its own streams. Never reorders, never
- * mixes attempts or choices; a chunk that was handed to the sink is never changed again.
+ * A send takes all partitions that have something and are not in flight. The next one follows when the last is answered, and
+ * some milliseconds later under high load. A partition without an answer holds back nothing but its own streams for longer than a
+ * moment. Never reorders, never mixes attempts or choices; a chunk that was handed to the sink is never changed again.
  */
 export class ChunkPublisher {
   private readonly options: ChunkPublisherOptions;
@@ -149,7 +149,7 @@ export class ChunkPublisher {
   /** Sends now, or when the time for it has come. */
   private sendSoon(): void {
     if (this.timer !== null) return;
-    const spacingMs = this.sentRecords > FULL_SEND_RECORDS ? 2 * this.spacingMs : this.spacingMs;
+    const spacingMs = this.sentRecords > FULL_SEND_RECORDS ? this.spacingMs : 0;
     const delayMs = this.unanswered === 0 ? spacingMs : this.patienceMs;
     const leftMs = this.sentAt + delayMs - this.options.clock.monotonic();
     if (leftMs <= 0) this.send();
