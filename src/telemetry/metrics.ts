@@ -1,4 +1,4 @@
-import type { Attributes, Counter, Meter } from '@opentelemetry/api';
+import type { Attributes, Meter } from '@opentelemetry/api';
 import type { TokenCounts } from '../telemetry.ts';
 import { ModelLabels } from './model-labels.ts';
 import { attribute, metricName, present } from './names.ts';
@@ -35,12 +35,8 @@ export type Metrics = ReturnType<typeof createMetrics>;
 export function createMetrics(meter: Meter) {
   const seconds = (name: string, description: string, bounds: number[]) =>
     meter.createHistogram(name, { description, unit: 's', advice: { explicitBucketBoundaries: bounds } });
-  const counters: Counter[] = [];
-  const counter = (name: string, description: string, unit: string) => {
-    const created = meter.createCounter(name, { description, unit });
-    counters.push(created);
-    return created;
-  };
+  const counter = (name: string, description: string, unit: string) =>
+    meter.createCounter(name, { description, unit });
 
   const requestsFinished = counter(metricName.requestsFinished, 'Requests with an outcome', '{request}');
   const requestDuration = seconds(
@@ -149,13 +145,21 @@ export function createMetrics(meter: Meter) {
   );
   const poisoned = counter(metricName.requestsPoisoned, 'Requests that ended as poison', '{request}');
 
-  // An alert on an increase needs the value before the first one.
-  for (const started of counters)
-    if (started !== requestsFinished && started !== publishFailures) started.add(0);
-  for (const status of ['COMPLETED', 'FAILED', 'CANCELLED'])
-    requestsFinished.add(0, { [attribute.status]: status });
-  for (const kind of ['stream', 'announcement', 'publisher'])
-    publishFailures.add(0, { [attribute.publishFailureKind]: kind });
+  // An alert on an increase needs the value before the first one. Where labels tell series apart, they are not known yet.
+  for (const unlabelled of [
+    responsesReplayed,
+    chunksPublished,
+    toolCalls,
+    structuredOutputs,
+    settleDoubts,
+    outcomesUnpublished,
+    laneOpenings,
+    claimsTakenOver,
+    leaseLosses,
+    quarantined,
+    poisoned,
+  ])
+    unlabelled.add(0);
 
   const models = new ModelLabels();
   const modelOf = (name: string | null | undefined) => (name == null ? name : models.of(name, null));

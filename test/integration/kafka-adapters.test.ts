@@ -375,7 +375,7 @@ describe('the topics', () => {
     expect(await createTopics(admin, plan)).toEqual([]);
     await checkTopics(admin, plan, expected);
 
-    await admin.createPartitions({ topicPartitions: [{ topic: names.responses, count: 3 }] });
+    await admin.createPartitions({ topicPartitions: [{ topic: names.requests, count: 3 }] });
     const set = (topic: string, setting: string, value: string) =>
       admin.alterConfigs({
         validateOnly: false,
@@ -389,7 +389,7 @@ describe('the topics', () => {
       });
     await set(names.costs, 'max.message.bytes', '500000');
     await set(names.requests, 'retention.ms', '-1');
-    const uneven = expect.stringContaining(`${names.responses} has 3 partitions and ${names.requests} has 2`);
+    const uneven = expect.stringContaining(`${names.responses} has 2 partitions and ${names.requests} has 3`);
     const small = expect.stringContaining(`${names.costs} takes records up to 500000 bytes`);
     const kept = expect.stringContaining(`${names.requests} keeps requests for ever`);
     // A broker tells its new settings a moment after it took them.
@@ -398,7 +398,7 @@ describe('the topics', () => {
         interval: 20,
         timeout: 10_000,
       })
-      .toEqual([uneven, kept, small]);
+      .toEqual(expect.arrayContaining([uneven, kept, small]));
     await expect(checkTopics(admin, plan, expected)).rejects.toThrow(TopicsNotReady);
   });
 });

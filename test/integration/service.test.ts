@@ -69,16 +69,17 @@ async function untilReady(port: number): Promise<number[]> {
   return seen;
 }
 
-/** Connections to the database of whoever calls itself by this name. */
-async function connectionsOf(appName: string): Promise<number> {
+/** Connections to the database of the service. */
+async function connections(): Promise<number> {
+  const appName = `completion-bus/${world.config.mongo.database}`;
   const operations = mongo
     .db('admin')
     .aggregate([{ $currentOp: { allUsers: true, idleConnections: true } }, { $match: { appName } }]);
   return (await operations.toArray()).length;
 }
 
-async function untilGone(appName: string): Promise<void> {
-  while ((await connectionsOf(appName)) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+async function untilGone(): Promise<void> {
+  while ((await connections()) > 0) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 async function groupMembers(): Promise<number> {
@@ -118,12 +119,12 @@ describe('a service', () => {
 
   it('is alive at once, and ready when it has its partitions', async () => {
     const port = await freePort();
-    const starting = start({ HTTP_PORT: String(port), KAFKA_CLIENT_ID: 'first' });
+    const starting = start({ HTTP_PORT: String(port) });
     const seen = await untilReady(port);
     service = await starting;
     expect(seen).toEqual([503, 200]);
     expect(service.httpPort).toBe(port);
-    expect(await connectionsOf('first')).toBeGreaterThan(0);
+    expect(await connections()).toBeGreaterThan(0);
     expect(await groupMembers()).toBe(1);
   });
 
@@ -175,7 +176,7 @@ describe('a service', () => {
 
     expect(await readiness(service.httpPort)).toBeNull();
     expect(await groupMembers()).toBe(0);
-    await untilGone('first');
+    await untilGone();
   });
 });
 
@@ -206,22 +207,21 @@ describe('a service that cannot start says why, and leaves nothing behind', () =
       () => ({ MONGODB_URL: 'mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=200' }),
       /ECONNREFUSED.*127\.0\.0\.1:1/,
     ],
-  ])('when %s', async (what, env, message) => {
+  ])('when %s', async (_what, env, message) => {
     const port = await freePort();
-    const appName = `start ${what}`;
-    const starting = start({ ...env(), HTTP_PORT: String(port), KAFKA_CLIENT_ID: appName });
+    const starting = start({ ...env(), HTTP_PORT: String(port) });
     await expect(starting).rejects.toThrow(message);
     // Its own port is free again, and its connections are gone.
     await (await listen(port)).close();
-    await untilGone(appName);
+    await untilGone();
     expect(await groupMembers()).toBe(0);
   });
 
   it('when its port is taken', async () => {
     const taken = await listen();
-    const starting = start({ HTTP_PORT: String(taken.port), KAFKA_CLIENT_ID: 'portless' });
+    const starting = start({ HTTP_PORT: String(taken.port) });
     await expect(starting).rejects.toThrow(/EADDRINUSE.*127\.0\.0\.1/);
     await taken.close();
-    expect(await connectionsOf('portless')).toBe(0);
+    expect(await connections()).toBe(0);
   });
 });

@@ -2,7 +2,8 @@ import kafkajs from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { CommittedPosition, LaneProducer, LaneTransport, TopicPartition } from '../../ports.ts';
 import { errorType, NoLeader } from './broker-errors.ts';
-import { type Broker, type Cluster, COORDINATOR_TYPES, connectCluster } from './cluster-requests.ts';
+import { type Broker, type Cluster, connectCluster } from './cluster-requests.ts';
+import { findCoordinator } from './find-coordinator.ts';
 import type { KafkaSettings } from './kafka-client.ts';
 import { TransactionalLaneProducer } from './lane-producer.ts';
 import { type NotedPosition, type OutputLog, readNote } from './settled-notes.ts';
@@ -203,7 +204,7 @@ export class KafkaLaneTransport implements LaneTransport {
 
   private groupCoordinator(): Promise<Broker> {
     const { groupId } = this.settings;
-    return this.cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_TYPES.group });
+    return findCoordinator(this.cluster, 'group', groupId);
   }
 }
 

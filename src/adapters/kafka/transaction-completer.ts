@@ -6,11 +6,11 @@ import {
   brokerError,
   byTopic,
   type Cluster,
-  COORDINATOR_TYPES,
   KafkaDecoder,
   KafkaEncoder,
   topicMetadata,
 } from './cluster-requests.ts';
+import { findCoordinator } from './find-coordinator.ts';
 
 /*
  * A commit is acknowledged when the coordinator has noted it; it then writes a marker to every partition of the transaction. A
@@ -64,10 +64,7 @@ export class TransactionCompleter {
    */
   async complete({ transactionalId, partitions, groupId }: Written): Promise<void> {
     await this.cluster.refreshMetadataIfNecessary();
-    const coordinator = await this.cluster.findGroupCoordinator({
-      groupId: transactionalId,
-      coordinatorType: COORDINATOR_TYPES.transaction,
-    });
+    const coordinator = await findCoordinator(this.cluster, 'transaction', transactionalId);
     // 1. What was decided, as long as it is known.
     const state = await stateOf(coordinator, transactionalId);
     if (state === null) return;
@@ -75,8 +72,7 @@ export class TransactionCompleter {
     if (ABORTED.has(state)) this.committed.delete(transactionalId);
     // 2. No marker is left out from here on.
     await requireLeaders(coordinator, partitions);
-    if (groupId !== null)
-      await this.cluster.findGroupCoordinator({ groupId, coordinatorType: COORDINATOR_TYPES.group });
+    if (groupId !== null) await findCoordinator(this.cluster, 'group', groupId);
     // 3. Nobody else writes any more.
     const identity = await whileBusy(() =>
       coordinator.initProducerId({ transactionalId, transactionTimeout: this.timeoutMs }),

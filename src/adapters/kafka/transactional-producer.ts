@@ -5,11 +5,11 @@ import {
   type Broker,
   byTopic,
   type Cluster,
-  COORDINATOR_TYPES,
   isConnected,
   type PartitionToWrite,
   type ProducerIdentity,
 } from './cluster-requests.ts';
+import { findCoordinator } from './find-coordinator.ts';
 import { mapMessage } from './map-record.ts';
 import { INVALID_TIMESTAMP, recordClock } from './record-clock.ts';
 
@@ -79,7 +79,7 @@ export class TransactionalProducer {
     transactionalId: string,
     timeoutMs: number,
   ): Promise<TransactionalProducer> {
-    const coordinator = await coordinatorOf(cluster, transactionalId);
+    const coordinator = await findCoordinator(cluster, 'transaction', transactionalId);
     const identity = await whileBusy(() =>
       coordinator.initProducerId({ transactionalId, transactionTimeout: timeoutMs }),
     );
@@ -88,7 +88,7 @@ export class TransactionalProducer {
 
   /** Finds the coordinator again, for a producer that was idle and whose last transaction is known to be complete. */
   async reconnect(): Promise<void> {
-    this.coordinator = await coordinatorOf(this.cluster, this.identity.transactionalId);
+    this.coordinator = await findCoordinator(this.cluster, 'transaction', this.identity.transactionalId);
   }
 
   /**
@@ -149,10 +149,7 @@ export class TransactionalProducer {
     metadata,
   }: GroupPosition): Promise<void> {
     if (this.groupCoordinator === null || !isConnected(this.groupCoordinator))
-      this.groupCoordinator = await this.cluster.findGroupCoordinator({
-        groupId,
-        coordinatorType: COORDINATOR_TYPES.group,
-      });
+      this.groupCoordinator = await findCoordinator(this.cluster, 'group', groupId);
     const partitions = [{ partition, offset: String(offset), metadata }];
     await this.groupCoordinator.txnOffsetCommit({
       ...this.identity,
@@ -196,13 +193,6 @@ export class TransactionalProducer {
 function withTime(messages: readonly Message[], now: number): Message[] {
   const timestamp = String(now);
   return messages.map((message) => ({ ...message, timestamp }));
-}
-
-function coordinatorOf(cluster: Cluster, transactionalId: string): Promise<Broker> {
-  return cluster.findGroupCoordinator({
-    groupId: transactionalId,
-    coordinatorType: COORDINATOR_TYPES.transaction,
-  });
 }
 
 function byPartition(records: readonly OutboundRecord[]): PartitionToWrite[] {
