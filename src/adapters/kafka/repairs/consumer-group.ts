@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { errorType } from '../broker-errors.ts';
 import type { Broker } from '../cluster-requests.ts';
 import { internalOf } from './kafkajs-internals.ts';
@@ -26,6 +26,7 @@ interface Batch extends Place {
 interface Runner {
   readonly running: boolean;
   readonly consumerGroup: ConsumerGroup;
+  readonly fetchManager: { getFetchers(): readonly { stop(): Promise<void> }[] };
   readonly eachBatch?: unknown;
   readonly eachBatchAutoResolve: boolean;
   readonly instrumentationEmitter: { emit(event: string, payload: object): void };
@@ -259,13 +260,24 @@ async function findCoordinator(group: ConsumerGroup): Promise<void> {
 }
 
 /**
- * Marks each fetch, and lets kafkajs hand over what it fetched also when no record is in it but markers of transactions and aborted records, to
+ * A consumer that is stopped in the moment in which the brokers change begins to fetch anew, and nobody stops that: each fetch
+ * gives nothing at once, for ever, without a turn for anything else in the process.
+ */
+async function endFetching({ fetchManager }: Runner): Promise<readonly Batch[]> {
+  await nextTurn();
+  for (const fetcher of fetchManager.getFetchers()) void fetcher.stop();
+  return [];
+}
+
+/**
+ * Marks each fetch, ends those that nobody wants any more, and lets kafkajs hand over what it fetched also when no record is in it but markers of transactions and aborted records, to
  * consumers that say themselves how far they have come: it moves on without a word, and nobody could commit that.
  */
 function installRunner(): void {
   const { prototype: runner } = internalOf<{ prototype: Runner }>('consumer/runner.js');
   const { fetch, handleBatch } = runner;
-  runner.fetch = function (this: Runner, nodeId) {
+  runner.fetch = async function (this: Runner, nodeId) {
+    if (!this.running) return endFetching(this);
     const attempt = { nodeId, hasFailed: false };
     return attempts.run(attempt, async () => {
       const batches = await fetch.call(this, nodeId);

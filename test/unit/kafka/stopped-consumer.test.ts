@@ -1,0 +1,33 @@
+import { createRequire } from 'node:module';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import { installConsumerGroup } from '../../../src/adapters/kafka/repairs/consumer-group.ts';
+
+const require = createRequire(import.meta.url);
+const createFetcher = require('kafkajs/src/consumer/fetcher.js');
+const Runner = require('kafkajs/src/consumer/runner.js');
+
+it('a consumer that was stopped while the brokers changed ends the fetches that were begun anew', async () => {
+  installConsumerGroup();
+  const fetchers: { start(): Promise<void>; stop(): Promise<void> }[] = [];
+  const logger = { debug: () => undefined, namespace: () => logger };
+  const stopped = {
+    running: false,
+    fetchManager: { getFetchers: () => fetchers },
+    logger,
+    consumerGroup: {},
+  };
+  let fetches = 0;
+  const fetch = (nodeId: string) => {
+    fetches += 1;
+    // Without the repair it goes on for ever, and nothing else has a turn.
+    if (fetches > 1_000) throw new Error('it fetches for ever');
+    return Runner.prototype.fetch.call(stopped, nodeId);
+  };
+  fetchers.push(
+    createFetcher({ nodeId: '1', workerQueue: {}, partitionAssignments: new Map(), fetch, logger }),
+  );
+  await Promise.all(fetchers.map((fetcher) => fetcher.start()));
+  await nextTurn();
+  expect(fetches).toBe(1);
+});
