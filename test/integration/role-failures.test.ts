@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
 import { loadConfig } from '../../src/config.ts';
 import { readChecks } from '../support/read-checks.ts';
+import type { Worker } from '../support/worker.ts';
 import { request, silent, World } from '../support/world.ts';
 
 let world: World;
