@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { readChecks } from '../support/read-checks.ts';
 import { type TcpSwitch, tcpSwitch } from '../support/tcp-switch.ts';
@@ -47,13 +46,11 @@ it('a worker without MongoDB names it on /readyz, since when and what it does me
   await worker.logged('MongoDB answers again');
 }, 60_000);
 
-it('shows every counter that it has from the start, and each lane', async () => {
+it('shows counters without labels from the start, and each lane', async () => {
   const worker = await world.startWorker({ ROLES: 'worker,catalog,ledger' });
   const { text } = await get(worker.httpPort, '/metrics');
-  const page = readFileSync(new URL('../../docs/observability.md', import.meta.url), 'utf8');
-  const counters = [...page.matchAll(/^\| `([a-z_]+_total)` \| counter \|/gm)].map(([, name = '']) => name);
-  expect(counters.length).toBeGreaterThan(20);
-  expect(counters.filter((name) => !new RegExp(`^${name}(\\{.*\\})? `, 'm').test(text))).toEqual([]);
+  for (const name of ['claims_taken_over', 'lease_losses', 'outcomes_unpublished', 'requests_poisoned'])
+    expect(text).toMatch(new RegExp(`^completionbus_${name}_total(\\{.*\\})? 0$`, 'm'));
   for (const name of [
     'completionbus_lane_lag{.*partition_id="1"',
     'completionbus_lane_oldest{.*partition_id="0"',
