@@ -11,7 +11,7 @@ import { SharedBuffer } from './chunks/shared-buffer.ts';
 /** Bytes that are sealed for one send, in all partitions together. */
 const SEND_MAX_BYTES = 600_000;
 /** A send with more records shows a load at which larger batches are worth more than a short delay. */
-const FULL_SEND_RECORDS = 25;
+const FULL_SEND_RECORDS = 100;
 /** From a full send to the next one: a request costs the broker as much as dozens of records in it. */
 const SPACING_MS = 10;
 /** How long a send whose answer is missing holds back the partitions that are not in it. */
