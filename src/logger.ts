@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { trace } from '@opentelemetry/api';
 import pino, { type DestinationStream, type LevelWithSilent } from 'pino';
 
@@ -31,7 +32,50 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
   };
-  return options.destination ? pino(settings, options.destination) : pino(settings);
+  return pino(settings, options.destination ?? standardOutput());
+}
+
+/** What is in the pipe's way for longer is not waited for. */
+const LONGEST_WRITE_MS = 1_000;
+
+/**
+ * Standard output, where lines stay in order: pino writes a fatal line at once where its destination lets it, past the lines that
+ * are still being written.
+ */
+class LineOutput implements DestinationStream {
+  private readonly stream = pino.destination({ sync: false });
+  private isWriting = false;
+
+  constructor() {
+    this.stream.on('drain', () => {
+      this.isWriting = false;
+    });
+  }
+
+  write(line: string): void {
+    this.isWriting = true;
+    this.stream.write(line);
+  }
+
+  async written(): Promise<void> {
+    if (!this.isWriting) return;
+    await once(this.stream, 'drain', { signal: AbortSignal.timeout(LONGEST_WRITE_MS) }).catch(
+      () => undefined,
+    );
+  }
+}
+
+let output: LineOutput | null = null;
+
+/** One for all loggers of the process. */
+function standardOutput(): LineOutput {
+  output ??= new LineOutput();
+  return output;
+}
+
+/** Resolves when every line is written, for a process that is about to end. */
+export async function logWritten(): Promise<void> {
+  await output?.written();
 }
 
 function traceIds(): Record<string, string> {

@@ -17,6 +17,7 @@ const telemetry = startTelemetry({
   serviceVersion: version,
   env: process.env,
 });
+const { logWritten } = await import('./logger.ts');
 const { runCommandLine } = await import('./cli/command-line.ts');
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -42,6 +43,7 @@ process.exitCode = await runCommandLine({
   exitNow: (code) => process.exit(code),
 });
 await telemetry.shutdown();
+await logWritten();
 // What was printed into a pipe may still be on its way.
 for (const stream of [process.stdout, process.stderr])
   await new Promise((resolve) => stream.write('', resolve));

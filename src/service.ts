@@ -46,7 +46,7 @@ export interface Service {
 /**
  * Starts what every role needs, then the chosen roles side by side, and undoes what was started when a part fails.
  *
- * @throws whatever keeps it from starting, with a message that names the way out; the signal's reason
+ * @throws whatever keeps it from starting, with a message that says what to do; the signal's reason
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, logger, telemetry, clock, onFatal } = options;

@@ -12,7 +12,7 @@ const CLOSING_MS = 15_000;
 /** The part of the drain timeout after which a process with a defect ends and keeps the claims of what still runs. */
 const DEFECT_DRAIN_PART = 0.9;
 
-/** Why the service ends although nobody told it to. */
+/** Why the service ends without having been asked to. */
 interface Cause {
   readonly error: unknown;
   /** The role that cannot go on; absent for an error that nobody caught. */
@@ -20,7 +20,7 @@ interface Cause {
 }
 
 /**
- * Runs the service until it is told to stop or cannot go on. Either way it finishes and settles what runs first, and releases
+ * Runs the service until it is asked to stop or cannot go on. Either way it finishes and settles what runs first, and releases
  * the rest; its last line names the cause.
  *
  * @returns 0 after a clean stop, 1 after a failure

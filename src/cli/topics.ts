@@ -23,7 +23,7 @@ export function addTopicCommands(program: Command, tool: () => Tool): void {
     .command('grow')
     .description(
       'give the request topics more partitions, and before that the outputs that must have as many. ' +
-        'Keys are then divided anew: a key’s next request may be handled before earlier ones are answered',
+        'Keys may then move to other partitions: a key’s next request may be handled before earlier ones are answered',
     )
     .argument('<partitions>', 'how many each is to have', readCount)
     .action((count: number) => growTopicsCommand(tool(), count));

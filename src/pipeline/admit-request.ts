@@ -34,7 +34,7 @@ export async function admit(
   const limit: WaitLimit = { deadline: job.accepted.request.deadline, signal };
   const supply: Supply<Permit> = {
     take: (beforeWait) => takePermitAndMemory(plan, job, options, limit, beforeWait),
-    giveBack: (permit) => {
+    release: (permit) => {
       permit.release();
       job.memory.end();
     },

@@ -135,7 +135,7 @@ function supplyOf(
       beforeWait();
       return admission.enter(seat, plan, line, within, leftMs === 0 ? null : delay);
     },
-    giveBack: (permit) => permit.release(),
+    release: (permit) => permit.release(),
     wait: (work) => admission.wait(seat, work, within),
   };
 }

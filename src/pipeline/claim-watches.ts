@@ -7,7 +7,7 @@ const LONGEST_LOOK_MS = 4_000;
 export type HeldClaim = Extract<Claim, { kind: 'held' }>;
 
 /**
- * How a claim of somebody else ended: `changed` by its owner (an outcome, a release) or by whoever took it over; or its owner
+ * How a claim of somebody else ended: `changed` by its owner (an outcome, a release) or by the worker that took it over; or its owner
  * is dead, having `crashed` or `stopped` on purpose.
  */
 export type ClaimEnd = 'changed' | 'crashed' | 'stopped';
@@ -52,7 +52,7 @@ export class ClaimWatches {
     const stop = new AbortController();
     const end = Promise.race([
       this.untilChanged(identity, claim.heldToken, stop.signal),
-      // A lease that cannot be watched tells nothing; the ledger is read all the same.
+      // A lease that cannot be watched says nothing; the ledger is read all the same.
       this.untilDead(claim.owner, stop.signal).catch(() => new Promise<never>(() => undefined)),
     ]);
     const watch = { end, stop, callers: 0 };

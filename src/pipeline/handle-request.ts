@@ -156,7 +156,7 @@ async function handleAdmitted(
     return handled(await conclude(job, claim, plan, answered, attempts, options, whileOurs));
   } catch (error) {
     const isLost = error instanceof ClaimLost;
-    // Of a claim that was lost in quarantine it tells that this worker did not crash.
+    // For a claim that was lost in quarantine this records that the worker did not crash.
     if (!isLost || quarantined !== null)
       await options.ledger
         .release(identity, claim.token, unsettled(claim, plan, attempts))

@@ -66,7 +66,7 @@ export class HeldClaims {
       for (const token of taken) this.claims.get(token)?.lose.abort(new ClaimLost());
       if (isWanted) this.options.onWanted();
     } catch {
-      // The ledger has told whoever watches it.
+      // The ledger reports its own failures.
     }
   }
 }

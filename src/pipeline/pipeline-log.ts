@@ -16,7 +16,7 @@ const REFUSALS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What the pipeline tells, in the log and in counters. What publishers or brokers can repeat at their own rate is logged once
+ * What the pipeline reports, in the log and in counters. What publishers or brokers can repeat at their own rate is logged once
  * per kind and 10 s, with the number of suppressed lines.
  */
 export class PipelineLog {
@@ -59,7 +59,7 @@ export class PipelineLog {
     if (suppressed !== null) this.#logger.info({ ...partition, durationMs, suppressed }, 'lane opened');
   }
 
-  /** Failed calls are told by the failure log; of a poisonous request and of a refused one nothing else tells. */
+  /** Failed calls are reported by the failure log; poisonous and refused requests only here. */
   finished(requestId: string, handled: HandledRequest, durationMs: number): void {
     const { status, code, model, replayed } = handled;
     this.#metrics.requestFinished({ status, code, model, durationMs });

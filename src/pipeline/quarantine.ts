@@ -12,7 +12,7 @@ import { untilAborted } from './until-aborted.ts';
  *   waiting ───────────────► in quarantine ──────────────────► cleared
  *   (no claim, no slot,       │   ▲   (claim.quarantined)
  *    no permit, no memory)    │   │
- *      ▲                      │   └── permit and turn are there, ledger told
+ *      ▲                      │   └── permit and turn are there, ledger updated
  *      └── released: drain,   └─► waiting for a permit for a further call
  *          lease lost              (claim kept, claim.quarantined false, place left)
  * ```
@@ -103,7 +103,7 @@ export interface Supply<Taken> {
    * @throws `ChatFailure` when it cannot be waited for any longer
    */
   take(beforeWait: () => void): Promise<Taken>;
-  giveBack(taken: Taken): void;
+  release(taken: Taken): void;
   /** Waits for a turn in quarantine. @throws `ChatFailure` when that takes too long */
   wait(work: (signal: AbortSignal) => Promise<void>): Promise<void>;
 }
@@ -119,7 +119,7 @@ export async function enterQuarantine<Taken>(stay: QuarantineStay, supply: Suppl
       if (!stay.tryEnter()) await supply.wait((ended) => stay.enter(ended));
       const taken = await supply.take(() => stay.leave());
       if (stay.tryEnter()) return taken;
-      supply.giveBack(taken);
+      supply.release(taken);
     }
   } catch (error) {
     stay.leave();
@@ -159,7 +159,7 @@ export async function reenterQuarantine<Taken>(
   try {
     await leaving;
     if (!stay.tryEnter()) {
-      supply.giveBack(taken);
+      supply.release(taken);
       isHeld = false;
       taken = await enterQuarantine(stay, supply);
       isHeld = true;
@@ -167,7 +167,7 @@ export async function reenterQuarantine<Taken>(
     await mark(true);
     return taken;
   } catch (error) {
-    if (isHeld) supply.giveBack(taken);
+    if (isHeld) supply.release(taken);
     throw error;
   }
 }

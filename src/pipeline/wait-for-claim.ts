@@ -28,7 +28,7 @@ export interface ClaimWaited {
  * Waits for a claim of somebody else, and holds nothing meanwhile: until it has ended, its owner is dead, or the request's time
  * is up, by its deadline or CHAT_REQUEST_TIMEOUT.
  *
- * A repetition whose time is up fails by itself: the bill is the original's. The very record of the claim can only fail with the
+ * A repetition whose time is up fails on its own: the bill is the original's. The very record of the claim can only fail with the
  * claim's calls on its bill, so it gives the owner a little longer to end them, and takes the claim then.
  *
  * @param since epoch ms at which this request began to wait for claims

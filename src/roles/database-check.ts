@@ -9,7 +9,7 @@ const MEANWHILE: Readonly<Record<Role, string>> = {
   catalog: 'models and prices stay as they are',
 };
 
-/** MongoDB as `/readyz` tells of it. */
+/** MongoDB as `/readyz` reports it. */
 export function databaseCheck(state: DatabaseState | null, roles: readonly Role[]): Check {
   if (state === null) return { name: 'mongodb', ok: false, why: 'connecting' };
   const since = new Date(state.since).toISOString();

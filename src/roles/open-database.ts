@@ -15,7 +15,7 @@ export interface OpenDatabaseOptions {
   readonly clock: Clock;
   /** Ends the start. */
   readonly signal: AbortSignal;
-  /** Is told how it is closed. */
+  /** Gets how it is closed. */
   readonly parts: StartedParts;
   /** The primary answered a ping, with its round trip in milliseconds. */
   readonly onAnswered: (durationMs: number) => void;
@@ -32,7 +32,7 @@ export interface WatchedDatabase {
 /**
  * Connects to the database, makes sure that its rows belong to this cluster, group and prefix, and watches whether it answers.
  *
- * @throws whatever makes it unusable, with the way out; the signal's reason
+ * @throws what makes it unusable, and what to do; the signal's reason
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<WatchedDatabase> {
   const { config, logger, clock, signal, parts, onAnswered } = options;

@@ -6,7 +6,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 /** How long lines of a kind are only counted after one was logged. */
 const QUIET_MS = 10_000;
 
-/** A ledger whose operations are measured, and whose claims of dead workers are told of. */
+/** A ledger whose operations are measured, and whose takeovers from dead workers are reported. */
 export function watchLedger(
   ledger: RequestLedger,
   metrics: Pick<Metrics, 'ledgerOperation' | 'claimTakenOver' | 'quarantined'>,

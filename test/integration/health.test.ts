@@ -49,7 +49,18 @@ it('a worker without MongoDB names it on /readyz, since when and what it does me
 it('shows counters without labels from the start, and each lane', async () => {
   const worker = await world.startWorker({ ROLES: 'worker,catalog,ledger' });
   const { text } = await get(worker.httpPort, '/metrics');
-  for (const name of ['claims_taken_over', 'lease_losses', 'outcomes_unpublished', 'requests_poisoned'])
+  for (const name of [
+    'responses_replayed',
+    'chunks_published',
+    'tool_calls',
+    'structured_outputs',
+    'settle_doubts',
+    'outcomes_unpublished',
+    'claims_taken_over',
+    'lease_losses',
+    'requests_quarantined',
+    'requests_poisoned',
+  ])
     expect(text).toMatch(new RegExp(`^completionbus_${name}_total(\\{.*\\})? 0$`, 'm'));
   for (const name of [
     'completionbus_lane_lag{.*partition_id="1"',

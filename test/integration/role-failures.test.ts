@@ -1,9 +1,8 @@
 import type { Document } from 'mongodb';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
 import { loadConfig } from '../../src/config.ts';
 import { readChecks } from '../support/read-checks.ts';
-import type { Worker } from '../support/worker.ts';
 import { request, silent, World } from '../support/world.ts';
 
 let world: World;
@@ -23,8 +22,10 @@ async function occupyGroup(groupId: string) {
   const { kafka: settings } = world.config;
   const admin = createKafka(settings, silent, PATIENT_RETRIES).admin();
   await admin.connect();
-  while (((await admin.describeGroups([groupId])).groups[0]?.members.length ?? 0) > 0)
-    await new Promise((resolve) => setTimeout(resolve, 100));
+  await vi.waitUntil(
+    async () => ((await admin.describeGroups([groupId])).groups[0]?.members.length ?? 0) === 0,
+    { interval: 100, timeout: 60_000 },
+  );
   await admin.disconnect();
   const consumer = createKafka(settings, silent, PATIENT_RETRIES).consumer({
     groupId,
@@ -90,11 +91,6 @@ describe('the role ledger', () => {
   }, 60_000);
 });
 
-/** A line that the pipe had no room for is written again a moment later, so another one may come after the last. */
-function lastFatal(worker: Worker): string {
-  return worker.log.findLast((line) => line.includes('"level":"fatal"')) ?? '{}';
-}
-
 describe('the role worker', () => {
   it('that cannot go on finishes what runs and releases the rest; the last line names the cause', async () => {
     const worker = await world.startWorker({ ROLES: 'worker', DRAIN_TIMEOUT: '3s' });
@@ -108,7 +104,7 @@ describe('the role worker', () => {
     expect(await worker.exited).toBe(1);
     await foreign.disconnect();
 
-    const last = JSON.parse(lastFatal(worker)) as {
+    const last = JSON.parse(worker.log.at(-1) ?? '{}') as {
       level: string;
       msg: string;
       role: string;
@@ -135,7 +131,7 @@ it('an error that nobody caught ends the process after what runs; only what does
   await history.until(({ chunks }) => new Set(chunks.map(({ value }) => value.requestId)).size === 2);
   worker.signal('SIGUSR2');
   expect(await worker.exited).toBe(1);
-  expect(JSON.parse(lastFatal(worker))).toMatchObject({
+  expect(JSON.parse(worker.log.at(-1) ?? '{}')).toMatchObject({
     level: 'fatal',
     err: { message: 'a bug of ours' },
   });

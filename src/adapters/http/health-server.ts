@@ -9,7 +9,7 @@ export interface Check {
   readonly why?: string;
   /** Since when it is as it is, ISO 8601. */
   readonly since?: string;
-  /** Does not decide: told for whoever looks. */
+  /** Reported, but without effect on the status. */
   readonly advisory?: true;
 }
 

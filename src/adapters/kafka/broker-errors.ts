@@ -37,7 +37,7 @@ class NoSuchPartition extends Error {
 /**
  * The leader of a partition.
  *
- * @param known what the cluster tells of the topic's partitions
+ * @param known the topic's partitions, from the cluster's metadata
  * @throws NoLeader, or NoSuchPartition where the topic has others
  */
 export function leaderOf(

@@ -76,7 +76,7 @@ export class TransactionalLaneProducer implements LaneProducer {
     const lane = { groupId: this.groupId, ...this.partition };
     const { topics, maxBytes } = this.notes;
     const records = withNote(outcomes, lane, { offset, metadata }, topics, maxBytes);
-    // The map names the topic too: what is committed in the second before a new one is noticed means nothing to whoever opens the lane.
+    // The map names the topic too: what is committed in the second before a new one is noticed means nothing to the next lane that opens.
     const [topicIdNow] = await Promise.all([
       topicId === null ? null : this.topics.recent(this.partition.topic).then(({ id }) => id),
       this.write({ position: this.positionAt(offset, metadata), records }),

@@ -79,7 +79,7 @@ export class KafkaRequestSource implements RequestSource {
     consumer.on(GROUP_JOIN, ({ payload }) => {
       this.isJoined = true;
       this.answered(this.sessionMs);
-      // Joined after it was told to leave: it does so as soon as kafkajs is done with joining.
+      // Joined although it is to leave: it leaves as soon as kafkajs is done with joining.
       if (this.hasLeft) {
         void nextTurn().then(() => this.stopConsuming());
         return;

@@ -46,7 +46,7 @@ interface Lookup {
   last: TopicState | null;
 }
 
-/** Looks topics up, each by itself. */
+/** Looks up topics, each in a request of its own. */
 export class TopicLookup {
   private readonly cluster: Cluster;
   private readonly lookups = new Map<string, Lookup>();

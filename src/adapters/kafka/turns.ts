@@ -7,7 +7,7 @@ export class Turns {
     this.free = atATime;
   }
 
-  /** @param task is told whether it had to wait, so that the world may be another one */
+  /** @param task gets whether it had to wait: then what was checked before may have changed */
   async take<Result>(task: (hasWaited: boolean) => Promise<Result>): Promise<Result> {
     const hasWaited = this.free === 0;
     if (hasWaited) await new Promise<void>((resolve) => this.waiting.push(resolve));

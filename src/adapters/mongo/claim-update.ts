@@ -18,7 +18,7 @@ import { CRASHES_OF_POISON, DEATHS_OF_SUSPECT, runningAttempt, sourceId } from '
  * ```
  * row                                              | becomes
  * -------------------------------------------------+------------------------------------------------------------
- * outcome not remembered, from another source      | claimed afresh: new body, no suspect; attempt numbers go on
+ * outcome not remembered, from another source      | claimed like a new one: new body, no suspect; attempt numbers go on
  * free, same request                               | claimed
  * claim to take, whose owner has not crashed       | free, and goes on below
  * claim to take, whose owner crashed               | free, and goes on below

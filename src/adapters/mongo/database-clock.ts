@@ -16,7 +16,7 @@ export function createDatabaseClock(clock: Clock): DatabaseClock {
     now: () => Math.floor(clock.monotonic() + offsetMs),
     monotonic: () => clock.monotonic(),
     observe: (serverTime, sentAt, answeredAt) => {
-      // The server tells whole milliseconds: its clock may have been almost one further.
+      // The server reports whole milliseconds: its clock may have been almost one further.
       offsetMs = Math.min(Math.max(offsetMs, serverTime - answeredAt), serverTime + 1 - sentAt);
     },
   };

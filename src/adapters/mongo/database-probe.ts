@@ -6,7 +6,7 @@ import { answered } from './retry.ts';
 const EVERY_MS = 2_000;
 /** A database that has not answered for so long is down. */
 const ANSWER_WITHIN_MS = 2_000;
-/** For a driver that does not keep to its limit: longer than it looks for a server, so that its own error is told. */
+/** For a driver that does not keep to its limit: longer than it looks for a server, so that its own error is reported. */
 const LONGEST_MS = 8_000;
 
 export interface DatabaseProbeOptions {

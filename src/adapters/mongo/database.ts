@@ -35,7 +35,7 @@ export class UnusableDatabase extends Error {
  */
 export async function connectDatabase({ url, database }: DatabaseOptions): Promise<Database> {
   const client = new MongoClient(url, {
-    // The same in every process that uses the database: whoever finds what a dead one left behind knows it by this name.
+    // The same in every process that uses the database: what a dead process left behind is recognised by this name.
     appName: `completion-bus/${database}`,
     ...(!/[?&]serverSelectionTimeoutMS=/i.test(url) && {
       serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,

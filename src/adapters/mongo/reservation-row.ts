@@ -7,7 +7,7 @@ export interface ReservationRow {
   readonly tenantId: string;
   readonly currency: string;
   readonly amount: Decimal128;
-  /** Server time until which it counts; renewed while its request is under way. Missing in rows of older versions. */
+  /** Server time until which it counts; renewed while its request runs. Missing in rows of older versions. */
   readonly heldUntil?: Date;
   /**
    * Server time at which the server removes it. An outage of the database, in which nothing can be renewed, must not

@@ -31,7 +31,7 @@ export function inTransaction<Result>(
 /**
  * The same while the database is there: what is in its way is waited out or ended, for 120 s.
  *
- * @param onTrouble told of what keeps abandoned transactions from being ended. Must not throw.
+ * @param onTrouble called with what keeps abandoned transactions from being ended. Must not throw.
  * @throws the driver's error
  */
 export function transactionOf<Result>(
@@ -55,7 +55,7 @@ export function transactionOf<Result>(
  * Runs writes that are no transaction. The server lets them wait for the transactions that are in their way, so that those
  * which were left behind are ended meanwhile.
  *
- * @param onTrouble told of what keeps abandoned transactions from being ended. Must not throw.
+ * @param onTrouble called with what keeps abandoned transactions from being ended. Must not throw.
  */
 export async function pastTransactions<Result>(
   db: Db,

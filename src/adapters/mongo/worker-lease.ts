@@ -196,7 +196,7 @@ class MongoWorkerLease implements RunningWorkerLease {
       { upsert: true, returnDocument: 'after', ...durableWrite },
     );
     if (row !== null) onServerTime?.(row.at.getTime(), sentAt, clock.monotonic());
-    // A first beat where there was one before: the document was missing, and whoever looked meanwhile took this worker for dead.
+    // A first beat where there was one before: the document was missing, and other workers may have taken this one for dead.
     if (row?.beat === 1 && this.#lastBeatAt !== null) this.#lastBeatAt = Number.NEGATIVE_INFINITY;
     return sentAt;
   }

@@ -30,7 +30,7 @@ class Permits {
     return 'permit';
   };
 
-  readonly giveBack = (): void => {
+  readonly release = (): void => {
     this.held -= 1;
   };
 

@@ -128,7 +128,7 @@ const contacts = new WeakMap<ConsumerGroup, Contact>();
 const attempts = new AsyncLocalStorage<FetchAttempt>();
 let isInstalled = false;
 
-/** Asked while kafkajs tells of the end of a fetch: whether no broker has answered it. */
+/** Whether no broker has answered the fetch whose end kafkajs reports now. */
 export function hasFetchFailed(): boolean {
   return attempts.getStore()?.hasFailed === true;
 }
@@ -260,7 +260,7 @@ async function findCoordinator(group: ConsumerGroup): Promise<void> {
 }
 
 /**
- * A consumer that is stopped in the moment in which the brokers change begins to fetch anew, and nobody stops that: each fetch
+ * A consumer that is stopped in the moment in which the brokers change starts new fetches, and nothing stops them: each fetch
  * gives nothing at once, for ever, without a turn for anything else in the process.
  */
 async function endFetching({ fetchManager }: Runner): Promise<readonly Batch[]> {

@@ -117,7 +117,7 @@ export function brokersOnly(): MetadataRequest {
   };
 }
 
-/** kafkajs throws for the error of any partition; whoever needs a leader finds that there is none. */
+/** kafkajs throws for the error of any partition; only a caller that needs the leader should fail. */
 function withoutPartitionErrors(data: Metadata): Metadata {
   return {
     ...data,

@@ -54,7 +54,7 @@ export function installRequestQueue(): void {
   isInstalled = true;
   const { prototype: queue } = internalOf<{ prototype: RequestQueue }>('network/requestQueue/index.js');
   const { scheduleCheckPendingRequests, sendSocketRequest } = queue;
-  // Whatever is answered or throttled looks by itself.
+  // An answer, or the end of a throttle, checks again.
   queue.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0) scheduleCheckPendingRequests.call(this);
   };
@@ -109,7 +109,7 @@ function checkTimeouts(queue: RequestQueue): void {
   queue.requestTimeoutIntervalId = undefined;
 }
 
-/** As when the broker closes it: what waits on it fails, and whoever asks next connects again. */
+/** As when the broker closes it: what waits on it fails, and the next request connects again. */
 function drop(connection: Connection): void {
   const { host, port, requestQueue, socket } = connection;
   const { KafkaJSConnectionClosedError } = internalOf<{ KafkaJSConnectionClosedError: ConnectionClosed }>(
