@@ -174,11 +174,11 @@ describe('a transaction of somebody else', { timeout: PATIENCE_MS }, () => {
     const set = (value: number) => (of: Db, session: ClientSession) =>
       of.collection<{ _id: string }>('other').updateOne({ _id: 'x' }, { $set: { value } }, { session });
     const session = await abandon(set(2), 'somebody-else');
-    const gaveUp = new AbortController();
     let tries = 0;
-    const stuck = inTransaction(db, { ...policy, signal: gaveUp.signal }, async (own) => {
+    const stuck = inTransaction(db, policy, async (own) => {
       tries += 1;
-      if (tries > 12) gaveUp.abort(new Error('long enough'));
+      // Thrown within the transaction: an aborted signal would leave the driver's own repetition running beside the commit below.
+      if (tries > 12) throw new Error('long enough');
       await set(3)(db, own);
     });
     await expect(stuck).rejects.toThrow('long enough');
