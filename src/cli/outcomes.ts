@@ -86,7 +86,7 @@ function recordsOf(
   const { conversationId, requestId } = outcome.response;
   const orderKey = conversationId ?? requestId;
   const record = { topic: '', partition, offset: 0, timestamp: 0, key: null, value: null, headers: {} };
-  return outcomeEvents(outcome, stored, codec, codec).map((event) =>
+  return outcomeEvents(outcome, stored).map((event) =>
     outputs.settled(event, { record, orderKey, trace: ROOT_CONTEXT }),
   );
 }

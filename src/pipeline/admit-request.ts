@@ -7,10 +7,6 @@ import type { CallPlan } from './plan-call.ts';
 import { enterQuarantine, type QuarantineStay, type Supply } from './quarantine.ts';
 import { untilAborted } from './until-aborted.ts';
 
-export interface AdmittingOptions {
-  readonly admission: Admission;
-}
-
 /** What is going to be called, and the right to do so; null when nothing is. */
 export interface Admitted {
   readonly plan: CallPlan | ChatFailure;
@@ -27,18 +23,18 @@ export async function admit(
   plan: CallPlan | ChatFailure,
   job: RequestToHandle,
   stay: QuarantineStay | null,
-  options: AdmittingOptions,
+  admission: Admission,
   signal: AbortSignal,
 ): Promise<Admitted> {
   if (plan instanceof ChatFailure) return { plan, permit: null };
   const limit: WaitLimit = { deadline: job.accepted.request.deadline, signal };
   const supply: Supply<Permit> = {
-    take: (beforeWait) => takePermitAndMemory(plan, job, options, limit, beforeWait),
+    take: (beforeWait) => takePermitAndMemory(plan, job, admission, limit, beforeWait),
     release: (permit) => {
       permit.release();
       job.memory.end();
     },
-    wait: (work) => options.admission.wait(job.seat, work, limit),
+    wait: (work) => admission.wait(job.seat, work, limit),
   };
   try {
     const permit = await (stay === null ? supply.take(() => undefined) : enterQuarantine(stay, supply));
@@ -54,7 +50,7 @@ export async function admit(
 async function takePermitAndMemory(
   plan: CallPlan,
   { memory, seat }: RequestToHandle,
-  { admission }: AdmittingOptions,
+  admission: Admission,
   limit: WaitLimit,
   beforeWait: () => void,
 ): Promise<Permit> {

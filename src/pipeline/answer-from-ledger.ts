@@ -3,19 +3,17 @@ import { eventId } from '../contract/event-id.ts';
 import { internalFailure } from '../domain/refusals.ts';
 import type { Logger } from '../logger.ts';
 import type { StoredOutcome } from '../ports.ts';
-import type { DecidedClaim } from './claim-request.ts';
+import type { ClaimAnswer } from './claims.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import { decodeOutcome, outcomeEvents, type RequestOutcome, replayEvents } from './encode-outcome.ts';
 import { type HandledRequest, handled } from './handled-request.ts';
 import { type RefuseOptions, refuse } from './refuse-request.ts';
 
 export interface LedgerAnswerOptions extends RefuseOptions {
-  /** How outcomes are stored. */
-  readonly ledgerCodec: RecordCodec;
   readonly logger: Logger;
 }
 
-type DoneClaim = Extract<DecidedClaim, { kind: 'done' }>;
+type DoneClaim = Extract<ClaimAnswer, { kind: 'done' }>;
 
 /** The outcome as the ledger has it: the original's once more, a replay, or nothing when it is visible already. */
 export function answerFromLedger(
@@ -27,19 +25,17 @@ export function answerFromLedger(
   const outcome = tryDecode(job, stored, options);
   if (outcome === null) return withoutReading(job, claim, options);
   if (claim.settled) return { ...handled(job, outcome, [], options, claim.replay), inLedger: false };
-  const events = claim.replay
-    ? replayEvents(outcome, options.wireCodec)
-    : outcomeEvents(outcome, stored, options.ledgerCodec, options.wireCodec);
+  const events = claim.replay ? replayEvents(outcome, options.codec) : outcomeEvents(outcome, stored);
   return handled(job, outcome, events, options, claim.replay);
 }
 
 function tryDecode(
   { accepted }: RequestToHandle,
   stored: StoredOutcome,
-  { ledgerCodec, logger }: LedgerAnswerOptions,
+  { codec, logger }: LedgerAnswerOptions,
 ): RequestOutcome | null {
   try {
-    return decodeOutcome(stored, ledgerCodec);
+    return decodeOutcome(stored, codec);
   } catch (error) {
     const { requestId, tenantId } = accepted.request;
     logger.error({ err: error, requestId, tenantId }, 'outcome in the ledger cannot be read');
@@ -47,9 +43,9 @@ function tryDecode(
   }
 }
 
-function billIdOf(bill: Uint8Array, ledgerCodec: RecordCodec): string | null {
+function billIdOf(bill: Uint8Array, codec: RecordCodec): string | null {
   try {
-    return ledgerCodec.decode('CostCalculated', bill).record.eventId;
+    return codec.decode('CostCalculated', bill).record.eventId;
   } catch {
     return null;
   }
@@ -66,7 +62,7 @@ function withoutReading(
   if (replay || outcome.cost === null) return failed;
   const { request, record } = job.accepted;
   const id =
-    billIdOf(outcome.cost, options.ledgerCodec) ??
+    billIdOf(outcome.cost, options.codec) ??
     eventId(request.tenantId, request.requestId, 'CostCalculated', 'unread');
   const bill = options.outputs.settled(
     { name: 'CostCalculated', eventId: id, at: record.timestamp, value: outcome.cost },

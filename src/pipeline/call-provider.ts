@@ -1,15 +1,10 @@
 import { ChatFailure } from '../domain/chat-failure.ts';
-import type { AttemptRow, RequestLedger } from '../ports.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
-import { ClaimLost } from './claim-request.ts';
-import { type Answer, type CallToMake, type MakingOptions, makeCall, newAttempt } from './make-call.ts';
+import { type Answer, type CallerOptions, type CallToMake, makeCall } from './make-call.ts';
+import { ClaimLost, newAttempt, notMade } from './own-claim.ts';
 import type { Permit } from './permit.ts';
 import { waitBeforeRetry } from './retry-policy.ts';
 import { untilAborted } from './until-aborted.ts';
-
-export interface CallerOptions extends MakingOptions {
-  readonly ledger: RequestLedger;
-}
 
 /** Calls in vain of one request that an outage excuses: each leaves a row in the ledger. */
 const MAX_EXCUSED = 100;
@@ -22,62 +17,54 @@ const MAX_EXCUSED = 100;
  */
 export async function callProvider(
   call: CallToMake,
+  first: Permit,
   options: CallerOptions,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { policy, ledger, clock } = options;
-  const { plan, attempts } = call;
-  let answer = await makeCall(call, call.permit, call.firstAttempt, call.startedAt, options, signal);
+  const { policy, clock } = options;
+  const { plan, claim, permits } = call;
+  const { restartOnBreak } = call.job.accepted.request;
+  let answer = await makeCall(call, first, claim.firstAttempt, claim.startedAt, options, signal);
   let excused = 0;
   for (let made = 1; answer.failure !== null; made += 1) {
+    // 1 Decide whether another call may help.
     const isExcused = answer.inOutage && excused < MAX_EXCUSED;
     if (isExcused) excused += 1;
     const { failure, chunkCount } = answer;
-    const { restartOnBreak } = call.request;
     const failed = Math.max(1, made - excused);
-    const failedCall = { failure, failed, chunkCount, restartOnBreak, endsAt: call.endsAt };
+    const failedCall = { failure, failed, chunkCount, restartOnBreak, endsAt: permits.limit.endsAt };
     const backoffMs = waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
     if (backoffMs === null) return answer;
-    // What waits for the end of an outage needs no delay of its own.
-    const delay = isExcused ? 0 : backoffMs;
+
+    // 2 Wait for the chunks of the last one, the delay and a permit.
     try {
       const { failure: unpublished } = await untilAborted(answer.chunksAcknowledged, signal);
       // The next attempt's chunks would fare no better.
       if (unpublished !== null) return withoutChunks(answer, unpublished);
-    } catch {
-      return endedBy(signal, answer);
+      // What waits for the end of an outage needs no delay of its own.
+      await permits.next(isExcused ? 'first' : 'again', isExcused ? 0 : backoffMs);
+    } catch (error) {
+      return endedBy(error, answer);
     }
+
+    // 3 Write its row. The database may be unreachable for longer than the request may take.
+    const row = newAttempt(plan, claim.firstAttempt + made, clock.now());
+    await untilAborted(claim.begin(row), signal).catch((error: unknown) => {
+      if (error instanceof ClaimLost || !signal.aborted) throw error;
+    });
     let permit: Permit;
     try {
-      permit = await call.nextPermit(isExcused ? 'first' : 'again', delay);
+      signal.throwIfAborted();
+      // The ledger may have taken so long that the gate took the permit back.
+      permit = await permits.hold();
     } catch (error) {
-      if (error instanceof ChatFailure) return { ...answer, failure: error };
-      throw error;
+      // The row is written, or may be; the call is not made: it used nothing.
+      claim.ended(notMade(row));
+      return endedBy(error, answer);
     }
-    try {
-      markRetried(attempts);
-      const row = newAttempt(plan, call.firstAttempt + made, clock.now());
-      // The database may be unreachable for longer than the request may take.
-      const begun = ledger.beginAttempt(call.identity, call.token, row, attempts);
-      const isOurs = await untilAborted(begun, signal).catch((error: unknown) => {
-        if (signal.aborted) return null;
-        throw error;
-      });
-      if (isOurs === false) throw new ClaimLost();
-      try {
-        signal.throwIfAborted();
-        // The ledger took long, and the gate took the permit back.
-        while (!permit.isHeld) permit = await call.nextPermit('again', 0);
-      } catch (error) {
-        // Its row is written, or may be; the call is not made: it used nothing.
-        attempts.push({ ...row, disposition: 'ABORTED' });
-        if (error instanceof ChatFailure) return { ...answer, failure: error };
-        throw error;
-      }
-      answer = await makeCall(call, permit, row.attempt, row.startedAt, options, signal);
-    } finally {
-      permit.release();
-    }
+
+    // 4 Make it.
+    answer = await makeCall(call, permit, row.attempt, row.startedAt, options, signal);
   }
   return answer;
 }
@@ -87,13 +74,8 @@ function withoutChunks(answer: Answer, failure: ChatFailure): Answer {
   return { ...answer, choices: hasUnencodableValues(failure) ? [] : answer.choices, failure };
 }
 
-/** What is left when the signal ends the retries. @throws its reason when that is no failure of the request */
-function endedBy(signal: AbortSignal, last: Answer): Answer {
-  if (signal.reason instanceof ChatFailure) return { ...last, failure: signal.reason };
-  throw signal.reason;
-}
-
-function markRetried(attempts: AttemptRow[]): void {
-  const last = attempts.at(-1);
-  if (last?.disposition === 'FAILED') attempts[attempts.length - 1] = { ...last, disposition: 'RETRIED' };
+/** What is left when something ends the retries. @throws the error when it is no failure of the request */
+function endedBy(error: unknown, last: Answer): Answer {
+  if (error instanceof ChatFailure) return { ...last, failure: error };
+  throw error;
 }

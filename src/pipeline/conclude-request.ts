@@ -1,45 +1,30 @@
-import type { RecordCodec } from '../contract/codec.ts';
 import type { Problem } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { internalFailure, tooLargeToPublish } from '../domain/refusals.ts';
 import { unfoldChoices } from '../domain/unfold-choices.ts';
 import type { Logger } from '../logger.ts';
-import {
-  type AttemptRow,
-  type Budgets,
-  type Catalog,
-  type Clock,
-  type RequestLedger,
-  type StoredOutcome,
-  StoreUnavailable,
-} from '../ports.ts';
+import { type AttemptRow, type Catalog, type Clock, type StoredOutcome, StoreUnavailable } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { bareRequest, type EchoedRequest } from './bare-request.ts';
 import { buildCost } from './build-cost.ts';
 import { buildResponse, buildResponseGenerated, responseStatus } from './build-response.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
-import { ClaimLost, type DecidedClaim } from './claim-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import { encodeOutcome, needsChunks, outcomeEvents, type RequestOutcome } from './encode-outcome.ts';
 import { type HandledRequest, handled, type OutputOptions } from './handled-request.ts';
 import type { Answer } from './make-call.ts';
+import { ClaimLost, type OwnClaim } from './own-claim.ts';
 import type { CallPlan } from './plan-call.ts';
 import { untilAborted } from './until-aborted.ts';
 
-export interface ConcludeOptions extends OutputOptions {
-  readonly ledger: RequestLedger;
+export interface OutcomeOptions extends OutputOptions {
   readonly catalog: Catalog;
-  readonly budgets: Budgets;
   readonly chunks: ChunkPublisher;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly logger: Logger;
-  /** How outcomes are stored: single-object Avro. */
-  readonly ledgerCodec: RecordCodec;
   readonly recordMaxBytes: number;
 }
-
-export type OwnClaim = Extract<DecidedClaim, { kind: 'claimed' | 'poisoned' }>;
 
 /** What the calls came to: an answer, a failure, or a broken answer with the failure that broke it. */
 export interface Answered {
@@ -54,9 +39,7 @@ interface Conclusion {
   readonly job: RequestToHandle;
   readonly claim: OwnClaim;
   readonly plan: CallPlan | ChatFailure;
-  /** The calls of this claim. */
-  readonly attempts: readonly AttemptRow[];
-  readonly options: ConcludeOptions;
+  readonly options: OutcomeOptions;
 }
 
 type EncodedOutcome = Omit<StoredOutcome, 'remembered'>;
@@ -71,16 +54,19 @@ export async function conclude(
   claim: OwnClaim,
   planned: CallPlan | ChatFailure,
   { answer, failure, warnings = [] }: Answered,
-  attempts: readonly AttemptRow[],
-  options: ConcludeOptions,
+  options: OutcomeOptions,
   signal: AbortSignal,
 ): Promise<HandledRequest> {
   const plan =
     planned instanceof ChatFailure ? planned : { ...planned, warnings: [...planned.warnings, ...warnings] };
-  const conclusion: Conclusion = { job, claim, plan, attempts, options };
+  const conclusion: Conclusion = { job, claim, plan, options };
 
   // 1 The outcome as it is; where it does not fit into a record, what is cut leaves in chunks.
-  const whole = async () => (await fitting(conclusion, answer, failure, signal)) ?? tooLarge(conclusion);
+  const whole = async () =>
+    (await fitting(conclusion, answer, failure, signal)) ??
+    // Too large even without its content: the bill stays, the answer becomes a failure.
+    encode(conclusion, null, tooLargeToPublish(options.recordMaxBytes)) ??
+    bare(conclusion);
   // 2 Should it not be encodable or storable, a failure of constant size that keeps its calls.
   try {
     return await store(conclusion, await whole());
@@ -112,20 +98,15 @@ async function fitting(
   failure: ChatFailure | null,
   signal: AbortSignal,
 ): Promise<Encoded | null> {
-  const { ledgerCodec, recordMaxBytes } = conclusion.options;
-  const encode = (given: Answer | null, failed: ChatFailure | null): Encoded | null => {
-    const outcome = buildOutcome(conclusion, given, failed);
-    const values = encodeOutcome(outcome, ledgerCodec, recordMaxBytes);
-    return values && { outcome, values };
-  };
-  const encoded = encode(answer, failure);
+  const encoded = encode(conclusion, answer, failure);
   const hasNoChunks = answer !== null && failure === null && answer.chunkCount === 0;
   if (encoded === null || !hasNoChunks || !needsChunks(encoded.outcome.response)) return encoded;
   try {
-    return encode({ ...answer, chunkCount: await publishWhole(conclusion, answer, signal) }, null);
+    const chunkCount = await publishWhole(conclusion, answer, signal);
+    return encode(conclusion, { ...answer, chunkCount }, null);
   } catch (error) {
     // Nothing else carries what was cut.
-    if (error instanceof ChatFailure && !signal.aborted) return encode(null, error);
+    if (error instanceof ChatFailure && !signal.aborted) return encode(conclusion, null, error);
     throw error;
   }
 }
@@ -146,12 +127,12 @@ async function publishWhole(
   return chunks.count;
 }
 
-/** Too large even without its content: the bill stays, the answer becomes a failure. */
-function tooLarge(conclusion: Conclusion): Encoded {
-  const { ledgerCodec, recordMaxBytes } = conclusion.options;
-  const outcome = buildOutcome(conclusion, null, tooLargeToPublish(recordMaxBytes));
-  const values = encodeOutcome(outcome, ledgerCodec, recordMaxBytes);
-  return values === null ? bare(conclusion) : { outcome, values };
+/** @returns null when it does not fit into a record */
+function encode(conclusion: Conclusion, answer: Answer | null, failure: ChatFailure | null): Encoded | null {
+  const { codec, recordMaxBytes } = conclusion.options;
+  const outcome = buildOutcome(conclusion, answer, failure);
+  const values = encodeOutcome(outcome, codec, recordMaxBytes);
+  return values && { outcome, values };
 }
 
 /** Without anything that was asked, answered or priced: calls and their usage are on the bill, to be priced later. */
@@ -166,24 +147,18 @@ function bare(conclusion: Conclusion): Encoded {
     request,
     unpriced,
   );
-  const values = encodeOutcome(outcome, conclusion.options.ledgerCodec, Number.POSITIVE_INFINITY);
+  const values = encodeOutcome(outcome, conclusion.options.codec, Number.POSITIVE_INFINITY);
   if (values === null) throw new RangeError('an outcome without an answer does not fit into a record');
   return { outcome, values };
 }
 
 async function store(
-  { job, claim, attempts, options }: Conclusion,
+  { job, claim, options }: Conclusion,
   { outcome, values }: Encoded,
 ): Promise<HandledRequest> {
   const { response, cost } = outcome;
-  const { tenantId, requestId } = job.accepted.request;
-  const identity = { tenantId, requestId };
   const remembered = response.error === null || !response.error.retryable || cost !== null;
-  const all = [...claim.earlier, ...attempts];
-  if (!(await options.ledger.complete(identity, claim.token, { ...values, remembered }, all)))
-    throw new ClaimLost();
-  // With a cost it is released by whoever counts that.
-  if (cost === null) options.budgets.release(identity);
+  await claim.complete({ ...values, remembered });
   if (cost?.totalCost != null && cost.currency !== null) {
     options.metrics.costCalculated({
       amount: Number(cost.totalCost),
@@ -191,12 +166,11 @@ async function store(
       model: response.model ?? 'unknown',
     });
   }
-  const events = outcomeEvents(outcome, values, options.ledgerCodec, options.wireCodec);
-  return handled(job, outcome, events, options, false);
+  return handled(job, outcome, outcomeEvents(outcome, values), options, false);
 }
 
 function buildOutcome(
-  { job, claim, plan, attempts, options }: Conclusion,
+  { job, claim, plan, options }: Conclusion,
   answer: Answer | null,
   failure: ChatFailure | null,
   request: EchoedRequest = job.accepted.request,
@@ -204,7 +178,7 @@ function buildOutcome(
 ): RequestOutcome {
   const planned = plan instanceof ChatFailure ? null : plan;
   const now = options.clock.now();
-  const all = [...claim.earlier, ...attempts];
+  const all = claim.allAttempts;
   // An answer that is too large to publish becomes a failure, and was paid for all the same.
   const accepted = all.findLast(({ disposition }) => disposition === 'ACCEPTED')?.attempt ?? null;
   const estimated = planned?.estimatedCost?.amount ?? null;

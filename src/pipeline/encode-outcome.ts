@@ -147,51 +147,33 @@ function lost(name: string, maxBytes: number): Problem {
 }
 
 /** Reads an outcome from the ledger. */
-export function decodeOutcome(stored: StoredOutcome, ledgerCodec: RecordCodec): RequestOutcome {
+export function decodeOutcome(stored: StoredOutcome, codec: RecordCodec): RequestOutcome {
   return {
-    response: ledgerCodec.decode('ChatResponse', stored.response).record,
-    generated: ledgerCodec.decode('ResponseGenerated', stored.responseGenerated).record,
-    cost: stored.cost === null ? null : ledgerCodec.decode('CostCalculated', stored.cost).record,
+    response: codec.decode('ChatResponse', stored.response).record,
+    generated: codec.decode('ResponseGenerated', stored.responseGenerated).record,
+    cost: stored.cost === null ? null : codec.decode('CostCalculated', stored.cost).record,
   };
 }
 
-/**
- * The events of an outcome, in the framing of the wire.
- *
- * @param stored the same outcome as the ledger has it, whose bytes go out as they are when the framing is the same
- */
+/** The events of an outcome, in the very bytes that the ledger has. */
 export function outcomeEvents(
-  outcome: RequestOutcome,
+  { response, generated, cost }: RequestOutcome,
   stored: Omit<StoredOutcome, 'remembered'>,
-  ledgerCodec: RecordCodec,
-  wireCodec: RecordCodec,
 ): EventValue[] {
-  const same = ledgerCodec === wireCodec;
-  const { response, generated, cost } = outcome;
+  const { eventId, createdAt } = response;
+  const { eventId: generatedId, occurredAt } = generated;
   const events: EventValue[] = [
-    {
-      name: 'ChatResponse',
-      eventId: response.eventId,
-      at: response.createdAt,
-      value: same ? stored.response : wireCodec.encode('ChatResponse', response),
-    },
-    {
-      name: 'ResponseGenerated',
-      eventId: generated.eventId,
-      at: generated.occurredAt,
-      value: same ? stored.responseGenerated : wireCodec.encode('ResponseGenerated', generated),
-    },
+    { name: 'ChatResponse', eventId, at: createdAt, value: stored.response },
+    { name: 'ResponseGenerated', eventId: generatedId, at: occurredAt, value: stored.responseGenerated },
   ];
-  if (cost !== null && stored.cost !== null) {
-    const value = same ? stored.cost : wireCodec.encode('CostCalculated', cost);
-    events.push({ name: 'CostCalculated', eventId: cost.eventId, at: cost.occurredAt, value });
-  }
+  if (cost !== null && stored.cost !== null)
+    events.push({ name: 'CostCalculated', eventId: cost.eventId, at: cost.occurredAt, value: stored.cost });
   return events;
 }
 
 /** The answer to a publisher's repetition of a request: the response again, without chunks and without a bill. */
-export function replayEvents(outcome: RequestOutcome, wireCodec: RecordCodec): EventValue[] {
+export function replayEvents(outcome: RequestOutcome, codec: RecordCodec): EventValue[] {
   const response = { ...outcome.response, replayed: true, chunkCount: 0 };
-  const value = wireCodec.encode('ChatResponse', response);
+  const value = codec.encode('ChatResponse', response);
   return [{ name: 'ChatResponse', eventId: response.eventId, at: response.createdAt, value }];
 }

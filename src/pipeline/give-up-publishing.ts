@@ -1,6 +1,6 @@
 import type { OutboundRecord } from '../ports.ts';
+import type { HandlerOptions } from './handle-request.ts';
 import type { OutcomeForms } from './offer-outcome.ts';
-import type { PipelineOptions } from './pipeline-options.ts';
 import { entryId, type RequestEntry } from './request-entry.ts';
 
 /**
@@ -12,19 +12,19 @@ import { entryId, type RequestEntry } from './request-entry.ts';
 export async function giveUpPublishing(
   entry: RequestEntry,
   bill: OutboundRecord | null,
-  { metrics, logger, handler }: Pick<PipelineOptions, 'metrics' | 'logger' | 'handler'>,
+  { claims, outcomes }: HandlerOptions,
 ): Promise<OutcomeForms> {
   const place = entryId(entry.record);
-  metrics.outcomeUnpublished();
-  logger.error(
+  outcomes.metrics.outcomeUnpublished();
+  outcomes.logger.error(
     { place, ...entry.inLedger },
     'the broker refuses this outcome in every form; mend its topics, then run: completion-bus outcomes publish',
   );
   if (entry.inLedger === null) return [[]];
   try {
-    await handler.ledger.markUnpublished(entry.inLedger);
+    await claims.ledger.markUnpublished(entry.inLedger);
   } catch (error) {
-    logger.error({ err: error, place }, 'the outcome could not be marked as unpublished');
+    outcomes.logger.error({ err: error, place }, 'the outcome could not be marked as unpublished');
   }
   return bill === null ? [[]] : [[bill], () => []];
 }

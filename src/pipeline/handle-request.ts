@@ -1,50 +1,45 @@
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, invalidRequest, usedForAnother } from '../domain/refusals.ts';
-import type { AttemptRow, ChatProvider, ClaimToTake } from '../ports.ts';
-import { type Admitted, type AdmittingOptions, admit } from './admit-request.ts';
+import type { Catalog, ChatProvider, TokenCounter } from '../ports.ts';
+import type { Admission } from './admission.ts';
+import { type Admitted, admit } from './admit-request.ts';
 import { answerFromLedger } from './answer-from-ledger.ts';
-import { type AnsweringOptions, answer, isOver, neverMade } from './answer-request.ts';
+import { answer, isOver } from './answer-request.ts';
+import type { AnswerCheckOptions } from './check-answer.ts';
 import { checkDefinitions } from './check-definitions.ts';
-import { type ClaimingOptions, ClaimLost, claimRequest } from './claim-request.ts';
 import type { HeldClaim } from './claim-watches.ts';
-import { type ConcludeOptions, conclude, type OwnClaim } from './conclude-request.ts';
+import { type Claims, type Standing, UNKNOWN } from './claims.ts';
+import { conclude, type OutcomeOptions } from './conclude-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import type { HandledRequest } from './handled-request.ts';
-import type { HeldClaims } from './held-claims.ts';
+import type { CallerOptions } from './make-call.ts';
+import { ClaimLost } from './own-claim.ts';
 import { type CallDefaults, type CallPlan, countingExactly, planCall } from './plan-call.ts';
-import type { Quarantine, QuarantineStay } from './quarantine.ts';
 import { refuse } from './refuse-request.ts';
-import { requestBodyHash } from './request-identity.ts';
+import type { BudgetOptions } from './reserve-budget.ts';
 import { turnForOthers } from './turn-for-others.ts';
 import { validateRequest } from './validate-request.ts';
-import { type ClaimWaitOptions, waitForClaim } from './wait-for-claim.ts';
 
-export interface HandlerOptions
-  extends AdmittingOptions,
-    AnsweringOptions,
-    ClaimingOptions,
-    ClaimWaitOptions,
-    ConcludeOptions {
+/** What is decided about a request before it is called. */
+export interface PlanningOptions {
   readonly providers: ReadonlyMap<string, ChatProvider>;
+  readonly catalog: Catalog;
   readonly defaults: CallDefaults;
-  /** Where requests that a crashed worker had claimed are called, one at a time. */
-  readonly quarantine: Quarantine;
-  readonly claims: HeldClaims;
+  readonly tokens: TokenCounter;
 }
 
-/** What earlier looks into the ledger have brought out about a request that is not decided. */
-interface Standing {
-  /** Of a suspect; null while it is none. */
-  readonly stay: QuarantineStay | null;
-  /** A claim that is not waited for any longer. */
-  readonly takeFrom: ClaimToTake | null;
-  /** Why no call is to be made, whatever the plan says. */
-  readonly failure: ChatFailure | null;
+/** What requests are handled with, made once for all of them. */
+export interface HandlerOptions {
+  readonly planning: PlanningOptions;
+  readonly admission: Admission;
+  readonly claims: Claims;
+  readonly budgets: BudgetOptions;
+  readonly caller: CallerOptions;
+  readonly checker: AnswerCheckOptions;
+  readonly outcomes: OutcomeOptions;
 }
 
-const UNKNOWN: Standing = { stay: null, takeFrom: null, failure: null };
-
-/** How a look into the ledger ended, when it did not end the request. */
+/** A look into the ledger that did not end the request. */
 type Undecided = HeldClaim | { readonly kind: 'suspect' } | { readonly kind: 'lost' };
 
 /**
@@ -65,11 +60,11 @@ export async function handleRequest(
   // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
   const wrong = [...problems, ...validateRequest(request, problems)];
   await turnForOthers(record);
-  wrong.push(...(await checkDefinitions(request, options.schemas, wrong, signal)));
+  wrong.push(...(await checkDefinitions(request, options.checker.schemas, wrong, signal)));
   await turnForOthers(record);
-  if (wrong.length > 0) return refuse(job, options, invalidRequest(wrong));
+  if (wrong.length > 0) return refuse(job, options.outcomes, invalidRequest(wrong));
 
-  const { tenantId, requestId, deadline } = request;
+  const { admission, caller, claims, outcomes } = options;
   let standing = UNKNOWN;
   let waitingSince: number | null = null;
   for (;;) {
@@ -78,7 +73,7 @@ export async function handleRequest(
     await turnForOthers(record);
 
     // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
-    const admitted = await admit(planned, job, standing.stay, options, signal);
+    const admitted = await admit(planned, job, standing.stay, admission, signal);
     let undecided: Undecided;
     try {
       const end = await handleAdmitted(job, admitted, standing, options, signal);
@@ -92,21 +87,11 @@ export async function handleRequest(
 
     // Nothing is held while another claim, or a turn in quarantine, is waited for.
     if (undecided.kind === 'lost') standing = UNKNOWN;
-    else if (undecided.kind === 'suspect') standing = { ...UNKNOWN, stay: options.quarantine.open() };
+    else if (undecided.kind === 'suspect') standing = claims.suspect();
     else {
-      waitingSince ??= options.clock.now();
-      const identity = { tenantId, requestId };
-      const waited = await waitForClaim(
-        identity,
-        job.seat,
-        undecided,
-        deadline,
-        waitingSince,
-        options,
-        signal,
-      );
-      if (waited.failure !== null && undecided.replay) return refuse(job, options, waited.failure);
-      standing = { ...UNKNOWN, ...waited };
+      waitingSince ??= caller.clock.now();
+      standing = await claims.wait(job, undecided, waitingSince, signal);
+      if (standing.failure !== null && undecided.replay) return refuse(job, outcomes, standing.failure);
     }
   }
 }
@@ -114,96 +99,60 @@ export async function handleRequest(
 async function handleAdmitted(
   job: RequestToHandle,
   { plan, permit }: Admitted,
-  { stay, takeFrom }: Standing,
+  standing: Standing,
   options: HandlerOptions,
   signal: AbortSignal,
 ): Promise<Undecided | { readonly kind: 'handled'; readonly request: HandledRequest }> {
-  const { request } = job.accepted;
+  const { accepted } = job;
+  const { budgets, claims, outcomes } = options;
   const handled = (end: HandledRequest) => ({ kind: 'handled', request: end }) as const;
 
-  // 4 The ledger: this request is ours now, or has its outcome already, or is somebody else's until then.
-  const identity = { tenantId: request.tenantId, requestId: request.requestId };
-  const claim = await claimRequest(
-    {
-      identity,
-      bodyHash: requestBodyHash(request),
-      source: job.accepted.record,
-      draft: plan instanceof ChatFailure ? null : draftOf(plan),
-      takeFrom,
-      inQuarantine: stay?.isInside ?? false,
-    },
-    options,
-    signal,
-  );
-  if (claim.kind === 'held' || claim.kind === 'suspect') return claim;
-  if (claim.kind === 'conflict') return handled(refuse(job, options, usedForAnother(request.requestId)));
-  if (claim.kind === 'done') return handled(answerFromLedger(job, claim, options));
+  // 4 The ledger: this request is ours now, or has its outcome already, or is another worker's until then.
+  const called = plan instanceof ChatFailure ? null : plan;
+  const taken = await claims.take(accepted, called, standing, signal);
+  if (taken.kind === 'held' || taken.kind === 'suspect') return taken;
+  if (taken.kind === 'conflict')
+    return handled(refuse(job, outcomes, usedForAnother(accepted.request.requestId)));
+  if (taken.kind === 'done') return handled(answerFromLedger(job, taken, outcomes));
 
-  const attempts: AttemptRow[] = [];
-  const quarantined = claim.kind === 'claimed' && claim.quarantined ? stay : null;
-  if (quarantined === null) stay?.leave();
-  const held = { identity, token: claim.token };
-  // Whatever is waited for from here on also ends when another worker has taken the claim.
-  const whileOurs = options.claims.hold(held, signal);
+  const { claim } = taken;
+  const stay = claim.isQuarantined ? standing.stay : null;
+  if (stay === null) standing.stay?.leave();
+  // Every wait from here on also ends when another worker has taken the claim.
+  const whileOurs = claims.hold(claim, signal);
   try {
     whileOurs.throwIfAborted();
 
     // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
-    const prepared = { plan, permit, stay: quarantined };
-    const answered = await answer(job, claim, prepared, attempts, options, whileOurs);
+    const answered = await answer(job, claim, { plan, permit, stay }, options, whileOurs);
 
     // 6 Fold, price, and write the outcome to the ledger.
-    return handled(await conclude(job, claim, plan, answered, attempts, options, whileOurs));
+    const end = await conclude(job, claim, plan, answered, outcomes, whileOurs);
+    // With a bill it is released by the role that counts it.
+    if (end.bill === null) budgets.budgets.release(claim.identity);
+    return handled(end);
   } catch (error) {
     const isLost = error instanceof ClaimLost;
     // For a claim that was lost in quarantine this records that the worker did not crash.
-    if (!isLost || quarantined !== null)
-      await options.ledger
-        .release(identity, claim.token, unsettled(claim, plan, attempts))
-        .catch(() => undefined);
+    if (!isLost || stay !== null) await claim.release();
     if (isLost) return { kind: 'lost' };
     throw error;
   } finally {
-    options.claims.letGo(held);
+    claims.letGo(claim);
   }
-}
-
-/**
- * The calls of a claim that is given back. An answer that was not settled is not accepted: whoever handles the request
- * next bills it as aborted. A call that was never made used nothing.
- */
-function unsettled(
-  claim: OwnClaim,
-  plan: CallPlan | ChatFailure,
-  attempts: readonly AttemptRow[],
-): AttemptRow[] {
-  const notMade = attempts.length === 0 && claim.kind === 'claimed' && !(plan instanceof ChatFailure);
-  if (notMade) return [neverMade(plan, claim)];
-  return attempts.map((attempt) =>
-    attempt.disposition === 'ACCEPTED' ? { ...attempt, disposition: 'ABORTED' } : attempt,
-  );
 }
 
 function tryPlan({ accepted, givenUp }: RequestToHandle, options: HandlerOptions): CallPlan | ChatFailure {
   if (givenUp !== null) return givenUp;
-  const { providers, catalog, defaults, clock, budgets } = options;
-  const now = clock.now();
-  if (isOver(accepted.request.deadline, now)) return deadlineExceeded(false);
-  const hasBudget = budgets.of(accepted.request.tenantId).length > 0;
-  const counter = hasBudget ? countingExactly(options.tokens) : options.tokens;
+  const { providers, catalog, defaults, tokens } = options.planning;
+  const now = options.caller.clock.now();
+  const { request } = accepted;
+  if (isOver(request.deadline, now)) return deadlineExceeded(false);
+  const hasBudget = options.budgets.budgets.of(request.tenantId).length > 0;
   try {
-    return planCall(accepted.request, providers, catalog, defaults, now, counter);
+    return planCall(request, providers, catalog, defaults, now, hasBudget ? countingExactly(tokens) : tokens);
   } catch (error) {
     if (error instanceof ChatFailure) return error;
     throw error;
   }
-}
-
-function draftOf(plan: CallPlan) {
-  return {
-    provider: plan.provider.name,
-    account: plan.provider.account,
-    model: plan.model.id,
-    estimatedInputTokens: plan.estimatedInputTokens,
-  };
 }

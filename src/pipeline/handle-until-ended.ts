@@ -31,12 +31,12 @@ export async function handleUntilEnded(
       return await handleRequest({ ...job, givenUp }, options, signal);
     } catch (error) {
       if (signal.aborted || error === options.admission.draining.reason) return null;
-      options.logger.error(
+      options.outcomes.logger.error(
         { err: error, requestId, tenantId, tries },
         'handling a request failed; trying again',
       );
       if (isGivenUp && !(error instanceof StoreUnavailable))
-        return refuse({ ...job, givenUp: null }, options, internalFailure());
+        return refuse({ ...job, givenUp: null }, options.outcomes, internalFailure());
     }
     // Its slot is for others meanwhile.
     const pause = (ended: AbortSignal) => backoff(tries, ended);

@@ -33,8 +33,8 @@ export interface HandledRequest {
 
 export interface OutputOptions {
   readonly outputs: OutputRecords;
-  /** How records are published. */
-  readonly wireCodec: RecordCodec;
+  /** How outcomes are stored and published: single-object Avro. */
+  readonly codec: RecordCodec;
 }
 
 /**
@@ -63,7 +63,7 @@ export function handled(
   // Built only when it is needed: an error with its stack for each request is dear.
   const failed = () => refused(outcome);
   const eventsOf = (form: RequestOutcome) =>
-    replayed ? replayEvents(form, options.wireCodec) : refusedEvents(form, options);
+    replayed ? replayEvents(form, options.codec) : refusedEvents(form, options.codec);
   const bill = events.find(({ name }) => name === 'CostCalculated');
   return {
     bill: bill === undefined ? null : options.outputs.settled(bill, origin),
@@ -124,7 +124,7 @@ function withoutEcho({ response, generated, cost }: RequestOutcome): RequestOutc
   };
 }
 
-function refusedEvents(form: RequestOutcome, options: OutputOptions): EventValue[] {
-  const values = encodeOutcome(form, options.wireCodec, Number.POSITIVE_INFINITY);
-  return values === null ? [] : outcomeEvents(form, values, options.wireCodec, options.wireCodec);
+function refusedEvents(form: RequestOutcome, codec: RecordCodec): EventValue[] {
+  const values = encodeOutcome(form, codec, Number.POSITIVE_INFINITY);
+  return values === null ? [] : outcomeEvents(form, values);
 }

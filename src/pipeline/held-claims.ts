@@ -1,5 +1,5 @@
 import type { ClaimRef, RequestLedger } from '../ports.ts';
-import { ClaimLost } from './claim-request.ts';
+import { ClaimLost } from './own-claim.ts';
 
 export interface HeldClaimsOptions {
   readonly ledger: Pick<RequestLedger, 'verifyClaims'>;

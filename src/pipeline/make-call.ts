@@ -1,30 +1,20 @@
-import type { RecordCodec } from '../contract/codec.ts';
-import { eventId } from '../contract/event-id.ts';
-import type { ChatRequest, Choice, Usage } from '../contract/records.ts';
+import type { Choice, Usage } from '../contract/records.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { Internal } from '../domain/failure-classes.ts';
-import type { Line } from '../domain/fair-queue.ts';
 import { CompletionFold } from '../domain/fold-completion.ts';
 import { plainUsage, type ToldUsage } from '../domain/usage.ts';
-import type {
-  AttemptDisposition,
-  AttemptRow,
-  Clock,
-  OutboundRecord,
-  ProviderStream,
-  RequestIdentity,
-  ServedBy,
-  TokenCounter,
-} from '../ports.ts';
+import type { AttemptDisposition, Clock, ProviderStream, ServedBy, TokenCounter } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
+import type { CallAnnouncer } from './announce-call.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import type { ChunkStream } from './chunks/chunk-stream.ts';
+import type { RequestToHandle } from './decode-request.ts';
 import type { FailureLog } from './failure-log.ts';
-import type { RequestMemory } from './memory-budget.ts';
-import type { OutputOrigin, OutputRecords } from './output-records.ts';
+import { newAttempt, type OwnClaim } from './own-claim.ts';
+import type { OwnPermits } from './own-permits.ts';
 import type { Permit } from './permit.ts';
 import type { CallPlan } from './plan-call.ts';
 import type { ProgressReporter } from './progress-reporter.ts';
@@ -35,40 +25,28 @@ import { usageOfCall } from './usage-of-call.ts';
 export interface CallPolicy extends RetryPolicy {
   readonly firstTokenTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** How long a call and its retries may take in all. */
+  readonly requestTimeoutMs: number;
 }
 
-export interface MakingOptions {
+export interface CallerOptions {
+  readonly announcer: CallAnnouncer;
   readonly chunks: ChunkPublisher;
   readonly progress: ProgressReporter;
   readonly failures: FailureLog;
   readonly clock: Clock;
   readonly metrics: Metrics;
   readonly policy: CallPolicy;
-  readonly outputs: OutputRecords;
-  readonly wireCodec: RecordCodec;
   readonly tokens: TokenCounter;
 }
 
 /** A claimed request that is ready to be sent. */
 export interface CallToMake {
-  readonly identity: RequestIdentity;
-  readonly token: string;
-  readonly request: ChatRequest;
+  readonly job: RequestToHandle;
   readonly plan: CallPlan;
-  /** The number of the first attempt, whose row is in the ledger already. */
-  readonly firstAttempt: number;
-  readonly startedAt: number;
-  /** Epoch ms at which the request's time is up: no call is begun that late. */
-  readonly endsAt: number;
-  /** For the first call; still held. */
-  readonly permit: Permit;
-  /** Counts the answer as it arrives. */
-  readonly memory: RequestMemory;
-  /** For a further one, after a delay. @throws `ChatFailure` when it cannot be waited for any longer */
-  readonly nextPermit: (line: Line, delayMs: number) => Promise<Permit>;
-  /** The calls of this claim; filled here as they end, so that whoever aborts knows what was used. */
-  readonly attempts: AttemptRow[];
-  readonly origin: OutputOrigin;
+  /** Gets each call's row when it has ended, so that an abort finds what was used. */
+  readonly claim: OwnClaim;
+  readonly permits: OwnPermits;
 }
 
 /** How the chunks of a call ended. */
@@ -95,24 +73,6 @@ export interface Answer {
   readonly inOutage: boolean;
 }
 
-/** The row of a call before it is made. */
-export function newAttempt(plan: CallPlan, attempt: number, startedAt: number): AttemptRow {
-  return {
-    attempt,
-    disposition: 'RUNNING',
-    provider: plan.provider.name,
-    account: plan.provider.account,
-    model: plan.model.id,
-    serviceTier: null,
-    providerRequestId: null,
-    providerResponseId: null,
-    startedAt,
-    usage: null,
-    estimatedInputTokens: plan.estimatedInputTokens,
-    outputBytes: 0,
-  };
-}
-
 const nobody: ServedBy = {
   responseId: null,
   model: null,
@@ -121,6 +81,19 @@ const nobody: ServedBy = {
   moderationJson: null,
   providerRequestId: null,
 };
+
+/** How the stream of a call ended. */
+interface EndedStream {
+  /** Null when no answer began. */
+  readonly stream: ProviderStream | null;
+  readonly fold: CompletionFold;
+  readonly told: ToldUsage | null;
+  readonly sent: boolean;
+  readonly firstChunkMs: number | null;
+  /** What ended it early; null when it is complete. */
+  readonly thrown: unknown;
+  readonly inOutage: boolean;
+}
 
 /**
  * Makes one call: its chunks leave while it answers, and its row says what it used, however it ends.
@@ -132,13 +105,14 @@ export async function makeCall(
   permit: Permit,
   attempt: number,
   startedAt: number,
-  options: MakingOptions,
+  options: CallerOptions,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { request, plan, attempts } = call;
-  const { clock, metrics, policy } = options;
+  const { plan, claim, job } = call;
+  const { request } = job.accepted;
+  const { clock, metrics } = options;
   const began = clock.monotonic();
-  const span = startChatSpan(call.origin.trace, {
+  const span = startChatSpan(job.trace, {
     provider: plan.provider.name,
     requestModel: plan.model.id,
     attempt,
@@ -146,11 +120,90 @@ export async function makeCall(
     maxOutputTokens: plan.maxOutputTokens,
     conversationId: request.conversationId,
   });
-  announceCall(call, attempt, startedAt, options);
+
+  // 1 Announce it, send it, and publish what arrives.
+  options.announcer.announce(call, attempt, startedAt);
   const chunks = request.stream ? openChunks(call, attempt, options.chunks) : null;
+  const ended = await readAnswer(call, permit, attempt, chunks, options, signal);
+  const { stream, fold, firstChunkMs, inOutage } = ended;
+
+  // 2 What came, and what it used.
+  let { thrown } = ended;
+  let choices: Choice[] = [];
+  let usage: Usage | null;
+  try {
+    choices = fold.result();
+    usage = usageOfCall({ ...ended, begun: stream !== null, choices }, plan, options.tokens);
+  } catch (error) {
+    thrown ??= error;
+    usage = plainUsage(plan.estimatedInputTokens, estimateTextTokens(fold.textBytes), 'PARTIAL');
+  }
+  const failure = stream === null ? asFailure(thrown) : failureOfAnswer(thrown, signal);
+  const disposition = dispositionOf(thrown, signal);
+  const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
+  claim.ended({
+    ...newAttempt(plan, attempt, startedAt),
+    disposition,
+    model: served.model ?? plan.model.id,
+    serviceTier: served.serviceTier,
+    providerRequestId: served.providerRequestId,
+    providerResponseId: served.responseId,
+    usage,
+  });
+
+  // 3 Report it.
+  const labels = { provider: plan.provider.name, requestModel: plan.model.id, responseModel: served.model };
+  endChatSpan(span, {
+    disposition,
+    responseModel: served.model,
+    responseId: served.responseId,
+    finishReasons: choices.flatMap(({ finishReason }) => (finishReason === null ? [] : [finishReason])),
+    serviceTier: served.serviceTier,
+    systemFingerprint: served.systemFingerprint,
+    providerRequestId: served.providerRequestId,
+    timeToFirstChunkMs: firstChunkMs,
+    usage,
+    failure,
+  });
+  metrics.providerCall({
+    ...labels,
+    disposition,
+    durationMs: clock.monotonic() - began,
+    usage,
+    errorCode: failure?.code ?? null,
+  });
+  if (firstChunkMs !== null) metrics.firstChunk(labels, firstChunkMs);
+  if (failure !== null) tellFailure(failure, call, attempt, options.failures);
+
+  // 4 An attempt without any chunk needs no last one, unless it is the answer.
+  const published = chunks !== null && (thrown === null || chunks.count > 0) ? chunks.finish() : null;
+  if (failure === null && thrown !== null) throw thrown;
+  return {
+    attempt,
+    choices: hasUnencodableValues(failure) ? [] : choices,
+    usage,
+    served,
+    chunkCount: published?.chunkCount ?? 0,
+    chunksAcknowledged: endOfChunks(chunks, published?.acknowledged ?? null, failure, call, attempt, options),
+    firstChunkMs,
+    failure,
+    inOutage,
+  };
+}
+
+/** Never rejects: what ended the stream is in what it returns. */
+async function readAnswer(
+  { plan, claim, job }: CallToMake,
+  permit: Permit,
+  attempt: number,
+  chunks: ChunkStream | null,
+  { clock, policy, progress }: CallerOptions,
+  signal: AbortSignal,
+): Promise<EndedStream> {
+  const { request } = job.accepted;
+  const began = clock.monotonic();
   const fold = new CompletionFold();
-  const running = { identity: call.identity, token: call.token, attempt, outputBytes: 0 };
-  options.progress.begin(running);
+  const running = { identity: claim.identity, token: claim.token, attempt, outputBytes: 0 };
   let stream: ProviderStream | null = null;
   let sent = false;
   let told: ToldUsage | null = null;
@@ -158,9 +211,10 @@ export async function makeCall(
   let thrown: unknown = null;
   let inOutage = false;
   const hold = (unreadBytes: number): Promise<void> | undefined => {
-    const short = call.memory.grow(fold.bytes + unreadBytes);
+    const short = job.memory.grow(fold.bytes + unreadBytes);
     return short && untilAborted(short, signal);
   };
+  progress.begin(running);
   permit.begin();
   try {
     stream = await plan.provider.stream(
@@ -195,67 +249,10 @@ export async function makeCall(
     thrown = error;
     if (stream === null) inOutage = permit.failed(signal.aborted ? null : asFailure(error));
   } finally {
-    options.progress.end(running);
-    call.memory.endStream();
+    progress.end(running);
+    job.memory.endStream();
   }
-
-  let choices: Choice[] = [];
-  let usage: Usage | null;
-  try {
-    choices = fold.result();
-    usage = usageOfCall({ told, thrown, sent, begun: stream !== null, choices }, plan, options.tokens);
-  } catch (error) {
-    thrown ??= error;
-    usage = plainUsage(plan.estimatedInputTokens, estimateTextTokens(fold.textBytes), 'PARTIAL');
-  }
-  const failure = stream === null ? asFailure(thrown) : failureOfAnswer(thrown, signal);
-  const disposition = dispositionOf(thrown, signal);
-  const served = stream?.served ?? { ...nobody, providerRequestId: failure?.providerRequestId ?? null };
-  attempts.push({
-    ...newAttempt(plan, attempt, startedAt),
-    disposition,
-    model: served.model ?? plan.model.id,
-    serviceTier: served.serviceTier,
-    providerRequestId: served.providerRequestId,
-    providerResponseId: served.responseId,
-    usage,
-  });
-  const labels = { provider: plan.provider.name, requestModel: plan.model.id, responseModel: served.model };
-  endChatSpan(span, {
-    disposition,
-    responseModel: served.model,
-    responseId: served.responseId,
-    finishReasons: choices.flatMap(({ finishReason }) => (finishReason === null ? [] : [finishReason])),
-    serviceTier: served.serviceTier,
-    systemFingerprint: served.systemFingerprint,
-    providerRequestId: served.providerRequestId,
-    timeToFirstChunkMs: firstChunkMs,
-    usage,
-    failure,
-  });
-  metrics.providerCall({
-    ...labels,
-    disposition,
-    durationMs: clock.monotonic() - began,
-    usage,
-    errorCode: failure?.code ?? null,
-  });
-  if (firstChunkMs !== null) metrics.firstChunk(labels, firstChunkMs);
-  if (failure !== null) tellFailure(failure, call, attempt, options.failures);
-  // An attempt without any chunk needs no last one, unless it is the answer.
-  const published = chunks !== null && (thrown === null || chunks.count > 0) ? chunks.finish() : null;
-  if (failure === null && thrown !== null) throw thrown;
-  return {
-    attempt,
-    choices: hasUnencodableValues(failure) ? [] : choices,
-    usage,
-    served,
-    chunkCount: published?.chunkCount ?? 0,
-    chunksAcknowledged: endOfChunks(chunks, published?.acknowledged ?? null, failure, call, attempt, options),
-    firstChunkMs,
-    failure,
-    inOutage,
-  };
+  return { stream, fold, told, sent, firstChunkMs, thrown, inOutage };
 }
 
 /** A call whose chunks cannot be published has failed, also when that turns out after its end: it is billed all the same. */
@@ -265,16 +262,14 @@ async function endOfChunks(
   failure: ChatFailure | null,
   call: CallToMake,
   attempt: number,
-  options: MakingOptions,
+  options: CallerOptions,
 ): Promise<ChunksEnd> {
   try {
     await acknowledged;
   } catch (error) {
     const unpublished =
       asFailure(error) ?? new Internal('the chunks of the answer were not published', false);
-    const place = call.attempts.findIndex((row) => row.attempt === attempt && row.disposition === 'ACCEPTED');
-    const row = call.attempts[place];
-    if (row !== undefined) call.attempts[place] = { ...row, disposition: 'FAILED' };
+    call.claim.unpublished(attempt);
     if (failure === null) tellFailure(unpublished, call, attempt, options.failures);
     return { chunkCount: chunks?.count ?? 0, failure: unpublished };
   }
@@ -282,54 +277,15 @@ async function endOfChunks(
 }
 
 function tellFailure(failure: ChatFailure, call: CallToMake, attempt: number, log: FailureLog): void {
-  const { identity, plan, origin } = call;
-  const facts = { ...identity, provider: plan.provider.name, model: plan.model.id, attempt };
-  runInContext(origin.trace, () => log.note(failure, facts));
-}
-
-/**
- * Best effort, and not waited for: the call does not wait for Kafka. It is announced before there is a connection, and also
- * when there turns out to be none; an event that cannot be encoded does not keep its call from being made.
- */
-function announceCall(call: CallToMake, attempt: number, startedAt: number, options: MakingOptions): void {
-  const { requestId, tenantId } = call.request;
-  options.chunks.announce({ requestId, tenantId, attempt }, () =>
-    messageSent(call, attempt, startedAt, options),
-  );
-}
-
-function messageSent(
-  call: CallToMake,
-  attempt: number,
-  occurredAt: number,
-  options: MakingOptions,
-): OutboundRecord {
-  const { request, plan } = call;
-  const id = eventId(request.tenantId, request.requestId, 'MessageSent', attempt);
-  const value = options.wireCodec.encode('MessageSent', {
-    eventId: id,
-    requestId: request.requestId,
-    tenantId: request.tenantId,
-    conversationId: request.conversationId,
-    attempt,
-    provider: plan.provider.name,
-    model: plan.model.id,
-    requestedModel: plan.requestedModel,
-    messageCount: request.messages.length,
-    estimatedInputTokens: plan.estimatedInputTokens,
-    estimatedCost: plan.estimatedCost?.amount ?? null,
-    currency: plan.estimatedCost?.currency ?? null,
-    stream: request.stream,
-    labels: request.labels,
-    occurredAt,
-  });
-  return options.outputs.announced({ name: 'MessageSent', eventId: id, at: occurredAt, value }, call.origin);
+  const { claim, plan, job } = call;
+  const facts = { ...claim.identity, provider: plan.provider.name, model: plan.model.id, attempt };
+  runInContext(job.trace, () => log.note(failure, facts));
 }
 
 function openChunks(call: CallToMake, attempt: number, publisher: ChunkPublisher): ChunkStream {
   const headers = {};
-  injectContext(call.origin.trace, headers);
-  const { requestId, tenantId } = call.request;
+  injectContext(call.job.trace, headers);
+  const { requestId, tenantId } = call.claim.identity;
   return publisher.open({ requestId, tenantId, attempt, headers });
 }
 

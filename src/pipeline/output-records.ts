@@ -27,7 +27,7 @@ export interface OutputOrigin {
 /** Turns events into Kafka records: topic, key, partition and CloudEvents headers. */
 export class OutputRecords {
   readonly topics: TopicNames;
-  private readonly groupId: string;
+  readonly groupId: string;
 
   constructor(topics: TopicNames, groupId: string) {
     this.topics = topics;

@@ -10,10 +10,9 @@ import {
 } from '../ports.ts';
 import { recordFailure, startPublishSpan } from '../telemetry.ts';
 import type { Admission } from './admission.ts';
-import { ClaimWatches } from './claim-watches.ts';
+import type { OutcomeOptions } from './conclude-request.ts';
 import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
 import { giveUpPublishing } from './give-up-publishing.ts';
-import type { HandlerOptions } from './handle-request.ts';
 import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
 import type { HandledRequest } from './handled-request.ts';
 import { HandlingStopped } from './handling-stopped.ts';
@@ -25,7 +24,6 @@ import { MemoryBudget } from './memory-budget.ts';
 import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
-import { Quarantine } from './quarantine.ts';
 import { RequestEntries } from './request-entries.ts';
 import { countDecoded, entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
 import type { Seat } from './slots.ts';
@@ -46,7 +44,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly limits: IntakeLimits;
   private readonly memory: MemoryBudget;
   private readonly log: PipelineLog;
-  private readonly handlerOptions: HandlerOptions;
+  /** With the clock, the metrics and the logger of everything here. */
+  private readonly outcomes: OutcomeOptions;
   private readonly admission: Admission;
   private readonly gauges = new LaneGauges();
   private assignedOnce = false;
@@ -54,18 +53,14 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   constructor(options: PipelineOptions) {
     this.options = options;
     this.admission = options.handler.admission;
-    this.handlerOptions = {
-      ...options.handler,
-      logger: options.logger,
-      quarantine: new Quarantine(),
-      watches: new ClaimWatches(options.handler.ledger, options.handler.lease),
-    };
+    this.outcomes = options.handler.outcomes;
     this.topicWatch = new TopicWatch(options.transport, () => this.lanes.values());
-    this.memory = new MemoryBudget(options.maxInFlightBytes);
-    this.log = new PipelineLog(options.logger, options.handler.clock, options.metrics);
+    const { maxInFlight, maxInFlightBytes } = options.limits;
+    this.memory = new MemoryBudget(maxInFlightBytes);
+    this.log = new PipelineLog(this.outcomes.logger, this.outcomes.clock, this.outcomes.metrics);
     // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
     this.limits = new IntakeLimits({
-      maxRequests: options.maxInFlight + Math.max(100, Math.floor(options.maxInFlight / 2)),
+      maxRequests: maxInFlight + Math.max(100, Math.floor(maxInFlight / 2)),
       maxBytes: this.memory.maxRequestBytes,
     });
   }
@@ -95,7 +90,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       const lane = this.lanes.get(key);
       return lane !== undefined && lane.state !== 'halted';
     });
-    return since === null ? null : this.options.handler.clock.monotonic() - since;
+    return since === null ? null : this.outcomes.clock.monotonic() - since;
   }
 
   get pausedPartitions(): number {
@@ -107,7 +102,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   laneGauges() {
-    return this.gauges.read(this.lanes, this.entries.all, this.options.handler.clock.monotonic());
+    return this.gauges.read(this.lanes, this.entries.all, this.outcomes.clock.monotonic());
   }
 
   laneStates(): Record<LaneState, number> {
@@ -136,7 +131,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   interrupted(error: Error): void {
-    this.options.logger.warn({ err: error }, 'the Kafka consumer was interrupted; joining the group again');
+    this.outcomes.logger.warn({ err: error }, 'the Kafka consumer was interrupted; joining the group again');
     this.loseLanesOutside(new Map());
   }
 
@@ -155,8 +150,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private openLane(key: string, partition: TopicPartition, memberId: string): void {
-    const { source, transport, handler, batchMaxBytes, settleSpacingMs } = this.options;
-    const { clock } = handler;
+    const { source, transport, limits } = this.options;
+    const { batchMaxBytes, settleSpacingMs } = limits;
+    const { clock } = this.outcomes;
     const lane = new Lane(
       { partition, source, transport, listener: this, clock, batchMaxBytes, settleSpacingMs },
       memberId,
@@ -182,7 +178,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       return;
     }
     if (this.admission.draining.aborted) return;
-    const entry = newEntry(record, this.memory, this.options.handler.clock.monotonic());
+    const entry = newEntry(record, this.memory, this.outcomes.clock.monotonic());
     this.entries.add(entry);
     this.limits.add(entry.lane, entry.bytes);
     try {
@@ -190,7 +186,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       this.limits.grow(countDecoded(entry, entry.accepted.request));
       const key = `${entry.lane}/${entry.accepted.orderKey}`;
       const { tenantId: owner, deadline } = entry.accepted.request;
-      const lateAfterMs = deadline === null ? null : deadline + 1 - this.options.handler.clock.now();
+      const lateAfterMs = deadline === null ? null : deadline + 1 - this.outcomes.clock.now();
       this.admission.schedule({ key, owner, lateAfterMs, run: (seat) => this.run(entry, seat) });
     } catch (error) {
       this.deadLetter(entry, asUndecodable(error));
@@ -199,14 +195,14 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   private deadLetter(entry: RequestEntry, reason: { readonly code: string; readonly message: string }): void {
     const { topic, partition, offset } = entry.record;
-    const { handler } = this.options;
-    this.options.metrics.deadLetter(reason.code);
+    const { outputs } = this.outcomes;
+    this.outcomes.metrics.deadLetter(reason.code);
     this.log.deadLetter({ topic, partition, offset, code: reason.code, reason: reason.message });
-    const letter = handler.outputs.dead(entry.record, reason);
+    const letter = outputs.dead(entry.record, reason);
     this.finish(entry, [
       [letter],
-      () => [handler.outputs.deadWithoutValue(letter)],
-      () => [handler.outputs.deadMinimal(letter)],
+      () => [outputs.deadWithoutValue(letter)],
+      () => [outputs.deadMinimal(letter)],
     ]);
   }
 
@@ -220,7 +216,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     try {
       await this.handle(entry, entry.accepted, seat);
     } catch (error) {
-      this.options.logger.error(
+      this.outcomes.logger.error(
         { err: error, place: entryId(entry.record) },
         'the request ends as a dead letter because its response cannot be written',
       );
@@ -229,18 +225,18 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private async handle(entry: RequestEntry, accepted: AcceptedRequest, seat: Seat): Promise<void> {
-    const { handler, groupId } = this.options;
-    const { span, trace } = startTrace(accepted, groupId);
+    const { clock, outputs } = this.outcomes;
+    const { span, trace } = startTrace(accepted, outputs.groupId);
     entry.span = span;
     const job = {
       accepted,
-      acceptedAt: handler.clock.now(),
-      acceptedMonotonic: handler.clock.monotonic(),
+      acceptedAt: clock.now(),
+      acceptedMonotonic: clock.monotonic(),
       trace,
       memory: entry.memory,
       seat,
     };
-    const handled = await handleUntilEnded(job, this.handlerOptions, entry.stopping.signal);
+    const handled = await handleUntilEnded(job, this.options.handler, entry.stopping.signal);
     if (handled === null) this.forget(entry);
     else this.ended(entry, job, handled);
   }
@@ -248,16 +244,16 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private ended(entry: RequestEntry, job: RequestOnItsWay, handled: HandledRequest): void {
     // Forgotten meanwhile: its record comes again, and must not have a second outcome beside this one.
     if (!this.entries.has(entry)) return;
-    const { handler } = this.options;
+    const { clock, outputs } = this.outcomes;
     const { requestId, tenantId } = job.accepted.request;
     if (handled.inLedger) entry.inLedger = { requestId, tenantId };
     if (handled.code !== null && entry.span !== null)
       recordFailure(entry.span, { code: handled.code, message: `ended as ${handled.status}` });
     entry.publishSpan = startPublishSpan(job.trace, {
-      topic: handler.outputs.topics.responses,
+      topic: outputs.topics.responses,
       count: handled.records.length,
     });
-    this.log.finished(requestId, handled, handler.clock.monotonic() - job.acceptedMonotonic);
+    this.log.finished(requestId, handled, clock.monotonic() - job.acceptedMonotonic);
     const { records, recordsIfRefused, recordsOfLastResort, bill } = handled;
     this.finish(entry, [records, recordsIfRefused, recordsOfLastResort], bill);
   }
@@ -267,9 +263,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   /** @param forms of the outcome: the next one is published when a broker refuses the one before for good */
   private finish(entry: RequestEntry, forms: OutcomeForms, bill: OutboundRecord | null = null): void {
     if (!this.entries.has(entry)) return;
-    const finishedAt = this.options.handler.clock.monotonic();
-    offerOutcome(entry, forms, this.options.handler, finishedAt, () => {
-      void giveUpPublishing(entry, bill, this.options).then((rest) => this.finish(entry, rest));
+    const finishedAt = this.outcomes.clock.monotonic();
+    offerOutcome(entry, forms, this.outcomes, finishedAt, () => {
+      void giveUpPublishing(entry, bill, this.options.handler).then((rest) => this.finish(entry, rest));
     });
     const lane = this.lanes.get(entry.lane);
     if (lane === undefined || lane.state === 'halted') this.forgetFinished(entry.record);
@@ -277,7 +273,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   settled(partition: TopicPartition, requests: readonly FinishedRequest[], times: SettleTimes): void {
-    const { metrics, handler } = this.options;
+    const { metrics } = this.outcomes;
     metrics.settled({ requests: requests.length, durationMs: times.visibleAt - times.began });
     const inLedger = [];
     for (const { offset, finishedAt } of requests) {
@@ -288,7 +284,8 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       if (entry.inLedger !== null) inLedger.push({ identity: entry.inLedger, source: entry.record });
     }
     // Only an optimization for a group whose offsets are lost: its failure changes nothing.
-    if (inLedger.length > 0) void handler.ledger.markSettled(inLedger).catch(() => undefined);
+    if (inLedger.length > 0)
+      void this.options.handler.claims.ledger.markSettled(inLedger).catch(() => undefined);
   }
 
   opened(partition: TopicPartition, topicId: string | null, isSettled: (offset: number) => boolean): void {
@@ -310,7 +307,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   gap(partition: TopicPartition, from: number, to: number): void {
-    this.options.logger.warn({ ...partition, from, to }, 'the log has no records here: markers, or deleted');
+    this.outcomes.logger.warn({ ...partition, from, to }, 'the log has no records here: markers, or deleted');
   }
 
   known(partition: TopicPartition, from: number, to: number): InboundRecord[] {
@@ -318,13 +315,13 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   halted(partition: TopicPartition, reason: string): void {
-    this.options.logger.error({ ...partition, reason }, 'the partition is not handled any more');
+    this.outcomes.logger.error({ ...partition, reason }, 'the partition is not handled any more');
     this.dropWaiting(partition);
   }
 
   inDoubt(partition: TopicPartition, error: unknown): void {
     if (!(error instanceof ProducerDisconnected) && !(error instanceof RecordRefused))
-      this.options.metrics.settleInDoubt();
+      this.outcomes.metrics.settleInDoubt();
     this.log.reopening(partition, error);
   }
 
@@ -355,7 +352,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     await this.entries.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
       const left = { requests: this.entries.size, ...this.admission.counts };
-      this.options.logger.warn(left, 'drain timeout; ending what still runs');
+      this.outcomes.logger.warn(left, 'drain timeout; ending what still runs');
       this.abortAll(new HandlingStopped('the service is stopping'));
       await this.entries.untilEmpty(5_000);
     }

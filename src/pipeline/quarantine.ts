@@ -1,5 +1,4 @@
-import type { RequestIdentity, RequestLedger } from '../ports.ts';
-import { ClaimLost } from './claim-request.ts';
+import type { OwnClaim } from './own-claim.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /**
@@ -127,13 +126,6 @@ export async function enterQuarantine<Taken>(stay: QuarantineStay, supply: Suppl
   }
 }
 
-/** A claim under which calls are made from quarantine. */
-export interface QuarantinedClaim {
-  readonly identity: RequestIdentity;
-  readonly token: string;
-  readonly ledger: Pick<RequestLedger, 'setQuarantined'>;
-}
-
 /**
  * What a further call under a quarantined claim needs. When it has to be waited for, the claim is kept and the place left
  * meanwhile: an outage of one model keeps no suspect of another one waiting, and no crash is charged without a call.
@@ -143,14 +135,11 @@ export interface QuarantinedClaim {
 export async function reenterQuarantine<Taken>(
   stay: QuarantineStay,
   supply: Supply<Taken>,
-  { identity, token, ledger }: QuarantinedClaim,
+  claim: Pick<OwnClaim, 'setQuarantined'>,
 ): Promise<Taken> {
-  const mark = async (isQuarantined: boolean) => {
-    if (!(await ledger.setQuarantined(identity, token, isQuarantined))) throw new ClaimLost();
-  };
   let leaving: Promise<void> | null = null;
   const leave = () => {
-    leaving ??= mark(false).then(() => stay.leave());
+    leaving ??= claim.setQuarantined(false).then(() => stay.leave());
     leaving.catch(() => undefined);
   };
   let taken = await supply.take(leave);
@@ -164,7 +153,7 @@ export async function reenterQuarantine<Taken>(
       taken = await enterQuarantine(stay, supply);
       isHeld = true;
     }
-    await mark(true);
+    await claim.setQuarantined(true);
     return taken;
   } catch (error) {
     if (isHeld) supply.release(taken);

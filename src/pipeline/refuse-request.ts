@@ -13,19 +13,18 @@ export interface RefuseOptions extends OutputOptions {
 
 /** A failure that follows from the record alone: the same on every delivery, so that the transaction alone makes it one. */
 export function refuse(job: RequestToHandle, options: RefuseOptions, failure: ChatFailure): HandledRequest {
-  const whole = refusal(job, job.accepted.request, failure, options);
-  const encode = (outcome: RequestOutcome, maxBytes: number) =>
-    encodeOutcome(outcome, options.wireCodec, maxBytes);
-  const values = encode(whole, options.recordMaxBytes);
-  if (values !== null) {
-    const events = outcomeEvents(whole, values, options.wireCodec, options.wireCodec);
-    return { ...handled(job, whole, events, options, false), inLedger: false };
-  }
-  const bare = refusal(job, bareRequest(job.accepted.request), failure, options);
-  const fitted = encode(bare, Number.POSITIVE_INFINITY);
-  if (fitted === null) throw new RangeError('a refusal does not fit into a record');
-  const events = outcomeEvents(bare, fitted, options.wireCodec, options.wireCodec);
-  return { ...handled(job, bare, events, options, false), inLedger: false };
+  const encode = (request: EchoedRequest, maxBytes: number) => {
+    const outcome = refusal(job, request, failure, options);
+    const values = encodeOutcome(outcome, options.codec, maxBytes);
+    return (
+      values && { ...handled(job, outcome, outcomeEvents(outcome, values), options, false), inLedger: false }
+    );
+  };
+  const { request } = job.accepted;
+  const fitting =
+    encode(request, options.recordMaxBytes) ?? encode(bareRequest(request), Number.POSITIVE_INFINITY);
+  if (fitting === null) throw new RangeError('a refusal does not fit into a record');
+  return fitting;
 }
 
 function refusal(

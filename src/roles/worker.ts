@@ -11,8 +11,10 @@ import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { settledTopics, topicNames } from '../contract/topics.ts';
 import { Admission } from '../pipeline/admission.ts';
+import { CallAnnouncer } from '../pipeline/announce-call.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
 import { publishFailureLog } from '../pipeline/chunks/publish-failure-log.ts';
+import { Claims } from '../pipeline/claims.ts';
 import { FailureLog } from '../pipeline/failure-log.ts';
 import { HeldClaims } from '../pipeline/held-claims.ts';
 import { OutputRecords } from '../pipeline/output-records.ts';
@@ -44,7 +46,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
   let pipeline: Pipeline | null = null;
   let source: KafkaRequestSource | null = null;
   let lease: RunningWorkerLease | null = null;
-  let claims: HeldClaims | null = null;
+  let heldClaims: HeldClaims | null = null;
   let drainTimeoutMs = config.drainTimeoutMs;
   let draining: Promise<void> | undefined;
   const drain = () => {
@@ -112,7 +114,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       },
       onRenewed: () => {
         logger.info('the lease lives again; verifying claims');
-        void claims?.verify();
+        void heldClaims?.verify();
         source?.rejoin();
       },
       onServerTime: clock.observe,
@@ -150,7 +152,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
         pipeline?.startOver('the group has given the partitions to other workers');
       },
     });
-    claims = held;
+    heldClaims = held;
     parts.add(held, () => held.stop());
     const progress = new ProgressReporter(ledger, beatMs);
     parts.add(progress, () => progress.stop());
@@ -196,52 +198,72 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       config.topics.requests.map(({ topic }) => topic),
       logger,
     );
+    const outputs = new OutputRecords(topics, config.kafka.groupId);
+    const claims = new Claims({
+      ledger,
+      lease: ownLease,
+      held,
+      admission,
+      clock,
+      requestTimeoutMs: config.limits.requestTimeoutMs,
+    });
     const running = new Pipeline({
       source,
       transport,
       decode: decodeOptions(config, codec),
       handler: {
-        ledger,
-        lease: ownLease,
-        claims: held,
-        clock,
-        catalog,
-        budgets: watchBudgets(budgets, config.budgets, telemetry.meter, logger),
-        budgetPolicy: config.budgets,
-        chunks,
-        progress,
-        failures,
-        admission,
-        metrics,
-        schemas,
-        tokens,
-        outputs: new OutputRecords(topics, config.kafka.groupId),
-        providers: new Map([[provider.name, provider]]),
-        ledgerCodec: codec,
-        wireCodec: codec,
-        recordMaxBytes: config.limits.recordMaxBytes,
-        requestTimeoutMs: config.limits.requestTimeoutMs,
-        defaults: {
-          provider: provider.name,
-          model: config.defaults.model,
-          temperature: config.defaults.temperature,
-          maxOutputTokens: config.defaults.maxTokens,
+        planning: {
+          providers: new Map([[provider.name, provider]]),
+          catalog,
+          defaults: {
+            provider: provider.name,
+            model: config.defaults.model,
+            temperature: config.defaults.temperature,
+            maxOutputTokens: config.defaults.maxTokens,
+          },
+          tokens,
         },
-        policy: {
-          retryAttempts: config.openai.retryAttempts,
-          retryDelayMs: config.openai.retryDelayMs,
-          firstTokenTimeoutMs: config.openai.firstTokenTimeoutMs,
-          idleTimeoutMs: config.openai.idleTimeoutMs,
-          restartOnBreak: config.openai.restartOnBreak,
+        admission,
+        claims,
+        budgets: {
+          budgets: watchBudgets(budgets, config.budgets, telemetry.meter, logger),
+          budgetPolicy: config.budgets,
+        },
+        caller: {
+          announcer: new CallAnnouncer(chunks, outputs, codec),
+          chunks,
+          progress,
+          failures,
+          clock,
+          metrics,
+          policy: {
+            retryAttempts: config.openai.retryAttempts,
+            retryDelayMs: config.openai.retryDelayMs,
+            firstTokenTimeoutMs: config.openai.firstTokenTimeoutMs,
+            idleTimeoutMs: config.openai.idleTimeoutMs,
+            requestTimeoutMs: config.limits.requestTimeoutMs,
+            restartOnBreak: config.openai.restartOnBreak,
+          },
+          tokens,
+        },
+        checker: { schemas, metrics },
+        outcomes: {
+          catalog,
+          chunks,
+          clock,
+          metrics,
+          logger,
+          outputs,
+          codec,
+          recordMaxBytes: config.limits.recordMaxBytes,
         },
       },
-      metrics,
-      logger,
-      groupId: config.kafka.groupId,
-      maxInFlight: config.limits.maxInFlight,
-      maxInFlightBytes: config.limits.maxInFlightBytes,
-      batchMaxBytes: config.limits.recordMaxBytes,
-      settleSpacingMs: SETTLE_SPACING_MS,
+      limits: {
+        maxInFlight: config.limits.maxInFlight,
+        maxInFlightBytes: config.limits.maxInFlightBytes,
+        batchMaxBytes: config.limits.recordMaxBytes,
+        settleSpacingMs: SETTLE_SPACING_MS,
+      },
       onCrash: onFatal,
     });
     pipeline = running;

@@ -37,8 +37,7 @@ export async function createTarget(seed: number): Promise<Target> {
   const fresh = () =>
     new Handling(undefined, {
       schemas: base.schemas,
-      ledgerCodec: codec,
-      wireCodec: codec,
+      codec,
       recordMaxBytes: RECORD_MAX_BYTES,
       providers: new Map([[provider.name, provider]]),
       policy: { ...base.policy, retryAttempts: 0, firstTokenTimeoutMs: 400, idleTimeoutMs: 200 },

@@ -33,8 +33,7 @@ export async function createTarget(seed: number): Promise<Target> {
   const fresh = () =>
     new Handling(undefined, {
       schemas,
-      ledgerCodec: codec,
-      wireCodec: codec,
+      codec,
       recordMaxBytes: RECORD_MAX_BYTES,
     });
   let handling = fresh();
@@ -76,7 +75,7 @@ async function handle(record: InboundRecord, handling: Handling, decode: DecodeO
     givenUp: null,
   };
   try {
-    const handled = await handleRequest(job, handling.options, handling.stop.signal);
+    const handled = await handleRequest(job, handling.handler, handling.stop.signal);
     const response = checkOutcome(handled.records);
     checkOutcome(
       handled.recordsIfRefused().filter(({ topic }) => topic !== outputs.topics.dead),

@@ -6,18 +6,20 @@ import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
 import { createLogger } from '../../../src/logger.ts';
+import type { Admission } from '../../../src/pipeline/admission.ts';
+import { CallAnnouncer } from '../../../src/pipeline/announce-call.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
-import { ClaimWatches } from '../../../src/pipeline/claim-watches.ts';
+import { Claims } from '../../../src/pipeline/claims.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handle-request.ts';
 import type { HandledRequest } from '../../../src/pipeline/handled-request.ts';
 import { HeldClaims } from '../../../src/pipeline/held-claims.ts';
+import type { CallPolicy } from '../../../src/pipeline/make-call.ts';
 import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
-import { Quarantine } from '../../../src/pipeline/quarantine.ts';
-import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
+import type { InboundRecord, OutboundRecord, RequestLedger, WorkerLease } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { admissionOf, hurry, inSlot, runningSeat } from './admission.ts';
 import { FakeBudgets } from './fake-budgets.ts';
@@ -51,6 +53,19 @@ export function chatRequest(members: Partial<ChatRequestInput> = {}): ChatReques
   return codec.decode('ChatRequest', codec.encode('ChatRequest', request)).record;
 }
 
+/** The parts of `HandlerOptions` by name, so that a test can replace one. */
+export type HandlingParts = HandlerOptions['planning'] &
+  HandlerOptions['budgets'] &
+  HandlerOptions['checker'] &
+  HandlerOptions['outcomes'] &
+  Pick<HandlerOptions['caller'], 'progress' | 'failures'> & {
+    readonly admission: Admission;
+    readonly ledger: RequestLedger;
+    readonly lease: WorkerLease;
+    readonly requestTimeoutMs: number;
+    readonly policy: Omit<CallPolicy, 'requestTimeoutMs'>;
+  };
+
 /** Everything that a request is handled with, in memory. */
 export class Handling {
   readonly clock = new FakeClock();
@@ -67,10 +82,11 @@ export class Handling {
   /** Verified only when a test says so. */
   readonly claims: HeldClaims;
   readonly provider: FakeProvider;
-  readonly options: HandlerOptions;
+  readonly options: HandlingParts;
+  private made: { readonly by: HandlingParts; readonly claims: Claims } | null = null;
   private nextOffset = 7;
 
-  constructor(provider: FakeProvider = new FakeProvider(), overrides: Partial<HandlerOptions> = {}) {
+  constructor(provider: FakeProvider = new FakeProvider(), overrides: Partial<HandlingParts> = {}) {
     this.provider = provider;
     this.sink.quick = true;
     this.catalog.models.set('openai/gpt-4', modelInfo('gpt-4'));
@@ -87,7 +103,6 @@ export class Handling {
     this.claims = new HeldClaims({ ledger, intervalMs: 2_147_483_647, onWanted: () => undefined });
     this.options = {
       ledger: this.ledger,
-      claims: this.claims,
       lease: this.lease,
       clock: this.clock,
       catalog: this.catalog,
@@ -102,8 +117,7 @@ export class Handling {
       tokens: this.tokens,
       outputs: new OutputRecords(topics, 'group a'),
       providers: new Map([[provider.name, provider]]),
-      ledgerCodec: codec,
-      wireCodec: codec,
+      codec,
       recordMaxBytes: RECORD_MAX_BYTES,
       requestTimeoutMs: 60_000,
       defaults: { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 },
@@ -115,9 +129,31 @@ export class Handling {
         restartOnBreak: true,
       },
       admission: admissionOf(hurry()),
-      quarantine: new Quarantine(),
-      watches: new ClaimWatches(overrides.ledger ?? this.ledger, overrides.lease ?? this.lease),
       ...overrides,
+    };
+  }
+
+  /** What the parts make, as they are now. */
+  get handler(): HandlerOptions {
+    const { admission, ledger, lease, requestTimeoutMs, policy, ...parts } = this.options;
+    const { clock, outputs, chunks } = parts;
+    const by = this.made?.by;
+    if (this.made === null || by?.admission !== admission || by.requestTimeoutMs !== requestTimeoutMs) {
+      const claims = new Claims({ ledger, lease, held: this.claims, admission, clock, requestTimeoutMs });
+      this.made = { by: { ...this.options }, claims };
+    }
+    return {
+      planning: parts,
+      admission,
+      claims: this.made.claims,
+      budgets: parts,
+      caller: {
+        ...parts,
+        announcer: new CallAnnouncer(chunks, outputs, parts.codec),
+        policy: { ...policy, requestTimeoutMs },
+      },
+      checker: parts,
+      outcomes: parts,
     };
   }
 
@@ -153,7 +189,7 @@ export class Handling {
 
   handle(record: InboundRecord, members: Partial<RequestToHandle> = {}): Promise<HandledRequest> {
     return inSlot(this.options.admission, (seat) =>
-      handleRequest(this.job(record, { seat, ...members }), this.options, this.stop.signal),
+      handleRequest(this.job(record, { seat, ...members }), this.handler, this.stop.signal),
     );
   }
 

@@ -1,14 +1,12 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { ChatRequestInput } from '../../../src/contract/records.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { Line } from '../../../src/domain/fair-queue.ts';
 import { deadlineExceeded, tookTooLong } from '../../../src/domain/refusals.ts';
 import { callProvider } from '../../../src/pipeline/call-provider.ts';
-import type { CallToMake } from '../../../src/pipeline/make-call.ts';
-import { type CallPlan, planCall } from '../../../src/pipeline/plan-call.ts';
-import type { Seat } from '../../../src/pipeline/slots.ts';
-import type { AttemptRow } from '../../../src/ports.ts';
+import { OwnClaim } from '../../../src/pipeline/own-claim.ts';
+import { OwnPermits } from '../../../src/pipeline/own-permits.ts';
+import { planCall } from '../../../src/pipeline/plan-call.ts';
+import { limitTime } from '../../../src/pipeline/time-limit.ts';
 import { delta, FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { Handling } from '../../support/fakes/handling.ts';
 
@@ -19,12 +17,12 @@ const broke = () => new ChatFailure('stream_interrupted', 'cut', true);
 async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput> = {}) {
   const handling = new Handling(provider);
   const job = handling.job(handling.record(members));
-  const { request, record, orderKey } = job.accepted;
+  const { request, record } = job.accepted;
   const identity = { tenantId: request.tenantId, requestId: request.requestId };
-  const { providers, defaults } = handling.options;
+  const { providers, defaults, ledger } = handling.options;
   const startedAt = handling.clock.now();
   const plan = planCall(request, providers, handling.catalog, defaults, startedAt, handling.tokens);
-  await handling.ledger.claim({
+  const granted = await ledger.claim({
     identity,
     bodyHash: Buffer.from('the body'),
     source: record,
@@ -41,36 +39,22 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
     inQuarantine: false,
     now: startedAt,
   });
-  const attempts: AttemptRow[] = [];
-  const call: CallToMake = {
-    identity,
-    token: 'ours',
-    request,
-    plan,
-    firstAttempt: 1,
-    startedAt,
-    endsAt: Number.POSITIVE_INFINITY,
-    ...permits(handling, plan, job.seat),
-    memory: job.memory,
-    attempts,
-    origin: { record, orderKey, trace: job.trace },
-  };
-  return { handling, attempts, make: (signal: AbortSignal) => callProvider(call, handling.options, signal) };
-}
-
-/** The gate, without anybody else before it. */
-function permits({ options: { admission } }: Handling, plan: CallPlan, seat: Seat) {
+  if (granted.kind !== 'claimed') throw new Error(`the claim is ${granted.kind}`);
+  const claim = new OwnClaim(granted, { identity, token: 'ours', startedAt, plan }, ledger);
+  const { admission } = handling.options;
   const permit = admission.tryEnter(plan);
   if (permit === null) throw new Error('the gate is not free');
-  const limit = { deadline: null, signal: never };
-  const nextPermit = (line: Line, delayMs: number) =>
-    admission.enter(seat, plan, line, limit, delayMs === 0 ? null : pass(delayMs));
-  return { permit, nextPermit };
+  const make = (signal: AbortSignal) => {
+    const limit = limitTime(signal, null, Number.POSITIVE_INFINITY, handling.clock.now());
+    const { clock } = handling;
+    const permits = new OwnPermits(
+      { admission, clock, seat: job.seat, plan, claim, stay: null, limit },
+      permit,
+    );
+    return callProvider({ job, plan, claim, permits }, permit, handling.handler.caller, signal);
+  };
+  return { handling, attempts: claim.attempts, make };
 }
-
-const pass = (ms: number) => async (signal: AbortSignal) => {
-  await wait(ms, undefined, { signal }).catch(() => signal.throwIfAborted());
-};
 
 const never = new AbortController().signal;
 

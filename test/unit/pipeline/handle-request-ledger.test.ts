@@ -242,7 +242,7 @@ describe('a suspect', () => {
   it('is called from quarantine, and not claimed before its turn', async () => {
     const handling = new Handling();
     const record = await crashedWith(handling, 2);
-    const first = handling.options.quarantine.open();
+    const first = handling.handler.claims.quarantine.open();
     first.tryEnter();
     const running = handling.handle(record);
     while (row(handling)?.suspect !== true) await turn();
@@ -261,14 +261,14 @@ describe('a suspect', () => {
     first.leave();
     expect((await running).status).toBe('COMPLETED');
     expect(quarantined).toBe(true);
-    expect(handling.options.quarantine.open().tryEnter()).toBe(true);
+    expect(handling.handler.claims.quarantine.open().tryEnter()).toBe(true);
   });
 
   it('is none when its worker ended on purpose', async () => {
     const handling = new Handling();
     const record = await crashedWith(handling, 2);
     handling.lease.ended.add('crashed-1');
-    handling.options.quarantine.open().tryEnter();
+    handling.handler.claims.quarantine.open().tryEnter();
     expect((await handling.handle(record)).status).toBe('COMPLETED');
     expect(row(handling)).toMatchObject({ suspect: false, crashes: [] });
   });
@@ -278,13 +278,13 @@ describe('a suspect', () => {
     const record = await crashedWith(handling, 2);
     await expect(handling.handle(record)).rejects.toThrow('a bug');
     expect(row(handling)).toMatchObject({ claim: null, suspect: true, crashes: [] });
-    expect(handling.options.quarantine.open().tryEnter()).toBe(true);
+    expect(handling.handler.claims.quarantine.open().tryEnter()).toBe(true);
   });
 
   it('does not wait for its turn when the service stops, and is claimed by nobody then', async () => {
     const handling = new Handling();
     const record = await crashedWith(handling, 2);
-    const first = handling.options.quarantine.open();
+    const first = handling.handler.claims.quarantine.open();
     first.tryEnter();
     const running = handling.handle(record);
     while (row(handling)?.suspect !== true) await turn();
@@ -294,14 +294,14 @@ describe('a suspect', () => {
     await expect(running).rejects.toBe(stopped);
     expect(row(handling)?.claim).toBeNull();
     first.leave();
-    expect(handling.options.quarantine.open().tryEnter()).toBe(true);
+    expect(handling.handler.claims.quarantine.open().tryEnter()).toBe(true);
   });
 
   it('fails at its deadline although its turn has not come', async () => {
     const handling = new Handling();
     const record = handling.record({ deadline: handling.clock.now() + 40 });
     await crashedWith(handling, 2, record);
-    handling.options.quarantine.open().tryEnter();
+    handling.handler.claims.quarantine.open().tryEnter();
     const running = handling.handle(record);
     handling.clock.advance(40);
     expect(await running).toMatchObject({ code: 'deadline_exceeded', inLedger: true });

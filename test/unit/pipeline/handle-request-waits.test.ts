@@ -2,20 +2,19 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Budget } from '../../../src/domain/budget.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import type { Admission } from '../../../src/pipeline/admission.ts';
-import type { HandlerOptions } from '../../../src/pipeline/handle-request.ts';
 import { handleUntilEnded } from '../../../src/pipeline/handle-until-ended.ts';
 import type { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
 import { StoreUnavailable } from '../../../src/ports.ts';
 import { admissionOf, callTo, hurry, inSlot } from '../../support/fakes/admission.ts';
 import { type CallScript, FakeProvider } from '../../support/fakes/fake-provider.ts';
-import { Handling } from '../../support/fakes/handling.ts';
+import { Handling, type HandlingParts } from '../../support/fakes/handling.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
 /** The one slot of these tests, for two requests. */
 let admission: Admission;
 let waits: Handling;
 
-function handling(overrides: Partial<HandlerOptions> = {}, ...scripts: CallScript[]): Handling {
+function handling(overrides: Partial<HandlingParts> = {}, ...scripts: CallScript[]): Handling {
   return new Handling(new FakeProvider(...scripts), { admission, ...overrides });
 }
 
@@ -112,7 +111,7 @@ describe('a request has no slot', () => {
       throw new StoreUnavailable('the database refuses everything');
     };
     const ended = inSlot(admission, (seat) =>
-      handleUntilEnded(waits.job(waits.record(), { seat }), waits.options, waits.stop.signal),
+      handleUntilEnded(waits.job(waits.record(), { seat }), waits.handler, waits.stop.signal),
     );
     await failing.promise;
     await untilParked();

@@ -10,13 +10,16 @@ import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { createLogger } from '../../../src/logger.ts';
 import type { Admission } from '../../../src/pipeline/admission.ts';
+import { CallAnnouncer } from '../../../src/pipeline/announce-call.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import { Claims } from '../../../src/pipeline/claims.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
 import { HeldClaims } from '../../../src/pipeline/held-claims.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
 import type {
+  Catalog,
   ChatProvider,
   Claim,
   ClaimRequest,
@@ -90,63 +93,94 @@ export class PipelineBench {
         throw new ChatFailure('model_not_found', 'there is no such model', false, { httpStatus: 404 });
       },
     };
+    const tokens = new FakeTokenCounter();
+    const outputs = new OutputRecords(topics, 'group-1');
+    const chunks = new ChunkPublisher({
+      sink,
+      codec,
+      topic: topics.chunks,
+      clock,
+      maxBufferedBytes: 1_000_000,
+    });
+    const catalog: Catalog = {
+      model: () => {
+        this.onModel();
+        return null;
+      },
+      nearest: () => [],
+      price: () => null,
+    };
     this.pipeline = new Pipeline({
       source: this.source,
       transport: this.transport(),
       decode: { codec, tenantOfTopic: new Map(), readBody, jsonMaxBytes: 100_000 },
       handler: {
-        ledger,
-        progress: new ProgressReporter(ledger, 60_000),
-        claims: new HeldClaims({ ledger, intervalMs: 60_000, onWanted: () => undefined }),
-        failures: new FailureLog(createLogger({ level: 'silent' })),
+        planning: {
+          providers: new Map([['openai', provider]]),
+          catalog,
+          defaults: { provider: 'openai', model: 'gpt-4', temperature: 1, maxOutputTokens: 100 },
+          tokens,
+        },
         admission: this.admission,
-        lease: {
-          held: async () => 'worker-1',
-          isDead: () => new Promise(() => undefined),
-          hasEnded: async () => false,
-        },
-        clock,
-        catalog: {
-          model: () => {
-            this.onModel();
-            return null;
+        claims: new Claims({
+          ledger,
+          lease: {
+            held: async () => 'worker-1',
+            isDead: () => new Promise(() => undefined),
+            hasEnded: async () => false,
           },
-          nearest: () => [],
-          price: () => null,
-        },
-        chunks: new ChunkPublisher({ sink, codec, topic: topics.chunks, clock, maxBufferedBytes: 1_000_000 }),
-        metrics,
-        schemas: new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) }),
-        tokens: new FakeTokenCounter(),
-        outputs: new OutputRecords(topics, 'group-1'),
-        providers: new Map([['openai', provider]]),
-        ledgerCodec: codec,
-        wireCodec: codec,
-        recordMaxBytes: 900_000,
-        requestTimeoutMs: 60_000,
-        defaults: { provider: 'openai', model: 'gpt-4', temperature: 1, maxOutputTokens: 100 },
+          held: new HeldClaims({ ledger, intervalMs: 60_000, onWanted: () => undefined }),
+          admission: this.admission,
+          clock,
+          requestTimeoutMs: 60_000,
+        }),
         budgets: {
-          of: () => [],
-          spendAgeMs: () => null,
-          reserve: async () => null,
-          release: () => undefined,
+          budgets: {
+            of: () => [],
+            spendAgeMs: () => null,
+            reserve: async () => null,
+            release: () => undefined,
+          },
+          budgetPolicy: { whenLedgerIsDown: 'refuse', ledgerMaxAgeMs: 60_000 },
         },
-        budgetPolicy: { whenLedgerIsDown: 'refuse', ledgerMaxAgeMs: 60_000 },
-        policy: {
-          retryAttempts: 0,
-          retryDelayMs: 1,
-          firstTokenTimeoutMs: 1_000,
-          idleTimeoutMs: 1_000,
-          restartOnBreak: false,
+        caller: {
+          announcer: new CallAnnouncer(chunks, outputs, codec),
+          chunks,
+          progress: new ProgressReporter(ledger, 60_000),
+          failures: new FailureLog(createLogger({ level: 'silent' })),
+          clock,
+          metrics,
+          policy: {
+            retryAttempts: 0,
+            retryDelayMs: 1,
+            firstTokenTimeoutMs: 1_000,
+            idleTimeoutMs: 1_000,
+            requestTimeoutMs: 60_000,
+            restartOnBreak: false,
+          },
+          tokens,
+        },
+        checker: {
+          schemas: new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) }),
+          metrics,
+        },
+        outcomes: {
+          catalog,
+          chunks,
+          clock,
+          metrics,
+          logger: createLogger({ level: 'info', destination: { write: (line) => this.logged.push(line) } }),
+          outputs,
+          codec,
+          recordMaxBytes: 900_000,
         },
       },
-      metrics,
-      logger: createLogger({ level: 'info', destination: { write: (line) => this.logged.push(line) } }),
-      groupId: 'group-1',
-      maxInFlight,
-      maxInFlightBytes: limits.maxInFlightBytes ?? 100_000_000,
-      batchMaxBytes: 900_000,
-      settleSpacingMs: 0,
+      limits: {
+        maxInFlight,
+        maxInFlightBytes: limits.maxInFlightBytes ?? 100_000_000,
+        batchMaxBytes: 900_000,
+        settleSpacingMs: 0,
+      },
       onCrash: (error) => this.crashes.push(error),
     });
     this.source.listener = this.pipeline;

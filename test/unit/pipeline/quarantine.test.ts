@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ClaimLost } from '../../../src/pipeline/claim-request.ts';
+import { ClaimLost } from '../../../src/pipeline/own-claim.ts';
 import { enterQuarantine, Quarantine, reenterQuarantine } from '../../../src/pipeline/quarantine.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
@@ -102,13 +102,12 @@ describe('a suspect that enters', () => {
 
 describe('a further call from quarantine', () => {
   function bench(marks: boolean[], isOwned = () => true) {
-    const ledger = {
-      setQuarantined: async (_identity: unknown, _token: string, isQuarantined: boolean) => {
+    const claim = {
+      setQuarantined: async (isQuarantined: boolean) => {
         marks.push(isQuarantined);
-        return isOwned();
+        if (!isOwned()) throw new ClaimLost();
       },
     };
-    const claim = { identity: { tenantId: 't', requestId: 'r' }, token: 'mine', ledger };
     const quarantine = new Quarantine();
     const stay = quarantine.open();
     stay.tryEnter();
