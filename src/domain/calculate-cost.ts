@@ -97,6 +97,7 @@ interface UsagePart {
  * were cached.
  */
 function splitUsage(usage: Usage, rates: PriceComponents | null): UsagePart[] | null {
+  if (usage.totalTokens !== usage.inputTokens + usage.outputTokens) return null;
   const cached = usage.cachedInputTokens ?? 0;
   const cacheWrite = usage.cacheWriteTokens ?? 0;
   const inputAudio = usage.inputAudioTokens ?? 0;

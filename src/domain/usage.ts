@@ -1,4 +1,5 @@
 import type { Usage, UsageConfidence } from '../contract/records.ts';
+import type { DecimalText } from './price.ts';
 
 /**
  * More tokens than this are not a count of one call but a fault. Sums of thousands of calls stay exact below it, and so
@@ -37,6 +38,8 @@ export type ToldUsage = Omit<Usage, 'inputTokens' | 'outputTokens' | 'totalToken
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
   readonly totalTokens: number | null;
+  /** The provider's own cost of it, US dollars; null when it reported none. */
+  readonly reportedCost?: DecimalText | null;
 };
 
 /** What a usage is completed by. */
@@ -53,7 +56,10 @@ export interface UsageEstimate {
  * A told usage with nothing left open: one side follows from the total and the other side, else it is estimated. Of an
  * answer that broke off at least what arrived was used. Confidence PARTIAL where anything but the provider's word is in it.
  */
-export function completeUsage(told: ToldUsage, { inputTokens, arrived, broke }: UsageEstimate): Usage {
+export function completeUsage(
+  { reportedCost: _cost, ...told }: ToldUsage,
+  { inputTokens, arrived, broke }: UsageEstimate,
+): Usage {
   const input = told.inputTokens ?? rest(told.totalTokens, told.outputTokens);
   const output = told.outputTokens ?? rest(told.totalTokens, told.inputTokens);
   const usage = {

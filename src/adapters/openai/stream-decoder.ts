@@ -6,10 +6,10 @@ import type { ProviderEvents, ServedBy } from '../../ports.ts';
 import type { AnswerHead } from './answer-headers.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { type AnswerLimit, answerLimits, answerTooLarge, LimitExceeded } from './answer-limits.ts';
+import { AnswerUsage } from './answer-usage.ts';
 import { checkJson } from './check-json.ts';
 import { mapChunk } from './map-chunk.ts';
 import { type ErrorContext, mapErrorBody } from './map-error.ts';
-import { mapUsage } from './map-usage.ts';
 import { maskSecrets } from './mask-secrets.ts';
 import { reportedId, reportedWord } from './metadata-text.ts';
 import { plainCause } from './plain-cause.ts';
@@ -45,6 +45,7 @@ export class StreamDecoder {
   readonly #template = new TextChunkTemplate();
   readonly #characters = new WholeCharacters();
   readonly #indexes = new AnswerIndexes();
+  readonly #usage = new AnswerUsage();
   #bytes = 0;
   /** Since the last piece of the answer. */
   #idleBytes = 0;
@@ -133,7 +134,7 @@ export class StreamDecoder {
     { ends, mayBeCut } = { ends: false, mayBeCut: false },
   ): ProviderEvents | null {
     const pieces: CompletionDelta[] = [];
-    let rawUsage: unknown = null;
+    let hasUsage = false;
     let usageAlone = false;
     this.isLarge = false;
     for (const payload of payloads) {
@@ -156,8 +157,8 @@ export class StreamDecoder {
         else if (isError(chunk)) this.failure = this.#told(chunk['error'] ?? chunk);
         if (chunk === null || this.failure !== null) break;
         this.#note(chunk);
-        rawUsage = chunk['usage'] ?? rawUsage;
-        usageAlone = rawUsage !== null && isEmptyList(chunk['choices']);
+        hasUsage = this.#usage.note(chunk) || hasUsage;
+        usageAlone = hasUsage && isEmptyList(chunk['choices']);
         const mapped: CompletionDelta[] = [];
         mapChunk(chunk, mapped, this.#indexes);
         for (const delta of mapped) {
@@ -175,7 +176,7 @@ export class StreamDecoder {
     this.complete ||= usageAlone && this.#isFinished();
     if (this.done) this.#judge();
     const deltas = this.#wholeCharacters(pieces, ends || this.done);
-    const usage = rawUsage === null ? null : mapUsage(rawUsage);
+    const usage = this.#usage.takeNew();
     return deltas.length === 0 && usage === null ? null : { deltas, usage };
   }
 

@@ -39,6 +39,7 @@ describe('mapUsage', () => {
       rejectedPredictionTokens: 0,
       confidence: 'PROVIDER',
       rawJson: JSON.stringify(usage),
+      reportedCost: null,
     });
   });
 
@@ -64,5 +65,49 @@ describe('mapUsage', () => {
     expect(mapUsage({ completion_tokens: 4 })).toMatchObject({ inputTokens: null, outputTokens: 4 });
     expect(mapUsage({ total_tokens: 9 })).toBeNull();
     expect(mapUsage('12')).toBeNull();
+    expect(mapUsage({})).toBeNull();
+  });
+
+  it.each([
+    ['OpenAI', { prompt_tokens_details: { cached_tokens: 64 } }],
+    ['DeepSeek', { prompt_cache_hit_tokens: 64, prompt_cache_miss_tokens: 36 }],
+    ['Moonshot', { cached_tokens: 64 }],
+    ['vLLM gateways', { num_cached_tokens: 64 }],
+    ['LiteLLM', { cache_read_input_tokens: 64, cache_creation_input_tokens: 0 }],
+    ['a gateway that fills in zeros', { prompt_tokens_details: { cached_tokens: 0 }, cached_tokens: 64 }],
+    ['a gateway with the names of Responses', { input_tokens_details: { cached_tokens: 64 } }],
+  ])('reads cached tokens as %s writes them', (_who, cached) => {
+    const usage = { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105, ...cached };
+    expect(mapUsage(usage)).toMatchObject({ inputTokens: 100, outputTokens: 5, cachedInputTokens: 64 });
+  });
+
+  it('reads the names of the Responses API, and the cache beside the input of Anthropic', () => {
+    expect(
+      mapUsage({ input_tokens: 10, output_tokens: 4, output_tokens_details: { reasoning_tokens: 3 } }),
+    ).toMatchObject({ inputTokens: 10, outputTokens: 4, reasoningTokens: 3 });
+    expect(
+      mapUsage({
+        input_tokens: 10,
+        cache_read_input_tokens: 200,
+        cache_creation_input_tokens: 30,
+        output_tokens: 4,
+      }),
+    ).toMatchObject({ inputTokens: 240, outputTokens: 4, cachedInputTokens: 200, cacheWriteTokens: 30 });
+  });
+
+  it.each([
+    ['a number', { cost: 0.00014 }, '0.00014'],
+    ['an exponent', { cost: 1.5e-7 }, '0.00000015'],
+    ['text', { cost: '0.25' }, '0.25'],
+    ['an object with a total', { cost: { input_tokens_cost: 0.001, total_cost: 0.006 } }, '0.006'],
+    ['ticks', { cost_in_usd_ticks: 37_756_000 }, '0.0037756'],
+    ['an estimate', { estimated_cost: 0.0000042 }, '0.0000042'],
+    ['nothing', { cost: 0 }, '0'],
+    ['a negative number', { cost: -1 }, null],
+    ['a word', { cost: 'free' }, null],
+    ['too much', { cost: 1e300 }, null],
+  ])('keeps the provider’s own cost: %s', (_what, members, dollars) => {
+    const usage = { prompt_tokens: 3, completion_tokens: 4, ...members };
+    expect(mapUsage(usage)?.reportedCost).toBe(dollars);
   });
 });
