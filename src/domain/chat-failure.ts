@@ -28,6 +28,8 @@ export interface FailureDetails {
   readonly param?: string | null;
   readonly providerCode?: string | null;
   readonly providerType?: string | null;
+  /** The provider's own words, secrets masked: for the caller's response alone. */
+  readonly providerMessage?: string | null;
   readonly providerRequestId?: string | null;
   readonly httpStatus?: number | null;
   readonly retryAfterMs?: number | null;
@@ -37,7 +39,8 @@ export interface FailureDetails {
 
 /**
  * A failure with a code of the closed set; failure-classes.ts has a class for each code. Policy reads `code` and `retryable`,
- * never the message, and the message never contains a prompt, an answer or a secret.
+ * never the message, and the message never contains a prompt, an answer or a secret. The provider's words are in
+ * `providerMessage` alone, which belongs to the caller's response and to no log, span or metric.
  */
 export class ChatFailure extends Error {
   readonly code: ErrorCode;
@@ -52,6 +55,7 @@ export class ChatFailure extends Error {
   readonly retryAfterMs: number | null;
   /** What the provider told of its limits with the refusal. */
   readonly rateLimits: RateLimits | null;
+  readonly #providerMessage: string | null;
 
   constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
@@ -65,5 +69,11 @@ export class ChatFailure extends Error {
     this.httpStatus = details.httpStatus ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
     this.rateLimits = details.rateLimits ?? null;
+    this.#providerMessage = details.providerMessage ?? null;
+  }
+
+  /** The provider's own words, which may repeat the request. Not an own property, so that no serializer logs it. */
+  get providerMessage(): string | null {
+    return this.#providerMessage;
   }
 }

@@ -116,5 +116,6 @@ export function chatError(failure: ChatFailure): ChatError {
     providerType: failure.providerType,
     httpStatus: failure.httpStatus,
     retryAfterMs: failure.retryAfterMs,
+    providerMessage: failure.providerMessage,
   };
 }

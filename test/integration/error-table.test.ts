@@ -167,15 +167,16 @@ describe('what the provider tells', () => {
     },
   );
 
-  it('is repeated without what was said to the model, except where it is about keys, limits and settings', async () => {
+  it('is repeated to the caller alone, without secrets', async () => {
+    const shown = 'No: sk-…cdef, sk-…MNOP, "Bearer …", and my diary of 1987';
     for (const row of told) {
-      const { code, message } = await thrownBy(provider, scriptOf(row), patient);
-      if (/^(content_filtered|provider_error|provider_unavailable|timeout)$/.test(code))
-        expect(message).not.toContain(diary);
+      const { message, providerMessage } = await thrownBy(provider, scriptOf(row), patient);
+      expect(message).not.toContain(diary);
+      expect([shown, `<html>${shown}</html>`]).toContain(providerMessage);
     }
-    const about = { type: 'invalid_request_error', code: 'invalid_value', param: 'messages[0].content' };
-    const failure = await thrownBy(provider, { status: 400, error: { ...about, message: words } }, patient);
-    expect(failure.message).not.toContain(diary);
+    const { response } = await handle(provider, { status: 400, error: { message: words } }, patient);
+    expect(response?.error).toMatchObject({ code: 'invalid_request', providerMessage: shown });
+    expect(response?.error?.message).not.toContain(diary);
   });
 });
 

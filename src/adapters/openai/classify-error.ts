@@ -64,48 +64,6 @@ const HOPELESS: ReadonlySet<ErrorCode> = new Set([
   'content_filtered',
 ]);
 
-/** Request parameters whose values are settings, so that a message about them cannot repeat what was said. */
-const SETTINGS: ReadonlySet<string> = new Set([
-  'model',
-  'temperature',
-  'top_p',
-  'max_tokens',
-  'max_completion_tokens',
-  'n',
-  'seed',
-  'presence_penalty',
-  'frequency_penalty',
-  'logprobs',
-  'top_logprobs',
-  'logit_bias',
-  'reasoning_effort',
-  'verbosity',
-  'service_tier',
-  'modalities',
-  'audio',
-  'stream',
-  'stream_options',
-  'parallel_tool_calls',
-  'store',
-  'prompt_cache_options',
-  'prompt_cache_retention',
-]);
-
-/** Codes whose messages speak of keys, limits and models. */
-const QUOTABLE: ReadonlySet<ErrorCode> = new Set([
-  'invalid_credentials',
-  'permission_denied',
-  'quota_exceeded',
-  'rate_limited',
-  'model_not_found',
-]);
-
-const ABOUT_PARAMETERS: ReadonlySet<string> = new Set([
-  'unsupported_parameter',
-  'unknown_parameter',
-  'missing_required_parameter',
-]);
-
 /** How compatible servers tell, in words alone, that the context is full. */
 const CONTEXT_IS_FULL =
   /\bmaximum context length is \d+|\bexceeds? the (available |maximum )?context (length|size|window)/i;
@@ -145,15 +103,6 @@ export function isRetryable(code: ErrorCode, httpStatus: number | null, shouldRe
     code === 'provider_error' &&
     (httpStatus === null || httpStatus === 200 || httpStatus === 409 || httpStatus >= 500)
   );
-}
-
-/** Whether the message is about keys, limits, models or settings, so that it cannot repeat what was said to the model. */
-export function isQuotable(error: ProviderError, code: ErrorCode): boolean {
-  if (code === 'context_length_exceeded') return byName(error.code) === code;
-  if (QUOTABLE.has(code)) return true;
-  if (code !== 'invalid_request') return false;
-  if (error.code !== null && ABOUT_PARAMETERS.has(error.code)) return true;
-  return error.param !== null && SETTINGS.has(error.param.split(/[.[]/, 1)[0] ?? '');
 }
 
 function byName(name: string | null): ErrorCode | undefined {

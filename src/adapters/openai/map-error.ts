@@ -3,7 +3,8 @@ import { ChatFailure, type ErrorCode } from '../../domain/chat-failure.ts';
 import { failureOf, Internal, ProviderUnavailable } from '../../domain/failure-classes.ts';
 import type { HeaderReader } from './answer-headers.ts';
 import { answerTooLarge } from './answer-limits.ts';
-import { classifyError, isQuotable, isRetryable, type ProviderError } from './classify-error.ts';
+import { classifyError, isRetryable, type ProviderError } from './classify-error.ts';
+import { maskProviderWords } from './mask-provider-words.ts';
 import { MASK_WINDOW, maskSecrets } from './mask-secrets.ts';
 import { readRequestId } from './metadata-text.ts';
 import { plainCause } from './plain-cause.ts';
@@ -12,6 +13,8 @@ import { parseRetryAfter } from './retry-after.ts';
 import { isObject, textOrNull } from './wire.ts';
 
 const MAX_NAME_CHARACTERS = 128;
+/** Of the provider's own words: a list of wrong parameters fits. */
+const MAX_WORDS_CHARACTERS = 4_096;
 /** E.g. rate_limit_exceeded, InvalidParameter.Range, messages[0].content; with a masked key in it. */
 const NAME = /^[\w.:/@$*[\]"'()…-]+$/;
 
@@ -80,8 +83,9 @@ export function mapError(error: unknown, context: ErrorContext, now: number): Ch
 }
 
 /**
- * Translates the provider's `error` member, from an HTTP error, a 200 or an event inside a stream. The result has
- * no cause: the SDK's error would carry the provider's unmasked words into logs.
+ * Translates the provider's `error` member, from an HTTP error, a 200 or an event inside a stream. The provider's
+ * words are in `providerMessage` and not in the message, which is logged. The result has no cause: the SDK's error would
+ * carry the unmasked words into logs.
  */
 export function mapErrorBody(
   body: unknown,
@@ -99,12 +103,13 @@ export function mapErrorBody(
   const detail = [status, ...named].join(', ');
   return failureOf(
     code,
-    `${context.provider} refused or failed the call of ${context.model} (${detail}). ${ADVICE[code] ?? ''}${quote(error, code, context)}`,
+    `${context.provider} refused or failed the call of ${context.model} (${detail}). ${ADVICE[code] ?? ''}`.trimEnd(),
     isRetryable(code, httpStatus, headers?.get('x-should-retry') ?? null),
     {
       param: error.param,
       providerCode: error.code,
       providerType: error.type,
+      providerMessage: maskProviderWords(error.message, context.apiKey, MAX_WORDS_CHARACTERS) || null,
       providerRequestId: envelope.providerRequestId,
       httpStatus,
       retryAfterMs: headers === null ? null : parseRetryAfter(headers, now),
@@ -134,11 +139,6 @@ function nameText(value: unknown, context: ErrorContext): string | null {
   const text = textOrNull(value);
   const name = text === null ? '' : maskSecrets(text, context.apiKey, MAX_NAME_CHARACTERS);
   return NAME.test(name) ? name : null;
-}
-
-function quote(error: ProviderError, code: ErrorCode, context: ErrorContext): string {
-  const words = isQuotable(error, code) ? maskSecrets(error.message, context.apiKey) : '';
-  return words === '' ? '' : ` ${context.provider} says: "${words}"`;
 }
 
 /** What sockets say when an open connection is lost; anything else is said before there is one. */

@@ -173,6 +173,8 @@ export interface ChatError {
   httpStatus: number | null;
   /** The provider's wish. */
   retryAfterMs: number | null;
+  /** The provider's own words, secrets masked. */
+  providerMessage: string | null;
 }
 
 /** Durations in milliseconds. */

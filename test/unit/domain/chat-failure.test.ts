@@ -13,6 +13,7 @@ describe('ChatFailure', () => {
       param: null,
       providerCode: null,
       providerType: null,
+      providerMessage: null,
       providerRequestId: null,
       httpStatus: null,
       retryAfterMs: null,

@@ -1,4 +1,6 @@
+import { inspect } from 'node:util';
 import { APIConnectionError, APIError } from 'openai';
+import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { mapError, mapErrorBody } from '../../../src/adapters/openai/map-error.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
@@ -89,44 +91,48 @@ describe('an HTTP error', () => {
     expect(failure.message).toBe(
       'openai refused or failed the call of gpt-4o (HTTP 400, unsupported_value, parameter temperature). ' +
         'The request asks for something the provider does not take; correct the named parameter and publish it with ' +
-        'a new request id. openai says: "Unsupported value: \'temperature\' does not support 3."',
+        'a new request id.',
     );
+    expect(failure.providerMessage).toBe("Unsupported value: 'temperature' does not support 3.");
   });
 
   it('has its numeric code as text', () => {
     expect(httpError(422, { code: 422, type: null }).providerCode).toBe('422');
   });
 
-  it('never repeats what could be contents of the request', () => {
-    const secret = 'my diary';
+  it('has the words of the provider for the caller, and nowhere that a log would look', () => {
+    const words = 'my diary';
     for (const failure of [
-      httpError(400, { message: secret, param: 'messages[0].content', code: 'invalid_value' }),
-      httpError(400, { message: secret }),
-      httpError(400, secret),
-      httpError(400, { message: `maximum context length is 5: ${secret}` }),
-      httpError(400, { message: secret, code: 'content_filter' }),
-      httpError(500, { message: secret, type: 'server_error' }),
-      httpError(503, secret),
+      httpError(400, { message: words, param: 'messages[0].content', code: 'invalid_value' }),
+      httpError(400, { message: words, code: 'unsupported_parameter' }),
+      httpError(400, { message: words }),
+      httpError(400, words),
+      httpError(401, { message: words, code: 'invalid_api_key' }),
+      httpError(429, { message: words }),
+      httpError(500, { message: words, type: 'server_error' }),
+      httpError(503, words),
     ]) {
-      expect(failure.message).not.toContain(secret);
+      expect(failure.providerMessage).toBe(words);
+      expect(failure.message).not.toContain(words);
       expect(failure.cause).toBeUndefined();
+      expect(JSON.stringify(pino.stdSerializers.err(failure))).not.toContain(words);
+      expect(inspect(failure, { depth: 9, showHidden: true })).not.toContain(words);
     }
   });
 
-  it('repeats what is about names and numbers of parameters', () => {
-    for (const error of [
-      { message: 'the words', code: 'unsupported_parameter', param: 'messages' },
-      { message: 'the words', param: 'prompt_cache_options.ttl' },
-      { message: 'the words', code: 'context_length_exceeded' },
-    ]) {
-      expect(httpError(400, error).message).toContain('"the words"');
-    }
+  it('has no words where the provider had none', () => {
+    for (const failure of [
+      httpError(400, { code: 'x' }),
+      httpError(502, undefined),
+      httpError(500, { message: ' ' }),
+    ])
+      expect(failure.providerMessage).toBeNull();
   });
 
   it('shows no key that the provider repeats', () => {
     const message = `Bad key sk-proj-abcdefgh12345678 or ${apiKey}, header was "Bearer tok.en-1".`;
     const failure = httpError(401, { message, code: `invalid ${apiKey}` });
-    const shown = `${failure.message} ${failure.providerCode}`;
+    const shown = `${failure.providerMessage} ${failure.providerCode}`;
     expect(shown).toContain('sk-…5678');
     expect(shown).toContain('sk-…9876');
     expect(shown).toContain('Bearer …');
@@ -142,14 +148,15 @@ describe('an HTTP error', () => {
       headers,
     );
     const failure = mapError(error, { ...context, apiKey: '' }, now);
-    expect(failure.message).toContain('"Key sk-…abcd is wrong"');
+    expect(failure.providerMessage).toBe('Key sk-…abcd is wrong');
     expect(failure.providerRequestId).toBeNull();
   });
 
   it('cuts long words', () => {
-    const failure = httpError(429, { message: `${'é'.repeat(499)}🗼${'x'.repeat(60_000)}` });
-    expect(failure.message.length).toBeLessThan(900);
-    expect(failure.message.isWellFormed()).toBe(true);
+    const { providerMessage } = httpError(429, {
+      message: `${'é '.repeat(2_047)}🗼🗼${' x'.repeat(30_000)}`,
+    });
+    expect(providerMessage).toBe(`${'é '.repeat(2_047)}…`);
   });
 });
 

@@ -218,7 +218,7 @@ describe('a failed call', () => {
       httpStatus: 401,
       providerRequestId: 'req_2',
     });
-    expect(failure.message).toContain('sk-…7890');
+    expect(failure.providerMessage).toBe('Incorrect API key provided: sk-…7890.');
     expect(failure.message).not.toContain(apiKey);
     expect(requests).toHaveLength(1);
   });

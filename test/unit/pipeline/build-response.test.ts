@@ -82,6 +82,7 @@ describe('buildResponse', () => {
       param: 'p',
       providerCode: 'c',
       providerType: 't',
+      providerMessage: 'w',
       httpStatus: 500,
       retryAfterMs: 70,
     });
@@ -98,6 +99,7 @@ describe('buildResponse', () => {
         param: 'p',
         providerCode: 'c',
         providerType: 't',
+        providerMessage: 'w',
         httpStatus: 500,
         retryAfterMs: 70,
       },
