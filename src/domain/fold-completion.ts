@@ -132,7 +132,7 @@ class ChoiceFold {
     };
   }
 
-  /** The first piece that has an id, type or name gives it: some servers repeat them in every piece. */
+  /** The first piece that has an id or type gives it; a name may come in pieces, or again. */
   #addToolCall(delta: ToolCallDelta): void {
     let call = this.#toolCalls.get(delta.index);
     if (call === undefined) {
@@ -141,7 +141,7 @@ class ChoiceFold {
       this.#size.other += TOOL_CALL_BYTES;
     }
     call.id ??= delta.id;
-    if (call.name === '') call.name = delta.name ?? '';
+    if (delta.name !== null && delta.name !== call.name) call.name += delta.name;
     call.arguments.add(delta.arguments);
     this.#size.text += utf8Length(delta.arguments);
   }

@@ -12,6 +12,7 @@ export interface AnswerCheckOptions {
 const MAX_PROBLEMS = 64;
 /** Longer texts are parsed where that holds nobody up. */
 const MAX_CHARACTERS_HERE = 16_384;
+const MAX_BLANKS = 64;
 
 /** What is wrong with a part of an answer, or that it could not be found out. */
 interface Finding {
@@ -94,9 +95,20 @@ class AnswerCheck {
     // Free text, perhaps after a grammar that the provider holds it to.
     if (tool.type === 'custom') return found([]);
     // Some servers write nothing at all where there is nothing to write.
-    if (tool.parametersJson === null && call.arguments === '') return found([]);
+    if (tool.parametersJson === null && isBlank(call.arguments)) return found([]);
     const { arguments: text } = call;
-    return this.#held({ text, root: 'arguments', schemaJson: tool.parametersJson, isObject: true }, endedBy);
+    const value = { text, root: 'arguments', schemaJson: tool.parametersJson, isObject: true };
+    return isBlank(text) ? this.#nothing(value, endedBy) : this.#held(value, endedBy);
+  }
+
+  /** No arguments are an empty object, where the schema takes one. */
+  #nothing(value: ValueToCheck, endedBy: string | null): Pending {
+    const asObject = this.#held({ ...value, text: '{}' }, endedBy);
+    return (results) => {
+      const finding = asObject(results);
+      const isMissing = finding.isChecked && finding.problems.length > 0;
+      return isMissing ? { problems: [unparsable('', value.root, endedBy)], isChecked: true } : finding;
+    };
   }
 
   /**
@@ -119,6 +131,11 @@ class AnswerCheck {
     const index = this.values.push(value) - 1;
     return (results) => findingOf(results[index], value, endedBy);
   }
+}
+
+/** Longer blanks are no empty arguments, but a model that lost its way. */
+function isBlank(text: string): boolean {
+  return text.length <= MAX_BLANKS && text.trim() === '';
 }
 
 function found(problems: readonly Problem[]): Pending {

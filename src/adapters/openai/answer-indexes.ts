@@ -1,36 +1,40 @@
 import { answerLimits, LimitExceeded } from './answer-limits.ts';
-import { isObject } from './wire.ts';
-
-/** Odd indexes are told apart by so many characters. */
-const NAME_CHARACTERS = 32;
+import { indexOf, nameOfIndex } from './entry-index.ts';
+import { ToolCallIndexes } from './tool-call-indexes.ts';
 
 /**
  * Gives each choice, and each tool call of a choice, one index from 0 to the limit for the whole answer. A usable index is
  * kept. In place of anything else (0.5, 3e9, text, nothing) the position in the list counts, unless another entry of the
- * same list has that index, or the id says that it is another call: then it is a free one.
+ * same list has that index: then it is a free one.
  */
 export class AnswerIndexes {
-  readonly #choices = new IndexTable('choices');
-  readonly #calls = new Map<number, IndexTable>();
+  readonly #choices = new ChoiceIndexes();
+  readonly #calls = new Map<number, ToolCallIndexes>();
   readonly #names = new Map<number, Set<string>>();
   readonly #annotations = new Map<number, number>();
 
   /** @throws LimitExceeded */
   choice(list: readonly unknown[], position: number): number {
-    return this.#choices.resolve(list, position, null);
+    return this.#choices.resolve(list, position);
   }
 
-  /**
-   * @param id tells calls apart where the provider sends no usable index
-   * @throws LimitExceeded
-   */
-  toolCall(choiceIndex: number, list: readonly unknown[], position: number, id: string | null): number {
+  toolCalls(choiceIndex: number): ToolCallIndexes {
     let calls = this.#calls.get(choiceIndex);
     if (calls === undefined) {
-      calls = new IndexTable('toolCalls');
+      calls = new ToolCallIndexes();
       this.#calls.set(choiceIndex, calls);
     }
-    return calls.resolve(list, position, id);
+    return calls;
+  }
+
+  /** Undefined for a choice without tool calls. */
+  toolCallsOf(choiceIndex: number): ToolCallIndexes | undefined {
+    return this.#calls.get(choiceIndex);
+  }
+
+  /** The choices that have tool calls. */
+  get choicesWithToolCalls(): readonly number[] {
+    return [...this.#calls.keys()];
   }
 
   /** Names of members that are kept under their name: each takes memory of its own. @throws LimitExceeded */
@@ -54,70 +58,37 @@ export class AnswerIndexes {
   }
 }
 
-class IndexTable {
-  readonly #limit: 'choices' | 'toolCalls';
+class ChoiceIndexes {
   readonly #known = new Set<number>();
-  readonly #ids = new Map<number, string>();
   /** Where something went whose own index or position was not to be had. */
-  readonly #moved = new Map<number | string, number>();
-  /** Indexes that were given in this way. */
-  readonly #given = new Set<number>();
+  readonly #moved = new Map<string, number>();
 
-  constructor(limit: 'choices' | 'toolCalls') {
-    this.#limit = limit;
-  }
-
-  resolve(list: readonly unknown[], position: number, id: string | null): number {
+  resolve(list: readonly unknown[], position: number): number {
     const own = indexOf(list[position]);
-    const index = this.#isUsable(own) ? this.#usable(own | 0, id) : this.#instead(list, own, position, id);
+    const index = isUsable(own) ? own | 0 : this.#instead(list, own, position);
     this.#known.add(index);
-    if (id !== null && !this.#ids.has(index)) this.#ids.set(index, id);
     return index;
   }
 
-  #usable(own: number, id: string | null): number {
-    const moved = this.#moved.get(own);
-    if (moved !== undefined) return moved;
-    return this.#given.has(own) && this.#isOther(own, id) ? this.#give(own) : own;
-  }
-
-  #instead(list: readonly unknown[], own: unknown, position: number, id: string | null): number {
-    const name = `${nameOf(own)}@${position}`;
+  #instead(list: readonly unknown[], own: unknown, position: number): number {
+    const name = `${nameOfIndex(own)}@${position}`;
     const index = this.#moved.get(name) ?? position;
     const isTaken = list.some((entry, other) => other !== position && indexOf(entry) === index);
-    return isTaken || !this.#isUsable(index) || this.#isOther(index, id) ? this.#give(name, list) : index;
-  }
-
-  /** Some servers send each call whole, in a piece of its own and without an index: another id is another call. */
-  #isOther(index: number, id: string | null): boolean {
-    const known = this.#ids.get(index);
-    return id !== null && known !== undefined && known !== id;
-  }
-
-  #isUsable(value: unknown): value is number {
-    return (
-      typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < answerLimits[this.#limit]
-    );
+    return isTaken || !isUsable(index) ? this.#give(name, list) : index;
   }
 
   /** @param list whose own indexes are not free either */
-  #give(name: number | string, list: readonly unknown[] = []): number {
+  #give(name: string, list: readonly unknown[]): number {
     const taken = new Set(list.map(indexOf));
-    for (let index = 0; index < answerLimits[this.#limit]; index += 1) {
+    for (let index = 0; index < answerLimits.choices; index += 1) {
       if (this.#known.has(index) || taken.has(index)) continue;
       this.#moved.set(name, index);
-      this.#given.add(index);
       return index;
     }
-    throw new LimitExceeded(this.#limit);
+    throw new LimitExceeded('choices');
   }
 }
 
-function indexOf(entry: unknown): unknown {
-  return isObject(entry) ? entry['index'] : undefined;
-}
-
-/** Lists and objects are all one name: turning them into text may throw. */
-function nameOf(value: unknown): string {
-  return typeof value === 'object' ? 'object' : String(value).slice(0, NAME_CHARACTERS);
+function isUsable(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < answerLimits.choices;
 }

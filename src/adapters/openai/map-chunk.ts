@@ -3,8 +3,8 @@ import { type CompletionDelta, emptyDelta } from '../../domain/completion-delta.
 import { AnswerIndexes } from './answer-indexes.ts';
 import { answerLimits, LimitExceeded } from './answer-limits.ts';
 import { divideLists, listsOf } from './divide-json.ts';
+import { mapFunctionCall, mapToolCalls, withMissingIds } from './map-tool-calls.ts';
 import { reportedId, reportedWord } from './metadata-text.ts';
-import { toolCallId } from './tool-call-id.ts';
 import { isObject, textOrNull, type WireObject } from './wire.ts';
 
 const NO_TOOL_CALLS: readonly ToolCallDelta[] = Object.freeze([]);
@@ -47,6 +47,7 @@ function mapChoice(
   let content = '';
   let refusal: string | null = null;
   let toolCalls = NO_TOOL_CALLS;
+  let functionCall: WireObject | null = null;
   let audio: AudioDelta | null = null;
   let annotations: readonly string[] | null = null;
   let extra: Record<string, unknown> | null = null;
@@ -57,9 +58,9 @@ function mapChoice(
       if (name === 'content' && typeof value === 'string') content = value;
       else if (name === 'role' && typeof value === 'string') role = reportedWord(value);
       else if (name === 'refusal' && typeof value === 'string') refusal = textOrNull(value);
-      else if (name === 'tool_calls' && Array.isArray(value))
-        toolCalls = mapToolCalls(value, choiceIndex, indexes);
-      else if (name === 'function_call' && isObject(value)) toolCalls = [mapFunctionCall(value)];
+      else if (name === 'tool_calls' && typeof value === 'object')
+        toolCalls = mapToolCalls(Array.isArray(value) ? value : [value], choiceIndex, indexes);
+      else if (name === 'function_call' && isObject(value)) functionCall = value;
       else if (name === 'audio' && isObject(value)) audio = mapAudio(value);
       else if (name === 'annotations' && Array.isArray(value))
         annotations = mapAnnotations(value, choiceIndex, indexes);
@@ -72,6 +73,9 @@ function mapChoice(
       }
     }
   }
+  if (functionCall !== null) toolCalls = mapFunctionCall(functionCall, toolCalls, choiceIndex, indexes);
+  const finishReason = reportedWord(choice['finish_reason']);
+  if (finishReason !== null) toolCalls = withMissingIds(toolCalls, indexes.toolCallsOf(choiceIndex));
   const probabilities = isObject(logprobs) ? mapLogprobs(logprobs, choiceIndex, indexes) : null;
   const mapped = {
     choiceIndex,
@@ -82,7 +86,7 @@ function mapChoice(
     audio,
     annotationsJson: annotations?.[0] ?? null,
     logprobsJson: probabilities?.[0] ?? null,
-    finishReason: reportedWord(choice['finish_reason']),
+    finishReason,
     extraJson: extra === null ? null : JSON.stringify(extra),
   };
   if (!isEmpty(mapped)) deltas.push(mapped);
@@ -106,55 +110,16 @@ function isEmpty(delta: CompletionDelta): boolean {
   );
 }
 
-function mapToolCalls(
-  calls: readonly unknown[],
-  choiceIndex: number,
-  indexes: AnswerIndexes,
-): readonly ToolCallDelta[] {
-  if (calls.length > answerLimits.toolCalls) throw new LimitExceeded('toolCalls');
-  const mapped: ToolCallDelta[] = [];
-  for (let position = 0; position < calls.length; position += 1) {
-    const call = calls[position];
-    if (!isObject(call)) continue;
-    const id = toolCallId(call['id']);
-    mapped.push(mapToolCall(call, indexes.toolCall(choiceIndex, calls, position, id), id));
-  }
-  return mapped;
-}
-
-function mapToolCall(call: WireObject, index: number, id: string | null): ToolCallDelta {
-  const custom = isObject(call['custom']) ? call['custom'] : null;
-  const called = custom ?? (isObject(call['function']) ? call['function'] : {});
-  const text = custom === null ? called['arguments'] : called['input'];
-  return {
-    index,
-    id,
-    type: reportedWord(call['type']) ?? (custom === null ? null : 'custom'),
-    name: reportedWord(called['name']),
-    arguments: typeof text === 'string' ? text : '',
-  };
-}
-
-/** The older form: there is at most one call, it has no id, and only its first piece names the function. */
-function mapFunctionCall(call: WireObject): ToolCallDelta {
-  const name = reportedWord(call['name']);
-  return {
-    index: 0,
-    id: null,
-    type: name === null ? null : 'function_call',
-    name,
-    arguments: textOrNull(call['arguments']) ?? '',
-  };
-}
-
-function mapAudio(audio: WireObject): AudioDelta {
-  const data = audio['data'];
-  return {
+/** @returns null for an object that says nothing */
+function mapAudio(audio: WireObject): AudioDelta | null {
+  const data = textOrNull(audio['data']);
+  const mapped = {
     id: reportedId(audio['id']),
-    data: typeof data === 'string' ? Buffer.from(data, 'base64') : null,
+    data: data === null ? null : Buffer.from(data, 'base64'),
     transcript: textOrNull(audio['transcript']),
     expiresAt: mapTime(audio['expires_at']),
   };
+  return Object.values(mapped).every((value) => value === null) ? null : mapped;
 }
 
 /** @returns whole milliseconds; null for what is not a time */

@@ -1,5 +1,5 @@
 import type { ChatFailure } from '../../domain/chat-failure.ts';
-import { type CompletionDelta, deltaBytes } from '../../domain/completion-delta.ts';
+import { type CompletionDelta, deltaBytes, emptyDelta } from '../../domain/completion-delta.ts';
 import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
 import { utf8Length } from '../../domain/utf8-length.ts';
 import type { ProviderEvents, ServedBy } from '../../ports.ts';
@@ -10,6 +10,7 @@ import { AnswerUsage } from './answer-usage.ts';
 import { checkJson } from './check-json.ts';
 import { mapChunk } from './map-chunk.ts';
 import { type ErrorContext, mapErrorBody } from './map-error.ts';
+import { withMissingIds } from './map-tool-calls.ts';
 import { maskSecrets } from './mask-secrets.ts';
 import { reportedId, reportedWord } from './metadata-text.ts';
 import { plainCause } from './plain-cause.ts';
@@ -173,9 +174,11 @@ export class StreamDecoder {
       }
     }
     this.#track(pieces);
+    const isOver = ends || this.done;
+    if (isOver) pieces.push(...this.#idsOfCalls());
     this.complete ||= usageAlone && this.#isFinished();
     if (this.done) this.#judge();
-    const deltas = this.#wholeCharacters(pieces, ends || this.done);
+    const deltas = this.#wholeCharacters(pieces, isOver);
     const usage = this.#usage.takeNew();
     return deltas.length === 0 && usage === null ? null : { deltas, usage };
   }
@@ -224,6 +227,14 @@ export class StreamDecoder {
     }
     if (ends) for (const delta of this.#characters.end()) deltas.push(delta);
     return deltas;
+  }
+
+  /** For calls whose choice has no finish reason. */
+  #idsOfCalls(): CompletionDelta[] {
+    return this.#indexes.choicesWithToolCalls.flatMap((choiceIndex) => {
+      const toolCalls = withMissingIds([], this.#indexes.toolCallsOf(choiceIndex));
+      return toolCalls.length === 0 ? [] : [{ ...emptyDelta(choiceIndex), toolCalls }];
+    });
   }
 
   #told(error: unknown): ChatFailure {

@@ -66,7 +66,7 @@ describe('the template of text chunks', () => {
 
   it.each([
     ['a role', chunk([{ index: 0, delta: { role: 'assistant', content: 'x' }, finish_reason: null }])],
-    ['a tool call', chunk([{ index: 0, delta: { content: 'x', tool_calls: [{ index: 0 }] } }])],
+    ['a tool call', chunk([{ index: 0, delta: { content: 'x', tool_calls: [{ index: 0, id: 'call_1' }] } }])],
     [
       'two choices',
       chunk([

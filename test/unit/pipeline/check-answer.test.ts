@@ -204,6 +204,28 @@ describe('a tool call', () => {
     expect(checked?.toolCalls[0]?.problems).toMatchObject([{ code: 'unparsable_json' }]);
   });
 
+  it.each(['', ' \n'])('with arguments %j is held against its schema as an empty object', async (text) => {
+    const toolCalls = [call('get_weather', text)];
+    const result = async (said: CheckResult) => {
+      const seen: ValueToCheck[] = [];
+      const { check } = checking({ schemas: saying(said, seen) });
+      const [checked] = await check({ tools }, choice({ toolCalls }));
+      expect(seen.map((value) => value.text)).toEqual(['{}']);
+      return checked?.toolCalls[0];
+    };
+    const missing = { path: 'arguments.city', code: 'missing_required', message: 'city' };
+    expect(await result({ kind: 'checked', problems: [] })).toMatchObject({ valid: true, problems: [] });
+    expect(await result({ kind: 'checked', problems: [missing] })).toMatchObject({
+      arguments: text,
+      valid: false,
+      problems: [{ code: 'unparsable_json', path: 'arguments' }],
+    });
+    expect(await result({ kind: 'not_checked', reason: 'x' })).toMatchObject({
+      valid: null,
+      problems: [{ code: 'not_checked' }],
+    });
+  });
+
   it('waits no longer than its request', async () => {
     const stop = new AbortController();
     const { promise } = Promise.withResolvers<never>();
