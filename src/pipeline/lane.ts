@@ -35,7 +35,7 @@ import { isOther, logWasCut, startingSnapshot } from './starting-snapshot.ts';
  *                         ▼
  *                       closed ◄── close() from any state
  *
- *   halted: the log was cut below what is settled, or the map cannot be read. A person must look.
+ *   halted: the log was cut below what is settled, or the map cannot be read. Needs an operator.
  *   A topic that was deleted and created again is read from its start.
  */
 export type LaneState = 'opening' | 'open' | 'closed' | 'halted';

@@ -13,7 +13,10 @@ export function startingSnapshot(position: CommittedPosition, clusterId: string)
   if (offset === null) return atLogStart;
   const map = decodeOffsetMap(metadata, clusterId, offset);
   if (isOther(map?.topicId ?? null, topicId)) return atLogStart;
-  if (offset > logEnd) throw new UnreadableOffsetMap(logWasCut(logEnd, offset));
+  if (offset > logEnd)
+    throw new UnreadableOffsetMap(
+      `${logWasCut(logEnd, offset)}. Stop publishers and workers, set the group's offset of this partition to ${logEnd}, and start the workers before the publishers: what is published before that below ${offset} is taken for settled`,
+    );
   return map ?? { watermark: offset, unsettled: [], next: offset };
 }
 
@@ -22,7 +25,7 @@ export function isOther(before: string | null, now: string | null): boolean {
   return before !== null && now !== null && before !== now;
 }
 
-/** What to say when the log ends before what was read of it. */
+/** What is wrong when the log ends before what was settled of it. */
 export function logWasCut(logEnd: number, readBelow: number): string {
-  return `its log ends at offset ${logEnd}, but everything below ${readBelow} was read before: the log was cut; reset the group's offsets to go on`;
+  return `its log ends at offset ${logEnd}, but everything below ${readBelow} was settled before: its end was lost`;
 }

@@ -276,6 +276,11 @@ export function isConnected(broker: Broker): boolean {
   return broker.connectionPool.isConnected();
 }
 
+/** The connection that requests other than fetches go over, null when there is none: connecting again makes another one. */
+export function connectionOf(broker: Broker): object | null {
+  return isConnected(broker) ? (broker.connectionPool.pool[0]?.socket ?? null) : null;
+}
+
 /** What this broker knows of the cluster and of the topics; a topic or partition with an error is reported like any other. */
 export function clusterMetadata(
   broker: Broker,

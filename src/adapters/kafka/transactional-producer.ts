@@ -5,6 +5,7 @@ import {
   type Broker,
   byTopic,
   type Cluster,
+  connectionOf,
   isConnected,
   type PartitionToWrite,
   type ProducerIdentity,
@@ -58,6 +59,8 @@ const SEQUENCES = 2 ** 31;
 export class TransactionalProducer {
   private readonly cluster: Cluster;
   private coordinator: Broker;
+  /** The connection on which the last transaction ended. */
+  private connection: object | null;
   private readonly identity: ProducerIdentity;
   private groupCoordinator: Broker | null = null;
   private readonly sequences = new Map<string, number>();
@@ -65,6 +68,7 @@ export class TransactionalProducer {
   private constructor(cluster: Cluster, coordinator: Broker, identity: ProducerIdentity) {
     this.cluster = cluster;
     this.coordinator = coordinator;
+    this.connection = connectionOf(coordinator);
     this.identity = identity;
   }
 
@@ -89,6 +93,7 @@ export class TransactionalProducer {
   /** Finds the coordinator again, for a producer that was idle and whose last transaction is known to be complete. */
   async reconnect(): Promise<void> {
     this.coordinator = await findCoordinator(this.cluster, 'transaction', this.identity.transactionalId);
+    this.connection = connectionOf(this.coordinator);
   }
 
   /**
@@ -99,12 +104,7 @@ export class TransactionalProducer {
    */
   async write({ position, records }: TransactionContent): Promise<void> {
     const { cluster, coordinator, identity } = this;
-    // A broker that was restarted may have forgotten what was last committed, so that must be looked at before more is written.
-    // Whoever asks a cluster connects again, so this comes first.
-    if (!isConnected(coordinator))
-      throw new ProducerDisconnected(
-        `the coordinator of ${identity.transactionalId} has closed the connection since the last transaction`,
-      );
+    this.requireConnection();
     const partitions = byPartition(records);
     const topics = byTopic(partitions);
     await cluster.addMultipleTargetTopics(topics.map(({ topic }) => topic));
@@ -114,6 +114,8 @@ export class TransactionalProducer {
         leaderOf(partition, cluster.findTopicPartitionMetadata(partition.topic)),
       ),
     ];
+    // kafkajs connects again when it reads metadata.
+    this.requireConnection();
     // 1. Over one connection, so that the coordinator does one after the other without another way back and forth.
     await Promise.all([
       position && whileBusy(() => coordinator.addOffsetsToTxn({ ...identity, groupId: position.groupId })),
@@ -139,6 +141,14 @@ export class TransactionalProducer {
   /** Closes its connections. A transaction that has not ended is aborted by the next producer of the id. */
   async close(): Promise<void> {
     await this.cluster.disconnect().catch(() => undefined);
+  }
+
+  /** A broker that was restarted may have lost what was last committed: the lane must look at that before more is written. */
+  private requireConnection(): void {
+    if (this.connection === null || connectionOf(this.coordinator) !== this.connection)
+      throw new ProducerDisconnected(
+        `the coordinator of ${this.identity.transactionalId} has closed the connection since the last transaction`,
+      );
   }
 
   private async commitPosition({

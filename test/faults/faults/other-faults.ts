@@ -18,14 +18,11 @@ export const otherFaults: readonly Fault[] = [
     name: 'mongo-restart',
     what: 'MongoDB is killed and restarted',
     cluster: 'one',
-    // A worker that cannot beat gives its calls up.
-    allows: { lostCalls: true },
     disturb: async (run) => {
       const mongo = await run.laboratory.mongo();
       for (let times = 0; times < 2; times += 1) {
         await run.pause(500, 2_500);
         run.note('MongoDB is killed');
-        run.deaths += run.workers.length;
         await mongo.kill();
         try {
           await run.pause(0, 4_000);

@@ -2,7 +2,7 @@ import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import type { Broker, Cluster } from '../../../src/adapters/kafka/cluster-requests.ts';
 import { TransactionalProducer } from '../../../src/adapters/kafka/transactional-producer.ts';
-import type { OutboundRecord } from '../../../src/ports.ts';
+import { type OutboundRecord, ProducerDisconnected } from '../../../src/ports.ts';
 
 const brokerError = (type: string) =>
   Object.assign(new kafkajs.KafkaJSProtocolError(new Error(type)), { type });
@@ -39,6 +39,9 @@ class FakeCluster {
   readonly coordinatorsAskedFor: string[] = [];
   leaders: Record<number, number> = { 3: 3, 4: 1 };
   connected = true;
+  private readonly connection = { socket: {} };
+  /** Called while metadata is read. */
+  onMetadata: () => void = () => undefined;
   groupConnected = true;
   disconnects = 0;
   /** What comes instead of an answer; called for each request. */
@@ -56,7 +59,10 @@ class FakeCluster {
         return gives;
       };
     return {
-      connectionPool: { isConnected: () => (node === 2 ? this.groupConnected : this.connected) },
+      connectionPool: {
+        isConnected: () => (node === 2 ? this.groupConnected : this.connected),
+        pool: [this.connection],
+      },
       initProducerId: answer('initProducerId', { producerId: '7', producerEpoch: 2 }),
       addOffsetsToTxn: answer('addOffsetsToTxn'),
       addPartitionsToTxn: answer('addPartitionsToTxn'),
@@ -66,9 +72,14 @@ class FakeCluster {
     } as unknown as Broker;
   }
 
+  /** As kafkajs does when it connects again. */
+  replaceSocket(): void {
+    this.connection.socket = {};
+  }
+
   async connectProducer(): Promise<TransactionalProducer> {
     const cluster = {
-      refreshMetadataIfNecessary: async () => undefined,
+      refreshMetadataIfNecessary: async () => this.onMetadata(),
       addMultipleTargetTopics: async () => undefined,
       findTopicPartitionMetadata: () =>
         Object.entries(this.leaders).map(([id, leader]) => ({ partitionId: Number(id), leader })),
@@ -268,6 +279,24 @@ describe('a transactional producer', () => {
     await expect(producer.write({ position, records: [] })).rejects.toThrow(
       'the coordinator of group/chat.requests/3 has closed the connection since the last transaction',
     );
+    expect(cluster.requests).toEqual([]);
+  });
+
+  it('writes nothing after that connection was lost while metadata was read', async () => {
+    const { cluster, producer } = await connected();
+    cluster.onMetadata = () => {
+      cluster.connected = false;
+    };
+    const records = [record('responses', 3, 'a')];
+    await expect(producer.write({ position, records })).rejects.toThrow(ProducerDisconnected);
+    expect(cluster.requests).toEqual([]);
+  });
+
+  it('writes nothing over another connection than that of the last transaction', async () => {
+    const { cluster, producer } = await connected();
+    cluster.onMetadata = () => cluster.replaceSocket();
+    const records = [record('responses', 3, 'a')];
+    await expect(producer.write({ position, records })).rejects.toThrow(ProducerDisconnected);
     expect(cluster.requests).toEqual([]);
   });
 

@@ -187,7 +187,7 @@ describe('A lane that accepts records', () => {
     bench.source.seek(bench.log, 0);
     bench.fetch();
     await bench.reach(() => bench.lane.state === 'halted');
-    expect(bench.haltReasons[0]).toMatch(/ends at offset 2, but everything below 6 was read before/);
+    expect(bench.haltReasons[0]).toMatch(/ends at offset 2, but everything below 6 was settled before/);
     expect(bench.acceptedOffsets).toHaveLength(6);
     expect(bench.source.isPaused(bench.log)).toBe(true);
     expect(bench.transport.openProducers).toBe(0);
