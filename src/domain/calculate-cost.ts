@@ -5,8 +5,8 @@ import type { DecimalText, Price, PriceComponents, TieredComponents } from './pr
 const TOKENS_PER_PRICE = 1_000_000;
 const perToken = new Big('0.000001');
 
-/** `unknown_currency`: another one than the rest of the bill's. */
-export type UnpricedReason = 'no_price' | 'invalid_usage' | 'unknown_currency';
+/** `currency_mismatch`: its price is in another currency than the rest of the bill. */
+export type UnpricedReason = 'no_price' | 'invalid_usage' | 'currency_mismatch';
 
 /** One posting of a call: `amount = quantity x unitPrice / unitSize`, exact. */
 export interface PricedLine {

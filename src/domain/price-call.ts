@@ -6,9 +6,39 @@ import type { Price } from './price.ts';
 export interface UsedCall {
   /** As served. */
   readonly model: string;
+  /** As sent to the provider, where that is known and another name. */
+  readonly requestedModel?: string | null | undefined;
   /** As served. */
   readonly serviceTier: string | null;
   readonly usage: Usage;
+  /** Calls of the provider's tools that somebody counted; without it they follow from the model. */
+  readonly tools?: ToolUses;
+}
+
+/** Where prices are looked up: the version in force at an instant (epoch ms), null when there is none. */
+export interface Prices {
+  price(provider: string, model: string, at: number): Price | null;
+}
+
+/**
+ * The price of a call: of the served name; of the requested one where the served name has none, since a gateway or a deployment
+ * names what it serves as it likes.
+ */
+export function priceOfCall(
+  {
+    provider,
+    model,
+    requestedModel,
+    startedAt,
+  }: Pick<UsedCall, 'model' | 'requestedModel'> & {
+    readonly provider: string;
+    readonly startedAt: number;
+  },
+  prices: Prices,
+): Price | null {
+  const ofServed = prices.price(provider, model, startedAt);
+  if (ofServed !== null || requestedModel == null || requestedModel === model) return ofServed;
+  return prices.price(provider, requestedModel, startedAt);
 }
 
 /**
@@ -16,8 +46,8 @@ export interface UsedCall {
  *
  * @param price the version in force when it was sent; null when there is none
  */
-export function priceCall({ model, serviceTier, usage }: UsedCall, price: Price | null): CallCost {
-  return calculateCost(usage, price, serviceTier, toolUsesOf(model, usage));
+export function priceCall(call: UsedCall, price: Price | null): CallCost {
+  return calculateCost(call.usage, price, call.serviceTier, call.tools ?? toolUsesOf(call));
 }
 
 const searchModel = /-search-(preview|api)\b/;
@@ -28,6 +58,7 @@ const searchModel = /-search-(preview|api)\b/;
  *
  * Source: https://platform.openai.com/docs/guides/tools-web-search
  */
-function toolUsesOf(model: string, usage: Usage): ToolUses {
-  return searchModel.test(model) && usage.outputTokens > 0 ? { webSearches: 1 } : {};
+function toolUsesOf({ model, requestedModel, usage }: UsedCall): ToolUses {
+  const searches = searchModel.test(model) || searchModel.test(requestedModel ?? '');
+  return searches && usage.outputTokens > 0 ? { webSearches: 1 } : {};
 }

@@ -58,6 +58,29 @@ export function spendOf(event: CostCalculated): SpendEntry[] {
   }
 }
 
+/** An amount that counts against budgets only: spend does not know it. Signed. */
+export interface BudgetHold {
+  readonly day: string;
+  readonly tenantId: string;
+  readonly currency: string;
+  readonly amount: DecimalText;
+}
+
+/**
+ * What budgets count for calls without a price: the most that each was expected to cost. An adjustment that prices such a
+ * call takes it away again.
+ */
+export function budgetHolds({ kind, reason, tenantId, calls }: CostCalculated): BudgetHold[] {
+  const isLate = kind === 'ADJUSTMENT' && reason === 'late_price';
+  if (kind !== 'CHARGE' && !isLate) return [];
+  return calls.flatMap(({ costStatus, estimatedCost, estimatedCurrency, startedAt }) => {
+    if (estimatedCost === null || estimatedCurrency === null) return [];
+    if ((costStatus === 'PRICED') !== isLate) return [];
+    const amount = isLate ? new Big(estimatedCost).neg().toFixed() : estimatedCost;
+    return [{ day: utcDay(startedAt), tenantId, currency: estimatedCurrency, amount }];
+  });
+}
+
 /** Entries of the same bucket added up, in the order in which the buckets first come. */
 export function sumSpend(entries: Iterable<SpendEntry>): SpendEntry[] {
   const sums = new Map<string, SpendEntry>();

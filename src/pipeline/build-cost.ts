@@ -9,7 +9,7 @@ import type {
 } from '../contract/records.ts';
 import type { CallCost } from '../domain/calculate-cost.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
-import { priceCall } from '../domain/price-call.ts';
+import { priceCall, priceOfCall } from '../domain/price-call.ts';
 import { plainUsage, sumUsage } from '../domain/usage.ts';
 import type { AttemptRow, Catalog } from '../ports.ts';
 import type { EchoedRequest } from './bare-request.ts';
@@ -93,7 +93,7 @@ function knownUsage(attempt: AttemptRow): AttemptRow['usage'] {
 }
 
 function priceAttempt(attempt: UsedAttempt, catalog: Pick<Catalog, 'price'>): PricedCall {
-  const price = catalog.price(attempt.provider, attempt.model, attempt.startedAt);
+  const price = priceOfCall(attempt, catalog);
   const cost = priceCall(attempt, price);
   const isPriced = cost.status === 'PRICED';
   return {
@@ -117,13 +117,17 @@ function priceAttempt(attempt: UsedAttempt, catalog: Pick<Catalog, 'price'>): Pr
       priceEffectiveFrom: isPriced ? (price?.effectiveFrom ?? null) : null,
       priceSource: isPriced ? (price?.source ?? null) : null,
       amount: isPriced ? cost.amount : null,
+      requestedModel: attempt.requestedModel ?? null,
+      reportedCost: attempt.reportedCost ?? null,
+      estimatedCost: attempt.estimatedCost?.amount ?? null,
+      estimatedCurrency: attempt.estimatedCost?.currency ?? null,
     },
   };
 }
 
 /** Amounts of two currencies have no sum: the other one's are in an event of its own, which `costs reprice` publishes. */
 function leaveUnpriced({ call }: PricedCall): PricedCall {
-  const cost = { status: 'UNPRICED', reason: 'unknown_currency' } as const;
+  const cost = { status: 'UNPRICED', reason: 'currency_mismatch' } as const;
   const unpriced = { costStatus: cost.status, priceId: null, priceEffectiveFrom: null, priceSource: null };
   return {
     cost,

@@ -9,6 +9,7 @@ import { bareRequest, type EchoedRequest } from './bare-request.ts';
 import { buildCost } from './build-cost.ts';
 import { buildResponse, buildResponseGenerated, responseStatus } from './build-response.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
+import { costWarnings } from './cost-warnings.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import { encodeOutcome, needsChunks, outcomeEvents, type RequestOutcome } from './encode-outcome.ts';
 import { type HandledRequest, handled, type OutputOptions } from './handled-request.ts';
@@ -189,7 +190,7 @@ function buildOutcome(
     failure,
     requestedModel: planned?.requestedModel ?? request.model,
     provider: planned?.provider.name ?? request.provider,
-    warnings: planned?.warnings ?? [],
+    warnings: [...(planned?.warnings ?? []), ...costWarnings(cost)],
     attempts: all.filter(wasMade).length,
     cost,
     createdAt: now,

@@ -17,6 +17,12 @@ export interface AttemptRow {
   readonly account: string | null;
   /** As served, else as asked for. */
   readonly model: string;
+  /** As sent to the provider. Missing in older rows, and while the call runs. */
+  readonly requestedModel?: string;
+  /** The provider's own cost, US dollars. */
+  readonly reportedCost?: string | null;
+  /** The most that the call was expected to cost; null when that is not known. */
+  readonly estimatedCost?: { readonly amount: string; readonly currency: string } | null;
   /** As served. */
   readonly serviceTier: string | null;
   readonly providerRequestId: string | null;

@@ -2,7 +2,7 @@ import { Big } from 'big.js';
 import { eventId } from '../contract/event-id.ts';
 import type { CostCalculated, CostLine, ProviderCall } from '../contract/records.ts';
 import type { Price } from '../domain/price.ts';
-import { priceCall } from '../domain/price-call.ts';
+import { priceCall, priceOfCall } from '../domain/price-call.ts';
 import { sumUsage } from '../domain/usage.ts';
 import type { Catalog } from '../ports.ts';
 
@@ -56,7 +56,7 @@ function adjustCall(
 ): AdjustedCall[] {
   const wasPriced = call.costStatus === 'PRICED';
   if (wasPriced === (reason === 'late_price')) return [];
-  const price = prices.price(call.provider, call.model, call.startedAt);
+  const price = priceOfCall(call, prices);
   if (price === null || price.id === call.priceId) return [];
   const cost = priceCall(call, price);
   if (cost.status === 'UNPRICED') return [];

@@ -1,7 +1,7 @@
 import type { RecordCodec } from '../contract/codec.ts';
 import type { CostCalculated } from '../contract/records.ts';
 import { UndecodableRecord } from '../contract/undecodable-record.ts';
-import { spendOf } from '../domain/spend.ts';
+import { budgetHolds, spendOf } from '../domain/spend.ts';
 import type { InboundRecord } from '../ports.ts';
 import type { CountedEvent } from './spend-store.ts';
 
@@ -29,6 +29,7 @@ export function countEvent(
       ...identityOf(event, options.chargeIdTtlMs),
       request: { tenantId: event.tenantId, requestId: event.requestId },
       entries: spendOf(event),
+      holds: budgetHolds(event),
     };
   } catch (error) {
     if (error instanceof UndecodableRecord || error instanceof RangeError) return error.message;

@@ -1,4 +1,4 @@
-import type { SpendEntry } from '../domain/spend.ts';
+import type { BudgetHold, SpendEntry } from '../domain/spend.ts';
 import type { RequestIdentity } from '../ports.ts';
 
 /** A record of the cost topic by its place and time: offsets alone do not tell a recreated topic from the old one. */
@@ -27,6 +27,8 @@ export interface CountedEvent {
   readonly keepUntil: number | null;
   readonly request: RequestIdentity;
   readonly entries: readonly SpendEntry[];
+  /** What budgets count beside them. */
+  readonly holds: readonly BudgetHold[];
 }
 
 /** One partition's part of a fold. */

@@ -137,6 +137,10 @@ export const sampleCost: CostCalculated = {
       priceEffectiveFrom: createdAt - 1000,
       priceSource: null,
       amount: '0.006',
+      requestedModel: 'gpt-4',
+      reportedCost: '0.00600001',
+      estimatedCost: null,
+      estimatedCurrency: null,
     },
   ],
   lines: [

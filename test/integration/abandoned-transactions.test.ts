@@ -10,7 +10,7 @@ import { createSpendRebuild } from '../../src/adapters/mongo/spend-rebuild.ts';
 import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
 import { createTaskLead, requireTask } from '../../src/adapters/mongo/task-lead.ts';
 import { inTransaction } from '../../src/adapters/mongo/transaction.ts';
-import { spendOf } from '../../src/domain/spend.ts';
+import { budgetHolds, spendOf } from '../../src/domain/spend.ts';
 import type { WorkerLease } from '../../src/ports.ts';
 import type { Fold } from '../../src/spend/spend-store.ts';
 import { costEvent } from '../support/cost-events.ts';
@@ -74,6 +74,7 @@ function foldOf(generation: number, partition: number): Fold {
         keepUntil: event.occurredAt + 3_600_000,
         request: { tenantId: event.tenantId, requestId: event.requestId },
         entries: spendOf(event),
+        holds: budgetHolds(event),
       },
     ],
   };

@@ -11,8 +11,9 @@ import { createBudgetStore } from '../../src/adapters/mongo/budget-store.ts';
 import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
 import { reservationsOf } from '../../src/adapters/mongo/reservation-row.ts';
 import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
-import { spendOf } from '../../src/domain/spend.ts';
-import { costEvent } from '../support/cost-events.ts';
+import type { CostCalculated } from '../../src/contract/records.ts';
+import { budgetHolds, spendOf } from '../../src/domain/spend.ts';
+import { costCall, costEvent } from '../support/cost-events.ts';
 import { FakeClock } from '../support/fakes/fake-clock.ts';
 import { runCommand } from '../support/run-command.ts';
 import { untilDatabase } from '../support/until-database.ts';
@@ -212,6 +213,7 @@ describe('reservations in the database', () => {
           keepUntil: null,
           request: { tenantId: 'acme', requestId: 'one' },
           entries: spendOf(today),
+          holds: budgetHolds(today),
         },
       ],
     });
@@ -230,6 +232,55 @@ describe('reservations in the database', () => {
       spent: '0.0015',
       reserved: '0.9996',
     });
+  });
+
+  it('hold the estimate of a call that has no price, until its price comes late', async () => {
+    await setBudget('1');
+    const gate = await gateOf();
+    const spend = createSpendStore({ db, policy });
+    await spend.prepare(1);
+    const unpriced = costCall({
+      costStatus: 'UNPRICED',
+      amount: null,
+      startedAt: clock.now(),
+      estimatedCost: '0.7',
+      estimatedCurrency: 'USD',
+    });
+    const charge = costEvent('one', { currency: null, costStatus: 'UNPRICED', calls: [unpriced] });
+    const late = { kind: 'ADJUSTMENT' as const, revision: 1, eventId: 'late', reason: 'late_price' };
+    const adjustment = costEvent('one', {
+      ...late,
+      calls: [{ ...unpriced, costStatus: 'PRICED', amount: '0.0015' }],
+    });
+    const count = (id: string, from: number | null, event: CostCalculated) =>
+      spend.fold({
+        generation: 1,
+        steps: [
+          {
+            partition: 0,
+            from,
+            next: (from ?? 0) + 1,
+            newest: { offset: from ?? 0, timestamp: 0 },
+            unreadable: 0,
+            isCurrent: true,
+          },
+        ],
+        events: [
+          {
+            id,
+            keepUntil: null,
+            request: { tenantId: 'acme', requestId: 'one' },
+            entries: spendOf(event),
+            holds: budgetHolds(event),
+          },
+        ],
+      });
+    await reserve(gate, 'one', '0.7');
+    await count('charge', null, charge);
+    expect(await reserve(gate, 'two', '0.4')).toMatchObject({ spent: '0.7', reserved: '0' });
+    await count('late', 1, adjustment);
+    expect(await reserve(gate, 'two', '0.9986')).toMatchObject({ spent: '0.0015', reserved: '0' });
+    expect(await reserve(gate, 'two', '0.4')).toBeNull();
   });
 
   it('are given back when a request has cost nothing', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
 import type { CostCalculated } from '../../src/contract/records.ts';
-import { spendOf } from '../../src/domain/spend.ts';
+import { budgetHolds, spendOf } from '../../src/domain/spend.ts';
 import { costCall, costEvent } from '../support/cost-events.ts';
 import { runCommand } from '../support/run-command.ts';
 import { World } from '../support/world.ts';
@@ -35,6 +35,7 @@ async function count(events: readonly CostCalculated[]): Promise<void> {
       keepUntil: null,
       request: event,
       entries: spendOf(event),
+      holds: budgetHolds(event),
     })),
   });
 }

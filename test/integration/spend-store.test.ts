@@ -8,7 +8,7 @@ import { createSpendReader } from '../../src/adapters/mongo/spend-reader.ts';
 import { createSpendRebuild } from '../../src/adapters/mongo/spend-rebuild.ts';
 import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
 import type { CostCalculated } from '../../src/contract/records.ts';
-import { spendOf, sumSpend } from '../../src/domain/spend.ts';
+import { budgetHolds, spendOf, sumSpend } from '../../src/domain/spend.ts';
 import {
   type CountedEvent,
   type Fold,
@@ -36,6 +36,7 @@ function counted(event: CostCalculated): CountedEvent {
     keepUntil: event.kind === 'CHARGE' ? event.occurredAt + 3_600_000 : null,
     request: { tenantId: event.tenantId, requestId: event.requestId },
     entries: spendOf(event),
+    holds: budgetHolds(event),
   };
 }
 

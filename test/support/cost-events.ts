@@ -21,6 +21,10 @@ export function costCall(members: Partial<ProviderCall> = {}): ProviderCall {
     priceEffectiveFrom: 0,
     priceSource: 'test',
     amount: '0.0015',
+    requestedModel: null,
+    reportedCost: null,
+    estimatedCost: null,
+    estimatedCurrency: null,
     ...members,
   };
 }

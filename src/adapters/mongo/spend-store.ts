@@ -1,5 +1,5 @@
 import { type AnyBulkWriteOperation, type ClientSession, type Db, Decimal128 } from 'mongodb';
-import { bucketKey, type SpendEntry, sumSpend } from '../../domain/spend.ts';
+import { type BudgetHold, bucketKey, type SpendEntry, sumSpend } from '../../domain/spend.ts';
 import {
   type CountedEvent,
   type Fold,
@@ -84,7 +84,8 @@ export function createSpendStore({ db, policy, generation }: SpendStoreOptions):
           sums.map((sum) => addition(step.generation, sum)),
           { session },
         );
-      const perTenant = totalsOf(step.generation, sums);
+      const holds = fresh.flatMap((event) => event.holds);
+      const perTenant = totalsOf(step.generation, [...sums, ...holds]);
       if (perTenant.length > 0) await totals.bulkWrite(perTenant, { session });
       if (generation === undefined && fresh.length > 0) {
         const ids = fresh.map(({ request }) => rowId(request));
@@ -204,7 +205,10 @@ function addition(generation: number, sum: SpendEntry): AnyBulkWriteOperation<Sp
 }
 
 /** What each tenant's day and month grow by. */
-function totalsOf(generation: number, sums: readonly SpendEntry[]): AnyBulkWriteOperation<SpendTotalRow>[] {
+function totalsOf(
+  generation: number,
+  sums: readonly (Pick<SpendEntry, 'day' | 'tenantId' | 'currency' | 'amount'> | BudgetHold)[],
+): AnyBulkWriteOperation<SpendTotalRow>[] {
   return sums.flatMap(({ day, tenantId, currency, amount }) =>
     currency === null || amount === null
       ? []

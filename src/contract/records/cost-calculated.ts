@@ -69,7 +69,7 @@ export interface ProviderCall {
   account: string | null;
   /** As served; as asked for when nothing was served. */
   model: string;
-  /** Whose price was used, when not model (alias, dated snapshot). */
+  /** Whose price was used, when not model (alias, dated snapshot, a served name without a price). */
   pricedModel: string | null;
   /** As served. */
   serviceTier: string | null;
@@ -83,7 +83,7 @@ export interface ProviderCall {
   usage: Usage;
   /** PRICED, UNPRICED or NONE. */
   costStatus: CostStatus;
-  /** no_price, invalid_usage, unknown_currency. */
+  /** no_price, invalid_usage, currency_mismatch (unknown_currency in earlier versions). */
   unpricedReason: string | null;
   /** Version of the price. */
   priceId: string | null;
@@ -93,6 +93,14 @@ export interface ProviderCall {
   priceSource: string | null;
   /** Sum of its lines; null when UNPRICED. Decimal text. */
   amount: string | null;
+  /** As sent to the provider; its price is used when the served name has none. */
+  requestedModel: string | null;
+  /** What the provider itself says the call cost, US dollars; a fact beside amount, never added up. Decimal text. */
+  reportedCost: string | null;
+  /** The most that the call was expected to cost; budgets count it while the call is UNPRICED. Decimal text. */
+  estimatedCost: string | null;
+  /** ISO 4217, of estimatedCost. */
+  estimatedCurrency: string | null;
 }
 
 /** What became of a provider call. */

@@ -1,6 +1,6 @@
 import { Big } from 'big.js';
 import { describe, expect, it } from 'vitest';
-import { addSums, bucketKey, spendOf, sumSpend } from '../../../src/domain/spend.ts';
+import { addSums, bucketKey, budgetHolds, spendOf, sumSpend } from '../../../src/domain/spend.ts';
 import { plainUsage } from '../../../src/domain/usage.ts';
 import { costCall, costEvent } from '../../support/cost-events.ts';
 
@@ -50,6 +50,34 @@ describe('a charge', () => {
 
   it('counts a free call as zero', () => {
     expect(spendOf(costEvent('r', { lines: [] }))[0]).toMatchObject({ currency: 'USD', amount: '0' });
+  });
+});
+
+describe('a hold of budgets', () => {
+  const at = Date.UTC(2026, 10, 26, 12);
+  const estimate = { estimatedCost: '0.5', estimatedCurrency: 'USD', startedAt: at };
+  const unpriced = costCall({ ...estimate, costStatus: 'UNPRICED', amount: null });
+
+  it('is the estimate of each call without a price, on its own day', () => {
+    const event = costEvent('one', {
+      costStatus: 'PARTLY_PRICED',
+      calls: [unpriced, costCall({ ...estimate, attempt: 2 })],
+    });
+    expect(budgetHolds(event)).toEqual([
+      { day: '2026-11-26', tenantId: event.tenantId, currency: 'USD', amount: '0.5' },
+    ]);
+  });
+
+  it('is nothing where no estimate was made', () => {
+    expect(budgetHolds(costEvent('one', { calls: [{ ...unpriced, estimatedCost: null }] }))).toEqual([]);
+  });
+
+  it('is taken away by the late price, and by nothing else', () => {
+    const late = { kind: 'ADJUSTMENT' as const, calls: [costCall(estimate)] };
+    expect(budgetHolds(costEvent('one', { ...late, reason: 'late_price' }))).toEqual([
+      { day: '2026-11-26', tenantId: 'acme', currency: 'USD', amount: '-0.5' },
+    ]);
+    expect(budgetHolds(costEvent('one', { ...late, reason: 'price_corrected' }))).toEqual([]);
   });
 });
 

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { plainUsage } from '../../../src/domain/usage.ts';
 import { buildCost } from '../../../src/pipeline/build-cost.ts';
+import { costWarnings } from '../../../src/pipeline/cost-warnings.ts';
 import type { AttemptRow } from '../../../src/ports.ts';
 import { buildAdjustments } from '../../../src/spend/build-adjustment.ts';
 import { FakeCatalog, priceOf } from '../../support/fakes/fake-catalog.ts';
@@ -143,7 +144,7 @@ describe('buildCost', () => {
       acceptedCost: null,
       calls: [
         { costStatus: 'PRICED', amount: '0.006' },
-        { costStatus: 'UNPRICED', unpricedReason: 'unknown_currency', priceId: null, amount: null },
+        { costStatus: 'UNPRICED', unpricedReason: 'currency_mismatch', priceId: null, amount: null },
       ],
     });
     expect(event?.lines.map(({ attempt }) => attempt)).toEqual([1, 1]);
@@ -151,6 +152,61 @@ describe('buildCost', () => {
     const prices = { price: catalog.price.bind(catalog) };
     const adjustments = buildAdjustments({ charge: event, adjustments: [] }, prices, 'late_price', 1, NOW);
     expect(adjustments).toMatchObject([{ currency: 'EUR', totalCost: '0.006', acceptedCost: '0.006' }]);
+  });
+
+  it('prices a served name without a price by the requested model, and says so', () => {
+    const attempt = attemptRow(1, { model: 'my-deployment', requestedModel: 'gpt-4' });
+    const event = cost([attempt]);
+    expect(event).toMatchObject({
+      costStatus: 'PRICED',
+      totalCost: '0.006',
+      calls: [{ model: 'my-deployment', requestedModel: 'gpt-4', pricedModel: 'gpt-4' }],
+    });
+    expect(costWarnings(event)).toMatchObject([{ path: 'model', code: 'priced_as_requested' }]);
+  });
+
+  it('prices a served name that has a price by that one', () => {
+    const components = { input: '1', output: '1' };
+    const catalog = catalogOf(['gpt-4'], ['cheaper', { components }]);
+    const event = cost([attemptRow(1, { model: 'cheaper', requestedModel: 'gpt-4' })], catalog);
+    expect(event).toMatchObject({ totalCost: '0.00015', calls: [{ pricedModel: null }] });
+    expect(costWarnings(event)).toEqual([]);
+  });
+
+  it('finds the late price of a served name by the requested model', () => {
+    const attempt = attemptRow(1, { model: 'my-deployment', requestedModel: 'gpt-4' });
+    const charge = cost([attempt], catalogOf());
+    expect(charge).toMatchObject({ costStatus: 'UNPRICED', calls: [{ unpricedReason: 'no_price' }] });
+    if (charge === null) return;
+    const adjustments = buildAdjustments(
+      { charge, adjustments: [] },
+      catalogOf(['gpt-4']),
+      'late_price',
+      1,
+      NOW,
+    );
+    expect(adjustments).toMatchObject([{ totalCost: '0.006', calls: [{ pricedModel: 'gpt-4' }] }]);
+  });
+
+  it.each([
+    ['another cost', '0.0061', ['cost_differs']],
+    ['none', null, []],
+    ['the same cost', '0.006', []],
+    ['one that is rounded', '0.0060004', []],
+    ['no cost for what is priced', '0', ['cost_differs']],
+  ])('has the provider’s own cost as a fact, and warns of a difference: %s', (_what, reportedCost, codes) => {
+    const event = cost([attemptRow(1, { reportedCost })]);
+    expect(event).toMatchObject({ totalCost: '0.006', calls: [{ reportedCost, amount: '0.006' }] });
+    expect(costWarnings(event).map(({ code }) => code)).toEqual(codes);
+  });
+
+  it('has what each call was expected to cost, for budgets', () => {
+    const estimatedCost = { amount: '0.25', currency: 'USD' };
+    const event = cost([attemptRow(1, { estimatedCost }), attemptRow(2)], catalogOf());
+    expect(event?.calls).toMatchObject([
+      { costStatus: 'UNPRICED', estimatedCost: '0.25', estimatedCurrency: 'USD' },
+      { costStatus: 'UNPRICED', estimatedCost: null, estimatedCurrency: null },
+    ]);
   });
 
   it('has the search that a search model makes for each answer, which its usage does not tell', () => {

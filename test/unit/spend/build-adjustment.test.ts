@@ -55,6 +55,10 @@ function chargeOf(catalog: FakeCatalog, ...calls: readonly CallOf[]): CostCalcul
       priceEffectiveFrom: null,
       priceSource: null,
       amount: isPriced ? cost.amount : null,
+      requestedModel: null,
+      reportedCost: null,
+      estimatedCost: null,
+      estimatedCurrency: null,
     };
     return { call, currency: isPriced ? (price?.currency ?? null) : null, lines: isPriced ? cost.lines : [] };
   });
