@@ -165,17 +165,23 @@ function report(result: Repetition, all: readonly Sample[], judgement: readonly 
   return `${[
     '# Last soak',
     '',
-    `\`npm run soak -- --minutes ${minutes} --seed ${result.seed}\`: ${requests} requests (${RATE_PER_SECOND}/s), ${calls} provider calls, ` +
-      `Node ${process.version}, Linux ${release()}, ${processor}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB.`,
+    `\`npm run soak -- --minutes ${minutes} --seed ${result.seed}\``,
     '',
-    `Harm: ${[...harm].map(([name, count]) => `${name} ${count} times`).join(', ')}. Leases lost: ${leaseLosses}. ` +
-      `Workers that ended by themselves: ${restarts}.`,
+    `- Load: ${requests} requests (${RATE_PER_SECOND}/s), ${calls} provider calls.`,
+    `- Machine: Node ${process.version}, Linux ${release()}, ${processor}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB.`,
+    `- Leases lost: ${leaseLosses}. Workers that exited on their own: ${restarts}.`,
     '',
     breaches.length === 0
       ? 'Guarantees G1 to G9: no breach.'
       : `Breaches:\n\n${breaches.map((breach) => `- ${breach}`).join('\n')}`,
     '',
-    `What the worker that lived through all of it held, after a garbage collection, the first ${WARM_UP_SHARE * 100} % left out (memory: medians; the rest: lower quartiles, because load comes and goes):`,
+    '| fault | times |',
+    '| --- | ---: |',
+    ...[...harm].map(([name, count]) => `| ${name} | ${count} |`),
+    '',
+    'The figures are of the worker that ran through all of it, after a garbage collection. The first',
+    `${WARM_UP_SHARE * 100} % of the time is left out. Memory shows medians. The other measures vary with load, so they show`,
+    'lower quartiles.',
     '',
     '| measure | first third | last third | most | slope per hour | verdict |',
     '| --- | ---: | ---: | ---: | ---: | --- |',
@@ -193,7 +199,6 @@ function report(result: Repetition, all: readonly Sample[], judgement: readonly 
         const memory = [rss, heapUsed, external].map((value) => shown('rss', value));
         return `| ${((at - began) / 60_000).toFixed(1)} | ${[...memory, descriptors, sockets, timers].join(' | ')} |`;
       }),
-    '',
   ].join('\n')}\n`;
 }
 
