@@ -113,6 +113,15 @@ function shown(name: VariableName, value: string | undefined): string | null {
   return `'${value.replace(/\/\/[^/@\s]*@/g, '//***@')}'`;
 }
 
+/** What the specification sends where nobody chose anything. */
+const SPECIFIED = { temperature: 0.7, maxOutputTokens: 4_000 };
+
+/** @returns null when nothing is to be sent */
+function defaultOf(chosen: number | 'none' | undefined, specified: number) {
+  if (chosen === 'none') return null;
+  return { value: chosen ?? specified, isConfigured: chosen !== undefined };
+}
+
 function nest(values: Values) {
   const topics = topicNames(values.CHAT_TOPIC_PREFIX);
   return {
@@ -186,8 +195,8 @@ function nest(values: Values) {
     },
     defaults: {
       model: values.AI_DEFAULT_MODEL,
-      maxTokens: values.AI_DEFAULT_MAX_TOKENS,
-      temperature: values.AI_DEFAULT_TEMPERATURE,
+      maxOutputTokens: defaultOf(values.AI_DEFAULT_MAX_TOKENS, SPECIFIED.maxOutputTokens),
+      temperature: defaultOf(values.AI_DEFAULT_TEMPERATURE, SPECIFIED.temperature),
     },
   };
 }

@@ -10,6 +10,7 @@ const told = [
   'capabilities',
   'refusedParameters',
   'refusedWhileReasoning',
+  'defaultReasoningEffort',
   'aliases',
   'snapshot',
   'shutdownAt',
@@ -114,7 +115,7 @@ function kindOf(before: CatalogModel | null, after: CatalogModel): ModelChange {
 /** Null: there is nothing to say, which an empty list is too. */
 function textOf(property: (typeof told)[number], model: CatalogModel): string | null {
   const value = model[property];
-  if (value === null) return null;
+  if (value == null) return null;
   if (typeof value === 'number' && property.endsWith('At')) return new Date(value).toISOString();
   return (typeof value === 'object' ? value.join(',') : String(value)) || null;
 }

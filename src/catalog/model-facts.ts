@@ -5,7 +5,11 @@ import type { ModelFacts } from './stores.ts';
 export interface ModelFamily
   extends Pick<
     ModelFacts,
-    'maxTokensParameter' | 'refusedParameters' | 'refusedWhileReasoning' | 'capabilities'
+    | 'maxTokensParameter'
+    | 'refusedParameters'
+    | 'refusedWhileReasoning'
+    | 'defaultReasoningEffort'
+    | 'capabilities'
   > {
   /** Ids of the family are this, or go on after it with `-`, `.` or `:`. */
   readonly prefix: string;
@@ -46,12 +50,13 @@ export function modelFacts(
   return { contextWindow: null, maxOutputTokens: null, ...facts, ...inferred };
 }
 
-/** As a model that the catalog does not know is called: nothing is held back, and nothing is promised. */
+/** Nothing is added to a request of such a model, renamed or refused. */
 const UNKNOWN_FAMILY: ModelFamily = {
   prefix: '',
-  maxTokensParameter: 'max_completion_tokens',
+  maxTokensParameter: null,
   refusedParameters: [],
   refusedWhileReasoning: [],
+  defaultReasoningEffort: null,
   capabilities: ['chat', 'streaming'],
 };
 

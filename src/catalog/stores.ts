@@ -22,7 +22,7 @@ export interface ModelFacts extends ModelParameters {
   readonly provider: string;
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
-  readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens';
+  readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens' | null;
   readonly capabilities: readonly Capability[];
   /** Other names that requests may call it by. */
   readonly aliases: readonly string[];

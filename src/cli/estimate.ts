@@ -72,7 +72,7 @@ async function estimateRequest(
       provider: unreachable.name,
       model: defaults.model,
       temperature: defaults.temperature,
-      maxOutputTokens: defaults.maxTokens,
+      maxOutputTokens: defaults.maxOutputTokens,
     },
     now,
     // The command has time for all of a text.

@@ -1,5 +1,6 @@
 import { type CatalogFile, readModelFile } from '../catalog/catalog-file.ts';
 import { findPrice, priceTimelines } from '../catalog/find-price.ts';
+import { modelInfo } from '../catalog/model-info.ts';
 import { versionsOfFile } from '../catalog/price-versions.ts';
 import type { Catalog, ModelInfo } from '../ports.ts';
 
@@ -11,9 +12,8 @@ import type { Catalog, ModelInfo } from '../ports.ts';
 export function createFileCatalog(modelFile: CatalogFile, priceFile: CatalogFile): Catalog {
   const models = new Map<string, ModelInfo>();
   for (const { aliases, ...model } of readModelFile(modelFile)) {
-    const streams = model.capabilities.includes('streaming');
     for (const name of [model.id, ...aliases])
-      models.set(`${model.provider}/${name}`, { ...model, streams, lifecycle: 'active' });
+      models.set(`${model.provider}/${name}`, modelInfo(model, 'active'));
   }
   const prices = priceTimelines(versionsOfFile(priceFile));
   return {

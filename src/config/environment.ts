@@ -6,6 +6,7 @@ import {
   fileOrUrl,
   flag,
   oneOf,
+  orNone,
   requestTopics,
   someOf,
   tenantWeights,
@@ -214,12 +215,16 @@ export const environment = z.object({
       'What requests do while the provider is away: `wait` for its return, at most until their deadline, `fail` at once, or `ignore` it and call.',
   }),
   AI_DEFAULT_MODEL: set('gpt-3.5-turbo', text, { description: 'Model of requests that name none.' }),
-  AI_DEFAULT_MAX_TOKENS: set('4000', wholeNumber(1, 10_000_000), {
-    description: 'Output limit of requests that set none, clamped to what model and prompt leave.',
+  AI_DEFAULT_MAX_TOKENS: optional(orNone(wholeNumber(1, 10_000_000)), {
+    description:
+      'Output limit of requests that set none, clamped to what model and prompt leave; `none` sends no limit.',
     unit: 'tokens',
+    otherwise: '4000 for known models that do not reason, else `none`',
   }),
-  AI_DEFAULT_TEMPERATURE: set('0.7', decimalNumber(0, 2), {
-    description: 'Temperature of requests that set none; left out for models that refuse it.',
+  AI_DEFAULT_TEMPERATURE: optional(orNone(decimalNumber(0, 2)), {
+    description:
+      'Temperature of requests that set none; left out for models that refuse it; `none` sends no temperature.',
+    otherwise: '0.7 for models that are known to take it, else `none`',
   }),
 });
 

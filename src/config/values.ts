@@ -64,6 +64,18 @@ export function wholeNumber(minimum: number, maximum: number) {
   );
 }
 
+/** `none` in whatever case, or what another schema reads. */
+export function orNone<Value>(value: z.ZodType<Value, string>) {
+  return z.string().transform((given, context): Value | 'none' => {
+    if (given.toLowerCase() === 'none') return 'none';
+    const result = value.safeParse(given);
+    if (result.success) return result.data;
+    const [issue] = result.error.issues;
+    context.addIssue({ code: 'custom', message: `${issue?.message ?? 'a value'}, or none` });
+    return z.NEVER;
+  });
+}
+
 export function decimalNumber(minimum: number, maximum: number) {
   return parsed(`a number from ${minimum} to ${maximum}`, (given) =>
     /^\d+(\.\d+)?$/.test(given) ? within(Number(given), minimum, maximum) : undefined,

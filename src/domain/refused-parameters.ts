@@ -4,12 +4,14 @@ import { fieldOf } from './provider-parameters.ts';
 /** What a model does not take, in the provider's names of parameters. */
 export interface ModelParameters {
   readonly id: string;
-  /** Which of the two names the limit of tokens goes by. */
-  readonly maxTokensParameter: string;
+  /** Which of the two names the limit of tokens goes by; null when it is not known. */
+  readonly maxTokensParameter: string | null;
   /** Never taken. */
   readonly refusedParameters: readonly string[];
   /** Taken only with reasoning effort `none`. */
   readonly refusedWhileReasoning: readonly string[];
+  /** The reasoning effort of a request that names none; null when it is not known. */
+  readonly defaultReasoningEffort: string | null;
 }
 
 /**
@@ -25,10 +27,15 @@ const fixedValues: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['frequency_penalty', 0],
 ]);
 
-/** Whether the model takes a parameter, with the reasoning effort that the request asks for. */
+/** Whether the model takes a parameter, with the reasoning effort that the request asks for, or its own. */
 export function takesParameter(model: ModelParameters, parameter: string, effort: string | null): boolean {
   if (model.refusedParameters.includes(parameter)) return false;
-  return effort === 'none' || !model.refusedWhileReasoning.includes(parameter);
+  return effortOf(model, effort) === 'none' || !model.refusedWhileReasoning.includes(parameter);
+}
+
+/** The reasoning effort that the model runs with: the request's, else its own; null when that is not known. */
+export function effortOf({ defaultReasoningEffort }: ModelParameters, asked: string | null): string | null {
+  return asked ?? defaultReasoningEffort ?? null;
 }
 
 /** What the caller set and the model refuses, each with its path. */

@@ -1,4 +1,5 @@
 import { Big } from 'big.js';
+import { unlistedModel } from '../catalog/unlisted-model.ts';
 import type { ChatRequest, Problem } from '../contract/records.ts';
 import { highestCost } from '../domain/estimate-cost.ts';
 import { estimateInput, type InputEstimate } from '../domain/estimate-tokens.ts';
@@ -10,15 +11,24 @@ import {
   modelRemoved,
   unknownProvider,
 } from '../domain/refusals.ts';
-import { refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
+import { effortOf, refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
 import { tokenRules } from '../domain/token-rules.ts';
 import type { Catalog, ChatProvider, ModelInfo, TokenCounter } from '../ports.ts';
+
+/** A default of the service for a parameter that the caller left out. */
+export interface Default {
+  readonly value: number;
+  /** The operator chose it: it is sent unless the model is known to refuse it. Else only to a model that is known to take it. */
+  readonly isConfigured: boolean;
+}
 
 export interface CallDefaults {
   readonly provider: string;
   readonly model: string;
-  readonly temperature: number;
-  readonly maxOutputTokens: number;
+  /** Null: nothing is sent. */
+  readonly temperature: Default | null;
+  /** Null: nothing is sent. */
+  readonly maxOutputTokens: Default | null;
 }
 
 /** Everything that is decided before a call: what the caller left open is filled in here and nowhere else. */
@@ -45,7 +55,8 @@ export function countingExactly(tokens: TokenCounter): TokenCounter {
 
 /**
  * Chooses provider and model (none: the default; an alias: the model that it stands for) and fills in the service's
- * defaults: a temperature only where the model takes one, a token limit only as large as the model and the prompt leave.
+ * defaults: a temperature only where the model takes one, a token limit only as large as the model and the prompt leave,
+ * and none that the operator did not choose where it would cut reasoning.
  *
  * @param now epoch ms: decides the price of the estimate
  * @param tokens counts by the model's encoding
@@ -78,11 +89,7 @@ export function planCall(
     tokens.counting(rules.encoding, { exact: request.maxCost !== null }),
   );
   const estimatedInputTokens = input.total;
-  const takes = (parameter: string) => takesParameter(model, parameter, request.reasoningEffort);
-  const maxOutputTokens =
-    request.maxOutputTokens === null && !takes(model.maxTokensParameter)
-      ? null
-      : outputLimit(request.maxOutputTokens, defaults.maxOutputTokens, model, estimatedInputTokens);
+  const maxOutputTokens = outputLimit(request, defaults.maxOutputTokens, model, input);
   const price = catalog.price(providerName, model.id, now);
   const estimatedCost = estimateCost(request, model, input, maxOutputTokens, price);
   checkBudget(request, estimatedCost);
@@ -90,7 +97,7 @@ export function planCall(
     provider,
     requestedModel,
     model,
-    temperature: request.temperature ?? (takes('temperature') ? defaults.temperature : null),
+    temperature: request.temperature ?? defaultTemperature(request, defaults.temperature, model),
     maxOutputTokens,
     estimatedInputTokens,
     input,
@@ -113,22 +120,6 @@ function deprecatedModel({ id, shutdownAt }: ModelInfo): Problem {
 }
 
 const dateOf = (at: number) => new Date(at).toISOString().slice(0, 10);
-
-/** A model that the catalog does not know is passed on as it is: the provider decides, and its price is unknown. */
-function unlistedModel(provider: string, id: string): ModelInfo {
-  return {
-    provider,
-    id,
-    contextWindow: null,
-    maxOutputTokens: null,
-    maxTokensParameter: 'max_completion_tokens',
-    refusedParameters: [],
-    refusedWhileReasoning: [],
-    streams: true,
-    lifecycle: 'active',
-    shutdownAt: null,
-  };
-}
 
 function checkBudget({ maxCost, maxCostCurrency }: ChatRequest, estimate: CallPlan['estimatedCost']): void {
   if (maxCost === null) return;
@@ -162,14 +153,33 @@ function estimateCost(
   return amount === null ? null : { amount, currency: price.currency };
 }
 
-function outputLimit(
-  asked: number | null,
-  byDefault: number,
+function defaultTemperature(
+  { reasoningEffort }: ChatRequest,
+  byDefault: Default | null,
   model: ModelInfo,
-  estimatedInputTokens: number,
 ): number | null {
-  if (asked !== null) return asked === 0 ? null : asked;
-  const left =
-    model.contextWindow === null ? Number.POSITIVE_INFINITY : model.contextWindow - estimatedInputTokens;
-  return Math.max(1, Math.min(byDefault, model.maxOutputTokens ?? Number.POSITIVE_INFINITY, left));
+  if (byDefault === null || !takesParameter(model, 'temperature', reasoningEffort)) return null;
+  return byDefault.isConfigured || isKnown(model) ? byDefault.value : null;
+}
+
+function outputLimit(
+  { maxOutputTokens, reasoningEffort }: ChatRequest,
+  byDefault: Default | null,
+  model: ModelInfo,
+  input: InputEstimate,
+): number | null {
+  if (maxOutputTokens !== null) return maxOutputTokens === 0 ? null : maxOutputTokens;
+  if (byDefault === null) return null;
+  const { maxTokensParameter } = model;
+  if (maxTokensParameter !== null && !takesParameter(model, maxTokensParameter, reasoningEffort)) return null;
+  const reasons = model.reasons && effortOf(model, reasoningEffort) !== 'none';
+  if (!byDefault.isConfigured && (reasons || !isKnown(model))) return null;
+  // An estimate that is too high would cut the answer; the provider refuses what is really too long.
+  const left = model.contextWindow === null ? Number.POSITIVE_INFINITY : model.contextWindow - input.atLeast;
+  return Math.max(1, Math.min(byDefault.value, model.maxOutputTokens ?? Number.POSITIVE_INFINITY, left));
+}
+
+/** Of a model without any family it is not known what it takes. */
+function isKnown({ maxTokensParameter }: ModelInfo): boolean {
+  return maxTokensParameter !== null;
 }

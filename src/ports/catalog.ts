@@ -5,10 +5,12 @@ export interface ModelInfo extends ModelParameters {
   readonly provider: string;
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
-  /** `max_completion_tokens` or `max_tokens`. */
-  readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens';
+  /** Null for a model of which nothing is known: what the caller wrote is sent. */
+  readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens' | null;
   /** Whether it can be asked to answer piece by piece; else the answer comes in one piece. */
   readonly streams: boolean;
+  /** Whether it can think before it answers, which the limit of tokens counts too. */
+  readonly reasons: boolean;
   /** A deprecated model works until the provider takes it away; a removed one does not. */
   readonly lifecycle: 'active' | 'deprecated' | 'removed';
   /** When the provider takes it away, epoch ms; null when it has not said. */

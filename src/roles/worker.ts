@@ -219,7 +219,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
             provider: provider.name,
             model: config.defaults.model,
             temperature: config.defaults.temperature,
-            maxOutputTokens: config.defaults.maxTokens,
+            maxOutputTokens: config.defaults.maxOutputTokens,
           },
           tokens,
         },

@@ -15,6 +15,8 @@ describe('a JSON request', () => {
     expect(problems).toEqual([]);
     expect(chatRequest({ ...fields, requestId: request.requestId })).toEqual({
       ...withImagesByUrl(request),
+      maxTokensParameter:
+        ['max_tokens', 'max_completion_tokens'].find((name) => Object.hasOwn(body, name)) ?? null,
       stream: body['stream'],
     });
   });

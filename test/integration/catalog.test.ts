@@ -64,6 +64,7 @@ const catalogModel = (id: string): CatalogModel => ({
   maxTokensParameter: 'max_tokens',
   refusedParameters: [],
   refusedWhileReasoning: [],
+  defaultReasoningEffort: null,
   capabilities: ['chat', 'streaming'],
   aliases: [],
   snapshot: null,

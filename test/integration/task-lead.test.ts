@@ -84,6 +84,7 @@ describe('a task that one process at a time does', () => {
       maxTokensParameter: 'max_tokens' as const,
       refusedParameters: [],
       refusedWhileReasoning: [],
+      defaultReasoningEffort: null,
       capabilities: [],
       aliases: [],
       snapshot: null,

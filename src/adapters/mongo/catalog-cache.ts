@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { findPrice, type PriceTimelines, priceTimelines } from '../../catalog/find-price.ts';
+import { modelInfo } from '../../catalog/model-info.ts';
 import { nearestNames } from '../../catalog/nearest-names.ts';
 import { type CatalogModel, lifecycleOf } from '../../catalog/stores.ts';
 import type { Catalog, Clock, ModelInfo } from '../../ports.ts';
@@ -91,7 +92,7 @@ async function readSnapshot(db: Db, clock: Clock): Promise<Snapshot> {
 
 /** An id is never hidden by another model's alias. */
 function byName(models: readonly CatalogModel[]): ReadonlyMap<string, ModelInfo> {
-  const infos = models.map((model) => ({ model, info: modelInfo(model) }));
+  const infos = models.map((model) => ({ model, info: modelInfo(model, lifecycleOf(model)) }));
   return new Map([
     ...infos.flatMap(({ model, info }) =>
       model.aliases.map((alias) => [`${model.provider}/${alias}`, info] as const),
@@ -105,8 +106,4 @@ function workingNames(models: ReadonlyMap<string, ModelInfo>, provider: string):
   return [...models]
     .filter(([name, { lifecycle }]) => name.startsWith(beginning) && lifecycle !== 'removed')
     .map(([name]) => name.slice(beginning.length));
-}
-
-function modelInfo(model: CatalogModel): ModelInfo {
-  return { ...model, streams: model.capabilities.includes('streaming'), lifecycle: lifecycleOf(model) };
 }

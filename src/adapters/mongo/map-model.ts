@@ -19,6 +19,7 @@ export function catalogModel({ _id, ...row }: ModelRow): CatalogModel {
     ...row,
     capabilities: row.capabilities ?? ['chat', 'streaming'],
     refusedWhileReasoning: row.refusedWhileReasoning ?? [],
+    defaultReasoningEffort: row.defaultReasoningEffort ?? null,
     aliases: row.aliases ?? [],
     snapshot: row.snapshot ?? null,
     missedRuns: row.missedRuns ?? 0,

@@ -48,9 +48,11 @@ function mapStreaming({ model, request }: ProviderCall, options: MapRequestOptio
 }
 
 function mapSampling({ request, model, temperature, maxOutputTokens }: ProviderCall): WireBody {
+  // Most servers know the older name alone.
+  const maxTokensParameter = model.maxTokensParameter ?? request.maxTokensParameter;
   return {
     ...optional('temperature', temperature),
-    ...optional(model.maxTokensParameter, maxOutputTokens),
+    ...optional(maxTokensParameter ?? 'max_tokens', maxOutputTokens),
     ...optional('top_p', request.topP),
     ...optional('stop', nonEmpty(request.stop)),
     ...optional('seed', request.seed),

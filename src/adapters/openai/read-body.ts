@@ -48,7 +48,7 @@ function readSampling(reader: ObjectReader) {
   return {
     temperature: reader.number('temperature'),
     topP: reader.number('top_p'),
-    maxOutputTokens: readLimit(reader),
+    ...readLimit(reader),
     stop: readStop(reader),
     seed: reader.integer('seed'),
     presencePenalty: reader.number('presence_penalty'),
@@ -62,13 +62,14 @@ function readSampling(reader: ObjectReader) {
   } satisfies Partial<ChatRequest>;
 }
 
-/** Which of the two names is sent is decided by the model. */
-function readLimit(reader: ObjectReader): number | null {
+/** Which of the two names is sent is decided by the model; where nothing is known of it, by the caller. */
+function readLimit(reader: ObjectReader): Pick<ChatRequest, 'maxOutputTokens' | 'maxTokensParameter'> {
   const limit = reader.integer('max_completion_tokens');
   const older = reader.integer('max_tokens');
   if (limit !== null && older !== null)
     reader.problem('max_tokens', 'conflict', 'max_completion_tokens is there too; send one of them');
-  return limit ?? older;
+  if (limit !== null) return { maxOutputTokens: limit, maxTokensParameter: 'max_completion_tokens' };
+  return { maxOutputTokens: older, maxTokensParameter: older === null ? null : 'max_tokens' };
 }
 
 function readStop(reader: ObjectReader): string[] {

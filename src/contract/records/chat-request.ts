@@ -36,6 +36,8 @@ export interface ChatRequest {
   topP: number | null;
   /** Null is the service's default, 0 is no limit of ours. */
   maxOutputTokens: number | null;
+  /** The provider's name of maxOutputTokens as the caller wrote it: max_tokens or max_completion_tokens. Sent under this name to a model of which nothing is known; a known model has a name of its own. Null: the service chooses. */
+  maxTokensParameter: string | null;
   /** Up to 4. */
   stop: string[];
   /** Within +-9007199254740990, so that JavaScript can carry it. */

@@ -17,6 +17,9 @@ const MAX_TOP_LOGPROBS = 20;
 const MAX_BIAS = 100;
 const TOKEN_ID = /^\d{1,9}$/;
 
+/** The provider's names of the limit of tokens. */
+const LIMIT_NAMES: readonly string[] = ['max_tokens', 'max_completion_tokens'];
+
 /** How the model draws its words. */
 export function checkSampling(request: ChatRequest, list: ProblemList): void {
   for (const [name, min, max] of ranges) {
@@ -24,7 +27,7 @@ export function checkSampling(request: ChatRequest, list: ProblemList): void {
     if (value !== null && !isWithin(value, min, max))
       list.add(name, 'out_of_range', `it must be a number from ${min} to ${max}`);
   }
-  const { n, seed, maxOutputTokens, stop } = request;
+  const { n, seed, maxOutputTokens, maxTokensParameter, stop } = request;
   if (n !== null && !isWithin(n, 1, LIMITS.choices))
     list.add('n', 'out_of_range', `it must be from 1 to ${LIMITS.choices}`);
   if (seed !== null && !isWithin(seed, -SEED_MAX, SEED_MAX)) {
@@ -36,6 +39,8 @@ export function checkSampling(request: ChatRequest, list: ProblemList): void {
   }
   if (maxOutputTokens !== null && maxOutputTokens < 0)
     list.add('maxOutputTokens', 'out_of_range', 'it must be at least 1, or 0 for no limit');
+  if (maxTokensParameter !== null && !LIMIT_NAMES.includes(maxTokensParameter))
+    list.add('maxTokensParameter', 'unknown_value', `it must be one of ${LIMIT_NAMES.join(', ')}`);
   if (stop.length > MAX_STOPS)
     list.add('stop', 'too_large', `there are ${stop.length} stop texts, at most ${MAX_STOPS} are taken`);
   checkLogprobs(request, list);

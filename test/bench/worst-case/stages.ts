@@ -19,6 +19,7 @@ import { requestBodyHash } from '../../../src/pipeline/request-identity.ts';
 import { validateRequest } from '../../../src/pipeline/validate-request.ts';
 import type { ChatProvider, InboundRecord, TokenCounter } from '../../../src/ports.ts';
 import { FakeCatalog, modelInfo, priceOf } from '../../support/fakes/fake-catalog.ts';
+import { specified } from '../../support/fakes/handling.ts';
 import { cpuMs, longestTurnMs } from './processor-time.ts';
 
 /** Processor time of a stage between two turns of the event loop, in milliseconds. */
@@ -44,7 +45,12 @@ const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silen
 schemas.start();
 const neverStops = new AbortController().signal;
 const provider = { name: 'openai', account: 'default' } as ChatProvider;
-const defaults = { provider: 'openai', model: 'gpt-4o', temperature: 1, maxOutputTokens: 100 };
+const defaults = {
+  provider: 'openai',
+  model: 'gpt-4o',
+  temperature: specified(1),
+  maxOutputTokens: specified(100),
+};
 
 /** The way of a record from its bytes to the body that is sent, or to its refusal, stage by stage. */
 export async function runStages(

@@ -18,6 +18,7 @@ import { HeldClaims } from '../../../src/pipeline/held-claims.ts';
 import type { CallPolicy } from '../../../src/pipeline/make-call.ts';
 import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
 import { OutputRecords } from '../../../src/pipeline/output-records.ts';
+import type { Default } from '../../../src/pipeline/plan-call.ts';
 import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
 import type { InboundRecord, OutboundRecord, RequestLedger, WorkerLease } from '../../../src/ports.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
@@ -41,6 +42,11 @@ const topics = topicNames('chat');
 /** Its process starts with the first schema. */
 const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
 const metrics = createMetrics(openTelemetryMetrics.getMeter('test'));
+
+/** A default that nobody chose: the specification's. */
+export function specified(value: number): Default {
+  return { value, isConfigured: false };
+}
 
 /** A decoded request: one message to gpt-4, unless told otherwise. */
 export function chatRequest(members: Partial<ChatRequestInput> = {}): ChatRequest {
@@ -120,7 +126,12 @@ export class Handling {
       codec,
       recordMaxBytes: RECORD_MAX_BYTES,
       requestTimeoutMs: 60_000,
-      defaults: { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 },
+      defaults: {
+        provider: 'openai',
+        model: 'gpt-4',
+        temperature: specified(0.7),
+        maxOutputTokens: specified(4_000),
+      },
       policy: {
         retryAttempts: 3,
         retryDelayMs: 0,

@@ -34,6 +34,7 @@ export function sampleRequest(members: Partial<ChatRequest> = {}): ChatRequest {
     temperature: null,
     topP: null,
     maxOutputTokens: null,
+    maxTokensParameter: null,
     stop: [],
     seed: null,
     presencePenalty: null,

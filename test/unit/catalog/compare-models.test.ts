@@ -26,6 +26,7 @@ const factsOf = (id: string, members: Partial<ModelFacts> = {}): ModelFacts => (
   maxTokensParameter: 'max_tokens',
   refusedParameters: [],
   refusedWhileReasoning: [],
+  defaultReasoningEffort: null,
   capabilities: ['chat'],
   aliases: [],
   snapshot: null,

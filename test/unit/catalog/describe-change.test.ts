@@ -11,6 +11,7 @@ const model: CatalogModel = {
   maxTokensParameter: 'max_tokens',
   refusedParameters: [],
   refusedWhileReasoning: [],
+  defaultReasoningEffort: null,
   capabilities: ['chat', 'tools'],
   aliases: [],
   snapshot: null,

@@ -53,9 +53,33 @@ describe('what is known of a model that a provider lists', () => {
     expect(factsOf('gpt-4x').capabilities).toEqual(['chat', 'streaming']);
   });
 
+  it.each([
+    ['gpt-5.1', 'none'],
+    ['gpt-5.1-2025-11-13', 'none'],
+    ['gpt-5.2-2029-01-01', 'none'],
+    ['gpt-5.4', 'none'],
+    ['gpt-5.4-mini', 'none'],
+    ['gpt-5.4-nano', 'none'],
+    ['ft:gpt-5.4-mini:acme::x', 'none'],
+    ['gpt-5.4-pro', 'medium'],
+    ['gpt-5.1-codex-mini', 'medium'],
+    ['gpt-5.2-chat-latest', 'medium'],
+    ['gpt-5', 'medium'],
+    ['gpt-5-nano', 'medium'],
+    ['gpt-5.5', 'medium'],
+    ['gpt-5.6-luna', 'medium'],
+    ['gpt-6-sol', 'medium'],
+    ['o4-mini', 'medium'],
+    ['gpt-4o', null],
+    ['llama-9', null],
+  ])('knows the reasoning effort that %s has of its own: %s', (id, effort) => {
+    expect(factsOf(id).defaultReasoningEffort).toBe(effort);
+  });
+
   it('promises nothing of a family that nobody knows', () => {
     expect(factsOf('llama-9')).toMatchObject({
       provider: 'openai',
+      maxTokensParameter: null,
       refusedParameters: [],
       capabilities: ['chat', 'streaming'],
     });

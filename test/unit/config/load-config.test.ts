@@ -44,7 +44,22 @@ describe('loadConfig', () => {
       retryDelayMs: 1000,
       restartOnBreak: true,
     });
-    expect(config.defaults).toEqual({ model: 'gpt-3.5-turbo', maxTokens: 4000, temperature: 0.7 });
+    expect(config.defaults).toEqual({
+      model: 'gpt-3.5-turbo',
+      maxOutputTokens: { value: 4000, isConfigured: false },
+      temperature: { value: 0.7, isConfigured: false },
+    });
+  });
+
+  it('knows which defaults the operator chose, and that there may be none', () => {
+    expect(load({ AI_DEFAULT_TEMPERATURE: '0.7', AI_DEFAULT_MAX_TOKENS: '4000' }).defaults).toMatchObject({
+      maxOutputTokens: { value: 4000, isConfigured: true },
+      temperature: { value: 0.7, isConfigured: true },
+    });
+    expect(load({ AI_DEFAULT_TEMPERATURE: 'none', AI_DEFAULT_MAX_TOKENS: 'None' }).defaults).toMatchObject({
+      maxOutputTokens: null,
+      temperature: null,
+    });
   });
 
   it.each([
@@ -183,6 +198,7 @@ describe('loadConfig', () => {
     ['TENANT_WEIGHTS', 'acme=2,acme=3'],
     ['AI_DEFAULT_TEMPERATURE', '2.1'],
     ['AI_DEFAULT_TEMPERATURE', 'hot'],
+    ['AI_DEFAULT_MAX_TOKENS', '0'],
     ['SCHEMA_REGISTRY_URL', 'registry:8081'],
     ['SCHEMA_REGISTRY_URL', 'http://'],
     ['LOG_LEVEL', 'loud'],

@@ -57,6 +57,26 @@ describe('refusedParameters', () => {
   });
 });
 
+describe('the model’s own reasoning effort', () => {
+  const quiet = { ...newer, defaultReasoningEffort: 'none' };
+  const thinking = { ...newer, defaultReasoningEffort: 'medium' };
+  const asked = { temperature: 0.2, topP: 0.5, logprobs: true };
+
+  it('decides where the request names none', () => {
+    expect(refusedParameters(chatRequest(asked), quiet)).toEqual([]);
+    expect(refusedParameters(chatRequest(asked), thinking).map(({ path }) => path)).toEqual([
+      'temperature',
+      'topP',
+      'logprobs',
+    ]);
+  });
+
+  it('gives way to the request’s', () => {
+    expect(refusedParameters(chatRequest({ ...asked, reasoningEffort: 'low' }), quiet)).toHaveLength(3);
+    expect(refusedParameters(chatRequest({ ...asked, reasoningEffort: 'none' }), thinking)).toEqual([]);
+  });
+});
+
 describe('takesParameter', () => {
   it.each([
     ['stop', null, true],

@@ -57,6 +57,21 @@ describe('mapRequest', () => {
     expect(mapRequest(older, options)).not.toHaveProperty('max_completion_tokens');
   });
 
+  it.each([
+    ['max_completion_tokens', 'max_completion_tokens'],
+    ['max_tokens', 'max_tokens'],
+    [null, 'max_tokens'],
+  ])(
+    'sends the limit to a model of which nothing is known as the caller wrote it: %s',
+    (written, expected) => {
+      const call = aCall({ maxTokensParameter: written });
+      const unknown = { ...call, model: { ...call.model, maxTokensParameter: null } };
+      const body = mapRequest({ ...unknown, maxOutputTokens: 100 }, { includeObfuscationOption: false });
+      expect(body[expected]).toBe(100);
+      expect(Object.keys(body).filter((name) => name.startsWith('max_'))).toEqual([expected]);
+    },
+  );
+
   it('maps every setting', () => {
     const request: Partial<ChatRequest> = {
       topP: 0.5,

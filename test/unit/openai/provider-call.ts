@@ -55,7 +55,9 @@ const model: ModelInfo = {
   maxTokensParameter: 'max_completion_tokens',
   refusedParameters: [],
   refusedWhileReasoning: [],
+  defaultReasoningEffort: null,
   streams: true,
+  reasons: false,
   lifecycle: 'active',
   shutdownAt: null,
 };

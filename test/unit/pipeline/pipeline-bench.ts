@@ -37,6 +37,7 @@ import { FakeLog } from '../../support/fakes/fake-log.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { FakeRequestSource } from '../../support/fakes/fake-request-source.ts';
 import { FakeTokenCounter } from '../../support/fakes/fake-token-counter.ts';
+import { specified } from '../../support/fakes/handling.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
 export const codec = createAvroCodec({
@@ -118,7 +119,7 @@ export class PipelineBench {
         planning: {
           providers: new Map([['openai', provider]]),
           catalog,
-          defaults: { provider: 'openai', model: 'gpt-4', temperature: 1, maxOutputTokens: 100 },
+          defaults: { provider: 'openai', model: 'gpt-4', temperature: specified(1), maxOutputTokens: specified(100) },
           tokens,
         },
         admission: this.admission,

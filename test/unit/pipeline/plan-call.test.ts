@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatRequestInput, ContentPartInput } from '../../../src/contract/records.ts';
 import type { Price } from '../../../src/domain/price.ts';
-import { planCall } from '../../../src/pipeline/plan-call.ts';
+import { type CallDefaults, planCall } from '../../../src/pipeline/plan-call.ts';
 import type { ModelInfo } from '../../../src/ports.ts';
 import { FakeCatalog, modelInfo, priceOf } from '../../support/fakes/fake-catalog.ts';
 import { FakeProvider } from '../../support/fakes/fake-provider.ts';
 import { FakeTokenCounter } from '../../support/fakes/fake-token-counter.ts';
-import { chatRequest } from '../../support/fakes/handling.ts';
+import { chatRequest, specified } from '../../support/fakes/handling.ts';
 
 const provider = new FakeProvider();
 const tokens = new FakeTokenCounter();
@@ -16,11 +16,18 @@ function planOf(
   request: Partial<ChatRequestInput> = {},
   model: Partial<ModelInfo> = {},
   price: Partial<Price> = {},
+  members: Partial<CallDefaults> = {},
 ) {
   const catalog = new FakeCatalog();
   catalog.models.set('openai/gpt-4', modelInfo('gpt-4', model));
   catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW, ...price }));
-  const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
+  const defaults = {
+    provider: 'openai',
+    model: 'gpt-4',
+    temperature: specified(0.7),
+    maxOutputTokens: specified(4_000),
+    ...members,
+  };
   return planCall(chatRequest(request), new Map([['openai', provider]]), catalog, defaults, NOW, tokens);
 }
 
@@ -71,7 +78,12 @@ describe('planCall', () => {
   it('refuses a removed model, naming those that are nearest', () => {
     const catalog = new FakeCatalog();
     catalog.models.set('openai/gpt-4-0314', modelInfo('gpt-4-0314', { lifecycle: 'removed' }));
-    const defaults = { provider: 'openai', model: 'gpt-4-0314', temperature: 0.7, maxOutputTokens: 4_000 };
+    const defaults = {
+      provider: 'openai',
+      model: 'gpt-4-0314',
+      temperature: specified(0.7),
+      maxOutputTokens: specified(4_000),
+    };
     const plan = () =>
       planCall(chatRequest({ model: null }), new Map([['openai', provider]]), catalog, defaults, NOW, tokens);
     expect(plan).toThrow(
@@ -124,9 +136,9 @@ describe('planCall', () => {
   it('passes on a model that the catalog does not know, without an estimate', () => {
     expect(planOf({ model: 'gpt-next' })).toMatchObject({
       requestedModel: 'gpt-next',
-      model: { id: 'gpt-next', contextWindow: null, maxTokensParameter: 'max_completion_tokens' },
-      temperature: 0.7,
-      maxOutputTokens: 4_000,
+      model: { id: 'gpt-next', contextWindow: null, maxTokensParameter: null, lifecycle: 'active' },
+      temperature: null,
+      maxOutputTokens: null,
       estimatedCost: null,
     });
   });
@@ -134,7 +146,12 @@ describe('planCall', () => {
   it('has no estimate before its price is in force', () => {
     const catalog = new FakeCatalog();
     catalog.prices.push(priceOf('gpt-4', { effectiveFrom: NOW + 1 }));
-    const defaults = { provider: 'openai', model: 'gpt-4', temperature: 0.7, maxOutputTokens: 4_000 };
+    const defaults = {
+      provider: 'openai',
+      model: 'gpt-4',
+      temperature: specified(0.7),
+      maxOutputTokens: specified(4_000),
+    };
     const plan = planCall(chatRequest(), new Map([['openai', provider]]), catalog, defaults, NOW, tokens);
     expect(plan.estimatedCost).toBeNull();
   });
@@ -147,6 +164,72 @@ describe('planCall', () => {
     expect(priced({ n: 3 })?.amount).toBe('0.18039');
     expect(priced({ serviceTier: 'priority' })?.amount).toBe('0.12078');
     expect(priced({ serviceTier: 'flex' })).toBeNull();
+  });
+});
+
+describe('defaults', () => {
+  const chosen = (value: number) => ({ value, isConfigured: true });
+  const own = { temperature: chosen(0.3), maxOutputTokens: chosen(900) };
+  const reasoning = { reasons: true, defaultReasoningEffort: 'medium' };
+
+  it('are left out where the operator wants none, and never take the caller’s place', () => {
+    const none = { temperature: null, maxOutputTokens: null };
+    expect(planOf({}, {}, {}, none)).toMatchObject(none);
+    const asked = { temperature: 0.1, maxOutputTokens: 7 };
+    expect(planOf(asked, {}, {}, none)).toMatchObject(asked);
+    expect(planOf(asked, {}, {}, own)).toMatchObject(asked);
+  });
+
+  it('of the operator go to models of which nothing is known, those of the specification do not', () => {
+    const unknown = { model: 'llama-9' };
+    expect(planOf(unknown)).toMatchObject({ temperature: null, maxOutputTokens: null });
+    expect(planOf(unknown, {}, {}, own)).toMatchObject({ temperature: 0.3, maxOutputTokens: 900 });
+  });
+
+  it('of the operator are left out where the model is known to refuse them', () => {
+    const refusing = { refusedParameters: ['temperature', 'max_tokens'] };
+    expect(planOf({}, refusing, {}, own)).toMatchObject({ temperature: null, maxOutputTokens: null });
+  });
+
+  it('of the specification never cut reasoning, those of the operator may', () => {
+    expect(planOf({}, reasoning).maxOutputTokens).toBeNull();
+    expect(planOf({ reasoningEffort: 'low' }, reasoning).maxOutputTokens).toBeNull();
+    expect(planOf({ reasoningEffort: 'none' }, reasoning).maxOutputTokens).toBe(4_000);
+    expect(planOf({}, { ...reasoning, defaultReasoningEffort: 'none' }).maxOutputTokens).toBe(4_000);
+    expect(planOf({}, { ...reasoning, defaultReasoningEffort: null }).maxOutputTokens).toBeNull();
+    expect(planOf({}, reasoning, {}, own).maxOutputTokens).toBe(900);
+  });
+
+  it('are clamped by the least that a prompt may be: images by address leave room', () => {
+    const parts = ['a', 'b', 'c'].map((name) => ({
+      type: 'image_url',
+      url: `https://example.com/${name}.png`,
+    }));
+    const request = { messages: [{ role: 'user', parts }], model: 'gpt-4' };
+    const mini = { id: 'gpt-4o-mini', contextWindow: 128_000, maxOutputTokens: 16_384 };
+    expect(planOf(request, mini)).toMatchObject({ maxOutputTokens: 4_000, input: { total: 144_514 } });
+  });
+});
+
+describe('a model that the catalog does not have', () => {
+  it.each([
+    ['gpt-5.9-pro', 'max_completion_tokens', null, null],
+    ['gpt-5.4-mini-2029-01-01', 'max_completion_tokens', 0.7, 4_000],
+    ['gpt-4.1-next', 'max_tokens', 0.7, 4_000],
+    ['ft:gpt-4o-mini-2024-07-18:acme::abc', 'max_tokens', 0.7, 4_000],
+    ['mistral-large-latest', null, null, null],
+  ])('%s has the facts of its family', (model, maxTokensParameter, temperature, maxOutputTokens) => {
+    expect(planOf({ model })).toMatchObject({
+      model: { id: model, maxTokensParameter },
+      temperature,
+      maxOutputTokens,
+    });
+  });
+
+  it('of a known family refuses what the family refuses; of none it refuses nothing', () => {
+    const request = { temperature: 0.5, logitBias: { '1': 1 }, n: 2, stop: ['x'], topP: 0.5 };
+    expect(() => planOf({ ...request, model: 'o3-next' })).toThrow(/model o3-next does not take temperature/);
+    expect(planOf({ ...request, model: 'o9000' })).toMatchObject({ temperature: 0.5 });
   });
 });
 

@@ -7,12 +7,17 @@ import { type EndedCall, usageOfCall } from '../../../src/pipeline/usage-of-call
 import { FakeCatalog, modelInfo } from '../../support/fakes/fake-catalog.ts';
 import { FakeProvider } from '../../support/fakes/fake-provider.ts';
 import { FakeTokenCounter } from '../../support/fakes/fake-token-counter.ts';
-import { chatRequest } from '../../support/fakes/handling.ts';
+import { chatRequest, specified } from '../../support/fakes/handling.ts';
 
 const tokens = new FakeTokenCounter();
 const catalog = new FakeCatalog();
 catalog.models.set('openai/gpt-4o', modelInfo('gpt-4o'));
-const defaults = { provider: 'openai', model: 'gpt-4o', temperature: 1, maxOutputTokens: 100 };
+const defaults = {
+  provider: 'openai',
+  model: 'gpt-4o',
+  temperature: specified(1),
+  maxOutputTokens: specified(100),
+};
 /** 13 tokens of input by its estimate. */
 const plan = planCall(
   chatRequest({ model: null }),
