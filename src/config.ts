@@ -188,6 +188,7 @@ function nest(values: Values) {
       baseUrl: values.AI_OPENAI_BASE_URL,
       idleTimeoutMs: values.AI_OPENAI_TIMEOUT,
       firstTokenTimeoutMs: values.AI_OPENAI_FIRST_TOKEN_TIMEOUT,
+      streamOptions: values.AI_OPENAI_STREAM_OPTIONS,
       retryAttempts: values.AI_OPENAI_RETRY_ATTEMPTS,
       retryDelayMs: values.AI_OPENAI_RETRY_DELAY,
       restartOnBreak: values.AI_OPENAI_RESTART_ON_BREAK,

@@ -198,6 +198,10 @@ export const environment = z.object({
     description: 'Longest wait for an answer’s first piece.',
     unit: 's',
   }),
+  AI_OPENAI_STREAM_OPTIONS: set('true', flag, {
+    description:
+      'Whether calls ask for usage with `stream_options`; for a server that refuses it, calls go without it either way.',
+  }),
   AI_OPENAI_RETRY_ATTEMPTS: set('3', wholeNumber(0, 20), {
     description: 'Further calls after a first one that failed in a way that may pass.',
   }),

@@ -1,3 +1,4 @@
+import type { Adaptation } from './adaptation.ts';
 import type { RateLimits } from './rate-limits.ts';
 
 /** Every reason for which a request can end without a complete answer: the closed set of the contract. */
@@ -34,6 +35,7 @@ export interface FailureDetails {
   readonly httpStatus?: number | null;
   readonly retryAfterMs?: number | null;
   readonly rateLimits?: RateLimits | null;
+  readonly adaptation?: Adaptation | null;
   readonly cause?: unknown;
 }
 
@@ -55,6 +57,8 @@ export class ChatFailure extends Error {
   readonly retryAfterMs: number | null;
   /** What the provider told of its limits with the refusal. */
   readonly rateLimits: RateLimits | null;
+  /** With this, the same request may be taken: it was refused for what the service sent by itself. */
+  readonly adaptation: Adaptation | null;
   readonly #providerMessage: string | null;
 
   constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
@@ -69,6 +73,7 @@ export class ChatFailure extends Error {
     this.httpStatus = details.httpStatus ?? null;
     this.retryAfterMs = details.retryAfterMs ?? null;
     this.rateLimits = details.rateLimits ?? null;
+    this.adaptation = details.adaptation ?? null;
     this.#providerMessage = details.providerMessage ?? null;
   }
 

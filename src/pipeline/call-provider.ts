@@ -1,3 +1,4 @@
+import { type Adaptation, withAdaptation } from '../domain/adaptation.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import { type Answer, type CallerOptions, type CallToMake, makeCall } from './make-call.ts';
@@ -26,14 +27,23 @@ export async function callProvider(
   const { restartOnBreak } = call.job.accepted.request;
   let answer = await makeCall(call, first, claim.firstAttempt, claim.startedAt, options, signal);
   let excused = 0;
+  // A call in another form is not a retry. Each form is tried once.
+  const tried = new Set<Adaptation>();
+  let adaptations: readonly Adaptation[] = [];
   for (let made = 1; answer.failure !== null; made += 1) {
     // 1 Decide whether another call may help.
     const isExcused = answer.inOutage && excused < MAX_EXCUSED;
     if (isExcused) excused += 1;
     const { failure, chunkCount } = answer;
-    const failed = Math.max(1, made - excused);
+    const { adaptation } = failure;
+    const isAdapted = adaptation !== null && !tried.has(adaptation);
+    if (isAdapted) {
+      tried.add(adaptation);
+      adaptations = withAdaptation(adaptations, adaptation);
+    }
+    const failed = Math.max(1, made - excused - tried.size);
     const failedCall = { failure, failed, chunkCount, restartOnBreak, endsAt: permits.limit.endsAt };
-    const backoffMs = waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
+    const backoffMs = isAdapted ? 0 : waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
     if (backoffMs === null) return answer;
 
     // 2 Wait for the chunks of the last one, the delay and a permit.
@@ -64,7 +74,7 @@ export async function callProvider(
     }
 
     // 4 Make it.
-    answer = await makeCall(call, permit, row.attempt, row.startedAt, options, signal);
+    answer = await makeCall({ ...call, adaptations }, permit, row.attempt, row.startedAt, options, signal);
   }
   return answer;
 }

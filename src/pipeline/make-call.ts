@@ -1,4 +1,5 @@
 import type { Choice, Usage } from '../contract/records.ts';
+import type { Adaptation } from '../domain/adaptation.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { estimateTextTokens } from '../domain/estimate-tokens.ts';
 import { Internal } from '../domain/failure-classes.ts';
@@ -47,6 +48,8 @@ export interface CallToMake {
   /** Gets each call's row when it has ended, so that an abort finds what was used. */
   readonly claim: OwnClaim;
   readonly permits: OwnPermits;
+  /** What the provider wanted to have sent otherwise when it refused the calls before. */
+  readonly adaptations?: readonly Adaptation[];
 }
 
 /** How the chunks of a call ended. */
@@ -196,7 +199,7 @@ export async function makeCall(
 
 /** Never rejects: what ended the stream is in what it returns. */
 async function readAnswer(
-  { plan, claim, job }: CallToMake,
+  { plan, claim, job, adaptations = [] }: CallToMake,
   permit: Permit,
   attempt: number,
   chunks: ChunkStream | null,
@@ -227,6 +230,7 @@ async function readAnswer(
         model: plan.model,
         temperature: plan.temperature,
         maxOutputTokens: plan.maxOutputTokens,
+        adaptations,
         firstTokenTimeoutMs: policy.firstTokenTimeoutMs,
         idleTimeoutMs: policy.idleTimeoutMs,
         onSent: () => {

@@ -1,4 +1,5 @@
 import type { ChatRequest } from '../contract/records.ts';
+import type { Adaptation } from '../domain/adaptation.ts';
 import type { CompletionDelta } from '../domain/completion-delta.ts';
 import type { RateLimits } from '../domain/rate-limits.ts';
 import type { ToldUsage } from '../domain/usage.ts';
@@ -14,6 +15,8 @@ export interface ProviderCall {
   readonly temperature: number | null;
   /** Null: not sent. */
   readonly maxOutputTokens: number | null;
+  /** What the provider wanted to have sent otherwise when it refused the calls before this one. */
+  readonly adaptations?: readonly Adaptation[];
   /** Milliseconds until the first piece must have arrived. */
   readonly firstTokenTimeoutMs: number;
   /** Milliseconds between two pieces. */

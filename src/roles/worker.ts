@@ -164,6 +164,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       organization: config.openai.organization,
       project: config.openai.project,
       baseUrl: config.openai.baseUrl,
+      streamOptions: config.openai.streamOptions,
       account: config.openai.project ?? config.openai.organization,
     });
     parts.add(provider, () => provider.close());

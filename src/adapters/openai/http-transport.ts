@@ -116,16 +116,22 @@ function checkStatus(status: number, exchange: HttpExchange): void {
   );
 }
 
+/** An error body, and what it says. */
+export interface ErrorBody {
+  readonly error: unknown;
+  readonly text: string;
+}
+
 /**
  * The error of an error body, reduced to the four members that are read; compatible servers write them also without `error`
  * around them. What is too deep or too large is no error of the API, and is not taken apart.
  *
  * @returns text that is not JSON as it came
  */
-export async function readError(body: HttpBody): Promise<unknown> {
+export async function readError(body: HttpBody): Promise<ErrorBody> {
   const text = await readText(body, MAX_ERROR_BODY_BYTES);
   const error = errorOf(text);
-  return error === undefined ? text : error;
+  return { error: error === undefined ? text : error, text };
 }
 
 /** The same as the SDK takes it apart: as JSON, and what is no JSON as it came. */

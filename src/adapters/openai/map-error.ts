@@ -1,4 +1,5 @@
 import { APIConnectionError, APIError } from 'openai';
+import type { Adaptation } from '../../domain/adaptation.ts';
 import { ChatFailure, type ErrorCode } from '../../domain/chat-failure.ts';
 import { failureOf, Internal, ProviderUnavailable } from '../../domain/failure-classes.ts';
 import type { HeaderReader } from './answer-headers.ts';
@@ -32,6 +33,8 @@ export interface ErrorEnvelope {
   readonly httpStatus: number | null;
   readonly headers: HeaderReader | null;
   readonly providerRequestId: string | null;
+  /** What the server may take instead of the call. */
+  readonly adaptation?: Adaptation | null;
 }
 
 /** Whose fault it is and what to do, by code. */
@@ -114,6 +117,7 @@ export function mapErrorBody(
       httpStatus,
       retryAfterMs: headers === null ? null : parseRetryAfter(headers, now),
       rateLimits: headers === null ? null : parseRateLimits(headers),
+      adaptation: envelope.adaptation ?? null,
     },
   );
 }

@@ -1,4 +1,5 @@
 import type { AudioOutput, ChatRequest, Moderation, WebSearch } from '../../contract/records.ts';
+import type { Adaptation } from '../../domain/adaptation.ts';
 import { isOwnParameter } from '../../domain/provider-parameters.ts';
 import type { ProviderCall } from '../../ports.ts';
 import { invalidRequest, parseJsonObject } from './invalid-request.ts';
@@ -10,6 +11,8 @@ export type WireBody = Readonly<Record<string, unknown>>;
 export interface MapRequestOptions {
   /** Whether the server knows `include_obfuscation`; servers of others may refuse what they do not know. */
   readonly includeObfuscationOption: boolean;
+  /** What the server wants to have sent otherwise. */
+  readonly adaptations?: readonly Adaptation[];
 }
 
 /**
@@ -24,7 +27,7 @@ export function mapRequest(call: ProviderCall, options: MapRequestOptions): Wire
     model: call.model.id,
     messages: mapMessages(request.messages, request.legacyFunctions),
     ...mapStreaming(call, options),
-    ...mapSampling(call),
+    ...mapSampling(call, options),
     ...mapTools(request),
     ...mapOutput(request),
     ...mapCaching(request),
@@ -37,7 +40,9 @@ export function mapRequest(call: ProviderCall, options: MapRequestOptions): Wire
 function mapStreaming({ model, request }: ProviderCall, options: MapRequestOptions): WireBody {
   // Other formats have a header that tells the length.
   const isStreamable = request.audio === null || request.audio.format === 'pcm16';
-  if (!model.streams || !isStreamable) return { stream: false };
+  const { adaptations = [] } = options;
+  if (!model.streams || !isStreamable || adaptations.includes('without_stream')) return { stream: false };
+  if (adaptations.includes('without_stream_options')) return { stream: true };
   return {
     stream: true,
     stream_options: {
@@ -47,12 +52,11 @@ function mapStreaming({ model, request }: ProviderCall, options: MapRequestOptio
   };
 }
 
-function mapSampling({ request, model, temperature, maxOutputTokens }: ProviderCall): WireBody {
-  // Most servers know the older name alone.
-  const maxTokensParameter = model.maxTokensParameter ?? request.maxTokensParameter;
+function mapSampling(call: ProviderCall, options: MapRequestOptions): WireBody {
+  const { request, temperature, maxOutputTokens } = call;
   return {
     ...optional('temperature', temperature),
-    ...optional(maxTokensParameter ?? 'max_tokens', maxOutputTokens),
+    ...optional(limitName(call, options), maxOutputTokens),
     ...optional('top_p', request.topP),
     ...optional('stop', nonEmpty(request.stop)),
     ...optional('seed', request.seed),
@@ -65,6 +69,14 @@ function mapSampling({ request, model, temperature, maxOutputTokens }: ProviderC
     ...optional('reasoning_effort', request.reasoningEffort),
     ...optional('verbosity', request.verbosity),
   };
+}
+
+/** The name that the server wanted, else that of the model, else that of the caller. */
+function limitName({ model, request }: ProviderCall, { adaptations = [] }: MapRequestOptions): string {
+  const wanted = adaptations.find((one) => one === 'max_tokens' || one === 'max_completion_tokens');
+  const name = wanted ?? model.maxTokensParameter ?? request.maxTokensParameter;
+  // Most servers know the older name alone.
+  return name === 'max_completion_tokens' ? name : 'max_tokens';
 }
 
 function mapOutput(request: ChatRequest): WireBody {

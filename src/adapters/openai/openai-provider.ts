@@ -1,11 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import OpenAI from 'openai';
+import { withAdaptation } from '../../domain/adaptation.ts';
 import type { ChatFailure } from '../../domain/chat-failure.ts';
 import type { ChatProvider, ProviderCall, ProviderEvents, ProviderStream } from '../../ports.ts';
 import { answerLimits } from './answer-limits.ts';
 import { CallGuard } from './call-guard.ts';
 import { ChatEndpoint } from './chat-endpoint.ts';
 import { CompletionStream } from './completion-stream.ts';
+import { findAdaptation } from './find-adaptation.ts';
 import { HeldBytes } from './held-bytes.ts';
 import {
   createHttpTransport,
@@ -15,11 +17,13 @@ import {
   readBody,
   readError,
 } from './http-transport.ts';
+import { KnownAdaptations } from './known-adaptations.ts';
 import { type ErrorContext, mapError, mapErrorBody } from './map-error.ts';
-import { mapRequest } from './map-request.ts';
+import { mapRequest, type WireBody } from './map-request.ts';
 import { readRequestId } from './metadata-text.ts';
 import { parseRateLimits } from './rate-limit-headers.ts';
 import { StreamDecoder } from './stream-decoder.ts';
+import { isObject, textOrNull } from './wire.ts';
 
 export interface OpenAiProviderOptions {
   readonly apiKey: string;
@@ -31,6 +35,8 @@ export interface OpenAiProviderOptions {
   readonly account?: string | null;
   /** Default openai. */
   readonly name?: string;
+  /** Whether calls ask for usage with `stream_options`. Default: true. */
+  readonly streamOptions?: boolean;
 }
 
 export interface OpenAiProvider extends ChatProvider {
@@ -46,12 +52,17 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
   const name = options.name ?? 'openai';
   const transport = createHttpTransport();
   const endpoint = new ChatEndpoint(createClient(options, transport), transport);
+  const known = new KnownAdaptations(options.streamOptions === false ? ['without_stream_options'] : []);
   const isOpenAi = /(^|\.)api\.openai\.com$/.test(new URL(options.baseUrl).hostname);
 
   /** 1. guard the call, 2. send it, 3. decode what comes back. */
   async function stream(call: ProviderCall, signal: AbortSignal): Promise<ProviderStream> {
     const context: ErrorContext = { provider: name, model: call.model.id, apiKey: options.apiKey };
-    const body = mapRequest(call, { includeObfuscationOption: isOpenAi });
+    const { adaptations = [] } = call;
+    const body = mapRequest(call, {
+      includeObfuscationOption: isOpenAi,
+      adaptations: adaptations.reduce(withAdaptation, known.of(call.model.id)),
+    });
     const guard = new CallGuard(name, call, signal);
     const onSent = () => {
       guard.isSent = true;
@@ -61,13 +72,9 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
       const answer = await endpoint.post(body, call.clientRequestId, guard.signal, onSent);
       guard.providerRequestId = readRequestId(answer.headers, options.apiKey);
       if (!isOk(answer)) {
-        const envelope = {
-          httpStatus: answer.status,
-          headers: answer.headers,
-          providerRequestId: guard.providerRequestId,
-        };
-        throw mapErrorBody(await readError(answer.body), envelope, context, Date.now());
+        throw await refusalOf(answer, body, guard.providerRequestId, context);
       }
+      known.remember(call.model.id, adaptations);
       const decoder = new StreamDecoder(context, guard.providerRequestId);
       const held = new HeldBytes(call, guard);
       if (isStream(answer)) {
@@ -83,6 +90,20 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
   }
 
   return { name, account: options.account ?? null, stream, close: () => transport.close() };
+}
+
+/** What a status that is not 2xx comes to. */
+async function refusalOf(
+  { status, headers, body }: HttpAnswer,
+  sent: WireBody,
+  providerRequestId: string | null,
+  context: ErrorContext,
+): Promise<ChatFailure> {
+  const { error, text } = await readError(body);
+  const param = isObject(error) ? textOrNull(error['param']) : null;
+  const adaptation = findAdaptation(sent, { httpStatus: status, param, text });
+  const envelope = { httpStatus: status, headers, providerRequestId, adaptation };
+  return mapErrorBody(error, envelope, context, Date.now());
 }
 
 /** The SDK's client as the service uses it: on its own transport, with nothing taken from the environment and nothing repeated. */

@@ -88,7 +88,7 @@ export interface ChatRequestInput {
   moderation?: ModerationInput | null | undefined;
   /** Web search options; an empty record turns it on. */
   webSearch?: WebSearchInput | null | undefined;
-  /** False: one non-streaming call and no chunks at all. */
+  /** False: no chunks at all. The provider is asked to stream either way, so that a stall is seen; where it refuses to, it is asked for the whole answer. */
   stream?: boolean | undefined;
   /** Whether a stream that broke after chunks were published is tried again; null is the service's default. */
   restartOnBreak?: boolean | null | undefined;

@@ -86,7 +86,7 @@ export interface ChatRequest {
   moderation: Moderation | null;
   /** Web search options; an empty record turns it on. */
   webSearch: WebSearch | null;
-  /** False: one non-streaming call and no chunks at all. */
+  /** False: no chunks at all. The provider is asked to stream either way, so that a stall is seen; where it refuses to, it is asked for the whole answer. */
   stream: boolean;
   /** Whether a stream that broke after chunks were published is tried again; null is the service's default. */
   restartOnBreak: boolean | null;

@@ -40,6 +40,7 @@ describe('loadConfig', () => {
       baseUrl: 'https://api.openai.com/v1',
       idleTimeoutMs: 30_000,
       firstTokenTimeoutMs: 120_000,
+      streamOptions: true,
       retryAttempts: 3,
       retryDelayMs: 1000,
       restartOnBreak: true,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import type { Adaptation } from '../../../src/domain/adaptation.ts';
 import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { deadlineExceeded, tookTooLong } from '../../../src/domain/refusals.ts';
 import { callProvider } from '../../../src/pipeline/call-provider.ts';
@@ -74,6 +75,43 @@ describe('callProvider', () => {
       },
       { clientRequestId: 'request-1/2' },
     ]);
+  });
+
+  it('makes a call in another form once for each that the provider wants, at once and beside the retries', async () => {
+    const refusing = (adaptation: Adaptation) =>
+      new ChatFailure('invalid_request', 'no', false, { httpStatus: 400, adaptation });
+    const provider = new FakeProvider(
+      { refuses: refusing('without_stream_options') },
+      { refuses: refusing('max_tokens') },
+      {},
+    );
+    const { make, attempts, handling } = await callOf(provider);
+    Object.assign(handling.handler.caller.policy, { retryAttempts: 0 });
+    expect((await make(never)).failure).toBeNull();
+    expect(provider.calls.map(({ adaptations }) => adaptations)).toEqual([
+      [],
+      ['without_stream_options'],
+      ['without_stream_options', 'max_tokens'],
+    ]);
+    expect(attempts.map(({ disposition, usage }) => [disposition, usage === null])).toEqual([
+      ['RETRIED', true],
+      ['RETRIED', true],
+      ['ACCEPTED', false],
+    ]);
+  });
+
+  it('does not repeat a form that was refused', async () => {
+    const refuses = (adaptation: Adaptation) => ({
+      refuses: new ChatFailure('invalid_request', 'no', false, { httpStatus: 400, adaptation }),
+    });
+    const provider = new FakeProvider(
+      refuses('max_tokens'),
+      refuses('max_completion_tokens'),
+      refuses('max_tokens'),
+    );
+    const { make } = await callOf(provider);
+    expect((await make(never)).failure).toMatchObject({ code: 'invalid_request' });
+    expect(provider.calls).toHaveLength(3);
   });
 
   it('makes one call and as many retries as allowed, each in the ledger before it is made', async () => {

@@ -119,7 +119,12 @@ export class PipelineBench {
         planning: {
           providers: new Map([['openai', provider]]),
           catalog,
-          defaults: { provider: 'openai', model: 'gpt-4', temperature: specified(1), maxOutputTokens: specified(100) },
+          defaults: {
+            provider: 'openai',
+            model: 'gpt-4',
+            temperature: specified(1),
+            maxOutputTokens: specified(100),
+          },
           tokens,
         },
         admission: this.admission,

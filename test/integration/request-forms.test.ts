@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Exchange, ExchangeWorld, events } from '../support/exchanges/exchange-world.ts';
+import type { ReceivedCall } from '../support/exchanges/scripted-provider.ts';
+
+const usage = { prompt_tokens: 9, completion_tokens: 2, total_tokens: 11 };
+const piece = (content: string, finish: string | null = null) => ({
+  id: 'chatcmpl-1',
+  object: 'chat.completion.chunk',
+  choices: [{ index: 0, delta: { content }, finish_reason: finish }],
+});
+const streamed = {
+  body: events(piece('Hel'), piece('lo', 'stop'), { id: 'chatcmpl-1', choices: [], usage }, '[DONE]'),
+};
+const whole = {
+  body: JSON.stringify({
+    id: 'chatcmpl-1',
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'Hello' }, finish_reason: 'stop' }],
+    usage,
+  }),
+};
+const refusal = (error: object | string, status = 400) => ({
+  status,
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(typeof error === 'string' ? { detail: error } : { error }),
+});
+const settingsOf = ({ body: { messages: _, model: __, ...settings } }: ReceivedCall) => settings;
+
+let exchanges: ExchangeWorld;
+beforeAll(async () => {
+  exchanges = await ExchangeWorld.start({ AI_OPENAI_RETRY_ATTEMPTS: '0' });
+});
+afterAll(() => exchanges?.close());
+
+const run = (exchange: Exchange) => exchanges.run(exchange);
+
+describe('defaults', () => {
+  it.each([
+    ['gpt-4o-mini', { temperature: 0.7, max_tokens: 4_000 }],
+    ['gpt-5.4-mini', { temperature: 0.7, max_completion_tokens: 4_000 }],
+    ['gpt-5.5', {}],
+    ['gpt-5.9-turbo', {}],
+    ['llama3.2:3b', {}],
+  ])('that %s is sent', async (model, expected) => {
+    const { response, calls } = await run({ request: { model }, answer: streamed });
+    expect(response.status).toBe('COMPLETED');
+    const { stream: _, stream_options: __, ...sent } = settingsOf(calls[0] as ReceivedCall);
+    expect(sent).toEqual(expected);
+  });
+
+  it('leave room where three images are given by their addresses', async () => {
+    const parts = [1, 2, 3].map((n) => ({ type: 'image_url', url: `https://example.com/${n}.png` }));
+    const { calls } = await run({ request: { messages: [{ role: 'user', parts }] }, answer: streamed });
+    expect(calls[0]?.body['max_tokens']).toBe(4_000);
+  });
+
+  it('do not keep gpt-5.1 from sampling, which it takes without reasoning', async () => {
+    const request = { model: 'gpt-5.1', temperature: 0.2, topP: 0.9, logprobs: true };
+    const { response, calls } = await run({ request, answer: streamed });
+    expect(response.status).toBe('COMPLETED');
+    expect(calls[0]?.body).toMatchObject({ temperature: 0.2, top_p: 0.9, logprobs: true });
+    const reasoning = await run({ request: { ...request, reasoningEffort: 'low' }, answer: streamed });
+    expect(reasoning.response.error).toMatchObject({ code: 'invalid_request', param: 'temperature' });
+  });
+});
+
+describe('a model that nobody knows', () => {
+  const messages = [{ role: 'user', content: 'Hello' }];
+
+  it.each(['max_tokens', 'max_completion_tokens'])(
+    'is sent the limit as the caller wrote it: %s',
+    async (name) => {
+      const body = { model: 'qwen-next', messages, [name]: 77, temperature: 1.5 };
+      const { response, calls } = await run({ body, answer: streamed });
+      expect(response.status).toBe('COMPLETED');
+      const { stream: _, stream_options: __, ...sent } = settingsOf(calls[0] as ReceivedCall);
+      expect(sent).toEqual({ [name]: 77, temperature: 1.5 });
+    },
+  );
+});
+
+describe('a server that refuses what the service sends by itself', () => {
+  const noOptions = refusal({
+    message: 'Unrecognized request argument supplied: stream_options',
+    type: 'invalid_request_error',
+    param: null,
+    code: null,
+  });
+
+  it('is called once more without stream_options, and from then on', async () => {
+    const request = { model: 'no-options-1' };
+    const first = await run({ request, answer: [noOptions, streamed] });
+    expect(first.response).toMatchObject({ status: 'COMPLETED', acceptedAttempt: 2 });
+    expect(first.calls.map(({ body }) => 'stream_options' in body)).toEqual([true, false]);
+    expect(first.cost?.calls.map(({ disposition }) => disposition)).toEqual(['ACCEPTED']);
+    expect(first.response.usage).toMatchObject({ inputTokens: 9, outputTokens: 2 });
+    const second = await run({ request, answer: streamed });
+    expect(second.calls.map(({ body }) => 'stream_options' in body)).toEqual([false]);
+    const other = await run({ request: { model: 'other-1' }, answer: streamed });
+    expect(other.calls[0]?.body).toHaveProperty('stream_options');
+  });
+
+  it('is believed only when it takes the other call', async () => {
+    const request = { model: 'no-options-2' };
+    const first = await run({ request, answer: [noOptions, refusal({ message: 'bad', code: 'x' })] });
+    expect(first.response.status).toBe('FAILED');
+    expect(first.calls).toHaveLength(2);
+    const second = await run({ request, answer: streamed });
+    expect(second.calls[0]?.body).toHaveProperty('stream_options');
+  });
+
+  it('may refuse the name of the limit too', async () => {
+    const body = {
+      model: 'no-newer-name',
+      messages: [{ role: 'user', content: 'Hi' }],
+      max_completion_tokens: 12,
+    };
+    const noName = refusal("Extra inputs are not permitted: ['body', 'max_completion_tokens']", 422);
+    const { response, calls } = await run({ body, answer: [noOptions, noName, streamed] });
+    expect(response.status).toBe('COMPLETED');
+    expect(settingsOf(calls[2] as ReceivedCall)).toEqual({ stream: true, max_tokens: 12 });
+  });
+
+  it.each([true, false])('to stream is asked for the whole answer (stream: %s), once', async (stream) => {
+    const request = { model: `unverified-${stream}`, stream };
+    const unverified = refusal({
+      message: 'Your organization must be verified to stream this model.',
+      type: 'invalid_request_error',
+      param: 'stream',
+      code: 'unsupported_value',
+    });
+    const first = await run({ request, answer: [unverified, whole] });
+    expect(first.response).toMatchObject({ status: 'COMPLETED', choices: [{ content: 'Hello' }] });
+    expect(first.calls.map(({ body }) => body['stream'])).toEqual([true, false]);
+    expect(first.text).toBe(stream ? 'Hello' : '');
+    const second = await run({ request, answer: whole });
+    expect(second.response.status).toBe('COMPLETED');
+    expect(second.calls.map(({ body }) => body['stream'])).toEqual([false]);
+  });
+});
