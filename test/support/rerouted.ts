@@ -7,6 +7,12 @@ export interface ReroutedWorker {
   /** Nothing arrives in either direction, and no connection ends. */
   silence(): void;
   speak(): void;
+  /** Ends all connections; new ones are refused. */
+  cut(): Promise<void>;
+  /** Accepts connections again. */
+  join(): Promise<void>;
+  /** How many connections there have been. */
+  readonly accepted: number;
   close(): Promise<void>;
 }
 
@@ -30,6 +36,15 @@ export async function rerouted(ports: readonly number[]): Promise<ReroutedWorker
     },
     speak: () => {
       for (const way of ways) way.speak();
+    },
+    cut: async () => {
+      for (const way of ways) await way.cut();
+    },
+    join: async () => {
+      for (const way of ways) await way.join();
+    },
+    get accepted() {
+      return ways.reduce((sum, way) => sum + way.accepted, 0);
     },
     close: async () => {
       for (const way of ways) await way.cut();

@@ -4,6 +4,8 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 /** A way to a server that can be cut: nobody listens on its port then. */
 export interface TcpSwitch {
   readonly port: number;
+  /** How many connections there have been. */
+  readonly accepted: number;
   /** Cuts all connections; new ones are refused. */
   cut(): Promise<void>;
   /** Listens again, on the same port. */
@@ -20,6 +22,7 @@ export async function tcpSwitch(target: number): Promise<TcpSwitch> {
   let server: Server | null = null;
   let port = 0;
   let isSilent = false;
+  let accepted = 0;
   const keep = (socket: Socket, other: Socket) => {
     sockets.add(socket);
     socket.on('data', (chunk) => {
@@ -35,6 +38,7 @@ export async function tcpSwitch(target: number): Promise<TcpSwitch> {
   };
   const join = async () => {
     server = createServer((client) => {
+      accepted += 1;
       const upstream = connect(target, '127.0.0.1');
       keep(client, upstream);
       keep(upstream, client);
@@ -48,6 +52,9 @@ export async function tcpSwitch(target: number): Promise<TcpSwitch> {
   return {
     get port() {
       return port;
+    },
+    get accepted() {
+      return accepted;
     },
     join,
     silence: () => {

@@ -6,13 +6,17 @@ import type {
   TopicPartition,
   UnreadableRecord,
 } from '../../ports.ts';
+import type { FetchedMessage } from './fetch/record-reader.ts';
 
 /** No date can be later or earlier. A publisher chooses a record's time as it likes. */
 const FARTHEST_TIME_MS = 8_640_000_000_000_000;
 
 /** kafkajs's message as a record of ours. */
-export function mapInbound({ topic, partition }: TopicPartition, message: KafkaMessage): InboundRecord {
-  const { unreadable } = message as KafkaMessage & { readonly unreadable?: UnreadableRecord };
+export function mapInbound(
+  { topic, partition }: TopicPartition,
+  message: KafkaMessage | FetchedMessage,
+): InboundRecord {
+  const { unreadable } = message as { readonly unreadable?: UnreadableRecord };
   const timestamp = Number(message.timestamp);
   return {
     topic,

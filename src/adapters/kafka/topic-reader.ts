@@ -1,12 +1,9 @@
-import { randomUUID } from 'node:crypto';
-import type { Admin, Consumer } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
-import type { InboundRecord } from '../../ports.ts';
+import type { FetchedRecords, InboundRecord, TopicPartition } from '../../ports.ts';
 import { Pacer } from './fetch/pacer.ts';
-import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
-import { mapInbound } from './map-record.ts';
-import { topicRanges } from './topic-ranges.ts';
-import { requireTopics } from './topics.ts';
+import { TopicFollower } from './follow/topic-follower.ts';
+import type { KafkaSettings } from './kafka-client.ts';
+import { TopicsNotReady } from './topics.ts';
 
 export interface TopicReaderOptions {
   readonly settings: KafkaSettings;
@@ -14,7 +11,7 @@ export interface TopicReaderOptions {
   readonly topics: readonly string[];
   /** `end`: what is written after `readTopics` resolves; `start`: everything. */
   readonly from: 'start' | 'end';
-  /** Called for each committed record, in order per partition; the partition's next one waits for a promise. */
+  /** Called for each committed record, in order per partition; the next one waits for a promise. What it throws ends the reading. */
   readonly onRecord: (record: InboundRecord) => void | Promise<void>;
   /** Reading has ended for good: nothing more will come. */
   readonly onCrash: (error: Error) => void;
@@ -26,14 +23,6 @@ export interface TopicReader {
   close(): Promise<void>;
 }
 
-interface Position {
-  readonly topic: string;
-  readonly partition: number;
-  next: number;
-  /** The offset after the last one when reading began. */
-  readonly end: number;
-}
-
 /**
  * Reads topics beside the service, from all partitions, under read_committed, keeping no position. Resolves when the
  * position is fixed: whatever is written from then on is seen, each record once.
@@ -41,33 +30,42 @@ interface Position {
  * @throws TopicsNotReady when one of the topics does not exist
  */
 export async function readTopics(options: TopicReaderOptions): Promise<TopicReader> {
-  const { settings, logger, topics } = options;
-  const kafka = createKafka(settings, logger, PATIENT_RETRIES);
-  const admin = kafka.admin();
-  const groupId = `${settings.groupId}-reader-${randomUUID()}`;
-  const consumer = kafka.consumer({
-    groupId,
-    allowAutoTopicCreation: false,
-    maxWaitTimeInMs: 100,
-    retry: PATIENT_RETRIES,
+  const { settings, logger, topics, from, onRecord, onCrash } = options;
+  const progress = new Progress();
+  const follower = await TopicFollower.connect({
+    settings,
+    logger,
+    isolationLevel: 'read_committed',
+    onFetched: (fetched) => {
+      const done = handOver(fetched, onRecord);
+      if (done !== undefined) return done.then(() => progress.moved(fetched));
+      progress.moved(fetched);
+      return undefined;
+    },
+    onFailed: onCrash,
   });
-  const close = async () => {
-    await consumer.disconnect();
-    await admin.deleteGroups([groupId]).catch(() => undefined);
-    await admin.disconnect();
-  };
-  await admin.connect();
   try {
-    await requireTopics(admin, topics);
-    await consumer.connect();
-    const positions = await positionsOf(admin, options);
-    const caughtUp = untilCaughtUp(consumer, positions);
-    await run(consumer, positions, options);
-    return { caughtUp, close };
+    const partitions = await allPartitions(follower, topics);
+    const ends = await follower.offsetsOf(partitions.map((partition) => ({ ...partition, from: 'end' })));
+    const starts =
+      from === 'end'
+        ? ends
+        : await follower.offsetsOf(partitions.map((partition) => ({ ...partition, from })));
+    for (const [index, partition] of partitions.entries())
+      progress.expect(partition, starts[index] ?? 0, ends[index] ?? 0);
+    progress.begin();
+    await follower.follow(
+      partitions.map((partition, index) => ({ ...partition, from: { offset: starts[index] ?? 0 } })),
+    );
+    follower.watchPartitions(topics, (added) => {
+      // It fails only when the follower is closed, or reports it itself.
+      void follower.follow(added.map((partition) => ({ ...partition, from: 'start' }))).catch(onCrash);
+    });
   } catch (error) {
-    await close();
+    await follower.close();
     throw error;
   }
+  return { caughtUp: progress.caughtUp, close: () => follower.close() };
 }
 
 /**
@@ -89,13 +87,7 @@ export async function readToEnd(
     logger,
     topics: [topic],
     from: 'start',
-    onRecord: (record) => {
-      try {
-        return onRecord(record)?.catch(failed.reject);
-      } catch (error) {
-        return failed.reject(error);
-      }
-    },
+    onRecord,
     onCrash: failed.reject,
   });
   try {
@@ -105,73 +97,72 @@ export async function readToEnd(
   }
 }
 
-async function positionsOf(
-  admin: Admin,
-  { topics, from }: TopicReaderOptions,
-): Promise<Map<string, Position>> {
-  const positions = new Map<string, Position>();
-  for (const topic of topics) {
-    for (const [partition, { low, high }] of await topicRanges(admin, topic)) {
-      const next = from === 'start' ? low : high;
-      positions.set(`${topic}/${partition}`, { topic, partition, next, end: high });
-    }
+/** Brokers hear of a new topic one after the other, so that a missing one is asked for again a few times. */
+const TRIES = 3;
+
+async function allPartitions(follower: TopicFollower, topics: readonly string[]): Promise<TopicPartition[]> {
+  for (let tries = 1; ; tries += 1) {
+    const partitions = await follower.partitionsOf(topics);
+    const missing = topics.filter((topic) => partitions.get(topic)?.length === 0);
+    if (missing.length === 0)
+      return topics.flatMap((topic) =>
+        (partitions.get(topic) ?? []).map((partition) => ({ topic, partition })),
+      );
+    if (tries >= TRIES)
+      throw new TopicsNotReady(
+        `these topics are missing: ${missing.join(', ')}; create them with: completion-bus topics create`,
+      );
   }
-  return positions;
 }
 
-/** Also batches that hold nothing but marks of transactions count: a log may end in one. */
-function untilCaughtUp(consumer: Consumer, positions: ReadonlyMap<string, Position>): Promise<void> {
-  const caughtUp = Promise.withResolvers<void>();
-  const behind = new Set([...positions].filter(([, { next, end }]) => next < end).map(([name]) => name));
-  if (behind.size === 0) caughtUp.resolve();
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
-    const name = `${topic}/${partition}`;
-    if (Number(lastOffset) + 1 < (positions.get(name)?.end ?? 0)) return;
-    behind.delete(name);
-    if (behind.size === 0) caughtUp.resolve();
-  });
-  return caughtUp.promise;
+/** Record after record; a promise only where one of them is waited for, or there are many. */
+function handOver(
+  { records }: FetchedRecords,
+  onRecord: TopicReaderOptions['onRecord'],
+): void | Promise<void> {
+  const pacer = new Pacer();
+  for (const [index, record] of records.entries()) {
+    const done = onRecord(record);
+    if (done !== undefined || pacer.isDue)
+      return handOverRest(records.slice(index + 1), onRecord, done, pacer);
+  }
 }
 
-/** Resolves when the group was joined and every position is set. */
-async function run(
-  consumer: Consumer,
-  positions: ReadonlyMap<string, Position>,
-  { topics, onRecord, onCrash }: TopicReaderOptions,
+async function handOverRest(
+  rest: readonly InboundRecord[],
+  onRecord: TopicReaderOptions['onRecord'],
+  before: void | Promise<void>,
+  pacer: Pacer,
 ): Promise<void> {
-  const joined = Promise.withResolvers<void>();
-  // It may fail before it is waited for.
-  joined.promise.catch(() => undefined);
-  consumer.on(consumer.events.CRASH, ({ payload }) => {
-    joined.reject(payload.error);
-    if (!payload.restart) onCrash(payload.error);
-  });
-  consumer.on(consumer.events.GROUP_JOIN, () => {
-    // Nothing is committed, so that after every rejoin the position is set again to where reading has come.
-    for (const { topic, partition, next } of positions.values()) {
-      consumer.seek({ topic, partition, offset: String(next) });
-    }
-    joined.resolve();
-  });
-  await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-  await consumer.run({
-    autoCommit: false,
-    partitionsConsumedConcurrently: 16,
-    eachBatch: async ({ batch: { topic, partition, messages }, heartbeat }) => {
-      const position = positions.get(`${topic}/${partition}`);
-      if (position === undefined) return;
-      const pacer = new Pacer();
-      for (const message of messages) {
-        if (pacer.isDue) await pacer.pause();
-        if (Number(message.offset) < position.next) continue;
-        position.next = Number(message.offset) + 1;
-        const done = onRecord(mapInbound({ topic, partition }, message));
-        if (done === undefined) continue;
-        await done;
-        // kafkajs sends none of its own while a batch is under way; it knows when the next one is due.
-        await heartbeat();
-      }
-    },
-  });
-  await joined.promise;
+  await before;
+  for (const record of rest) {
+    if (pacer.isDue) await pacer.pause();
+    await onRecord(record);
+  }
+}
+
+/** Which partitions have not been read to where they ended when reading began. */
+class Progress {
+  private readonly reached = Promise.withResolvers<void>();
+  private readonly behind = new Map<string, number>();
+
+  get caughtUp(): Promise<void> {
+    return this.reached.promise;
+  }
+
+  expect({ topic, partition }: TopicPartition, start: number, end: number): void {
+    if (start < end) this.behind.set(`${topic}/${partition}`, end);
+  }
+
+  begin(): void {
+    if (this.behind.size === 0) this.reached.resolve();
+  }
+
+  moved({ topic, partition, nextOffset }: FetchedRecords): void {
+    const name = `${topic}/${partition}`;
+    const end = this.behind.get(name);
+    if (end === undefined || nextOffset < end) return;
+    this.behind.delete(name);
+    if (this.behind.size === 0) this.reached.resolve();
+  }
 }

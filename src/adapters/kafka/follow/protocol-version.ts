@@ -1,0 +1,6 @@
+import type { Broker } from '../cluster-requests.ts';
+
+/** The newest version of a request that both the broker and this service have. */
+export function protocolVersion(broker: Broker, apiKey: number, newest: number): number {
+  return Math.min(newest, broker.versions[apiKey]?.maxVersion ?? newest);
+}
