@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { doubledMs } from '../retry.ts';
 
 const FIRST_MS = 20;
 const LONGEST_MS = 2_000;
@@ -9,6 +10,6 @@ const LONGEST_MS = 2_000;
  * @param tries how often it was tried before, from 0
  */
 export async function backoff(tries: number, signal: AbortSignal): Promise<void> {
-  const ceiling = Math.min(LONGEST_MS, FIRST_MS * 2 ** Math.min(tries, 10));
+  const ceiling = doubledMs(tries + 1, FIRST_MS, LONGEST_MS);
   await wait(ceiling * (0.5 + Math.random() / 2), undefined, { signal, ref: true }).catch(() => undefined);
 }

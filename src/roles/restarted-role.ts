@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Check } from '../adapters/http/health-server.ts';
 import type { Role } from '../config/environment.ts';
+import { doubledMs } from '../retry.ts';
 import { attribute, metricName } from '../telemetry/names.ts';
 import type { RoleContext, RunningRole, StartRole } from './role.ts';
 
@@ -105,7 +106,7 @@ class RestartedRole implements RunningRole {
       const error = await this.runOnce();
       if (error === null) return;
       failures = clock.monotonic() - began > STABLE_MS ? 1 : failures + 1;
-      const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (failures - 1));
+      const delayMs = doubledMs(failures, FIRST_DELAY_MS, LONGEST_DELAY_MS);
       this.state = { kind: 'failed', since: clock.now(), error, failures };
       logger.error({ err: error, role: name, failures, delayMs }, 'the role failed; starting it again');
       this.settleFirst();

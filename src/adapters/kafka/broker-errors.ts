@@ -1,5 +1,5 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { TopicPartition } from '../../ports.ts';
+import { retry } from '../../retry.ts';
 
 /**
  * Between a commit and the next transaction the coordinator is busy for a few milliseconds, and for longer when it has just taken over and
@@ -61,13 +61,7 @@ export function errorType(error: unknown): string {
 }
 
 /** Asks again while the coordinator is busy: then it has done nothing of what was asked. */
-export async function whileBusy<Result>(ask: () => Promise<Result>): Promise<Result> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!BUSY.has(errorType(error)) || tries >= BUSY_TRIES) throw error;
-      await wait(BUSY_DELAY_MS);
-    }
-  }
+export function whileBusy<Result>(ask: () => Promise<Result>): Promise<Result> {
+  const isRetryable = (error: unknown) => BUSY.has(errorType(error));
+  return retry(ask, { tries: BUSY_TRIES, delayMs: BUSY_DELAY_MS, isRetryable });
 }

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { Kafka, Message } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
 import type { TopicPartition } from '../../ports.ts';
+import { retry } from '../../retry.ts';
 import type { FetchedMessage } from './fetch/record-reader.ts';
 import { createKafka, type KafkaSettings, NO_RETRIES } from './kafka-client.ts';
 import { brokersOnly } from './repairs/metadata.ts';
@@ -238,15 +239,8 @@ export async function connectCluster(settings: KafkaSettings, logger: Logger): P
 }
 
 /** kafkajs goes on to the next of the configured addresses with each try. */
-export async function connectAny(cluster: Cluster, addresses: number): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await cluster.connect();
-      return;
-    } catch (error) {
-      if (tries >= addresses) throw error;
-    }
-  }
+export function connectAny(cluster: Cluster, addresses: number): Promise<void> {
+  return retry(() => cluster.connect(), { tries: addresses });
 }
 
 /** kafkajs makes one for each of its clients and shows it to nobody. It is not connected. */

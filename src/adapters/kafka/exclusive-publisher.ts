@@ -1,6 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from '../../logger.ts';
 import type { OutboundRecord } from '../../ports.ts';
+import { retry } from '../../retry.ts';
 import { errorType } from './broker-errors.ts';
 import { connectCluster, topicMetadata } from './cluster-requests.ts';
 import type { KafkaSettings } from './kafka-client.ts';
@@ -52,15 +52,13 @@ export class ExclusivePublisher {
   ): Promise<ExclusivePublisher> {
     // "/" cannot be in a topic's name, and lanes have two of them.
     const transactionalId = `${settings.groupId}/${name}`;
-    for (let tries = 1; ; tries += 1) {
-      try {
-        const open = () => connectOnce(settings, logger, transactionalId, topics);
-        return new ExclusivePublisher(await open(), open);
-      } catch (error) {
-        if ((error as { retriable?: boolean }).retriable !== true || tries >= CONNECT_TRIES)
-          throw takenOverBy(error);
-        await wait(CONNECT_DELAY_MS);
-      }
+    const open = () => connectOnce(settings, logger, transactionalId, topics);
+    const isRetryable = (error: unknown) => (error as { retriable?: boolean }).retriable === true;
+    try {
+      const producer = await retry(open, { tries: CONNECT_TRIES, delayMs: CONNECT_DELAY_MS, isRetryable });
+      return new ExclusivePublisher(producer, open);
+    } catch (error) {
+      throw takenOverBy(error);
     }
   }
 
@@ -82,18 +80,19 @@ export class ExclusivePublisher {
   }
 
   /** A refused time is corrected with each try (`RecordClock`); nothing of that transaction was committed. */
-  private async publishPack(records: readonly OutboundRecord[]): Promise<void> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        await this.producer.write({ position: null, records });
-        await this.producer.commit();
-        return;
-      } catch (error) {
-        if (errorType(error) !== INVALID_TIMESTAMP || tries >= TIME_TRIES) throw error;
+  private publishPack(records: readonly OutboundRecord[]): Promise<void> {
+    const publish = async () => {
+      await this.producer.write({ position: null, records });
+      await this.producer.commit();
+    };
+    return retry(publish, {
+      tries: TIME_TRIES,
+      isRetryable: (error) => errorType(error) === INVALID_TIMESTAMP,
+      onRetry: async () => {
         await this.producer.close();
         this.producer = await this.reopen();
-      }
-    }
+      },
+    });
   }
 
   async close(): Promise<void> {

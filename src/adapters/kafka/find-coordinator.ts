@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { retry } from '../../retry.ts';
 import { errorType } from './broker-errors.ts';
 import { type Broker, type Cluster, COORDINATOR_TYPES } from './cluster-requests.ts';
 
@@ -11,17 +11,12 @@ const DELAY_MS = 100;
  *
  * @throws when none does within some seconds
  */
-export async function findCoordinator(
+export function findCoordinator(
   cluster: Cluster,
   of: keyof typeof COORDINATOR_TYPES,
   id: string,
 ): Promise<Broker> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await cluster.findGroupCoordinator({ groupId: id, coordinatorType: COORDINATOR_TYPES[of] });
-    } catch (error) {
-      if (errorType(error) !== 'GROUP_COORDINATOR_NOT_AVAILABLE' || tries >= TRIES) throw error;
-      await wait(DELAY_MS);
-    }
-  }
+  const find = () => cluster.findGroupCoordinator({ groupId: id, coordinatorType: COORDINATOR_TYPES[of] });
+  const isRetryable = (error: unknown) => errorType(error) === 'GROUP_COORDINATOR_NOT_AVAILABLE';
+  return retry(find, { tries: TRIES, delayMs: DELAY_MS, isRetryable });
 }

@@ -1,3 +1,4 @@
+import { retry } from '../../retry.ts';
 import {
   type Broker,
   brokerError,
@@ -92,14 +93,9 @@ export class TopicLookup {
   }
 
   /** Any broker will do, so one that is slow to answer is not waited for. */
-  private async request(topic: string): Promise<TopicState> {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await this.requestOnce(topic);
-      } catch (error) {
-        if (tries === TRIES || error instanceof NoSuchTopic) throw error;
-      }
-    }
+  private request(topic: string): Promise<TopicState> {
+    const isRetryable = (error: unknown) => !(error instanceof NoSuchTopic);
+    return retry(() => this.requestOnce(topic), { tries: TRIES, isRetryable });
   }
 
   private async requestOnce(topic: string): Promise<TopicState> {

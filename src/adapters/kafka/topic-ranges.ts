@@ -1,6 +1,6 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Admin } from 'kafkajs';
 import type { Logger } from '../../logger.ts';
+import { retry } from '../../retry.ts';
 import type { LogRange } from '../../spend/spend-listener.ts';
 import { errorType } from './broker-errors.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from './kafka-client.ts';
@@ -34,15 +34,12 @@ export async function topicRanges(
   admin: Pick<Admin, 'fetchTopicOffsets'>,
   topic: string,
 ): Promise<ReadonlyMap<number, LogRange>> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      const offsets = await admin.fetchTopicOffsets(topic);
-      return new Map(
-        offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
-      );
-    } catch (error) {
-      if (!MOVED.has(errorType(error)) || tries >= MOVED_TRIES) throw error;
-      await wait(MOVED_DELAY_MS);
-    }
-  }
+  const offsets = await retry(() => admin.fetchTopicOffsets(topic), {
+    tries: MOVED_TRIES,
+    delayMs: MOVED_DELAY_MS,
+    isRetryable: (error) => MOVED.has(errorType(error)),
+  });
+  return new Map(
+    offsets.map(({ partition, low, high }) => [partition, { low: Number(low), high: Number(high) }]),
+  );
 }

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TopicPartition } from '../../ports.ts';
+import { retry } from '../../retry.ts';
 import { leaderOf, whileBusy } from './broker-errors.ts';
 import {
   type Broker,
@@ -82,7 +83,8 @@ export class TransactionCompleter {
     await coordinator.addPartitionsToTxn({ ...producer, topics: byTopic(partitions) });
     if (groupId !== null) await coordinator.addOffsetsToTxn({ ...producer, groupId });
     const end = { ...producer, transactionResult: this.committed.has(transactionalId) };
-    await patiently(() => coordinator.endTxn(end));
+    // Given up halfway, the coordinator would abort it in the end, whatever had been decided. The same end may be asked for again.
+    await retry(() => coordinator.endTxn(end), { tries: END_TRIES, delayMs: END_DELAY_MS });
     await untilComplete(coordinator, transactionalId);
     this.committed.delete(transactionalId);
   }
@@ -134,19 +136,6 @@ async function requireLeaders(coordinator: Broker, partitions: readonly TopicPar
     ]),
   );
   for (const partition of partitions) leaderOf(partition, known.get(partition.topic) ?? []);
-}
-
-/** Given up halfway, the coordinator would abort it in the end, whatever had been decided. The same end may be asked for again. */
-async function patiently(end: () => Promise<unknown>): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await end();
-      return;
-    } catch (error) {
-      if (tries >= END_TRIES) throw error;
-      await wait(END_DELAY_MS);
-    }
-  }
 }
 
 async function untilComplete(coordinator: Broker, transactionalId: string): Promise<void> {

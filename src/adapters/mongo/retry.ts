@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { doubledMs, retry as retryAny } from '../../retry.ts';
 import { isTransientError } from './transient-error.ts';
 
 const FIRST_DELAY_MS = 25;
@@ -31,19 +32,20 @@ class NoAnswer extends Error {
  *
  * @throws the signal's reason, or the operation's own error
  */
-export async function retry<T>(operation: () => Promise<T>, policy: RetryPolicy): Promise<T> {
-  const { isRetryable = isTransientError, longestDelayMs = LONGEST_DELAY_MS } = policy;
-  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(2 * delayMs, longestDelayMs)) {
-    policy.signal.throwIfAborted();
-    try {
-      return await untilAborted(answered(operation(), policy.longestMs), policy.signal);
-    } catch (error) {
-      policy.signal.throwIfAborted();
-      if (!(error instanceof NoAnswer) && !isRetryable(error)) throw error;
-      policy.onRetry(error);
-    }
-    await pause(delayMs, policy.signal);
-  }
+export function retry<T>(operation: () => Promise<T>, policy: RetryPolicy): Promise<T> {
+  const {
+    isRetryable = isTransientError,
+    longestDelayMs = LONGEST_DELAY_MS,
+    longestMs,
+    signal,
+    onRetry,
+  } = policy;
+  return retryAny(() => untilAborted(answered(operation(), longestMs), signal), {
+    isRetryable: (error) => error instanceof NoAnswer || isRetryable(error),
+    delayMs: (failures) => doubledMs(failures, FIRST_DELAY_MS, longestDelayMs),
+    onRetry,
+    signal,
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Message } from 'kafkajs';
 import { Deque } from '../../../domain/deque.ts';
 import type { RecordBatch, RefusedRecord, TopicPartition } from '../../../ports.ts';
+import { doubledMs } from '../../../retry.ts';
 import { mapMessage } from '../map-record.ts';
 import type { ConnectionLane } from './broker-connections.ts';
 
@@ -93,7 +94,7 @@ export class PartitionWriter implements TopicPartition {
   /** @returns milliseconds after which the same is to be sent again */
   failed(): number {
     this.tries += 1;
-    return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(this.tries - 1, 10));
+    return doubledMs(this.tries, FIRST_RETRY_MS, LONGEST_RETRY_MS);
   }
 
   private begin(): void {

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from '../../../logger.ts';
+import { doubledMs } from '../../../retry.ts';
 import type { TopicDirectory } from './topic-directory.ts';
 
 const FIRST_DELAY_MS = 50;
@@ -20,7 +21,8 @@ export async function untilKnown(
     const missing = topics.filter(isUnknown);
     if (missing.length === 0) return;
     logger.warn({ topics: missing, tries }, 'topics do not exist or no broker answers; trying again');
-    const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(tries, 10));
-    await wait(delayMs, undefined, { signal }).catch(() => undefined);
+    await wait(doubledMs(tries + 1, FIRST_DELAY_MS, LONGEST_DELAY_MS), undefined, { signal }).catch(
+      () => undefined,
+    );
   }
 }

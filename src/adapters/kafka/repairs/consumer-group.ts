@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
+import { doubledMs, retry } from '../../../retry.ts';
 import { errorType } from '../broker-errors.ts';
 import type { Broker } from '../cluster-requests.ts';
 import { internalOf } from './kafkajs-internals.ts';
@@ -181,15 +182,9 @@ export function installConsumerGroup(): void {
       });
   };
 
-  group.joinAndSync = async function (this: ConsumerGroup) {
-    for (let tries = 1; ; tries += 1) {
-      try {
-        return await joinAndSync.call(this);
-      } catch (error) {
-        if (!isCoordinatorLost(error as KafkaJsError) || tries >= JOIN_TRIES) throw error;
-        await wait(JOIN_DELAY_MS);
-      }
-    }
+  group.joinAndSync = function (this: ConsumerGroup) {
+    const isRetryable = (error: unknown) => isCoordinatorLost(error as KafkaJsError);
+    return retry(() => joinAndSync.call(this), { tries: JOIN_TRIES, delayMs: JOIN_DELAY_MS, isRetryable });
   };
 
   group.recoverFromFetch = async function (this: ConsumerGroup, error: KafkaJsError) {
@@ -200,7 +195,7 @@ export function installConsumerGroup(): void {
     losses.set(attempt?.nodeId, before + 1);
     if (attempt !== undefined) attempt.hasFailed = true;
     // Metadata may tell the same again for a while.
-    await wait(Math.min(LONGEST_DELAY_MS, this.maxWaitTime * 2 ** Math.min(before, 10)));
+    await wait(doubledMs(before + 1, this.maxWaitTime, LONGEST_DELAY_MS));
     await this.cluster.refreshMetadata().catch((reason: KafkaJsError) => {
       if (!LOST.has(reason.name)) throw reason;
     });
