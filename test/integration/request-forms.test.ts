@@ -138,3 +138,46 @@ describe('a server that refuses what the service sends by itself', () => {
     expect(second.calls.map(({ body }) => body['stream'])).toEqual([false]);
   });
 });
+
+describe('schemas that cannot be checked here', () => {
+  const called = {
+    body: events(
+      {
+        id: 'chatcmpl-1',
+        choices: [
+          {
+            index: 0,
+            delta: {
+              role: 'assistant',
+              tool_calls: [
+                {
+                  index: 0,
+                  id: 'call_1',
+                  type: 'function',
+                  function: { name: 'find', arguments: '{"a":"b"}' },
+                },
+              ],
+            },
+            finish_reason: 'tool_calls',
+          },
+        ],
+      },
+      { id: 'chatcmpl-1', choices: [], usage },
+      '[DONE]',
+    ),
+  };
+
+  it.each([
+    ['pattern', { properties: { a: { type: 'string', pattern: '(?i)^B$' } } }],
+    ['dialect', { properties: { b: { minimum: 0, exclusiveMinimum: true } } }],
+    ['characters', { description: 'long '.repeat(20_000), type: 'object' }],
+  ])('are sent, and the answer says why: %s', async (reason, schema) => {
+    const parametersJson = JSON.stringify(schema);
+    const request = { tools: [{ type: 'function', name: 'find', parametersJson }] };
+    const { response, calls } = await run({ request, answer: called });
+    expect(calls[0]?.body['tools']).toMatchObject([{ function: { parameters: schema } }]);
+    expect(response.choices[0]?.toolCalls).toMatchObject([
+      { valid: null, problems: [{ code: 'not_checked', message: expect.stringContaining(reason) }] },
+    ]);
+  });
+});

@@ -147,6 +147,49 @@ describe('a schema that any provider takes can be used', () => {
   });
 });
 
+describe('a schema of another dialect is sent, and its values are not checked', () => {
+  const draft4 = 'http://json-schema.org/draft-04/schema#';
+  it.each<[string, unknown]>([
+    ['draft-04 bounds', object({ a: { type: 'integer', minimum: 0, exclusiveMinimum: true } })],
+    [
+      'draft-04 bounds that say so',
+      { $schema: draft4, ...object({ a: { maximum: 1, exclusiveMaximum: false } }) },
+    ],
+    ['bounds in a list', { anyOf: [{ minimum: 0, exclusiveMinimum: true }, { type: 'string' }] }],
+    ['draft-03 members', object({ a: { type: 'string', required: true } })],
+    ['draft-03 types', object({ a: { type: 'any' }, b: { type: ['string', { type: 'object' }] } })],
+    ['types in capitals', { type: 'OBJECT', properties: { a: { type: 'STRING' } } }],
+    [
+      'null for what is left out',
+      { ...object({ a: { type: 'string', description: null, enum: ['x'] } }), required: null },
+    ],
+    ['annotations of another type', object({ a: { type: 'string', title: 7, examples: 'x' } })],
+    ['a dialect that nobody knows', { $schema: 'https://example.com/dialect', type: 'thing' }],
+  ])('%s', (_what, schema) => {
+    const reason = expect.stringContaining('a dialect that is not checked here');
+    expect(verdictOn(schema)).toEqual({ kind: 'unchecked', reason });
+    expect(checked(schema, { a: 5 })).toEqual({ kind: 'not_checked', reason });
+  });
+
+  it.each<[string, unknown]>([
+    ['a type of no dialect', object({ a: { type: 'dict' } })],
+    ['a wrong bound beside an older one', object({ a: { minimum: '0', exclusiveMinimum: true } })],
+    ['a draft that is known', { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'thing' }],
+  ])('but not %s', (_what, schema) => {
+    expect(verdictOn(schema)).toMatchObject({ kind: 'invalid' });
+  });
+
+  it('is held against values where it has nothing of its own', () => {
+    const schema = { $schema: draft4, id: 'x', ...object({ a: { type: 'string' } }) };
+    expect(misfits(schema, { a: 5 })).toMatchObject([{ path: 'arguments.a', code: 'wrong_type' }]);
+  });
+
+  it('has members whose names are keywords', () => {
+    const schema = object({ required: true, exclusiveMinimum: { type: 'string' }, title: false });
+    expect(verdictOn(schema)).toEqual({ kind: 'usable' });
+  });
+});
+
 describe('a pattern that cannot be checked', () => {
   const password = { pattern: '^(?=.*[0-9]).+$' };
 

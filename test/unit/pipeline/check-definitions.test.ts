@@ -46,6 +46,9 @@ describe('the definitions of a request', () => {
   it.each([
     ['a pattern that cannot be checked', { pattern: '(?<=a)b' }],
     ['a pattern that is none', { pattern: '(' }],
+    ['a pattern in Python’s syntax', { pattern: '(?i)x' }],
+    ['members by a pattern in Python’s syntax', { patternProperties: { '(?P<name>x)': {} } }],
+    ['bounds of draft-04', { properties: { a: { minimum: 0, exclusiveMinimum: true } } }],
     ['a reference to elsewhere', { $ref: 'https://example.com/schema.json' }],
     ['a reference to itself', { $ref: '#' }],
     ['more text than is compiled', { description: 'x'.repeat(70_000) }],

@@ -5,6 +5,7 @@ import { boundedFormats } from './bounded-formats.ts';
 import { schemaSize } from './code-size.ts';
 import { forgetPatterns, linearPattern, NotCheckable } from './linear-pattern.ts';
 import { mapMisfits } from './map-misfits.ts';
+import { namesOtherDialect, withoutOtherForms } from './other-dialect.ts';
 import { relaxSchema } from './relax-schema.ts';
 import { isTimeout, withTimeLimit } from './time-limit.ts';
 
@@ -32,6 +33,7 @@ const MAX_DEPTH = 128;
 /** Compiling takes about 50 ns for each. */
 const MAX_CODE_CHARACTERS = 4_000_000;
 const MAX_REASONS = 3;
+const OTHER_DIALECT = 'the schema is written in a dialect that is not checked here, such as draft-04';
 
 /** Patterns never reach V8's regular expressions. */
 const linearRegExp: RegExpEngine = Object.assign(
@@ -85,7 +87,7 @@ export function compileSchema(schema: Schema, limitMs: number): Compiled {
         codeCharacters,
       };
     }
-    return { invalid: reason };
+    return isOtherDialect(schema) ? { unusable: OTHER_DIALECT } : { invalid: reason };
   };
   try {
     return withTimeLimit(work, limitMs);
@@ -93,6 +95,13 @@ export function compileSchema(schema: Schema, limitMs: number): Compiled {
     if (isTimeout(error)) startOver();
     return { unusable: reasonOf(error) };
   }
+}
+
+/** Whether the current drafts refuse the schema only for being written in another dialect. */
+function isOtherDialect(schema: Schema): boolean {
+  if (namesOtherDialect(schema)) return true;
+  const current = withoutOtherForms(schema) as Schema;
+  return engines.some(({ objections }) => objections(current) === null);
 }
 
 /** To be called when work of this module was interrupted: what schemas share may be left half-done. */

@@ -1,31 +1,9 @@
 import { linearPattern } from './linear-pattern.ts';
 import { placeOf } from './map-misfits.ts';
+import { isObject, mapSchemasIn, schemasIn } from './schema-places.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 
-const SINGLE: ReadonlySet<string> = new Set([
-  'additionalItems',
-  'additionalProperties',
-  'contains',
-  'contentSchema',
-  'else',
-  'if',
-  'items',
-  'not',
-  'propertyNames',
-  'then',
-  'unevaluatedItems',
-  'unevaluatedProperties',
-]);
-const LISTS: ReadonlySet<string> = new Set(['allOf', 'anyOf', 'items', 'oneOf', 'prefixItems']);
-const MAPS: ReadonlySet<string> = new Set([
-  '$defs',
-  'definitions',
-  'dependencies',
-  'dependentSchemas',
-  'patternProperties',
-  'properties',
-]);
 const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'];
 
 export interface RelaxedSchema {
@@ -76,17 +54,6 @@ function walk(
   }
 }
 
-/** The schemas in a keyword's value, each with its place there. */
-function schemasIn(keyword: string, value: unknown): [string[], unknown][] {
-  if (Array.isArray(value)) {
-    return LISTS.has(keyword) ? value.map((inner, index) => [[String(index)], inner]) : [];
-  }
-  if (MAPS.has(keyword) && isObject(value)) {
-    return Object.entries(value).map(([name, inner]) => [[name], inner]);
-  }
-  return SINGLE.has(keyword) ? [[[], value]] : [];
-}
-
 function relaxed(schema: unknown): unknown {
   if (!isObject(schema)) return schema;
   const entries = Object.entries(schema).flatMap(([keyword, value]) =>
@@ -132,16 +99,8 @@ function relaxedKeyword(keyword: string, value: unknown, schema: Schema): [strin
     case 'maxContains':
       return isTainted(schema['contains']) ? [] : [[keyword, value]];
     default:
-      return [[keyword, relaxedValue(keyword, value)]];
+      return [[keyword, mapSchemasIn(keyword, value, relaxed)]];
   }
-}
-
-function relaxedValue(keyword: string, value: unknown): unknown {
-  if (Array.isArray(value)) return LISTS.has(keyword) ? value.map(relaxed) : value;
-  if (MAPS.has(keyword) && isObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, relaxed(inner)]));
-  }
-  return SINGLE.has(keyword) ? relaxed(value) : value;
 }
 
 /** Whether something is taken out of it, or of what it may refer to. */
@@ -152,8 +111,4 @@ function isTainted(value: unknown): boolean {
   };
   for (const schema of Array.isArray(value) ? value : [value]) walk(schema, [], visit);
   return tainted;
-}
-
-function isObject(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
