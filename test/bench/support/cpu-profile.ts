@@ -37,7 +37,7 @@ export interface ProfileTimes {
   readonly functions: readonly FunctionTime[];
   /**
    * By what the time was spent for: what Node and V8 do is counted to the nearest caller outside of them. The collector
-   * and what the event loop does by itself remain apart.
+   * and what the event loop does alone remain apart.
    */
   readonly groups: readonly GroupTime[];
 }
@@ -86,7 +86,7 @@ function groupsOf(nodes: readonly ProfileNode[]): Map<number, string> {
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const groups = new Map<number, string>();
   const root = nodes.find(({ callFrame }) => callFrame.functionName === '(root)');
-  const open: { id: number; inherited: string }[] = [{ id: root?.id ?? 1, inherited: 'node, by itself' }];
+  const open: { id: number; inherited: string }[] = [{ id: root?.id ?? 1, inherited: 'node alone' }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const node = byId.get(next.id);
     if (node === undefined) continue;
