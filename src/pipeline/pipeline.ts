@@ -8,7 +8,6 @@ import {
   type RequestSourceListener,
   type TopicPartition,
 } from '../ports.ts';
-import { recordFailure, startPublishSpan } from '../telemetry.ts';
 import type { Admission } from './admission.ts';
 import type { OutcomeOptions } from './conclude-request.ts';
 import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
@@ -21,11 +20,11 @@ import { Lane, type LaneState } from './lane.ts';
 import { countStates, LaneGauges } from './lane-gauges.ts';
 import type { FinishedRequest, LaneListener, SettleTimes } from './lane-listener.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { type OutcomeForms, offerOutcome } from './offer-outcome.ts';
+import type { OutcomeForms } from './outcome-forms.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
 import { RequestEntries } from './request-entries.ts';
-import { countDecoded, entryId, laneKey, newEntry, type RequestEntry, startTrace } from './request-entry.ts';
+import { entryId, laneKey, RequestEntry } from './request-entry.ts';
 import type { Seat } from './slots.ts';
 import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
@@ -178,14 +177,14 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       return;
     }
     if (this.admission.draining.aborted) return;
-    const entry = newEntry(record, this.memory, this.outcomes.clock.monotonic());
+    const entry = new RequestEntry(record, this.memory, this.outcomes.clock.monotonic());
     this.entries.add(entry);
     this.limits.add(entry.lane, entry.bytes);
     try {
-      entry.accepted = decodeRequest(record, this.options.decode);
-      this.limits.grow(countDecoded(entry, entry.accepted.request));
-      const key = `${entry.lane}/${entry.accepted.orderKey}`;
-      const { tenantId: owner, deadline } = entry.accepted.request;
+      const accepted = decodeRequest(record, this.options.decode);
+      this.limits.grow(entry.decoded(accepted));
+      const key = `${entry.lane}/${accepted.orderKey}`;
+      const { tenantId: owner, deadline } = accepted.request;
       const lateAfterMs = deadline === null ? null : deadline + 1 - this.outcomes.clock.now();
       this.admission.schedule({ key, owner, lateAfterMs, run: (seat) => this.run(entry, seat) });
     } catch (error) {
@@ -226,17 +225,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   private async handle(entry: RequestEntry, accepted: AcceptedRequest, seat: Seat): Promise<void> {
     const { clock, outputs } = this.outcomes;
-    const { span, trace } = startTrace(accepted, outputs.groupId);
-    entry.span = span;
     const job = {
       accepted,
       acceptedAt: clock.now(),
       acceptedMonotonic: clock.monotonic(),
-      trace,
+      trace: entry.begin(accepted, outputs.groupId),
       memory: entry.memory,
       seat,
     };
-    const handled = await handleUntilEnded(job, this.options.handler, entry.stopping.signal);
+    const handled = await handleUntilEnded(job, this.options.handler, entry.signal);
     if (handled === null) this.forget(entry);
     else this.ended(entry, job, handled);
   }
@@ -246,13 +243,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     if (!this.entries.has(entry)) return;
     const { clock, outputs } = this.outcomes;
     const { requestId, tenantId } = job.accepted.request;
-    if (handled.inLedger) entry.inLedger = { requestId, tenantId };
-    if (handled.code !== null && entry.span !== null)
-      recordFailure(entry.span, { code: handled.code, message: `ended as ${handled.status}` });
-    entry.publishSpan = startPublishSpan(job.trace, {
-      topic: outputs.topics.responses,
-      count: handled.records.length,
-    });
+    entry.ended(handled, { requestId, tenantId }, outputs.topics.responses, job.trace);
     this.log.finished(requestId, handled, clock.monotonic() - job.acceptedMonotonic);
     const { records, recordsIfRefused, recordsOfLastResort, bill } = handled;
     this.finish(entry, [records, recordsIfRefused, recordsOfLastResort], bill);
@@ -264,7 +255,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private finish(entry: RequestEntry, forms: OutcomeForms, bill: OutboundRecord | null = null): void {
     if (!this.entries.has(entry)) return;
     const finishedAt = this.outcomes.clock.monotonic();
-    offerOutcome(entry, forms, this.outcomes, finishedAt, () => {
+    entry.offer(forms, this.outcomes, finishedAt, () => {
       void giveUpPublishing(entry, bill, this.options.handler).then((rest) => this.finish(entry, rest));
     });
     const lane = this.lanes.get(entry.lane);
@@ -301,7 +292,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const entries = this.entries.of(partition);
     this.log.topicRecreated(partition, entries.length);
     for (const entry of entries) {
-      entry.stopping.abort(new HandlingStopped('the topic was deleted and created again'));
+      entry.stop(new HandlingStopped('the topic was deleted and created again'));
       this.forget(entry);
     }
   }
@@ -367,12 +358,12 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private abortAll(reason: HandlingStopped): void {
-    for (const entry of this.entries.all) entry.stopping.abort(reason);
+    for (const entry of this.entries.all) entry.stop(reason);
   }
 
   /** Requests of a lost partition that have not begun are somebody else's; those that run finish into the ledger. */
   private dropWaiting(partition: TopicPartition): void {
-    for (const entry of this.entries.of(partition)) if (entry.span === null) this.forget(entry);
+    for (const entry of this.entries.of(partition)) if (!entry.hasBegun) this.forget(entry);
     this.forgetFinished(partition);
   }
 
@@ -388,9 +379,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   private forget(entry: RequestEntry): void {
     if (!this.entries.remove(entry)) return;
     this.limits.remove(entry.lane, entry.bytes);
-    entry.memory.close();
-    entry.publishSpan?.end();
-    entry.span?.end();
+    entry.close();
     this.resumeLanes();
   }
 }

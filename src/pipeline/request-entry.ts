@@ -1,31 +1,131 @@
 import type { Context, Span } from '@opentelemetry/api';
-import type { ChatRequest } from '../contract/records.ts';
 import type { InboundRecord, RequestIdentity, TopicPartition } from '../ports.ts';
-import { extractContext, startProcessSpan, withSpan } from '../telemetry.ts';
+import { extractContext, recordFailure, startProcessSpan, startPublishSpan, withSpan } from '../telemetry.ts';
 import type { AcceptedRequest } from './decode-request.ts';
+import type { HandledRequest } from './handled-request.ts';
 import type { FinishedRequest } from './lane-listener.ts';
 import { type MemoryBudget, type RequestMemory, requestWeight } from './memory-budget.ts';
-import { heldBytes } from './record-bytes.ts';
+import { isTooLarge, type OutcomeForms, type OutputSizes } from './outcome-forms.ts';
+import { heldBytes, recordBytes } from './record-bytes.ts';
 import { structureBytes } from './structure-bytes.ts';
 
-/** A record from its acceptance until its outcome is visible. */
-export interface RequestEntry {
+/**
+ * A record from its acceptance until its outcome is visible.
+ *
+ *   accepted ──decoded()──► queued ──begin()──► running ──ended()──► offer() ──► finished ──close()──► forgotten
+ *      │                                                               ▲  │ └── the broker refuses it: the next form
+ *      └────────────────────── it is no request ───────────────────────┘  └──► exhausted: every form was refused
+ *
+ * close() from any state: the outcome is visible, or the record is another worker's.
+ */
+export class RequestEntry {
   readonly lane: string;
+  readonly memory: RequestMemory;
+  /** By the monotonic clock. */
+  readonly acceptedAt: number;
+  /* What follows is changed by the methods below alone. */
   /** Without its content once the outcome is there. */
   record: InboundRecord;
   /** What the intake's limit counts: grows once the record is decoded. */
   bytes: number;
-  readonly memory: RequestMemory;
-  /** By the monotonic clock. */
-  readonly acceptedAt: number;
-  readonly stopping: AbortController;
   /** Null for what is no request, and once the outcome is there. */
-  accepted: AcceptedRequest | null;
+  accepted: AcceptedRequest | null = null;
+  finished: FinishedRequest | null = null;
   /** Of a request whose outcome the ledger has. */
-  inLedger: RequestIdentity | null;
-  finished: FinishedRequest | null;
-  span: Span | null;
-  publishSpan: Span | null;
+  inLedger: RequestIdentity | null = null;
+  private readonly stopping = new AbortController();
+  private span: Span | null = null;
+  private publishSpan: Span | null = null;
+
+  constructor(record: InboundRecord, memory: MemoryBudget, acceptedAt: number) {
+    this.lane = laneKey(record);
+    this.record = record;
+    this.bytes = requestWeight(heldBytes(record));
+    this.memory = memory.open(this.bytes);
+    this.acceptedAt = acceptedAt;
+  }
+
+  get hasBegun(): boolean {
+    return this.span !== null;
+  }
+
+  /** Fires when its handling must end without an outcome. */
+  get signal(): AbortSignal {
+    return this.stopping.signal;
+  }
+
+  /** @returns the bytes that decoding adds to its record's */
+  decoded(accepted: AcceptedRequest): number {
+    const { request } = accepted;
+    const bytes = structureBytes(request);
+    this.accepted = accepted;
+    this.bytes += bytes;
+    this.memory.belongsTo(request.tenantId);
+    this.memory.addDecoded(bytes);
+    return bytes;
+  }
+
+  /** @returns the trace to work in */
+  begin(accepted: AcceptedRequest, groupId: string): Context {
+    const { span, trace } = startTrace(accepted, groupId);
+    this.span = span;
+    return trace;
+  }
+
+  stop(reason: Error): void {
+    this.stopping.abort(reason);
+  }
+
+  /** Its handling has ended; its outcome is offered next. */
+  ended(
+    { status, code, inLedger, records }: HandledRequest,
+    identity: RequestIdentity,
+    topic: string,
+    trace: Context,
+  ) {
+    if (inLedger) this.inLedger = identity;
+    if (code !== null && this.span !== null)
+      recordFailure(this.span, { code, message: `ended as ${status}` });
+    this.publishSpan = startPublishSpan(trace, { topic, count: records.length });
+  }
+
+  /**
+   * Makes the first form of the outcome that can be written what its lane settles; each refusal of the broker offers the next
+   * one. After the last one nothing is offered until the caller does it.
+   *
+   * @param finishedAt by the monotonic clock
+   */
+  offer(
+    [records, ...smaller]: OutcomeForms,
+    sizes: OutputSizes,
+    finishedAt: number,
+    onExhausted: () => void,
+  ): void {
+    const refused = () => {
+      const [next, ...rest] = smaller;
+      if (next !== undefined) this.offer([next(), ...rest], sizes, finishedAt, onExhausted);
+      else {
+        this.finished = null;
+        onExhausted();
+      }
+    };
+    const bytes = records.map(recordBytes);
+    if (smaller.length > 0 && isTooLarge(records, bytes, sizes)) {
+      refused();
+      return;
+    }
+    this.finished = { offset: this.record.offset, records, recordBytes: bytes, finishedAt, refused };
+    // From here on only the outcome's records are held.
+    this.record = withoutContent(this.record);
+    this.accepted = null;
+    this.memory.finish(bytes.reduce((sum, one) => sum + one, 0));
+  }
+
+  close(): void {
+    this.memory.close();
+    this.publishSpan?.end();
+    this.span?.end();
+  }
 }
 
 export function laneKey({ topic, partition }: TopicPartition): string {
@@ -34,32 +134,6 @@ export function laneKey({ topic, partition }: TopicPartition): string {
 
 export function entryId({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
   return `${topic}/${partition}/${offset}`;
-}
-
-export function newEntry(record: InboundRecord, memory: MemoryBudget, acceptedAt: number): RequestEntry {
-  const bytes = requestWeight(heldBytes(record));
-  return {
-    lane: laneKey(record),
-    record,
-    bytes,
-    memory: memory.open(bytes),
-    acceptedAt,
-    stopping: new AbortController(),
-    accepted: null,
-    inLedger: null,
-    finished: null,
-    span: null,
-    publishSpan: null,
-  };
-}
-
-/** Counts what decoding made of a request. @returns the bytes that it adds to its record's */
-export function countDecoded(entry: RequestEntry, request: ChatRequest): number {
-  const bytes = structureBytes(request);
-  entry.bytes += bytes;
-  entry.memory.belongsTo(request.tenantId);
-  entry.memory.addDecoded(bytes);
-  return bytes;
 }
 
 /** A record's place and key, for what is kept longer than its content. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readBody } from '../../../src/adapters/openai/read-body.ts';
 import { decodeRequest } from '../../../src/pipeline/decode-request.ts';
 import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
-import { entryId, laneKey, newEntry, startTrace } from '../../../src/pipeline/request-entry.ts';
+import { entryId, laneKey, RequestEntry, startTrace } from '../../../src/pipeline/request-entry.ts';
 import { codec, Handling } from '../../support/fakes/handling.ts';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -38,21 +38,21 @@ describe('a request entry', () => {
 
   it('counts what its record holds: key, value, headers and what decoding makes of them', () => {
     const record = new Handling().record({}, { key: Buffer.from('four'), value: Buffer.alloc(1_000) });
-    const { bytes } = newEntry(record, memory, 0);
+    const { bytes } = new RequestEntry(record, memory, 0);
     expect(bytes).toBeGreaterThan(3_000);
-    expect(newEntry({ ...record, headers: { long: Buffer.alloc(1_000) } }, memory, 0).bytes).toBeGreaterThan(
-      bytes + 3_000,
-    );
-    expect(newEntry({ ...record, key: null, value: null }, memory, 0).bytes).toBeLessThan(bytes);
+    expect(
+      new RequestEntry({ ...record, headers: { long: Buffer.alloc(1_000) } }, memory, 0).bytes,
+    ).toBeGreaterThan(bytes + 3_000);
+    expect(new RequestEntry({ ...record, key: null, value: null }, memory, 0).bytes).toBeLessThan(bytes);
   });
 
   it('begins with nothing done and not stopped', () => {
-    expect(newEntry(new Handling().record(), memory, 0)).toMatchObject({
+    expect(new RequestEntry(new Handling().record(), memory, 0)).toMatchObject({
       accepted: null,
       finished: null,
-      span: null,
-      publishSpan: null,
-      stopping: { signal: { aborted: false } },
+      hasBegun: false,
+      inLedger: null,
+      signal: { aborted: false },
     });
   });
 });
