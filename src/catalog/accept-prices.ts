@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { amountsOf } from './describe-change.ts';
+import { liveVersions } from './live-versions.ts';
 import { planPriceVersions } from './plan-price-versions.ts';
 import type { PriceStore, PriceVersion, WaitingPrice, WaitingPrices } from './stores.ts';
 
@@ -45,7 +46,9 @@ async function append(prices: PriceStore, version: PriceVersion): Promise<string
   for (;;) {
     const { revision, versions } = await prices.history(provider, model);
     // Accepted before by somebody who died before he could take it from the list.
-    const before = versions.findLast(({ effectiveFrom }) => effectiveFrom <= version.effectiveFrom);
+    const before = liveVersions(versions).findLast(
+      ({ effectiveFrom }) => effectiveFrom <= version.effectiveFrom,
+    );
     if (before !== undefined && isDeepStrictEqual(amountsOf(before), amountsOf(version))) return null;
     const { refused } = planPriceVersions(versions, [version]);
     if (refused[0] !== undefined) return refused[0].reason;

@@ -82,6 +82,7 @@ const price = z
     tiers,
     serviceTiers: z.record(name, z.strictObject({ components, tiers })).exactOptional(),
     source: name,
+    supersedes: name.exactOptional(),
   })
   .refine(({ effectiveFrom, effectiveTo }) => effectiveTo === null || effectiveTo > effectiveFrom, {
     path: ['effectiveTo'],

@@ -1,5 +1,6 @@
 import { eventId } from '../contract/event-id.ts';
 import type { ModelChange, ModelChangeDetail, ModelChanged } from '../contract/records.ts';
+import { isPerCall } from '../domain/price.ts';
 import { type CatalogModel, lifecycleOf, type PriceVersion } from './stores.ts';
 
 /** What subscribers are told of, in this order. Where the facts are from, and what only the next comparison needs, is not of interest. */
@@ -84,7 +85,7 @@ export function describePriceChange(
   };
 }
 
-/** Every amount of a price by its place: `inputPerMillion`, `above272000.outputPerMillion`, `flex.inputPerMillion`. */
+/** Every amount of a price by its place: `inputPerMillion`, `webSearchPerCall`, `above272000.outputPerMillion`, `flex.inputPerMillion`. */
 export function amountsOf(
   price: Pick<PriceVersion, 'components' | 'tiers' | 'serviceTiers'>,
 ): Map<string, string> {
@@ -101,7 +102,10 @@ export function amountsOf(
 }
 
 function entriesOf(place: string, components: object): [string, string][] {
-  return Object.entries(components).map(([name, amount]) => [`${place}${name}PerMillion`, String(amount)]);
+  return Object.entries(components).map(([name, amount]) => {
+    const unit = isPerCall(name) ? 'PerCall' : 'PerMillion';
+    return [`${place}${name}${unit}`, String(amount)];
+  });
 }
 
 function kindOf(before: CatalogModel | null, after: CatalogModel): ModelChange {

@@ -1,4 +1,5 @@
 import type { Price } from '../domain/price.ts';
+import { liveVersions } from './live-versions.ts';
 import type { PriceVersion } from './stores.ts';
 
 /** The prices of one model in order of time, each with its real end. */
@@ -11,9 +12,9 @@ const datedSnapshot = /^(?<base>.+)-\d{4}-\d{2}-\d{2}$/;
 /** `ft:gpt-4o-2024-08-06:organization:name:id`: priced by what was tuned. */
 const fineTuned = /^(?<base>ft:[^:]+):.+$/;
 
-/** A version without an end of its own ends where the next begins. */
+/** A version without an end of its own ends where the next begins; one that was corrected holds no more. */
 export function priceTimelines(versions: readonly PriceVersion[]): PriceTimelines {
-  const byModel = Map.groupBy(versions, ({ provider, model }) => `${provider}/${model}`);
+  const byModel = Map.groupBy(liveVersions(versions), ({ provider, model }) => `${provider}/${model}`);
   return new Map([...byModel].map(([key, ofModel]) => [key, timelineOf(ofModel)]));
 }
 

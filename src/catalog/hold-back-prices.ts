@@ -1,3 +1,4 @@
+import { liveVersions } from './live-versions.ts';
 import type { PriceStore, PriceVersion, WaitingPrice, WaitingPrices } from './stores.ts';
 import { suspicionsOf } from './suspicious-price.ts';
 
@@ -50,7 +51,7 @@ function judge(known: readonly PriceVersion[], versions: readonly PriceVersion[]
   const believed: PriceVersion[] = [];
   const doubted: { version: PriceVersion; reasons: string[] }[] = [];
   for (const version of versions.toSorted(byBegin)) {
-    const before = [...known, ...believed]
+    const before = liveVersions([...known, ...believed])
       .sort(byBegin)
       .findLast(({ effectiveFrom }) => effectiveFrom < version.effectiveFrom);
     const reasons = before === undefined ? [] : suspicionsOf(before, version);

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { liveVersions, revisionOf } from './live-versions.ts';
 import type { PriceVersion } from './stores.ts';
 
 export interface PricePlan {
@@ -23,16 +24,35 @@ export function planPriceVersions(
   const unchanged: PriceVersion[] = [];
   const refused: PricePlan['refused'][number][] = [];
 
-  for (const version of wanted) {
+  // What is corrected comes before its correction.
+  for (const version of wanted.toSorted((one, other) => revisionOf(one.id) - revisionOf(other.id))) {
     const all = [...known, ...append];
-    const sameStart = all.find(({ effectiveFrom }) => effectiveFrom === version.effectiveFrom);
-    const clash = all.find((other) => beginsInside(version, other) || beginsInside(other, version));
-    if (sameStart !== undefined && isSamePrice(sameStart, version)) unchanged.push(version);
+    const live = liveVersions([...all, version]).filter((other) => other !== version);
+    const sameStart = live.find(({ effectiveFrom }) => effectiveFrom === version.effectiveFrom);
+    const clash = live.find((other) => beginsInside(version, other) || beginsInside(other, version));
+    const problem = version.supersedes === undefined ? null : whyNoCorrection(version.supersedes, all);
+    if (isKnown(version, all)) unchanged.push(version);
+    else if (problem !== null) refused.push({ version, reason: problem });
     else if (sameStart !== undefined) refused.push({ version, reason: overwriting(sameStart) });
     else if (clash !== undefined) refused.push({ version, reason: overlapping(clash) });
     else append.push(version);
   }
   return { append, unchanged, refused };
+}
+
+/** Also a version that was corrected since: whoever imports it once more changes nothing. */
+function isKnown(version: PriceVersion, all: readonly PriceVersion[]): boolean {
+  const candidates =
+    version.supersedes === undefined
+      ? all.filter(({ effectiveFrom }) => effectiveFrom === version.effectiveFrom)
+      : all.filter(({ id }) => id === version.id);
+  return candidates.some((other) => isSamePrice(other, version));
+}
+
+function whyNoCorrection(supersedes: string, all: readonly PriceVersion[]): string | null {
+  if (!all.some(({ id }) => id === supersedes)) return `supersedes ${supersedes}, which is not known`;
+  const by = all.find((other) => other.supersedes === supersedes);
+  return by === undefined ? null : `supersedes ${supersedes}, which ${by.id} has corrected already`;
 }
 
 /** Only an end that was given is a promise; an open end yields to the next version. */
@@ -43,12 +63,12 @@ function beginsInside(inner: PriceVersion, outer: PriceVersion): boolean {
 
 /** The same price from another source is no change. */
 function isSamePrice(one: PriceVersion, other: PriceVersion): boolean {
-  const neutral = { id: '', source: '', sourceHash: '' };
+  const neutral = { id: '', source: '', sourceHash: '', supersedes: '' };
   return isDeepStrictEqual({ ...one, ...neutral }, { ...other, ...neutral });
 }
 
 function overwriting(existing: PriceVersion): string {
-  return `${existing.id} (from ${existing.source}) begins at the same instant with other figures, and prices are never overwritten: give the new one a later effectiveFrom`;
+  return `${existing.id} (from ${existing.source}) begins at the same instant with other figures, and prices are never overwritten: give the new one a later effectiveFrom, or correct the version (prices correct)`;
 }
 
 function overlapping(existing: PriceVersion): string {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type CatalogFile, InvalidCatalogFile, type PriceEntry, readPriceFile } from './catalog-file.ts';
+import { revisionOf } from './live-versions.ts';
 import { planPriceVersions } from './plan-price-versions.ts';
 import type { PriceVersion } from './stores.ts';
 
@@ -19,9 +20,11 @@ export function hashOf({ text }: CatalogFile): string {
 /** @param effectiveFrom epoch ms, where the entry itself does not say it */
 export function versionOf(entry: PriceEntry, effectiveFrom: number, sourceHash: string): PriceVersion {
   const begin = entry.effectiveFrom ?? effectiveFrom;
+  const { supersedes } = entry;
+  const revision = supersedes === undefined ? '' : `#${revisionOf(supersedes) + 1}`;
   return {
     ...entry,
-    id: `${modelName(entry)}@${new Date(begin).toISOString()}`,
+    id: `${modelName(entry)}@${new Date(begin).toISOString()}${revision}`,
     effectiveFrom: begin,
     sourceHash,
   };

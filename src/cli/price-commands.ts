@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander';
-import { callComponents, tokenComponents } from '../domain/price.ts';
+import { callComponents, isPerCall, tokenComponents } from '../domain/price.ts';
 import type { AdjustmentReason } from '../spend/build-adjustment.ts';
 import { acceptWaitingPrices } from './accept-prices.ts';
 import { calculateCosts } from './calculate-costs.ts';
 import { readInstant } from './option-values.ts';
 import {
+  correctPrice,
   exportPrices,
   importPriceFile,
   listPrices,
@@ -15,8 +16,6 @@ import {
 import { repriceCosts } from './reprice-costs.ts';
 import { addSpendCommands } from './spend-commands.ts';
 import type { Tool } from './tool.ts';
-
-const required: ReadonlySet<string> = new Set(['input', 'output']);
 
 /** Adds the commands that begin with `prices`. */
 export function addPriceCommands(program: Command, tool: () => Tool, end: (exitCode: number) => void): void {
@@ -58,39 +57,56 @@ export function addPriceCommands(program: Command, tool: () => Tool, end: (exitC
 
   const set = prices
     .command('set')
-    .description('add a version of one model’s price: the standard rate, without tiers')
+    .description(
+      'add a version of one model’s price: what is named changes, the rest stays as it is in force',
+    )
     .argument('<model>')
-    .option('--provider <name>', 'whose model it is', 'openai')
-    .option('--currency <code>', 'ISO 4217', 'USD')
     .option('--effective-from <time>', 'since when it holds (default: now)', readInstant)
-    .option('--effective-to <time>', 'until when it holds (default: until the next version)', readInstant)
-    .option('--source <text>', 'where it is from', 'prices set')
-    .option('--dry-run', 'only say what would change');
-  for (const name of [...tokenComponents, ...callComponents]) {
-    const flag = `--${kebabCase(name)} <amount>`;
-    const unit = callComponents.some((ofCall) => ofCall === name) ? 'per call' : 'per million tokens';
-    if (required.has(name)) set.requiredOption(flag, unit);
-    else set.option(flag, unit);
-  }
-  set.action(async (model: string, flags: SetFlags) => {
-    const {
-      provider,
-      currency,
-      source,
-      effectiveFrom = Date.now(),
-      effectiveTo,
-      dryRun,
-      ...components
-    } = flags;
-    const options = { effectiveTo, dryRun };
-    const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-    end(await setPrice(tool(), model, { provider, currency, source, effectiveFrom, components, ...given }));
-  });
+    .option('--effective-to <time>', 'until when it holds (default: until the next version)', readInstant);
+  addPriceOptions(set, 'prices set').action(async (model: string, flags: ChangeFlags) =>
+    end(await setPrice(tool(), model, priceFlags(flags, Date.now()))),
+  );
+
+  const correct = prices
+    .command('correct')
+    .description(
+      'correct a wrong version: what is named changes; the wrong one stays in the history, and holds no more',
+    )
+    .argument('<version>', 'id of the version (prices list --json), or a model: its version in force now')
+    .option('--effective-from <time>', 'since when it should have held (default: as before)', readInstant)
+    .option('--effective-to <time>', 'until when it should have held (default: as before)', readInstant);
+  addPriceOptions(correct, 'prices correct').action(async (version: string, flags: ChangeFlags) =>
+    end(await correctPrice(tool(), version, priceFlags(flags, null), Date.now())),
+  );
 }
 
-type SetFlags = Omit<PriceFlags, 'components' | 'effectiveFrom' | 'effectiveTo' | 'dryRun'> & {
+/** What `prices set` and `prices correct` have in common. */
+function addPriceOptions(command: Command, source: string): Command {
+  command
+    .option('--provider <name>', 'whose model it is', 'openai')
+    .option('--currency <code>', 'ISO 4217 (default: as before; USD for a model without a price)')
+    .option('--source <text>', 'where it is from', source)
+    .option('--replace', 'keep nothing: no other component, tier or service tier')
+    .option('--dry-run', 'only say what would change');
+  for (const name of [...tokenComponents, ...callComponents])
+    command.option(`--${kebabCase(name)} <amount>`, isPerCall(name) ? 'per call' : 'per million tokens');
+  return command;
+}
+
+/** @param begin epoch ms, unless it is given */
+function priceFlags(flags: ChangeFlags, begin: number | null): PriceFlags {
+  const { provider, currency = null, source, replace = false, dryRun = false, ...others } = flags;
+  const { effectiveFrom = begin, effectiveTo = null, ...components } = others;
+  return { provider, currency, source, replace, dryRun, effectiveFrom, effectiveTo, components };
+}
+
+type ChangeFlags = {
+  readonly provider: string;
+  readonly source: string;
+  readonly currency?: string;
   readonly effectiveFrom?: number;
   readonly effectiveTo?: number;
+  readonly replace?: boolean;
   readonly dryRun?: boolean;
 } & Readonly<Record<string, string>>;
 

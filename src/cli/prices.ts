@@ -1,9 +1,12 @@
 import { createPriceStore } from '../adapters/mongo/catalog-store.ts';
 import type { CatalogFile } from '../catalog/catalog-file.ts';
+import { changePrice, type PriceChange } from '../catalog/change-price.ts';
+import { priceAt, priceTimelines } from '../catalog/find-price.ts';
 import { formatPriceFile } from '../catalog/format-price-file.ts';
 import { importPrices } from '../catalog/import-prices.ts';
+import { liveVersions } from '../catalog/live-versions.ts';
 import { shippedPrices } from '../catalog/shipped-catalog.ts';
-import type { PriceVersion } from '../catalog/stores.ts';
+import type { PriceStore, PriceVersion } from '../catalog/stores.ts';
 import { describePriceImport } from './describe-import.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
@@ -24,34 +27,65 @@ export async function importPriceFile(
   await importInto(tool, file, flags);
 }
 
-export interface PriceFlags {
-  readonly provider: string;
-  readonly currency: string;
-  readonly source: string;
-  /** Epoch ms. */
-  readonly effectiveFrom: number;
-  /** Epoch ms. */
-  readonly effectiveTo?: number;
-  readonly dryRun?: boolean;
-  /** By the names of a price file. */
-  readonly components: Readonly<Record<string, string>>;
+export interface PriceFlags extends Omit<PriceChange, 'model' | 'corrects'> {
+  readonly dryRun: boolean;
 }
 
 /**
- * `prices set MODEL`: a new version of one model's price, of the standard rate alone.
+ * `prices set MODEL`: a new version of one model's price, with what is named changed and the rest kept.
  *
  * @returns 0, or 1 when it was refused
  */
-export async function setPrice(tool: Tool, model: string, flags: PriceFlags): Promise<number> {
-  const { dryRun = false, effectiveFrom, effectiveTo = null, ...price } = flags;
-  const iso = (at: number | null) => (at === null ? null : new Date(at).toISOString());
-  const entry = { model, ...price, effectiveFrom: iso(effectiveFrom), effectiveTo: iso(effectiveTo) };
-  const { refused } = await importInto(
-    tool,
-    { name: 'the price', text: JSON.stringify([entry]) },
-    { dryRun },
+export function setPrice(tool: Tool, model: string, { dryRun, ...flags }: PriceFlags): Promise<number> {
+  return withDatabase(tool, (db) =>
+    applyChange(tool, createPriceStore(db), { ...flags, model, corrects: null }, dryRun),
   );
-  return refused.length === 0 ? 0 : 1;
+}
+
+/**
+ * `prices correct VERSION`: a version that takes the place of a wrong one, which stays in the history.
+ *
+ * @param named id of the version, or a model: then its version in force
+ * @param now epoch ms
+ * @returns 0, or 1 when it was refused
+ */
+export function correctPrice(
+  tool: Tool,
+  named: string,
+  { dryRun, ...flags }: PriceFlags,
+  now: number,
+): Promise<number> {
+  return withDatabase(tool, async (db) => {
+    const store = createPriceStore(db);
+    const { id, provider, model } = findVersion(await store.list(), named, flags.provider, now);
+    return await applyChange(tool, store, { ...flags, provider, model, corrects: id }, dryRun);
+  });
+}
+
+function findVersion(
+  versions: readonly PriceVersion[],
+  named: string,
+  provider: string,
+  now: number,
+): Pick<PriceVersion, 'id' | 'provider' | 'model'> {
+  const timeline = priceTimelines(versions).get(`${provider}/${named}`);
+  const found =
+    versions.find(({ id }) => id === named) ?? (timeline === undefined ? null : priceAt(timeline, now));
+  if (found !== null) return found;
+  throw new Error(
+    `there is no version ${named}, nor a price of a model of that name in force now; see: prices list --json`,
+  );
+}
+
+async function applyChange(
+  tool: Tool,
+  store: PriceStore,
+  change: PriceChange,
+  dryRun: boolean,
+): Promise<number> {
+  const done = await changePrice(store, change, dryRun);
+  tool.print(describePriceImport(done));
+  return done.refused.length === 0 ? 0 : 1;
 }
 
 /** `prices list [MODEL]` */
@@ -59,7 +93,10 @@ export async function listPrices(tool: Tool, model: string | undefined, asJson: 
   const versions = (await allVersions(tool)).filter(
     (version) => model === undefined || version.model === model,
   );
-  for (const version of versions) tool.print(asJson ? `${JSON.stringify(version)}\n` : describe(version));
+  const live = new Set(liveVersions(versions));
+  const note = (version: PriceVersion) => (live.has(version) ? '' : '\tcorrected');
+  for (const version of versions)
+    tool.print(asJson ? `${JSON.stringify(version)}\n` : `${describe(version)}${note(version)}\n`);
 }
 
 /** `prices export`: all versions as a price file. */
@@ -90,5 +127,5 @@ function describe({
   const { input, output, ...others } = components;
   const more = Object.entries(others).map(([name, amount]) => `\t${name} ${amount}`);
   const tiers = Object.keys(price.serviceTiers ?? {}).map((name) => `\t${name}`);
-  return `${provider}/${model}\t${since}${until}\tinput ${input}\toutput ${output}\t${price.currency} per million${more.join('')}${tiers.join('')}\n`;
+  return `${provider}/${model}\t${since}${until}\tinput ${input}\toutput ${output}\t${price.currency} per million${more.join('')}${tiers.join('')}`;
 }

@@ -16,6 +16,11 @@ export const tokenComponents = [
 /** Names of the prices per call of a tool of the provider's. */
 export const callComponents = ['webSearch', 'webSearchLow', 'webSearchHigh', 'fileSearch'] as const;
 
+/** Whether a component is a fee per call; the others are prices per million tokens. */
+export function isPerCall(component: string): boolean {
+  return callComponents.some((name) => name === component);
+}
+
 /**
  * Prices of one model under one service tier and prompt size: those of tokens per million, those of calls for one.
  * `webSearch` is any search's, `webSearchLow` and `webSearchHigh` those of a context size that costs something else.
@@ -56,4 +61,6 @@ export interface Price extends TieredComponents {
   readonly serviceTiers?: Readonly<Record<string, TieredComponents>>;
   /** Where the price is from. */
   readonly source: string;
+  /** Id of the version that this one corrects: it holds in its place. */
+  readonly supersedes?: string;
 }

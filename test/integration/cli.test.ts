@@ -171,6 +171,41 @@ describe('topics, models and prices', () => {
     );
   });
 
+  it('prices set keeps what it does not name, and prices correct puts a version in the place of a wrong one', async () => {
+    const set = (...flags: string[]) =>
+      run(['prices', 'set', 'gpt-kept', '--effective-from', '2025-01-01', ...flags]);
+    await set('--input', '1', '--output', '2', '--cached-input', '0.1', '--web-search', '0.01');
+    const later = await run(['prices', 'set', 'gpt-kept', '--input', '3', '--effective-from', '2025-02-01']);
+    expect(later).toMatchObject({ code: 0, stdout: expect.stringContaining('input 1 → 3\n') });
+    expect(later.stdout).not.toContain('cachedInput');
+    expect(
+      (await run(['prices', 'set', 'gpt-kept', '--input', '3.0', '--effective-from', '2025-03-01'])).stdout,
+    ).toContain('1 unchanged');
+
+    const id = 'openai/gpt-kept@2025-01-01T00:00:00.000Z';
+    expect(await run(['prices', 'correct', id, '--output', '2.5'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(`${id}#2: output 2 → 2.5`),
+    });
+    expect(await run(['prices', 'correct', id, '--output', '4'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('correct that one'),
+    });
+    expect(await run(['prices', 'correct', 'gpt-kept', '--web-search', '0.02'])).toMatchObject({ code: 0 });
+    const listed = lines((await run(['prices', 'list', 'gpt-kept', '--json'])).stdout);
+    const kept = { cachedInput: '0.1' };
+    expect(listed.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { id, components: { input: '1', output: '2', webSearch: '0.01', ...kept } },
+      { id: `${id}#2`, supersedes: id, components: { input: '1', output: '2.5', ...kept } },
+      { components: { input: '3', output: '2', webSearch: '0.01', ...kept } },
+      { components: { input: '3', output: '2', webSearch: '0.02', ...kept } },
+    ]);
+    const wrong = lines((await run(['prices', 'list', 'gpt-kept'])).stdout).filter((line) =>
+      line.endsWith('\tcorrected'),
+    );
+    expect(wrong).toHaveLength(2);
+  });
+
   it('estimate counts a text and prices it by what is in force in the database', async () => {
     const { code, stdout, stderr } = await run(['estimate', 'Say hello.', '-m', 'gpt-4-0613', '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db } from 'mongodb';
 import { describeModelChange, describePriceChange } from '../../catalog/describe-change.ts';
+import { liveVersions } from '../../catalog/live-versions.ts';
 import type { ModelStore, PriceStore, PriceVersion } from '../../catalog/stores.ts';
 import { appendChanges } from './change-outbox.ts';
 import { boundedRead } from './durable-write.ts';
@@ -62,13 +63,15 @@ export function createPriceStore(db: Db, { now = Date.now }: CatalogStoreOptions
   const prices = db.collection<PriceRow>('prices');
   const histories = db.collection<{ _id: string; revision: number }>('priceHistories');
   const versionsOf = async (provider: string, model: string, session: ClientSession) => {
-    const rows = await prices.find({ provider, model }, { session, sort: { effectiveFrom: 1 } }).toArray();
+    const rows = await prices
+      .find({ provider, model }, { session, sort: { effectiveFrom: 1, _id: 1 } })
+      .toArray();
     return rows.map(priceVersion);
   };
 
   return {
     list: async () => {
-      const inOrder = { sort: { provider: 1, model: 1, effectiveFrom: 1 }, ...boundedRead } as const;
+      const inOrder = { sort: { provider: 1, model: 1, effectiveFrom: 1, _id: 1 }, ...boundedRead } as const;
       return (await prices.find({}, inOrder).toArray()).map(priceVersion);
     },
 
@@ -103,9 +106,13 @@ export function createPriceStore(db: Db, { now = Date.now }: CatalogStoreOptions
   };
 }
 
-/** The version that a new one takes over from: the last that begins before it. */
-function versionBefore({ effectiveFrom }: PriceVersion, all: readonly PriceVersion[]): PriceVersion | null {
-  return all
+/** The version that a new one takes over from: the one that it corrects, else the last that begins before it. */
+function versionBefore(
+  { effectiveFrom, supersedes }: PriceVersion,
+  all: readonly PriceVersion[],
+): PriceVersion | null {
+  if (supersedes !== undefined) return all.find(({ id }) => id === supersedes) ?? null;
+  return liveVersions(all)
     .filter((other) => other.effectiveFrom < effectiveFrom)
     .reduce<PriceVersion | null>(
       (latest, one) => (latest === null || one.effectiveFrom > latest.effectiveFrom ? one : latest),

@@ -66,6 +66,8 @@ export function requireReplicaSet(hello: Document): void {
 
 /** Creates the indexes that are missing. Harmless to repeat, also by several workers at once. */
 export async function ensureIndexes(db: Db): Promise<void> {
+  // Of earlier versions, which knew no corrections: it would refuse one that begins with what it corrects.
+  await dropIndex(db, 'prices', 'version');
   await Promise.all([
     db.collection('requests').createIndex({ expiresAt: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
     db
@@ -74,12 +76,26 @@ export async function ensureIndexes(db: Db): Promise<void> {
     db.collection('models').createIndex({ provider: 1, id: 1 }, { name: 'model', unique: true }),
     db
       .collection('prices')
-      .createIndex({ provider: 1, model: 1, effectiveFrom: 1 }, { name: 'version', unique: true }),
+      .createIndex(
+        { provider: 1, model: 1, effectiveFrom: 1, supersedes: 1 },
+        { name: 'version-and-correction', unique: true },
+      ),
     db.collection('spend').createIndex({ generation: 1, day: 1 }, { name: 'days' }),
     db.collection('spendEvents').createIndex({ keepUntil: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
     db.collection('reservations').createIndex({ tenantId: 1, currency: 1 }, { name: 'tenant' }),
     db.collection('reservations').createIndex({ expiresAt: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
   ]);
+}
+
+/** Server codes for an index, or a collection, that is not there. */
+const MISSING: ReadonlySet<unknown> = new Set([26, 27]);
+
+async function dropIndex(db: Db, collection: string, index: string): Promise<void> {
+  try {
+    await db.collection(collection).dropIndex(index);
+  } catch (error) {
+    if (!(error instanceof MongoServerError && MISSING.has(error.code))) throw error;
+  }
 }
 
 /**

@@ -21,6 +21,8 @@ export interface PriceRow extends TieredRow {
   readonly serviceTiers?: readonly (TieredRow & { readonly name: string })[];
   readonly source: string;
   readonly sourceHash: string;
+  /** Id of the version that it corrects. */
+  readonly supersedes?: string;
 }
 
 export function priceRow({ id, effectiveFrom, effectiveTo, serviceTiers, ...price }: PriceVersion): PriceRow {
@@ -37,6 +39,7 @@ export function priceRow({ id, effectiveFrom, effectiveTo, serviceTiers, ...pric
     }),
     source: price.source,
     sourceHash: price.sourceHash,
+    ...(price.supersedes !== undefined && { supersedes: price.supersedes }),
   };
 }
 
@@ -62,6 +65,7 @@ export function priceVersion({
     }),
     source: row.source,
     sourceHash: row.sourceHash,
+    ...(row.supersedes !== undefined && { supersedes: row.supersedes }),
   };
 }
 

@@ -101,6 +101,19 @@ describe('a change of a price', () => {
     });
   });
 
+  it('names the unit of each amount: fees are per call', () => {
+    const after = {
+      ...price,
+      id: 'new',
+      components: { ...price.components, webSearch: '0.025', webSearchLow: '0.01', fileSearch: '0.0025' },
+    };
+    expect(describePriceChange(price, after, NOW)?.details.map(({ property }) => property)).toEqual([
+      'price.webSearchPerCall',
+      'price.webSearchLowPerCall',
+      'price.fileSearchPerCall',
+    ]);
+  });
+
   it('has one id per version, whenever it is told', () => {
     expect(describePriceChange(null, price, NOW).eventId).toBe(
       describePriceChange(null, price, NOW + 1).eventId,

@@ -33,11 +33,7 @@ describe('the command line', () => {
     ['a time of nothing', ['chat', 'Hello', '--timeout', '0'], 'a number of seconds'],
     ['a time without end', ['chat', 'Hello', '--timeout', 'Infinity'], 'a number of seconds'],
     ['a date that is none', ['prices', 'import', '--effective-from', '2025-02-30'], 'ISO 8601'],
-    [
-      'a price without its output',
-      ['prices', 'set', 'gpt-x', '--input', '1'],
-      "'--output <amount>' not specified",
-    ],
+    ['a correction of nothing', ['prices', 'correct'], "missing required argument 'version'"],
     ['nothing at all', [], 'Usage: completion-bus'],
   ])('ends with 2 for %s, and says so', async (_what, args, message) => {
     const { code, stdout, stderr } = await run(args);
