@@ -31,7 +31,7 @@ export async function calculateCosts(tool: Tool, options: CalculateOptions): Pro
   const prices = await loadPrices(tool, options.prices);
   let exitCode = 0;
   let page = '';
-  for await (const { number, text } of readLines(tool.openFile(options.usage))) {
+  for await (const { number, text } of readLines(tool.openFile(options.usage, '--usage'))) {
     try {
       page += `${JSON.stringify(priceLine(readUsageLine(text), prices, options))}\n`;
     } catch (error) {
@@ -47,7 +47,8 @@ export async function calculateCosts(tool: Tool, options: CalculateOptions): Pro
 }
 
 function loadPrices(tool: Tool, path: string | undefined): Promise<PriceTimelines> | PriceTimelines {
-  if (path !== undefined) return priceTimelines(versionsOfFile({ name: path, text: tool.readFile(path) }));
+  if (path !== undefined)
+    return priceTimelines(versionsOfFile({ name: path, text: tool.readFile(path, '--prices') }));
   return withDatabase(tool, async (db) => priceTimelines(await createPriceStore(db).list()));
 }
 

@@ -6,6 +6,7 @@ import type { ChatRequestInput, ChatResponse, CostCalculated } from '../contract
 import { topicNames } from '../contract/topics.ts';
 import type { InboundRecord } from '../ports.ts';
 import type { Tool } from './tool.ts';
+import { requireKafka } from './with-kafka.ts';
 
 export interface ChatOptions {
   readonly model?: string;
@@ -20,11 +21,9 @@ export interface ChatOptions {
  *
  * @returns 0 when it was answered, 1 when it failed or nothing came in time
  */
-export async function chat(
-  { config, logger, print }: Tool,
-  text: string,
-  options: ChatOptions,
-): Promise<number> {
+export async function chat(tool: Tool, text: string, options: ChatOptions): Promise<number> {
+  await requireKafka(tool);
+  const { config, logger, print } = tool;
   const topics = topicNames(config.topics.prefix);
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   const request: ChatRequestInput = {

@@ -8,12 +8,14 @@ import { addDeadCommands } from './dead-commands.ts';
 import { describeFailure } from './describe-failure.ts';
 import { type EstimateOptions, estimate } from './estimate.ts';
 import { addModelCommands } from './model-commands.ts';
+import { namedFiles } from './named-files.ts';
 import { readCount, readSeconds } from './option-values.ts';
 import { addOutcomeCommands } from './outcomes.ts';
 import { addCostCommands, addPriceCommands } from './price-commands.ts';
 import { serve } from './serve.ts';
-import type { CommandLine } from './tool.ts';
+import type { CommandLine, Tool } from './tool.ts';
 import { addTopicCommands } from './topics.ts';
+import { ineffectiveVariables } from './unknown-variables.ts';
 
 /**
  * Runs one command.
@@ -22,19 +24,23 @@ import { addTopicCommands } from './topics.ts';
  */
 export async function runCommandLine(line: CommandLine): Promise<number> {
   let exitCode = 0;
-  const configured = (serving = false) => loadConfig(line.env, { readFile: line.readFile, serve: serving });
+  const warn = () => {
+    for (const { message } of ineffectiveVariables(line.env)) line.stderr.write(`warning: ${message}\n`);
+  };
   /** A command beside the service: its output is for people, so only what went wrong is logged. */
-  const tool = () => ({
-    config: configured(),
-    logger: createLogger({ level: 'error' }),
-    print: (text: string) => void line.stdout.write(text),
-    printPage: async (text: string) => {
-      if (!line.stdout.write(text)) await once(line.stdout, 'drain');
-    },
-    printError: (text: string) => void line.stderr.write(text),
-    readFile: line.readFile,
-    openFile: line.openFile,
-  });
+  const tool = (): Tool => {
+    warn();
+    return {
+      config: loadConfig(line.env, { readFile: line.readFile }),
+      logger: createLogger({ level: 'error' }),
+      print: (text: string) => void line.stdout.write(text),
+      printPage: async (text: string) => {
+        if (!line.stdout.write(text)) await once(line.stdout, 'drain');
+      },
+      printError: (text: string) => void line.stderr.write(text),
+      ...namedFiles(line),
+    };
+  };
 
   const program = new Command('completion-bus')
     .description('Kafka as a front door for chat models')
@@ -49,7 +55,13 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .command('serve')
     .description('answer requests until SIGTERM or SIGINT; a second one stops at once')
     .action(async () => {
-      exitCode = await serve(line, configured(true));
+      try {
+        exitCode = await serve(line);
+      } catch (error) {
+        // The log has the warnings of a service that starts.
+        if (error instanceof ConfigurationError) warn();
+        throw error;
+      }
     });
   program
     .command('chat')

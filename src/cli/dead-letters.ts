@@ -16,6 +16,7 @@ import { type OutboundRecord, RecordRefused, type RequestIdentity } from '../por
 import { decodeOptions } from '../roles/decode-options.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
+import { requireKafka } from './with-kafka.ts';
 
 /** Longer than a broker needs to come back from a restart. */
 const WRITE_LIMIT_MS = 60_000;
@@ -34,6 +35,7 @@ export interface LetterFilter {
 
 /** `dead list`: a line for each letter, in the order of each partition. */
 export async function listDeadLetters(tool: Tool, filter: LetterFilter, asJson: boolean): Promise<void> {
+  await requireKafka(tool);
   let count = 0;
   await readLetters(tool, filter, async (letter) => {
     count += 1;
@@ -51,6 +53,7 @@ type Fate = 'published' | 'known' | 'not published';
  * @returns whether each letter that was asked for by its name is on its way or answered
  */
 export async function replayDeadLetters(tool: Tool, filter: LetterFilter, dryRun: boolean): Promise<boolean> {
+  await requireKafka(tool);
   const { config, logger } = tool;
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   const done = dryRun ? 'would be published' : 'published';

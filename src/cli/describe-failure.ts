@@ -5,12 +5,45 @@
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { name, message } = error;
+  const listening = describeListening(error);
+  if (listening !== null) return listening;
   if (/^KafkaJS.*Connection/.test(nameOfFirst(error)))
     return `no Kafka broker could be reached (${message}); is one running, and is KAFKA_BROKERS right?`;
   if (name.startsWith('KafkaJS')) return `Kafka: ${[message, ...partsOf(error)].join(': ')}`;
   if (name === 'MongoServerSelectionError' || name.startsWith('MongoNetwork'))
     return `MongoDB could not be reached (${message}); is it running, and is MONGODB_URL right?`;
-  return name.startsWith('Mongo') ? `MongoDB: ${message}` : message;
+  if (/^Mongo(Parse|InvalidArgument|API|MissingCredentials)/.test(name))
+    return `${settingOf(message)}: ${message}`;
+  return name.startsWith('Mongo') ? `MongoDB: ${message}${loginHint(error)}` : message;
+}
+
+/** The health server's address cannot be had. */
+function describeListening(error: Error): string | null {
+  const { code, syscall, port, address, hostname } = error as NodeJS.ErrnoException & {
+    readonly port?: number;
+    readonly address?: string;
+    readonly hostname?: string;
+  };
+  if (syscall === 'getaddrinfo' && code !== undefined)
+    return `HTTP_HOST: ${hostname} is not an address (${code})`;
+  if (syscall !== 'listen') return null;
+  if (code === 'EADDRINUSE')
+    return `HTTP_PORT: port ${port} of ${address} is in use; stop what uses it, or set HTTP_PORT to another port (0 takes a free one)`;
+  if (code === 'EACCES')
+    return `HTTP_PORT: this user may not listen on port ${port}; set HTTP_PORT to a port above 1023`;
+  return `HTTP_HOST: ${address} is not an address of this machine (${code})`;
+}
+
+/** Which setting the driver could not use. */
+function settingOf(message: string): string {
+  return /^database name/i.test(message) ? 'MONGODB_DATABASE' : 'MONGODB_URL';
+}
+
+const AUTHENTICATION_FAILED = 18;
+
+function loginHint(error: Error): string {
+  const { code } = error as { code?: unknown };
+  return code === AUTHENTICATION_FAILED ? '; are user, password and authSource of MONGODB_URL right?' : '';
 }
 
 /** kafkajs wraps what went wrong first in the errors of its retries. */

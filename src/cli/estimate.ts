@@ -107,7 +107,7 @@ function readRequest(
   const json =
     file === undefined
       ? JSON.stringify({ messages: [{ role: 'user', content: text }] })
-      : jsonObject(file, readFile(file));
+      : jsonObject(file, readFile(file, '--file'));
   const value = Buffer.from(json);
   const record = {
     topic: 'estimate',
@@ -155,7 +155,7 @@ async function withCatalog<T>(
   work: (catalog: Catalog) => Promise<T>,
 ): Promise<T> {
   if (prices !== undefined) {
-    const file = prices === 'shipped' ? shippedPrices : { name: prices, text: readFile(prices) };
+    const file = prices === 'shipped' ? shippedPrices : { name: prices, text: readFile(prices, '--prices') };
     return work(createFileCatalog(shippedModels, file));
   }
   const { db, close } = await connectDatabase(config.mongo);

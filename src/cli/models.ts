@@ -9,6 +9,7 @@ import { systemClock } from '../clock.ts';
 import { startAnnouncer, startModelLister } from '../roles/catalog-parts.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
+import { requireKafka } from './with-kafka.ts';
 
 /**
  * `models sync [--accept-short]`
@@ -19,6 +20,7 @@ export async function syncModelsNow(tool: Tool, acceptShort: boolean): Promise<v
   const { config, logger, print } = tool;
   if (config.openai.apiKey === null)
     throw new Error('the provider is asked with a key: set AI_OPENAI_API_KEY');
+  await requireKafka(tool);
   await withDatabase(tool, async (db) => {
     const announce = await startAnnouncer(config, db, logger, () => undefined);
     const lister = startModelLister(config);

@@ -16,6 +16,7 @@ import { OutputRecords } from '../pipeline/output-records.ts';
 import type { OutboundRecord } from '../ports.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
+import { requireKafka } from './with-kafka.ts';
 
 /** Adds the commands of outcomes to a program. */
 export function addOutcomeCommands(program: Command, tool: () => Tool): void {
@@ -43,6 +44,7 @@ async function listOutcomes(tool: Tool): Promise<void> {
 
 /** `outcomes publish`: what others of this command committed is visible from the connection on, so nothing goes out twice. */
 async function publishOutcomes(tool: Tool): Promise<void> {
+  await requireKafka(tool);
   const { config, logger } = tool;
   const topics = settledTopics(config.topics.prefix);
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);

@@ -13,6 +13,7 @@ import type { InboundRecord } from '../ports.ts';
 import { type BillFilter, BillLog, type DueAdjustment } from '../spend/bill-log.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
+import { requireKafka } from './with-kafka.ts';
 
 export interface RepriceOptions extends BillFilter {
   readonly dryRun: boolean;
@@ -25,6 +26,7 @@ export interface RepriceOptions extends BillFilter {
  * Nothing is edited, and a second run finds nothing to do.
  */
 export async function repriceCosts(tool: Tool, options: RepriceOptions): Promise<void> {
+  await requireKafka(tool);
   const { config, logger } = tool;
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   const { costs } = topicNames(config.topics.prefix);

@@ -1,9 +1,11 @@
+import { reachBroker } from '../adapters/kafka/reach-broker.ts';
 import { systemClock } from '../clock.ts';
-import type { Config } from '../config.ts';
+import { loadConfig } from '../config.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { DefectFound } from '../roles/role.ts';
 import { startService } from '../service.ts';
 import type { CommandLine } from './tool.ts';
+import { ineffectiveVariables } from './unknown-variables.ts';
 
 /** A signal to a whole group of processes comes once by itself and once from a parent that passes it on. */
 const ECHO_MS = 1_000;
@@ -26,7 +28,8 @@ interface Cause {
  * @returns 0 after a clean stop, 1 after a failure
  * @throws what keeps it from starting
  */
-export async function serve(line: CommandLine, config: Config): Promise<number> {
+export async function serve(line: CommandLine): Promise<number> {
+  const config = loadConfig(line.env, { readFile: line.readFile, serve: true });
   const logger = createLogger({
     level: config.logLevel,
     base: { service: 'completion-bus', version: line.version },
@@ -58,6 +61,14 @@ export async function serve(line: CommandLine, config: Config): Promise<number> 
 
   // 2 It runs.
   logger.info({ roles: config.roles }, 'starting');
+  for (const { name, message } of ineffectiveVariables(line.env))
+    logger.warn({ variable: name, reason: message }, 'a variable of the environment has no effect');
+  reachBroker(config.kafka).catch((error: unknown) =>
+    logger.warn(
+      { err: error, brokers: config.kafka.brokers },
+      'no Kafka broker could be reached yet; trying again',
+    ),
+  );
   const run = async () => {
     const service = await startService({
       config,

@@ -15,6 +15,7 @@ import { reservationTtlMs } from '../spend/reservation-ttl.ts';
 import { type ReportQuery, reportSpend } from '../spend/spend-report.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
+import { requireKafka } from './with-kafka.ts';
 
 /** `costs report` */
 export async function reportCosts(tool: Tool, query: ReportQuery, format: Format): Promise<void> {
@@ -53,6 +54,7 @@ export async function reconcileCosts(
 
 /** `costs rebuild` */
 export async function rebuildCosts(tool: Tool): Promise<void> {
+  await requireKafka(tool);
   const { config, logger, print } = tool;
   const topic = topicNames(config.topics.prefix).costs;
   const { signal } = new AbortController();

@@ -10,9 +10,13 @@ export interface Tool {
   /** Prints, and resolves when there is room for more: for output without bounds. */
   printPage(text: string): Promise<void>;
   printError(text: string): void;
-  readFile(path: string): string;
-  /** Its bytes as they come; `-` is standard input. */
-  openFile(path: string): AsyncIterable<string | Uint8Array>;
+  /**
+   * @param option which option or argument named it, for the message
+   * @throws when it cannot be read, naming both
+   */
+  readFile(path: string, option?: string): string;
+  /** Its bytes as they come; `-` is standard input. Throws as `readFile`. */
+  openFile(path: string, option?: string): AsyncIterable<string | Uint8Array>;
 }
 
 /** What the commands need of the process that they run in. */

@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import type { Admin } from 'kafkajs';
 import { type GrownTopic, growTopics, repairPartitions } from '../adapters/kafka/grow-topics.ts';
-import { createKafka, PATIENT_RETRIES } from '../adapters/kafka/kafka-client.ts';
 import { allTopics, checkTopics, createTopics, partitionCounts } from '../adapters/kafka/topics.ts';
 import { readCount } from './option-values.ts';
 import type { Tool } from './tool.ts';
+import { withKafka } from './with-kafka.ts';
 
 /** Adds the commands of topics to a program. */
 export function addTopicCommands(program: Command, tool: () => Tool): void {
@@ -31,7 +30,7 @@ export function addTopicCommands(program: Command, tool: () => Tool): void {
 
 /** `topics create` */
 async function createTopicsCommand({ print, ...tool }: Tool): Promise<void> {
-  await withAdmin(tool, async (admin) => {
+  await withKafka(tool, async (admin) => {
     const created = await createTopics(admin, tool.config.topics);
     const grown = await repairPartitions(admin, tool.config.topics);
     if (created.length > 0) print(`created ${created.join(', ')}\n`);
@@ -43,7 +42,7 @@ async function createTopicsCommand({ print, ...tool }: Tool): Promise<void> {
 /** `topics check` */
 async function checkTopicsCommand({ print, ...tool }: Tool): Promise<void> {
   const { topics, ledger, limits } = tool.config;
-  await withAdmin(tool, async (admin) => {
+  await withKafka(tool, async (admin) => {
     await checkTopics(admin, topics, { ledgerTtlMs: ledger.ttlMs, recordMaxBytes: limits.recordMaxBytes });
     for (const [topic, count] of await partitionCounts(admin, allTopics(topics)))
       print(`${topic}\t${count === 1 ? '1 partition' : `${count} partitions`}\n`);
@@ -53,7 +52,7 @@ async function checkTopicsCommand({ print, ...tool }: Tool): Promise<void> {
 
 /** `topics grow` */
 async function growTopicsCommand({ print, ...tool }: Tool, count: number): Promise<void> {
-  await withAdmin(tool, async (admin) => {
+  await withKafka(tool, async (admin) => {
     const grown = await growTopics(admin, tool.config.topics, count);
     printGrown(grown, print);
     if (grown.length === 0) print(`all of them have ${count} partitions\n`);
@@ -62,17 +61,4 @@ async function growTopicsCommand({ print, ...tool }: Tool, count: number): Promi
 
 function printGrown(grown: readonly GrownTopic[], print: Tool['print']): void {
   for (const { topic, from, to } of grown) print(`${topic}\tfrom ${from} to ${to} partitions\n`);
-}
-
-async function withAdmin(
-  { config, logger }: Pick<Tool, 'config' | 'logger'>,
-  work: (admin: Admin) => Promise<void>,
-): Promise<void> {
-  const admin = createKafka(config.kafka, logger, PATIENT_RETRIES).admin();
-  await admin.connect();
-  try {
-    await work(admin);
-  } finally {
-    await admin.disconnect();
-  }
 }

@@ -115,7 +115,7 @@ export const environment = z.object({
   }),
   SCHEMA_REGISTRY_URL: optional(url('http', 'https'), {
     description:
-      'Confluent-compatible schema registry. Without one, records use Avro single-object encoding.',
+      'Not supported yet, without effect: a Confluent-compatible schema registry. Records use Avro single-object encoding.',
   }),
   RECORD_MAX_BYTES: set('900000', wholeNumber(10_000, RECORD_MAX_BYTES_LIMIT), {
     description: 'Largest record that is read or written; below `max.message.bytes` of every topic.',

@@ -2,7 +2,8 @@ import { z } from 'zod';
 
 const MS_PER_UNIT = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 const TOPIC_NAME = /^(?!\.{1,2}$)[a-zA-Z0-9._-]{1,249}$/;
-const HOST_AND_PORT = /^(?:[^\s:,/@]+|\[[0-9a-fA-F:.]+\]):\d{1,5}$/;
+const HOST_AND_PORT = /^(?:[^\s:,/@]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/;
+const HIGHEST_PORT = 65_535;
 
 type DurationUnit = keyof typeof MS_PER_UNIT;
 
@@ -21,7 +22,10 @@ export const flag = parsed('true or false', (given) => {
 });
 
 export const brokers = parsed('host:port, several separated by commas, e.g. 127.0.0.1:9092', (given) =>
-  listOf(given, (item) => (HOST_AND_PORT.test(item) ? item : undefined)),
+  listOf(given, (item) => {
+    const port = Number(HOST_AND_PORT.exec(item)?.[1]);
+    return port >= 1 && port <= HIGHEST_PORT ? item : undefined;
+  }),
 );
 
 export const topicPrefix = parsed('letters, digits, dots, underscores and hyphens, at most 200', (given) =>
@@ -96,10 +100,17 @@ export function duration(bareUnit: DurationUnit, minimum: string, maximum: strin
 export function url(...schemes: string[]) {
   const expected = `a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
   return parsed(expected, (given) =>
-    schemes.some((scheme) => given.startsWith(`${scheme}://`) && given.length > scheme.length + 3)
+    schemes.some((scheme) => given.startsWith(`${scheme}://`) && hasHost(scheme, given))
       ? given.replace(/\/+$/, '')
       : undefined,
   );
+}
+
+/** Connection strings of MongoDB name several hosts, which makes them no URL for the rest of the world. */
+function hasHost(scheme: string, given: string): boolean {
+  if (scheme === 'http' || scheme === 'https')
+    return /^\w+:\/\/[^\s/]\S*$/.test(given) && URL.canParse(given);
+  return /^[^\s/?#]+(?:[/?]\S*)?$/.test(given.slice(scheme.length + 3));
 }
 
 /** Where a file is: a path, or an https URL; plain http never leaves this machine. */

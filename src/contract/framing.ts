@@ -54,7 +54,7 @@ export function parseFrame(value: Uint8Array | null, headers?: RecordHeaders): F
   if (isGlue(value)) {
     throw new UndecodableRecord(
       'glue_framing',
-      'The value has the header of the AWS Glue Schema Registry (0x03 and a schema version UUID), which is not supported. Publish it in Avro single-object encoding or in Confluent framing.',
+      'The value has the header of the AWS Glue Schema Registry (0x03 and a schema version UUID), which is not supported. Publish it in Avro single-object encoding or as JSON.',
     );
   }
   if (value[0] === CONFLUENT_MARK) {

@@ -25,7 +25,7 @@ export function invalidRequest(problems: readonly Problem[]): ChatFailure {
 export function usedForAnother(requestId: string): ChatFailure {
   return failureOf(
     'invalid_request',
-    `requestId ${requestId} was used before for a different request; send a retry unchanged, or a new request under a new id`,
+    `requestId ${requestId} was used before for a different request; a record that is repeated must be unchanged`,
     false,
     { param: 'requestId' },
   );

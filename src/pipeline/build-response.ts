@@ -7,12 +7,17 @@ import type {
   ResponseGenerated,
   ResponseStatus,
 } from '../contract/records.ts';
-import type { ChatFailure } from '../domain/chat-failure.ts';
+import type { ChatFailure, ErrorCode } from '../domain/chat-failure.ts';
 import type { EchoedRequest } from './bare-request.ts';
 import type { Answer } from './make-call.ts';
 
 /** Of an error's message: a hundred problems with their places fit, and it stays far below a record. */
 const MESSAGE_MAX_CHARACTERS = 32_768;
+
+/** The one advice about ids: an id names one body and one outcome, so that whatever is published again needs another. */
+const NEW_ID = 'To try again, publish the request under a new requestId.';
+/** Failures that nobody tries again, or whose message says how. */
+const WITHOUT_ADVICE: ReadonlySet<ErrorCode> = new Set(['cancelled', 'poison']);
 
 /** Everything that a response is made of. */
 export interface ResponseParts {
@@ -106,10 +111,16 @@ function clipped(message: string): string {
     : `${message.slice(0, MESSAGE_MAX_CHARACTERS - 1).toWellFormed()}…`;
 }
 
+function withAdvice({ code, message, retryable }: ChatFailure): string {
+  const text = clipped(message);
+  if (WITHOUT_ADVICE.has(code) || (code === 'internal' && !retryable)) return text;
+  return `${text}${/[.!?…]["”]?$/.test(text) ? '' : '.'} ${NEW_ID}`;
+}
+
 export function chatError(failure: ChatFailure): ChatError {
   return {
     code: failure.code,
-    message: clipped(failure.message),
+    message: withAdvice(failure),
     retryable: failure.retryable,
     param: failure.param,
     providerCode: failure.providerCode,

@@ -32,7 +32,7 @@ export async function checkDefinitions(
   return toCheck.flatMap(({ path }, index) => {
     const verdict = verdicts[index];
     if (verdict?.kind !== 'invalid') return [];
-    const message = `cannot be used as a JSON Schema: ${verdict.reason}; correct it and publish under a new request id`;
+    const message = `cannot be used as a JSON Schema: ${verdict.reason}; correct it`;
     return [{ path, code: 'invalid_schema', message }];
   });
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Big } from 'big.js';
 import type { Admin } from 'kafkajs';
@@ -361,6 +363,38 @@ describe('what is not there', () => {
       expect(stderr).not.toContain('secret');
     }
   });
+
+  it('a port that is in use is named by the setting', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const env = { ...world.env, HTTP_HOST: '127.0.0.1', HTTP_PORT: String(port) };
+    const { code, stderr } = await run(['serve'], { env });
+    taken.close();
+    expect(code).toBe(1);
+    oneLine(stderr);
+    expect(stderr).toContain(`HTTP_PORT: port ${port} of 127.0.0.1 is in use`);
+  });
+
+  it('a port that is no broker is named, by every command that needs one', async () => {
+    const quiet = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+    await once(quiet, 'listening');
+    const env = { ...world.env, KAFKA_BROKERS: `127.0.0.1:${(quiet.address() as AddressInfo).port}` };
+    for (const args of [
+      ['topics', 'check'],
+      ['chat', 'Hello'],
+      ['dead', 'list'],
+      ['outcomes', 'publish'],
+      ['costs', 'reprice'],
+    ]) {
+      const { code, stdout, stderr } = await run(args, { env });
+      expect({ args, code, stdout }).toEqual({ args, code: 1, stdout: '' });
+      oneLine(stderr);
+      expect(stderr).toContain('KAFKA_BROKERS');
+      expect(stderr).toContain('advertised.listeners');
+    }
+    quiet.close();
+  }, 60_000);
 
   it('a broker that is down is named', async () => {
     const { code, stderr } = await run(['topics', 'create'], {

@@ -49,6 +49,19 @@ describe('topics', () => {
     });
   }, 150_000);
 
+  it('cannot have more replicas than there are brokers, and the setting is named', async () => {
+    const env = {
+      ...world.env,
+      CHAT_TOPIC_PREFIX: `${world.config.topics.prefix}-r`,
+      CHAT_TOPIC_REPLICATION: '7',
+    };
+    const { code, stdout, stderr } = await runCommand(env, ['topics', 'create']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /^CHAT_TOPIC_REPLICATION is 7, but (one broker is|\d brokers are) running: set it to at most \d, or start more brokers\n$/,
+    );
+  });
+
   it('grow under a worker, which answers in the new partitions', async () => {
     await world.startWorker();
     const grown = await run('topics', 'grow', '4');

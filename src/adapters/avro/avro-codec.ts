@@ -79,7 +79,7 @@ export function createAvroCodec({ schemas, framing, maxBytes }: AvroCodecOptions
     if (framing.kind !== 'confluent') {
       throw new UndecodableRecord(
         'registry_not_configured',
-        `The value has Confluent framing (schema id ${schemaId}), but no schema registry is configured. Set SCHEMA_REGISTRY_URL, or publish in Avro single-object encoding.`,
+        `The value has Confluent framing (schema id ${schemaId}), but a schema registry is not supported yet (SCHEMA_REGISTRY_URL). Publish it in Avro single-object encoding or as JSON.`,
       );
     }
     const json = framing.schemaOf(schemaId);

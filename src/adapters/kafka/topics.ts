@@ -42,9 +42,24 @@ export async function createTopics(admin: Admin, plan: TopicPlan): Promise<strin
   const topics = missing.map((topic) =>
     topic.numPartitions === 1 ? topic : { ...topic, numPartitions: partitions },
   );
-  await admin.createTopics({ topics, waitForLeaders: false, timeout: CREATION_TIMEOUT_MS });
+  try {
+    await admin.createTopics({ topics, waitForLeaders: false, timeout: CREATION_TIMEOUT_MS });
+  } catch (error) {
+    throw (await tooManyReplicas(admin, plan, error)) ?? error;
+  }
   await untilLed(admin, names, 1);
   return names;
+}
+
+/** @returns what to set where the broker refuses the number of replicas */
+async function tooManyReplicas(admin: Admin, plan: TopicPlan, error: unknown): Promise<Error | null> {
+  const { errors = [error] } = error as { errors?: readonly unknown[] };
+  if (!errors.some((part) => errorType(part) === 'INVALID_REPLICATION_FACTOR')) return null;
+  const { length } = (await admin.describeCluster()).brokers;
+  const brokers = length === 1 ? 'one broker is' : `${length} brokers are`;
+  return new TopicsNotReady(
+    `CHAT_TOPIC_REPLICATION is ${plan.replication}, but ${brokers} running: set it to at most ${length}, or start more brokers`,
+  );
 }
 
 /** As many as the request topics have, else the outputs, else what is planned. */

@@ -3,11 +3,7 @@ import { InvalidRequest } from '../../domain/failure-classes.ts';
 
 /** The caller's request cannot be put into the provider's words. Nothing was sent. */
 export function invalidRequest(path: string, problem: string): ChatFailure {
-  return new InvalidRequest(
-    `${path}: ${problem}. Correct it and publish the request with a new request id.`,
-    false,
-    { param: path },
-  );
+  return new InvalidRequest(`${path}: ${problem}.`, false, { param: path });
 }
 
 /**

@@ -39,8 +39,7 @@ export interface ErrorEnvelope {
 
 /** Whose fault it is and what to do, by code. */
 const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
-  invalid_request:
-    'The request asks for something the provider does not take; correct the named parameter and publish it with a new request id.',
+  invalid_request: 'The request asks for something the provider does not take; correct the named parameter.',
   invalid_credentials:
     'The service is set up with a key, organization or project that the provider does not accept; correct AI_OPENAI_API_KEY, AI_OPENAI_ORGANIZATION or AI_OPENAI_PROJECT.',
   permission_denied:

@@ -16,11 +16,11 @@ export interface ChatRequestInput {
   provider?: string | null | undefined;
   /** Model id or alias; null is the default. */
   model?: string | null | undefined;
-  /** Tried in order, optionally provider-qualified (xai/grok-4). */
+  /** Not supported yet, refused. Tried in order, optionally provider-qualified (xai/grok-4). */
   fallbackModels?: string[] | undefined;
   /** At least one, unless history is STORED and the conversation exists. */
   messages?: MessageInput[] | undefined;
-  /** Whether the service keeps the conversation. */
+  /** Whether the service keeps the conversation. Only NONE is supported yet. */
   history?: HistoryMode | undefined;
   /** Tools the model may call. */
   tools?: ToolInput[] | undefined;

@@ -14,11 +14,11 @@ export interface ChatRequest {
   provider: string | null;
   /** Model id or alias; null is the default. */
   model: string | null;
-  /** Tried in order, optionally provider-qualified (xai/grok-4). */
+  /** Not supported yet, refused. Tried in order, optionally provider-qualified (xai/grok-4). */
   fallbackModels: string[];
   /** At least one, unless history is STORED and the conversation exists. */
   messages: Message[];
-  /** Whether the service keeps the conversation. */
+  /** Whether the service keeps the conversation. Only NONE is supported yet. */
   history: HistoryMode;
   /** Tools the model may call. */
   tools: Tool[];

@@ -22,7 +22,7 @@ export function checkEnvelope(request: ChatRequest, list: ProblemList): void {
     list.add(
       'fallbackModels',
       'not_supported',
-      'it is not supported yet; leave it out, and publish again with another model on a failure',
+      'it is not supported yet; leave it out, and publish a request for another model after a failure',
     );
   }
   if (request.maxCost !== null && !DECIMAL.test(request.maxCost)) {
@@ -52,7 +52,11 @@ function checkLabels({ labels }: ChatRequest, list: ProblemList): void {
 
 function checkHistory({ history, conversationId }: ChatRequest, list: ProblemList): void {
   if (history === 'NONE') return;
-  list.add('history', 'not_supported', 'it must be NONE; send the whole conversation in messages');
+  list.add(
+    'history',
+    'not_supported',
+    'only NONE is supported yet; leave it out, and send the whole conversation in messages',
+  );
   if (history === 'STORED' && conversationId === null)
     list.add('conversationId', 'missing', 'a stored history belongs to a conversation; name it');
 }

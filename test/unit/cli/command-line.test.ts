@@ -70,7 +70,29 @@ describe('the command line', () => {
     const { code, stderr } = await run(['prices', 'import', 'no-such-file.json']);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: "ENOENT: no such file or directory, open 'no-such-file.json'\n",
+      stderr: 'file no-such-file.json cannot be read: there is no such file\n',
     });
+  });
+
+  it.each([
+    [['costs', 'calculate', '--usage', 'none.jsonl', '--prices', 'none.json'], '--prices none.json'],
+    [['estimate', '--file', 'none.json'], '--file none.json'],
+    [['estimate', 'Hello', '--prices', '/'], '--prices / cannot be read: it is a directory'],
+    [['models', 'import', 'none.json'], 'file none.json'],
+  ])('names the option of a file that cannot be read: %j', async (args, words) => {
+    const { code, stdout, stderr } = await run(args);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(words);
+  });
+
+  it('warns of variables that have no effect, before whatever else it says', async () => {
+    const env = { OPENAI_API_KEY: 'sk-secret', KAFKA_BROKERS: 'nowhere' };
+    const { code, stderr } = await run(['topics', 'check'], env);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^warning: OPENAI_API_KEY is not .* did you mean AI_OPENAI_API_KEY\?\nThe configuration/,
+    );
+    expect(stderr).not.toContain('secret');
+    expect((await run(['serve'], env)).stderr).toContain('did you mean AI_OPENAI_API_KEY?');
   });
 });

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import kafkajs from 'kafkajs';
-import { MongoNetworkError, MongoServerError } from 'mongodb';
+import { MongoInvalidArgumentError, MongoNetworkError, MongoParseError, MongoServerError } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../../src/cli/describe-failure.ts';
 
@@ -37,6 +39,42 @@ describe('describeFailure', () => {
     expect(describeFailure(new MongoServerError({ message: 'Authentication failed.' }))).toBe(
       'MongoDB: Authentication failed.',
     );
+  });
+
+  it('names the setting of a database that cannot be used', () => {
+    const failed = Object.assign(new MongoServerError({ message: 'Authentication failed.' }), { code: 18 });
+    expect(describeFailure(failed)).toMatch(/^MongoDB: Authentication failed\.; .*MONGODB_URL/);
+    expect(describeFailure(new MongoParseError('Invalid connection string'))).toBe(
+      'MONGODB_URL: Invalid connection string',
+    );
+    expect(describeFailure(new MongoInvalidArgumentError("Database name cannot have ' '"))).toMatch(
+      /^MONGODB_DATABASE: /,
+    );
+  });
+
+  it('names the setting of an address that cannot be listened on', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const failure = (host: string, at: number) =>
+      new Promise<string>((resolve) => {
+        const server = createServer().on('error', (error) => resolve(describeFailure(error)));
+        server.listen(at, host);
+      });
+    expect(await failure('127.0.0.1', port)).toMatch(
+      new RegExp(`^HTTP_PORT: port ${port} of 127.0.0.1 is in use; .*HTTP_PORT`),
+    );
+    expect(await failure('192.0.2.1', 0)).toMatch(/^HTTP_HOST: 192.0.2.1 is not an address of this machine/);
+    expect(await failure('no-such-host.invalid', 0)).toMatch(
+      /^HTTP_HOST: no-such-host.invalid is not an address/,
+    );
+    const refused = Object.assign(new Error('listen EACCES'), {
+      code: 'EACCES',
+      syscall: 'listen',
+      port: 80,
+    });
+    expect(describeFailure(refused)).toMatch(/^HTTP_PORT: this user may not listen on port 80/);
+    taken.close();
   });
 
   it('leaves our own messages as they are', () => {

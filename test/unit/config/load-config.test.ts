@@ -130,6 +130,30 @@ describe('loadConfig', () => {
     );
   });
 
+  it.each([
+    ['AI_OPENAI_BASE_URL', 'https://'],
+    ['AI_OPENAI_BASE_URL', 'https:///v1'],
+    ['AI_OPENAI_BASE_URL', 'https://api openai.com/v1'],
+    ['AI_OPENAI_BASE_URL', 'http://host:99999/v1'],
+    ['AI_OPENAI_BASE_URL', 'api.openai.com/v1'],
+    ['MONGODB_URL', 'mongodb://'],
+    ['MONGODB_URL', 'mongodb:///db'],
+    ['MONGODB_URL', 'mongodb://host a'],
+    ['KAFKA_BROKERS', 'kafka'],
+    ['KAFKA_BROKERS', 'kafka://a:9092'],
+    ['KAFKA_BROKERS', 'a:0'],
+    ['KAFKA_BROKERS', 'a:9092,b:65536'],
+  ])('names %s when it is %s', (name, value) => {
+    expect(() => load({ [name]: value })).toThrow(new RegExp(`^  ${name}: `, 'm'));
+  });
+
+  it('takes connection strings with several hosts, a login and options', () => {
+    const MONGODB_URL = 'mongodb://u:p%40s@a:27017,b:27018/admin?replicaSet=rs0&tls=true';
+    expect(load({ MONGODB_URL }).mongo.url).toBe(MONGODB_URL);
+    expect(load({ MONGODB_URL: 'mongodb+srv://u:p@cluster.example.net' }).mongo.url).toContain('cluster');
+    expect(load({ AI_OPENAI_BASE_URL: 'http://[::1]:4010/v1' }).openai.baseUrl).toBe('http://[::1]:4010/v1');
+  });
+
   it('reads a secret and a certificate from the files that are named', () => {
     const files: Record<string, string> = { '/run/key': 'sk-from-file\n', '/run/ca.pem': 'PEM\n' };
     const config = loadConfig(

@@ -43,7 +43,7 @@ describe('refusals', () => {
       'invalid_request',
       false,
       'requestId',
-      /request-1 .*different request.*new id/,
+      /request-1 .*different request.*unchanged/,
     ],
     [unknownProvider('x', ['openai', 'local']), 'invalid_request', false, 'provider', /"x".*openai, local/],
     [

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { ChatFailure, type ErrorCode, errorCodes } from '../../../src/domain/chat-failure.ts';
+import { failureOf } from '../../../src/domain/failure-classes.ts';
 import { plainUsage } from '../../../src/domain/usage.ts';
 import {
   buildResponse,
@@ -94,7 +95,7 @@ describe('buildResponse', () => {
       chunkCount: 0,
       error: {
         code: 'stream_interrupted',
-        message: 'cut',
+        message: 'cut. To try again, publish the request under a new requestId.',
         retryable: true,
         param: 'p',
         providerCode: 'c',
@@ -104,6 +105,21 @@ describe('buildResponse', () => {
         retryAfterMs: 70,
       },
     });
+  });
+
+  it('ends every failure that can be tried again with one advice about ids', () => {
+    const advice = 'To try again, publish the request under a new requestId.';
+    const messageOf = (code: ErrorCode, retryable: boolean, text = 'what happened.') =>
+      responseOf({ failure: failureOf(code, text, retryable) }).error?.message;
+    for (const code of errorCodes.filter((one) => !['cancelled', 'poison', 'internal'].includes(one)))
+      expect(messageOf(code, false)).toBe(`what happened. ${advice}`);
+    expect(messageOf('internal', true)).toBe(`what happened. ${advice}`);
+    expect(messageOf('timeout', true, 'without an end')).toBe(`without an end. ${advice}`);
+    for (const code of ['cancelled', 'poison', 'internal'] as const)
+      expect(messageOf(code, false)).toBe('what happened.');
+    const long = messageOf('invalid_request', false, 'x'.repeat(100_000)) ?? '';
+    expect(long.length).toBeLessThan(33_000);
+    expect(long.endsWith(`x… ${advice}`)).toBe(true);
   });
 
   it('without an answer names the provider’s request where the failure knows it', () => {
