@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../domain/chat-failure.ts';
+import { saysContextIsFull } from './says-context-is-full.ts';
 
 /** A provider's error, its members brought to text. */
 export interface ProviderError {
@@ -29,6 +30,7 @@ const BY_NAME: Readonly<Record<string, ErrorCode>> = {
   unsupported_country_region_territory: 'permission_denied',
   model_not_found: 'model_not_found',
   context_length_exceeded: 'context_length_exceeded',
+  exceed_context_size_error: 'context_length_exceeded',
   content_filter: 'content_filtered',
   content_policy_violation: 'content_filtered',
   moderation_blocked: 'content_filtered',
@@ -64,9 +66,8 @@ const HOPELESS: ReadonlySet<ErrorCode> = new Set([
   'content_filtered',
 ]);
 
-/** How compatible servers tell, in words alone, that the context is full. */
-const CONTEXT_IS_FULL =
-  /\bmaximum context length is \d+|\bexceeds? the (available |maximum )?context (length|size|window)/i;
+/** A limit of tokens per minute that is smaller than the request itself. */
+const ABOVE_LIMIT = /\brequest too large\b/i;
 
 /**
  * Chooses the code of the closed set: by code and type, then by status; without any of them it is the provider's
@@ -75,14 +76,19 @@ const CONTEXT_IS_FULL =
 export function classifyError(error: ProviderError): ErrorCode {
   const byType = byName(error.type);
   const named = byType === 'quota_exceeded' ? byType : (byName(error.code) ?? byType);
-  if (named !== undefined) return named;
+  const code = named ?? byStatusOf(error);
+  return mayBeFullContext(code) && saysContextIsFull(error.message) ? 'context_length_exceeded' : code;
+}
+
+/** What has a meaning of its own, as a limit or a policy has, is not looked at. */
+function mayBeFullContext(code: ErrorCode): boolean {
+  return code === 'invalid_request' || code === 'provider_error';
+}
+
+function byStatusOf(error: ProviderError): ErrorCode {
   const status = statusOf(error);
   if (status === null) return error.type === 'invalid_request_error' ? 'invalid_request' : 'provider_error';
-  const byStatus =
-    BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'invalid_request' : 'provider_error');
-  return byStatus === 'invalid_request' && CONTEXT_IS_FULL.test(error.message)
-    ? 'context_length_exceeded'
-    : byStatus;
+  return BY_STATUS[status] ?? (status >= 400 && status < 500 ? 'invalid_request' : 'provider_error');
 }
 
 /** Gateways put the status into `code` where the answer has begun with a 200 already. */
@@ -91,12 +97,14 @@ function statusOf({ httpStatus, code }: ProviderError): number | null {
   return code !== null && /^[45]\d\d$/.test(code) ? Number(code) : null;
 }
 
-/**
- * @param httpStatus null inside a stream
- * @param shouldRetry the provider's x-should-retry, believed where the same call could succeed at all
- */
-export function isRetryable(code: ErrorCode, httpStatus: number | null, shouldRetry: string | null): boolean {
+/** @param shouldRetry the provider's x-should-retry, believed where the same call could succeed at all */
+export function isRetryable(
+  code: ErrorCode,
+  { httpStatus, message }: ProviderError,
+  shouldRetry: string | null,
+): boolean {
   if (HOPELESS.has(code) || shouldRetry === 'false') return false;
+  if (code === 'rate_limited' && ABOVE_LIMIT.test(message)) return false;
   if (RETRYABLE.has(code) || shouldRetry === 'true') return true;
   // A provider's error with a 3xx comes from a wrong base URL, which a retry does not change.
   return (

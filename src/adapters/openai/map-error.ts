@@ -106,7 +106,7 @@ export function mapErrorBody(
   return failureOf(
     code,
     `${context.provider} refused or failed the call of ${context.model} (${detail}). ${ADVICE[code] ?? ''}`.trimEnd(),
-    isRetryable(code, httpStatus, headers?.get('x-should-retry') ?? null),
+    isRetryable(code, error, headers?.get('x-should-retry') ?? null),
     {
       param: error.param,
       providerCode: error.code,
