@@ -53,7 +53,10 @@ describe.each([
     what: 'a whole answer',
     sample: [wholeAnswerSample],
     places: providerFields.ChatCompletion.places,
-    decode: (decoder: StreamDecoder) => decoder.whole(JSON.stringify(wholeAnswerSample), new Response()),
+    decode: (decoder: StreamDecoder) => {
+      decoder.push(Buffer.from(JSON.stringify(wholeAnswerSample)));
+      return decoder.end();
+    },
   },
 ])('$what', async ({ sample, places, decode }) => {
   const journeys = await answer(sample, decode);

@@ -1,10 +1,11 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Exchange, ExchangeWorld, events } from '../support/exchanges/exchange-world.ts';
 
 let world: ExchangeWorld;
 
 beforeAll(async () => {
-  world = await ExchangeWorld.start();
+  world = await ExchangeWorld.start({ AI_OPENAI_TIMEOUT: '2s' });
 });
 afterAll(() => world?.close());
 
@@ -56,6 +57,271 @@ describe('a usual answer', () => {
       expect(cost).toMatchObject({ costStatus: 'PRICED', calls: [{ attempt: 1 }] });
       expect(calls[0]?.body).toMatchObject({ model: 'gpt-4o-mini', stream: true });
     }
+  });
+});
+
+const text = [piece({ role: 'assistant', content: 'Grüße' }), piece({ content: ' 🗼' })];
+const whole = (choice: object = { finish_reason: 'stop' }, members: object = { usage }) => ({
+  id: 'chatcmpl-1',
+  choices: [{ index: 0, message: { role: 'assistant', content: 'Grüße 🗼' }, ...choice }],
+  ...members,
+});
+
+/** One call, answered and billed as the provider reported. */
+async function expectAnswer(exchange: Exchange, finishReason: string | null = 'stop'): Promise<void> {
+  for (const { way, response, text: read, cost, calls } of await world.runEachWay(exchange)) {
+    expect([way, response.status, response.error?.message]).toEqual([way, 'COMPLETED', undefined]);
+    expect([way, calls.length, read]).toEqual([way, 1, 'Grüße 🗼']);
+    expect(response.choices).toMatchObject([{ content: 'Grüße 🗼', finishReason }]);
+    expect(response.usage).toMatchObject({ inputTokens: 9, outputTokens: 2, confidence: 'PROVIDER' });
+    expect(cost).toMatchObject({ costStatus: 'PRICED', usage: { inputTokens: 9, outputTokens: 2 } });
+  }
+}
+
+describe('a complete answer stays complete', () => {
+  const behind = events(...text, stop, reported);
+  const beside = events(...text, { ...stop, usage });
+  const before = events(...text, reported, stop);
+
+  it.each<[string, string, ('end' | 'cut' | 'open')?]>([
+    ['silence', '', 'open'],
+    ['[DONE] and an open connection', 'data: [DONE]\n\n', 'open'],
+    ['[DONE] with blanks', 'data:  [DONE] \t\n\n'],
+    ['[DONE] with blanks and an open connection', 'data: [DONE] \n\n', 'open'],
+    ['[DONE] as a JSON text', 'data: "[DONE]"\n\n'],
+    ['a ping', 'event: ping\ndata: {"type":"ping"}\n\n'],
+    ['a ping in words and an open connection', 'event: ping\ndata: pong\n\n: wait\n\n', 'open'],
+    ['null', 'data: null\n\ndata: [DONE]\n\n'],
+    ['empty data', 'data:\n\ndata:   \n\n'],
+    ['junk', 'data: bye\n\nnonsense\n\ndata: [DONE]\n\n'],
+    ['broken JSON', 'data: {"choices":[{"delta"\n\n'],
+    ['broken JSON without an end', 'data: {"choices":[{"delta"'],
+    ['a list that is no chunk', 'data: [1]\n\n', 'open'],
+    ['an error', 'data: {"error":{"message":"too late","code":500}}\n\n'],
+    ['a broken connection', '', 'cut'],
+    ['nothing', ''],
+  ])('before %s', async (_, rest, ending = 'end') => {
+    for (const start of [behind, beside, before])
+      await expectAnswer({ answer: { body: `${start}${rest}`, ending } });
+  });
+
+  it('when the provider reports no usage and falls silent', async () => {
+    const answer = { body: events(...text, stop), ending: 'open' as const };
+    for (const { way, response, calls } of await world.runEachWay({ answer })) {
+      expect([way, response.status, calls.length]).toEqual([way, 'COMPLETED', 1]);
+      expect(response.usage).toMatchObject({ confidence: 'ESTIMATED' });
+    }
+  });
+});
+
+describe('the first bytes say what an answer is', () => {
+  const stream = events(...text, stop, reported, '[DONE]');
+  const json = JSON.stringify(whole(), null, 2);
+  const typed = (type: string) => ({ 'content-type': type });
+
+  it.each<[string, Exchange['answer']]>([
+    ['a stream called JSON', { body: stream, headers: typed('application/json') }],
+    ['a stream called HTML', { body: `: hello\n\n${stream}`, headers: typed('text/html') }],
+    ['a stream of an unknown type', { body: `\n\n${stream}`, headers: typed('application/octet-stream') }],
+    ['JSON called a stream', { body: `\uFEFF\n ${json}`, headers: typed('text/event-stream') }],
+    ['JSON called plain text', { body: json, headers: typed('text/plain') }],
+    ['JSON behind which the connection stays open', { body: json, ending: 'open' }],
+    ['JSON behind which the connection breaks', { body: `${json}\n`, ending: 'cut' }],
+    [
+      'chunks as lines of JSON',
+      { body: [...text, stop, reported].map((chunk) => `${JSON.stringify(chunk)}\n`).join('') },
+    ],
+    ['chunks as a JSON list', { body: JSON.stringify([...text, stop, reported]) }],
+    ['a compressed stream', { body: gzipSync(stream), headers: { 'content-encoding': 'gzip' } }],
+    ['a compressed stream that does not say so', { body: gzipSync(stream) }],
+    ['compressed JSON', { body: gzipSync(json), headers: typed('application/json') }],
+    ['JSON called compressed', { body: json, headers: { 'content-encoding': 'gzip' } }],
+  ])('%s', async (_, answer) => {
+    await expectAnswer({ answer });
+  });
+
+  it('and inflating has limits', async () => {
+    const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, 'x'));
+    const start = gzipSync(events(...text));
+    for (const body of [bomb, Buffer.concat([start, bomb]), gzipSync(`{"x":"${' '.repeat(9_000_000)}"}`)]) {
+      const { response, calls } = await world.run({ answer: { body } });
+      expect(response).toMatchObject({
+        status: 'FAILED',
+        error: { code: 'provider_error', retryable: false },
+      });
+      expect(response.error?.message).toContain('sent more than');
+      expect(calls).toHaveLength(1);
+    }
+  });
+
+  it('and what is cut off is interrupted', async () => {
+    const body = gzipSync(stream);
+    const { response } = await world.run({ answer: { body: body.subarray(0, body.length / 2) } });
+    expect(response).toMatchObject({ status: 'FAILED', error: { code: 'stream_interrupted' } });
+  });
+});
+
+describe('a whole answer', () => {
+  it.each<[string, object]>([
+    ['an empty', { finish_reason: '' }],
+    ['a null', { finish_reason: null }],
+    ['a missing', {}],
+  ])('with %s finish reason is an answer', async (_, choice) => {
+    await expectAnswer({ answer: { body: JSON.stringify(whole(choice)) } }, null);
+  });
+});
+
+describe('an error in place of an answer or of its end', () => {
+  const error = { message: 'The server is busy.', code: 503 };
+  const headers = { 'content-type': 'application/json' };
+  const busy = { code: 'provider_unavailable', providerMessage: 'The server is busy.' };
+
+  it.each<[string, Exchange['answer'], object]>([
+    ['error, with status 200', { body: JSON.stringify({ error }) }, busy],
+    [
+      'error, with status 200, called a stream',
+      { body: JSON.stringify({ error }), headers: { 'content-type': 'text/event-stream' } },
+      busy,
+    ],
+    [
+      'a list',
+      { body: JSON.stringify([{ error }]), headers, status: 400 },
+      { code: 'invalid_request', httpStatus: 400, providerMessage: 'The server is busy.' },
+    ],
+    ['a list with status 200', { body: JSON.stringify([{ error }]), headers }, busy],
+    ['errors', { body: JSON.stringify({ errors: [error] }), headers }, busy],
+    ['bare members', { body: JSON.stringify({ object: 'error', ...error }), headers }, busy],
+    [
+      'detail',
+      { body: JSON.stringify({ detail: 'Not authenticated' }), headers, status: 401 },
+      { code: 'invalid_credentials', providerMessage: 'Not authenticated' },
+    ],
+    [
+      'a list as detail',
+      {
+        body: JSON.stringify({
+          detail: [{ loc: ['body', 'messages', 0, 'role'], msg: 'field required', type: 'missing' }],
+        }),
+        headers,
+        status: 422,
+      },
+      {
+        code: 'invalid_request',
+        param: 'messages.0.role',
+        providerType: 'missing',
+        providerMessage: 'field required',
+      },
+    ],
+    [
+      'detail with status 200',
+      { body: JSON.stringify({ detail: 'Overloaded' }), headers },
+      { code: 'provider_error' },
+    ],
+    [
+      'HTML',
+      {
+        body: '<html><body>Bad gateway</body></html>',
+        headers: { 'content-type': 'text/html' },
+        status: 502,
+      },
+      { code: 'provider_unavailable', httpStatus: 502 },
+    ],
+    [
+      'HTML with status 200',
+      { body: '<html></html>', headers: { 'content-type': 'text/html' } },
+      { code: 'provider_error' },
+    ],
+    ['nothing', { body: '', status: 503 }, { code: 'provider_unavailable', httpStatus: 503 }],
+    ['nothing with status 200', { body: '', headers }, { code: 'stream_interrupted' }],
+    [
+      'compressed',
+      {
+        body: gzipSync(JSON.stringify({ error: { message: 'No.', code: 'model_not_found' } })),
+        headers,
+        status: 404,
+      },
+      { code: 'model_not_found', providerMessage: 'No.' },
+    ],
+  ])('as %s', async (_, answer, expected) => {
+    for (const { way, response } of await world.runEachWay({ answer })) {
+      expect([way, response.status, response.error]).toEqual([
+        way,
+        'FAILED',
+        expect.objectContaining(expected),
+      ]);
+      expect(response.choices.map(({ content }) => content ?? '')).toEqual(response.choices.map(() => ''));
+    }
+  });
+
+  it.each<[string, string, object]>([
+    [
+      'in a choice',
+      events(piece({ content: '' }, { finish_reason: 'error', error }), reported, '[DONE]'),
+      busy,
+    ],
+    [
+      'as a finish reason alone',
+      events(piece({}, { finish_reason: 'error' }), '[DONE]'),
+      { code: 'provider_error' },
+    ],
+    [
+      'beside a choice',
+      events({ ...piece({ content: '' }, { finish_reason: 'error' }), error, usage }),
+      busy,
+    ],
+    ['on a line of its own', `error: ${JSON.stringify(error)}\n\n`, busy],
+    ['as an event of that name', `event: error\ndata: ${JSON.stringify(error)}\n\n`, busy],
+    [
+      'in words',
+      'event: error\ndata: The server is busy.\n\n',
+      { code: 'provider_error', providerMessage: 'The server is busy.' },
+    ],
+    ['in a list', events([{ error }]), busy],
+    [
+      'as detail',
+      events({ detail: 'The server is busy.' }),
+      { code: 'provider_error', providerMessage: 'The server is busy.' },
+    ],
+  ])('%s of a stream ends it, and what came is kept and billed', async (_, end, expected) => {
+    const answer = { body: `${events(...text, { ...reported, choices: [] })}${end}` };
+    for (const { way, response, cost } of await world.runEachWay({
+      answer,
+      request: { restartOnBreak: false },
+    })) {
+      expect([way, response.status, response.error]).toEqual([
+        way,
+        'FAILED',
+        expect.objectContaining(expected),
+      ]);
+      expect(response.choices).toMatchObject([{ content: 'Grüße 🗼' }]);
+      expect(cost?.usage).toMatchObject({ inputTokens: 9, outputTokens: expect.any(Number) });
+    }
+  });
+
+  it('is a choice that is missing, which is not asked for again when the answer has its end', async () => {
+    const one = events(...text, stop, reported);
+    for (const body of [`${one}data: [DONE]\n\n`, JSON.stringify(whole())]) {
+      for (const { way, response, cost, calls } of await world.runEachWay({
+        answer: { body },
+        request: { n: 2 },
+      })) {
+        expect([way, response.status, calls.length]).toEqual([way, 'FAILED', 1]);
+        expect(response.error).toMatchObject({ code: 'stream_interrupted', retryable: false });
+        expect(response.choices).toMatchObject([{ index: 0, content: 'Grüße 🗼', finishReason: 'stop' }]);
+        expect(cost).toMatchObject({ costStatus: 'PRICED', usage: { inputTokens: 9 } });
+      }
+    }
+    const both = events(
+      ...text,
+      stop,
+      piece({ content: 'x' }, { index: 1, finish_reason: 'stop' }),
+      reported,
+    );
+    const { response } = await world.run({ answer: { body: both }, request: { n: 2 } });
+    expect(response).toMatchObject({
+      status: 'COMPLETED',
+      choices: [{ index: 0 }, { index: 1, content: 'x' }],
+    });
   });
 });
 

@@ -29,6 +29,10 @@ export class CallGuard {
   /** The time was up while the reader was busy with itself. */
   #wasMissed = false;
   #waiting = true;
+  /** Silence is the end of the answer. */
+  #expectsEnd = false;
+  #hasExpectedEnd = false;
+  #isShort = false;
 
   /** @throws the caller's reason when its signal is aborted already */
   constructor(provider: string, limits: CallLimits, caller: AbortSignal) {
@@ -68,6 +72,27 @@ export class CallGuard {
     this.#timer = setTimeout(this.#onTimeout, this.#limits.idleTimeoutMs);
   }
 
+  /**
+   * The answer may be over: silence ends the call from now on without a failure.
+   *
+   * @param waitMs for less than the usual silence; null for that
+   */
+  expectEnd(waitMs: number | null): void {
+    const isShorter = waitMs !== null && !this.#isShort;
+    if (isShorter) {
+      this.#isShort = true;
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(this.#onTimeout, Math.min(waitMs, this.#limits.idleTimeoutMs));
+      this.#hasReceived = true;
+    }
+    this.#expectsEnd = true;
+  }
+
+  /** The call was ended by the silence that was expected. */
+  get hasExpectedEnd(): boolean {
+    return this.#hasExpectedEnd;
+  }
+
   /** The call is over; neither the caller nor the timer matters any more. */
   dispose(): void {
     clearTimeout(this.#timer);
@@ -78,7 +103,10 @@ export class CallGuard {
 
   readonly #onTimeout = (): void => {
     this.#wasMissed = !this.#waiting;
-    if (this.#waiting) this.#end(this.#hasReceived ? this.#idleFailure() : this.#firstTokenFailure());
+    if (this.#waiting && this.#expectsEnd) {
+      this.#hasExpectedEnd = true;
+      this.#controller.abort(new Error('The answer is over.'));
+    } else if (this.#waiting) this.#end(this.#hasReceived ? this.#idleFailure() : this.#firstTokenFailure());
   };
 
   #end(reason: unknown): void {

@@ -6,8 +6,11 @@ import type { HeldBytes } from './held-bytes.ts';
 import type { HttpBody } from './http-exchange.ts';
 import type { StreamDecoder } from './stream-decoder.ts';
 
+/** What may follow a complete answer and its usage is waited for this long. */
+const END_MS = 1_000;
+
 /**
- * One streamed answer, read from an HTTP body. The connection is given back for the next call when the answer ended
+ * One answer, read from an HTTP body. The connection is given back for the next call when the answer ended
  * as it should, and closed at once when it did not, the caller aborted, or the iteration was left early. The
  * body has to fail when the guard's signal aborts.
  */
@@ -18,6 +21,9 @@ export class CompletionStream implements ProviderStream {
   readonly #decoder: StreamDecoder;
   readonly #guard: CallGuard;
   readonly #held: HeldBytes;
+  /** What was read before the iteration began. */
+  #first: ProviderEvents | null = null;
+  #isOver = false;
 
   constructor(
     body: HttpBody,
@@ -34,27 +40,51 @@ export class CompletionStream implements ProviderStream {
     this.#held = held;
   }
 
+  /** Reads up to the first events. @throws the failure when nothing of an answer came before it */
+  async prime(): Promise<void> {
+    try {
+      while (this.#first === null && !this.#isOver) this.#first = await this.#next();
+    } catch (error) {
+      this.#close();
+      throw error;
+    }
+    if (this.#first !== null || this.#decoder.failure === null) return;
+    this.#close();
+    throw this.#decoder.failure;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<ProviderEvents, void, void> {
     const decoder = this.#decoder;
     try {
-      while (!decoder.done) {
-        const bytes = await this.#read();
-        const events = bytes === null ? decoder.end() : decoder.push(bytes);
+      for (;;) {
+        const events = this.#first ?? (this.#isOver ? null : await this.#next());
+        this.#first = null;
         if (events !== null) {
-          this.#guard.received();
           // A large event was decoded just now, and is about to be folded: others have their turn between the two.
           if (decoder.isLarge) await nextTurn();
           yield events;
         }
         if (decoder.failure !== null) throw decoder.failure;
-        if (bytes === null) return;
-        const short = this.#held.are(decoder.heldBytes);
-        if (short !== undefined) await short;
+        if (this.#isOver) return;
       }
     } finally {
       if (decoder.done && decoder.failure === null) void this.#giveBack();
       else this.#close();
     }
+  }
+
+  /** One read. @returns what it brought; null when that is nothing */
+  async #next(): Promise<ProviderEvents | null> {
+    const decoder = this.#decoder;
+    const short = this.#held.are(decoder.heldBytes);
+    if (short !== undefined) await short;
+    const bytes = await this.#read();
+    const events = bytes === null ? decoder.end() : decoder.push(bytes);
+    this.#isOver = bytes === null || decoder.done || decoder.failure !== null;
+    if (events !== null) this.#guard.received();
+    if (decoder.complete) this.#guard.expectEnd(END_MS);
+    else if (decoder.isFinished) this.#guard.expectEnd(null);
+    return events;
   }
 
   async #read(): Promise<Buffer | null> {
@@ -66,7 +96,7 @@ export class CompletionStream implements ProviderStream {
       return bytes;
     } catch (error) {
       this.#guard.throwIfEnded();
-      if (this.#decoder.complete) return null;
+      if (this.#decoder.complete || this.#guard.hasExpectedEnd) return null;
       throw this.#decoder.interrupted(error);
     }
   }

@@ -4,6 +4,7 @@ import { GatheredBytes } from '../../domain/gathered-bytes.ts';
 import { AnswerHeaders } from './answer-headers.ts';
 import { LimitExceeded } from './answer-limits.ts';
 import { checkJson } from './check-json.ts';
+import { findError } from './find-error.ts';
 import { type HttpBody, HttpExchange } from './http-exchange.ts';
 import { isObject } from './wire.ts';
 
@@ -149,44 +150,21 @@ function errorOf(text: string): unknown {
   } catch (error) {
     return error instanceof LimitExceeded ? null : undefined;
   }
-  const error = isObject(parsed) && 'error' in parsed ? parsed['error'] : parsed;
+  const first: unknown = Array.isArray(parsed) ? parsed[0] : parsed;
+  const error = isObject(first) ? findError(first, false) : first;
   if (!isObject(error)) return typeof error === 'string' ? error : null;
   const { message, type, code, param } = error;
   return { message, type, code, param };
 }
 
-/** A body as far as it was read. */
-export interface BodyText {
-  readonly text: string;
-  /** False when it has more bytes than were asked for. */
-  readonly isWhole: boolean;
-}
-
-/**
- * Reads a body to its end, or up to a number of bytes; then the rest is not waited for and the connection is closed.
- *
- * @param onGrown called with the bytes so far; may make it wait before more is read
- */
-export async function readBody(
-  body: HttpBody,
-  maxBytes: number,
-  onGrown?: (bytes: number) => Promise<void> | undefined,
-): Promise<BodyText> {
+/** Reads a body to its end, or up to a number of bytes; then the rest is not waited for and the connection is closed. */
+export async function readText(body: HttpBody, maxBytes: number): Promise<string> {
   const bytes = new GatheredBytes();
-  let isWhole = true;
   for (let piece = await body.read(); piece !== null; piece = await body.read()) {
-    isWhole = bytes.length + piece.length <= maxBytes;
-    bytes.add(isWhole ? piece : piece.subarray(0, maxBytes - bytes.length));
-    if (!isWhole) break;
-    const short = onGrown?.(bytes.length);
-    if (short !== undefined) await short;
+    bytes.add(piece.subarray(0, maxBytes - bytes.length));
+    if (bytes.length >= maxBytes) break;
   }
   body.close();
   const view = bytes.view();
-  return { text: Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('utf8'), isWhole };
-}
-
-/** The same, for bodies whose rest does not matter. */
-export async function readText(body: HttpBody, maxBytes: number): Promise<string> {
-  return (await readBody(body, maxBytes)).text;
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength).toString('utf8');
 }

@@ -1,9 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { withAdaptation } from '../../domain/adaptation.ts';
 import type { ChatFailure } from '../../domain/chat-failure.ts';
-import type { ChatProvider, ProviderCall, ProviderEvents, ProviderStream } from '../../ports.ts';
-import { answerLimits } from './answer-limits.ts';
+import type { ChatProvider, ProviderCall, ProviderStream } from '../../ports.ts';
 import { CallGuard } from './call-guard.ts';
 import { ChatEndpoint } from './chat-endpoint.ts';
 import { CompletionStream } from './completion-stream.ts';
@@ -14,9 +12,9 @@ import {
   type HttpAnswer,
   type HttpTransport,
   isOk,
-  readBody,
   readError,
 } from './http-transport.ts';
+import { InflatedBody } from './inflated-body.ts';
 import { KnownAdaptations } from './known-adaptations.ts';
 import { type ErrorContext, mapError, mapErrorBody } from './map-error.ts';
 import { mapRequest, type WireBody } from './map-request.ts';
@@ -59,7 +57,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
   async function stream(call: ProviderCall, signal: AbortSignal): Promise<ProviderStream> {
     const context: ErrorContext = { provider: name, model: call.model.id, apiKey: options.apiKey };
     const { adaptations = [] } = call;
-    const body = mapRequest(call, {
+    const request = mapRequest(call, {
       includeObfuscationOption: isOpenAi,
       adaptations: adaptations.reduce(withAdaptation, known.of(call.model.id)),
     });
@@ -69,19 +67,22 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
       call.onSent?.();
     };
     try {
-      const answer = await endpoint.post(body, call.clientRequestId, guard.signal, onSent);
+      const answer = await endpoint.post(request, call.clientRequestId, guard.signal, onSent);
       guard.providerRequestId = readRequestId(answer.headers, options.apiKey);
+      const body = new InflatedBody(answer.body);
       if (!isOk(answer)) {
-        throw await refusalOf(answer, body, guard.providerRequestId, context);
+        throw await refusalOf({ ...answer, body }, request, guard.providerRequestId, context);
       }
       known.remember(call.model.id, adaptations);
-      const decoder = new StreamDecoder(context, guard.providerRequestId);
-      const held = new HeldBytes(call, guard);
-      if (isStream(answer)) {
-        const rateLimits = parseRateLimits(answer.headers);
-        return new CompletionStream(answer.body, decoder, guard, held, rateLimits);
-      }
-      return await readWhole(answer, decoder, guard, held);
+      const decoder = new StreamDecoder(context, guard.providerRequestId, {
+        expectedChoices: call.request.n ?? 1,
+        head: answer,
+      });
+      const rateLimits = parseRateLimits(answer.headers);
+      const completion = new CompletionStream(body, decoder, guard, new HeldBytes(call, guard), rateLimits);
+      // An error in place of an answer is thrown here; a stream begins when it is read.
+      if (isDeclaredWhole(answer)) await completion.prime();
+      return completion;
     } catch (error) {
       guard.dispose();
       guard.throwIfEnded();
@@ -125,47 +126,7 @@ export function createClient(options: OpenAiProviderOptions, transport: HttpTran
   });
 }
 
-/** Servers forget the content type of streams, but not that of JSON and HTML. */
-function isStream({ headers }: HttpAnswer): boolean {
-  return !/^(application\/json|text\/html)\b/i.test(headers.get('content-type') ?? '');
-}
-
-/** For servers that do not stream, or that tell an error with status 200. */
-async function readWhole(
-  answer: HttpAnswer,
-  decoder: StreamDecoder,
-  guard: CallGuard,
-  held: HeldBytes,
-): Promise<ProviderStream> {
-  const onGrown = async (short: Promise<void>) => {
-    await short;
-    guard.wait();
-  };
-  const { body } = answer;
-  const { text, isWhole } = await readBody(body, answerLimits.wholeBytes, (bytes) => {
-    // Once as it came, and once more as text.
-    const short = held.are(2 * bytes);
-    return short && onGrown(short);
-  }).catch((error: unknown) => {
-    body.close();
-    throw decoder.interrupted(error);
-  });
-  guard.dispose();
-  if (!isWhole) throw decoder.tooLarge('wholeBytes');
-  const events = decoder.whole(text, answer);
-  const { failure, served } = decoder;
-  if (events === null && failure !== null) throw failure;
-  const rateLimits = parseRateLimits(answer.headers);
-  return { served, rateLimits, [Symbol.asyncIterator]: () => once(events, failure) };
-}
-
-/** What came before a failure, also a usage, is given out first: it is billed. */
-async function* once(
-  events: ProviderEvents | null,
-  failure: ChatFailure | null,
-): AsyncGenerator<ProviderEvents, void, void> {
-  // A large answer was decoded just now, and is about to be folded.
-  await nextTurn();
-  if (events !== null) yield events;
-  if (failure !== null) throw failure;
+/** What the answer says it is; its first bytes decide. */
+function isDeclaredWhole({ headers }: HttpAnswer): boolean {
+  return /^(application\/json|text\/html)\b/i.test(headers.get('content-type') ?? '');
 }

@@ -4,9 +4,18 @@ import { answerLimits } from './answer-limits.ts';
 
 const NO_PAYLOADS: readonly string[] = Object.freeze([]);
 
+/** Stands before the data of an event that is an error by its name, or by the field that it came in. No JSON text begins so. */
+export const ERROR_EVENT = '\u0000';
+
+/** No name that matters is longer. */
+const NAME_CHARACTERS = 32;
+
+/** Events that only keep the connection alive. */
+const KEEP_ALIVE: ReadonlySet<string> = new Set(['ping', 'heartbeat', 'keepalive', 'keep-alive']);
+
 /**
- * Takes a server-sent event stream apart into the `data` of its events; event names, ids and comments are not
- * told. Bytes may be cut anywhere, lines may end in LF, CRLF or CR, and time and memory are linear in the bytes
+ * Takes a server-sent event stream apart into the `data` of its events. Ids and comments are left out, and so are events that
+ * keep the connection alive. Errors are marked (`ERROR_EVENT`): events of that name, and lines `error: …` of some servers. Bytes may be cut anywhere, lines may end in LF, CRLF or CR, and time and memory are linear in the bytes
  * whatever the pieces' sizes. A line or an event above the limit ends the reading: what it holds is dropped.
  *
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
@@ -23,6 +32,8 @@ export class SseReader {
   #data: string | null = null;
   #dataRest: GatheredText | null = null;
   #dataLength = 0;
+  /** Its name, where that matters. */
+  #kind: 'error' | 'keep-alive' | null = null;
   #skipLineFeed = false;
   #atStart = true;
 
@@ -46,9 +57,13 @@ export class SseReader {
       const line = this.#endLine(text.slice(start, end));
       if (line !== '') this.#take(line);
       else if (this.#data !== null) {
-        payloads ??= [];
-        payloads.push(this.#endEvent());
-      }
+        const isWanted = this.#kind !== 'keep-alive' || isPieceOfAnswer(this.#data);
+        const payload = this.#endEvent();
+        if (isWanted) {
+          payloads ??= [];
+          payloads.push(payload);
+        }
+      } else this.#kind = null;
       if (this.overflowed) return payloads ?? NO_PAYLOADS;
       start = end + 1;
       end = text.indexOf('\n', start);
@@ -86,7 +101,9 @@ export class SseReader {
 
   #endEvent(): string {
     const data = this.#data ?? '';
-    const event = this.#dataRest === null ? data : `${data}${this.#dataRest}`;
+    const text = this.#dataRest === null ? data : `${data}${this.#dataRest}`;
+    const event = this.#kind === 'error' ? `${ERROR_EVENT}${text}` : text;
+    this.#kind = null;
     this.#data = null;
     this.#dataRest = null;
     this.#dataLength = 0;
@@ -116,12 +133,29 @@ export class SseReader {
   }
 
   #take(line: string): void {
-    if (!line.startsWith('data')) return;
+    if (!line.startsWith('data')) {
+      this.#takeName(line);
+      return;
+    }
     let value = '';
     if (line.length > 4) {
       if (line.charCodeAt(4) !== 0x3a) return;
       value = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5);
     }
+    this.#addData(value);
+  }
+
+  #takeName(line: string): void {
+    if (line.startsWith('error:')) {
+      this.#kind = 'error';
+      this.#addData(line.slice(line.charCodeAt(6) === 0x20 ? 7 : 6));
+    } else if (line.startsWith('event:')) {
+      const name = line.slice(6, 6 + NAME_CHARACTERS).trim();
+      this.#kind = KEEP_ALIVE.has(name) ? 'keep-alive' : name === 'error' ? 'error' : null;
+    }
+  }
+
+  #addData(value: string): void {
     this.#dataLength += value.length + 1;
     if (this.#dataLength > answerLimits.eventCharacters) {
       this.#overflow();
@@ -135,4 +169,9 @@ export class SseReader {
     this.#dataRest.add('\n');
     this.#dataRest.add(value);
   }
+}
+
+/** Whether an event is one whatever its name says. */
+function isPieceOfAnswer(data: string): boolean {
+  return data.includes('"choices"');
 }

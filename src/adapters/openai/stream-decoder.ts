@@ -6,100 +6,114 @@ import type { ProviderEvents, ServedBy } from '../../ports.ts';
 import type { AnswerHead } from './answer-headers.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { type AnswerLimit, answerLimits, answerTooLarge, LimitExceeded } from './answer-limits.ts';
+import { AnswerPayloads } from './answer-payloads.ts';
 import { AnswerUsage } from './answer-usage.ts';
 import { checkJson } from './check-json.ts';
+import { ChoiceProgress } from './choice-progress.ts';
+import { findError } from './find-error.ts';
+import { jsonValues } from './json-values.ts';
 import { mapChunk } from './map-chunk.ts';
 import { type ErrorContext, mapErrorBody } from './map-error.ts';
 import { withMissingIds } from './map-tool-calls.ts';
-import { maskSecrets } from './mask-secrets.ts';
-import { reportedId, reportedWord } from './metadata-text.ts';
 import { plainCause } from './plain-cause.ts';
-import { SseReader } from './sse-reader.ts';
+import { ServedFacts } from './served-facts.ts';
+import { ERROR_EVENT } from './sse-reader.ts';
 import { TextChunkTemplate } from './text-chunk-template.ts';
 import { WholeCharacters } from './whole-characters.ts';
 import { isObject, type WireObject } from './wire.ts';
 
-type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-const END_OF_STREAM = '[DONE]';
+const ENDS_OF_STREAM: ReadonlySet<string> = new Set(['[DONE]', '"[DONE]"']);
+const NOTHING: ReadonlySet<string> = new Set(['', 'null']);
+/** A longer payload is neither of these, however many blanks there are around. */
+const MARK_CHARACTERS = 64;
 /** `data: ` and its end, around one character. */
 const LINE_BYTES = 8;
 const LARGE_CHARACTERS = 262_144;
 
+export interface DecoderOptions {
+  /** How many choices the request asked for; 1 unless set. */
+  readonly expectedChoices?: number;
+  /** How the answer began, for an error that is all of its body. Inside a stream, status and headers say nothing about an error. */
+  readonly head?: AnswerHead;
+}
+
 /**
- * Turns the bytes of one streamed answer into events and knows whether the answer is complete: it is when every
- * choice that was seen has its finish reason. What was decoded before a failure is given out first; the failure waits
- * in `failure`. An answer above one of the limits (answer-limits.ts) is such a failure: the event that is too much is dropped.
+ * Turns the bytes of one answer into events and knows whether the answer is complete: it is when every choice that was
+ * asked for has its finish reason, or when it came as a whole. What was decoded before a failure is given out first; the failure
+ * waits in `failure`. An answer above one of the limits (answer-limits.ts) is such a failure: the event that is too much is dropped.
+ * Nothing that follows a complete answer and its usage is a failure.
  */
 export class StreamDecoder {
-  readonly served: Writable<ServedBy>;
   /** `[DONE]` came: nothing more belongs to the answer. */
   done = false;
-  /** The last usage came after every finish reason: only `[DONE]` can follow, so that a connection lost now loses nothing. */
-  complete = false;
   /** The last read completed an event that took long to decode. */
   isLarge = false;
   /** Ends the answer after the events given out so far. */
   failure: ChatFailure | null = null;
   readonly #context: ErrorContext;
-  readonly #reader = new SseReader();
+  readonly #payloads = new AnswerPayloads();
   readonly #template = new TextChunkTemplate();
   readonly #characters = new WholeCharacters();
   readonly #indexes = new AnswerIndexes();
   readonly #usage = new AnswerUsage();
+  readonly #choices: ChoiceProgress;
+  readonly #facts: ServedFacts;
   #bytes = 0;
   /** Since the last piece of the answer. */
   #idleBytes = 0;
   #pieces = 0;
-  readonly #seen = new Set<number>();
-  readonly #finished = new Set<number>();
-  /** Where an error came with; null in a stream, whose status and headers say nothing about it. */
-  #response: AnswerHead | null = null;
+  #hasUsage = false;
+  readonly #head: AnswerHead | null;
 
-  constructor(context: ErrorContext, providerRequestId: string | null) {
+  constructor(context: ErrorContext, providerRequestId: string | null, options: DecoderOptions = {}) {
     this.#context = context;
-    this.served = {
-      responseId: null,
-      model: null,
-      serviceTier: null,
-      systemFingerprint: null,
-      moderationJson: null,
-      providerRequestId,
-    };
+    this.#choices = new ChoiceProgress(options.expectedChoices ?? 1);
+    this.#facts = new ServedFacts(providerRequestId, context.apiKey);
+    this.#head = options.head ?? null;
+  }
+
+  get served(): ServedBy {
+    return this.#facts.served;
   }
 
   /** What is held of an event that has not ended. */
   get heldBytes(): number {
-    return this.#reader.heldBytes;
+    return this.#payloads.heldBytes;
+  }
+
+  /** Every choice has its finish reason: silence from now on loses at most the usage. */
+  get isFinished(): boolean {
+    return this.#choices.areFinished;
+  }
+
+  /** Everything is there, usage too: a connection that is lost now, or stays open, loses nothing. */
+  get complete(): boolean {
+    return this.#isAnswered || this.#payloads.hasWholeText;
+  }
+
+  get #isAnswered(): boolean {
+    return this.#hasUsage && this.isFinished;
   }
 
   /** @returns what one read brought; null when it brought nothing (part of an event, a comment) */
   push(bytes: Uint8Array): ProviderEvents | null {
-    const payloads = this.#reader.push(bytes);
+    const payloads = this.#payloads.push(bytes);
     const events = payloads.length === 0 ? null : this.#decode(payloads);
     const isIdle = payloads.length === 0 || (!this.isLarge && (events?.deltas.length ?? 0) === 0);
     this.#idleBytes = isIdle ? this.#idleBytes + bytes.length : 0;
     if (this.done) return events;
-    if (this.#reader.overflowed) this.failure ??= this.tooLarge('eventCharacters');
+    this.#noteOverflow();
     // What is held may become a piece of the answer; a line of it can have one character for each eight bytes.
-    if (this.#idleBytes - LINE_BYTES * this.heldBytes > answerLimits.idleBytes)
-      this.failure ??= this.tooLarge('idleBytes');
+    if (this.#idleBytes - LINE_BYTES * this.heldBytes > answerLimits.idleBytes) this.#endAt('idleBytes');
     return events;
   }
 
-  /** The body ended cleanly: takes what no blank line ended, then judges whether the answer is complete. */
+  /** The body ended cleanly: takes what had not ended, then judges whether the answer is complete. */
   end(): ProviderEvents | null {
-    const payload = this.#reader.end();
-    if (this.#reader.overflowed) this.failure ??= this.tooLarge('eventCharacters');
-    const events = this.#decode(payload === null ? [] : [payload], { ends: true, mayBeCut: true });
-    this.#judge();
-    return events;
-  }
-
-  /** Takes a whole, not streamed answer: a JSON body of a status 2xx. */
-  whole(body: string, response: AnswerHead): ProviderEvents | null {
-    this.#response = response;
-    const events = this.#decode([body], { ends: true, mayBeCut: false });
+    const [payload] = this.#payloads.end();
+    this.#noteOverflow();
+    if (this.#payloads.isWhole) return this.#whole(payload ?? '');
+    const events = this.#decode(payload === undefined ? [] : [payload], { ends: true, mayBeCut: true });
     this.#judge();
     return events;
   }
@@ -113,17 +127,18 @@ export class StreamDecoder {
     );
   }
 
-  /** For an answer above a limit. */
-  tooLarge(limit: AnswerLimit): ChatFailure {
-    return answerTooLarge(limit, this.#context.provider, this.served.providerRequestId);
+  #whole(text: string): ProviderEvents | null {
+    const texts = jsonValues(text);
+    const events = this.#decode(texts, { ends: true, mayBeCut: false });
+    if (texts.length === 1) this.#choices.endAll();
+    this.#judge();
+    return events;
   }
 
   #judge(): void {
-    if (!this.#isFinished()) this.failure ??= this.interrupted();
-  }
-
-  #isFinished(): boolean {
-    return this.#seen.size > 0 && this.#finished.size === this.#seen.size;
+    if (this.failure !== null || this.isFinished) return;
+    const hasEnded = this.#choices.haveEnded && (this.done || this.#payloads.isWhole);
+    this.failure = hasEnded ? this.#choicesMissing() : this.interrupted();
   }
 
   /**
@@ -135,52 +150,81 @@ export class StreamDecoder {
     { ends, mayBeCut } = { ends: false, mayBeCut: false },
   ): ProviderEvents | null {
     const pieces: CompletionDelta[] = [];
-    let hasUsage = false;
-    let usageAlone = false;
     this.isLarge = false;
     for (const payload of payloads) {
       if (payload.length > LARGE_CHARACTERS) this.isLarge = true;
-      if (payload === END_OF_STREAM) {
-        this.done = true;
-        break;
-      }
-      if (payload === '') continue;
-      const text = this.#template.read(payload);
       try {
+        const text = this.#template.read(payload);
         if (text !== null) {
           this.#count(utf8Length(text.content));
           pieces.push(text);
-          continue;
-        }
-        checkJson(payload);
-        const chunk = parse(payload);
-        if (chunk === null) this.failure = mayBeCut ? this.interrupted() : this.#malformed();
-        else if (isError(chunk)) this.failure = this.#told(chunk['error'] ?? chunk);
-        if (chunk === null || this.failure !== null) break;
-        this.#note(chunk);
-        hasUsage = this.#usage.note(chunk) || hasUsage;
-        usageAlone = hasUsage && isEmptyList(chunk['choices']);
-        const mapped: CompletionDelta[] = [];
-        mapChunk(chunk, mapped, this.#indexes);
-        for (const delta of mapped) {
-          this.#count(deltaBytes(delta));
-          pieces.push(delta);
-        }
-        this.#template.learn(payload, mapped, this.#indexes);
+        } else this.#take(payload, mayBeCut, pieces);
       } catch (error) {
         if (!(error instanceof LimitExceeded)) throw error;
-        this.failure = this.tooLarge(error.limit);
-        break;
+        this.#endAt(error.limit);
       }
+      if (this.done || this.failure !== null) break;
     }
-    this.#track(pieces);
     const isOver = ends || this.done;
     if (isOver) pieces.push(...this.#idsOfCalls());
-    this.complete ||= usageAlone && this.#isFinished();
     if (this.done) this.#judge();
     const deltas = this.#wholeCharacters(pieces, isOver);
     const usage = this.#usage.takeNew();
     return deltas.length === 0 && usage === null ? null : { deltas, usage };
+  }
+
+  /** @throws LimitExceeded */
+  #take(payload: string, mayBeCut: boolean, pieces: CompletionDelta[]): void {
+    const mark = payload.length <= MARK_CHARACTERS ? payload.trim() : null;
+    if (mark !== null && NOTHING.has(mark)) return;
+    if (mark !== null && ENDS_OF_STREAM.has(mark)) {
+      this.done = true;
+      return;
+    }
+    const isError = payload.startsWith(ERROR_EVENT);
+    const json = isError ? payload.slice(ERROR_EVENT.length) : payload;
+    checkJson(json);
+    const chunks = parse(json);
+    if (isError) this.#fail(chunks?.[0] === undefined ? json : findError(chunks[0], false));
+    else if (chunks === null) this.#takeJunk(json, mayBeCut);
+    else for (const chunk of chunks) this.#takeChunk(chunk, payload, pieces);
+  }
+
+  /** Behind the last finish reason it is of no consequence, unless it is what came of a last chunk: that had the usage. */
+  #takeJunk(payload: string, mayBeCut: boolean): void {
+    const isLost = this.isFinished ? mayBeCut && payload.startsWith('{') && !this.#isAnswered : true;
+    if (isLost) this.failure ??= mayBeCut ? this.interrupted() : this.#malformed();
+  }
+
+  /** @throws LimitExceeded */
+  #takeChunk(chunk: WireObject, payload: string, pieces: CompletionDelta[]): void {
+    const error = findError(chunk, true);
+    const wasAnswered = this.#isAnswered;
+    this.#facts.note(chunk);
+    this.#hasUsage = this.#usage.note(chunk) || this.#hasUsage;
+    const mapped: CompletionDelta[] = [];
+    mapChunk(chunk, mapped, this.#indexes);
+    for (const delta of mapped) {
+      this.#count(deltaBytes(delta));
+      this.#choices.note(delta);
+      pieces.push(delta);
+    }
+    if (error === undefined) this.#template.learn(payload, mapped, this.#indexes);
+    else if (!wasAnswered) this.failure ??= this.#reported(error);
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#isAnswered) this.failure ??= this.#reported(error);
+  }
+
+  #noteOverflow(): void {
+    if (this.#payloads.overflow !== null) this.#endAt(this.#payloads.overflow);
+  }
+
+  /** A limit is exceeded: nothing more is read. */
+  #endAt(limit: AnswerLimit): void {
+    if (this.#isAnswered) this.done = true;
+    else this.failure ??= answerTooLarge(limit, this.#context.provider, this.served.providerRequestId);
   }
 
   /** @throws LimitExceeded */
@@ -189,34 +233,6 @@ export class StreamDecoder {
     this.#pieces += 1;
     if (this.#bytes > answerLimits.answerBytes) throw new LimitExceeded('answerBytes');
     if (this.#pieces > answerLimits.pieces) throw new LimitExceeded('pieces');
-  }
-
-  #note(chunk: WireObject): void {
-    const { served } = this;
-    served.responseId ??= this.#masked(reportedId(chunk['id']));
-    served.model ??= this.#masked(reportedWord(chunk['model']));
-    const serviceTier = reportedWord(chunk['service_tier']);
-    if (serviceTier !== null && serviceTier !== served.serviceTier)
-      served.serviceTier = this.#masked(serviceTier);
-    const fingerprint = reportedId(chunk['system_fingerprint']);
-    if (fingerprint !== null && fingerprint !== served.systemFingerprint)
-      served.systemFingerprint = this.#masked(fingerprint);
-    if (isObject(chunk['moderation'])) {
-      const moderationJson = JSON.stringify(chunk['moderation']);
-      if (moderationJson.length <= answerLimits.moderationCharacters) served.moderationJson = moderationJson;
-    }
-  }
-
-  /** These go into logs, spans and metrics, and a server may echo there what it was sent. */
-  #masked(text: string | null): string | null {
-    return text === null ? null : maskSecrets(text, this.#context.apiKey, answerLimits.metadataCharacters);
-  }
-
-  #track(deltas: readonly CompletionDelta[]): void {
-    for (const delta of deltas) {
-      this.#seen.add(delta.choiceIndex);
-      if (delta.finishReason !== null) this.#finished.add(delta.choiceIndex);
-    }
   }
 
   #wholeCharacters(pieces: readonly CompletionDelta[], ends: boolean): CompletionDelta[] {
@@ -237,10 +253,11 @@ export class StreamDecoder {
     });
   }
 
-  #told(error: unknown): ChatFailure {
+  #reported(error: unknown): ChatFailure {
+    const head = this.#payloads.isWhole ? this.#head : null;
     const envelope = {
-      httpStatus: this.#response?.status ?? null,
-      headers: this.#response?.headers ?? null,
+      httpStatus: head?.status ?? null,
+      headers: head?.headers ?? null,
       providerRequestId: this.served.providerRequestId,
     };
     return mapErrorBody(error, envelope, this.#context, Date.now());
@@ -254,21 +271,23 @@ export class StreamDecoder {
       { providerRequestId: this.served.providerRequestId },
     );
   }
+
+  /** Not retryable: a server that ignores `n` ignores it again, and each call is billed. */
+  #choicesMissing(): ChatFailure {
+    return new StreamInterrupted(
+      `${this.#context.provider} ended its answer without all the choices that the request asked for. The call is billed and not repeated. The response has the choices that came; ask for one choice per request (n = 1) if this lasts.`,
+      false,
+      { providerRequestId: this.served.providerRequestId },
+    );
+  }
 }
 
-/** Some compatible servers write an error's members without `error` around them. */
-function isError(chunk: WireObject): boolean {
-  return (chunk['error'] ?? null) !== null || chunk['object'] === 'error';
-}
-
-function isEmptyList(value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0;
-}
-
-function parse(payload: string): WireObject | null {
+/** @returns the objects of an object or a list of objects; null for anything else */
+function parse(json: string): readonly WireObject[] | null {
   try {
-    const value: unknown = JSON.parse(payload);
-    return isObject(value) ? value : null;
+    const value: unknown = JSON.parse(json);
+    if (isObject(value)) return [value];
+    return Array.isArray(value) && value.length > 0 && value.every(isObject) ? value : null;
   } catch {
     return null;
   }

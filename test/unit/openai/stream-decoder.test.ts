@@ -126,7 +126,7 @@ describe('a recorded stream', () => {
 describe('an event of a stream', () => {
   it('that is valid JSON but no object is malformed', () => {
     expect(decodeText('data: [1]\n\n').failure?.code).toBe('provider_error');
-    expect(decodeText('data: null\n\n').failure?.code).toBe('provider_error');
+    expect(decodeText('data: "x"\n\n').failure?.code).toBe('provider_error');
   });
 
   it('without data, choices or contents brings nothing', () => {
@@ -140,8 +140,10 @@ describe('an event of a stream', () => {
 
 describe('a whole answer in place of a stream', () => {
   const whole = (body: unknown, init: ResponseInit = {}): Decoded => {
-    const decoder = new StreamDecoder(context, null);
-    const events = decoder.whole(JSON.stringify(body), new Response(null, init));
+    const head = new Response(null, init);
+    const decoder = new StreamDecoder(context, null, { head });
+    expect(decoder.push(Buffer.from(JSON.stringify(body)))).toBeNull();
+    const events = decoder.end();
     return {
       deltas: [...(events?.deltas ?? [])],
       usage: events?.usage ?? null,
