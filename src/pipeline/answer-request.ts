@@ -1,6 +1,6 @@
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, poisoned } from '../domain/refusals.ts';
-import { notCalled } from './admit-request.ts';
+import { type Admitted, notCalled } from './admit-request.ts';
 import { callProvider } from './call-provider.ts';
 import { checkAnswer } from './check-answer.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
@@ -11,29 +11,22 @@ import type { Answer, ChunksEnd } from './make-call.ts';
 import type { OwnClaim } from './own-claim.ts';
 import { OwnPermits } from './own-permits.ts';
 import type { Permit } from './permit.ts';
-import type { CallPlan } from './plan-call.ts';
 import type { QuarantineStay } from './quarantine.ts';
 import { reserveBudget } from './reserve-budget.ts';
 import { limitTime } from './time-limit.ts';
 import { untilAborted } from './until-aborted.ts';
 
-/** What a call is made with. */
-export interface Prepared {
-  readonly plan: CallPlan | ChatFailure;
-  readonly permit: Permit | null;
-  /** Of a suspect that is called from quarantine; null for any other request. */
-  readonly stay: QuarantineStay | null;
-}
-
 /**
  * Reserves the budget of a claimed request, and calls the provider until it has answered or there is no point in trying again.
  *
+ * @param stay of a suspect that is called from quarantine; null for any other request
  * @throws `ClaimLost`; the reason of the signal or of a stop
  */
 export async function answer(
   job: RequestToHandle,
   claim: OwnClaim,
-  { plan, permit: admitted, stay }: Prepared,
+  { plan, permit: admitted }: Admitted,
+  stay: QuarantineStay | null,
   { admission, budgets, caller, checker }: HandlerOptions,
   signal: AbortSignal,
 ): Promise<Answered> {

@@ -45,11 +45,13 @@ export type ClaimAnswer = { readonly kind: 'own'; readonly claim: OwnClaim } | E
  *   unknown ──take()──► own ──(own-claim.ts)──► done
  *      ▲        ├─────► done, conflict
  *      │        ├─────► held by another ──wait()──┐
- *      │        └─────► suspect ──suspect()───────┤
+ *      │        └─────► suspect ──quarantine──────┤
  *      └──────────────────────────────────────────┘
  */
 export class Claims {
   readonly ledger: RequestLedger;
+  /** Those of this worker that are verified at each beat. */
+  readonly held: HeldClaims;
   /** Where requests that a crashed worker had claimed are called, one at a time. */
   readonly quarantine = new Quarantine();
   private readonly options: ClaimsOptions;
@@ -58,6 +60,7 @@ export class Claims {
   constructor(options: ClaimsOptions) {
     this.options = options;
     this.ledger = options.ledger;
+    this.held = options.held;
     this.watches = new ClaimWatches(options.ledger, options.lease);
   }
 
@@ -99,20 +102,6 @@ export class Claims {
     });
     if (answer.kind !== 'claimed' && answer.kind !== 'poisoned') return answer;
     return { kind: 'own', claim: new OwnClaim(answer, { identity, token, startedAt, plan }, ledger) };
-  }
-
-  /** @returns a signal that fires as `outer` does, or with `ClaimLost` once another worker has taken the claim, until `letGo` */
-  hold(claim: OwnClaim, outer: AbortSignal): AbortSignal {
-    return this.options.held.hold(claim, outer);
-  }
-
-  letGo(claim: OwnClaim): void {
-    this.options.held.letGo(claim);
-  }
-
-  /** A suspect is claimed again from quarantine. */
-  suspect(): Standing {
-    return { ...UNKNOWN, stay: this.quarantine.open() };
   }
 
   /**

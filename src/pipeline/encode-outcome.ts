@@ -33,51 +33,17 @@ interface Cut {
 
 /** What is cut from a response that is too large, in this order. Chunks carry all of it as well. */
 const cuts: readonly Cut[] = [
-  {
-    name: 'logprobs',
-    ...ofChoices(
-      ({ logprobsJson }) => logprobsJson !== null,
-      (choice) => {
-        choice.logprobsJson = null;
-      },
-    ),
-  },
+  ofChoices('logprobs', 'logprobsJson', () => null),
   {
     name: 'audio',
-    ...ofChoices(
-      ({ audio }) => audio?.data != null,
-      (choice) => {
-        choice.audio = choice.audio && { ...choice.audio, data: null };
-      },
-    ),
+    has: ({ choices }) => choices.some(({ audio }) => audio?.data != null),
+    cut: ({ choices }) => {
+      for (const choice of choices) choice.audio = choice.audio && { ...choice.audio, data: null };
+    },
   },
-  {
-    name: 'content',
-    ...ofChoices(
-      ({ content }) => content !== null,
-      (choice) => {
-        choice.content = null;
-      },
-    ),
-  },
-  {
-    name: 'toolCalls',
-    ...ofChoices(
-      ({ toolCalls }) => toolCalls.length > 0,
-      (choice) => {
-        choice.toolCalls = [];
-      },
-    ),
-  },
-  {
-    name: 'annotations',
-    ...ofChoices(
-      ({ annotations }) => annotations.length > 0,
-      (choice) => {
-        choice.annotations = [];
-      },
-    ),
-  },
+  ofChoices('content', 'content', () => null),
+  ofChoices('toolCalls', 'toolCalls', () => []),
+  ofChoices('annotations', 'annotations', () => []),
 ];
 
 /** What no chunk carries: it is cut last, and a warning says that it is lost. */
@@ -89,19 +55,19 @@ const losses: readonly Cut[] = [
       response.moderationJson = null;
     },
   },
-  {
-    name: 'extra',
-    ...ofChoices(
-      ({ extraJson }) => extraJson !== null,
-      (choice) => {
-        choice.extraJson = null;
-      },
-    ),
-  },
+  ofChoices('extra', 'extraJson', () => null),
 ];
 
-function ofChoices(has: (choice: Choice) => boolean, cut: (choice: Choice) => void): Omit<Cut, 'name'> {
-  return { has: ({ choices }) => choices.some(has), cut: ({ choices }) => choices.forEach(cut) };
+/** A field of every choice, which is cut by emptying it. */
+function ofChoices<Field extends keyof Choice>(name: string, field: Field, empty: () => Choice[Field]): Cut {
+  const isFull = (value: unknown) => (Array.isArray(value) ? value.length > 0 : value !== null);
+  return {
+    name,
+    has: ({ choices }) => choices.some((choice) => isFull(choice[field])),
+    cut: ({ choices }) => {
+      for (const choice of choices) choice[field] = empty();
+    },
+  };
 }
 
 /**

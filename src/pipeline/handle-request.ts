@@ -87,7 +87,7 @@ export async function handleRequest(
 
     // Nothing is held while another claim, or a turn in quarantine, is waited for.
     if (undecided.kind === 'lost') standing = UNKNOWN;
-    else if (undecided.kind === 'suspect') standing = claims.suspect();
+    else if (undecided.kind === 'suspect') standing = { ...UNKNOWN, stay: claims.quarantine.open() };
     else {
       waitingSince ??= caller.clock.now();
       standing = await claims.wait(job, undecided, waitingSince, signal);
@@ -119,12 +119,12 @@ async function handleAdmitted(
   const stay = claim.isQuarantined ? standing.stay : null;
   if (stay === null) standing.stay?.leave();
   // Every wait from here on also ends when another worker has taken the claim.
-  const whileOurs = claims.hold(claim, signal);
+  const whileOurs = claims.held.hold(claim, signal);
   try {
     whileOurs.throwIfAborted();
 
     // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
-    const answered = await answer(job, claim, { plan, permit, stay }, options, whileOurs);
+    const answered = await answer(job, claim, { plan, permit }, stay, options, whileOurs);
 
     // 6 Fold, price, and write the outcome to the ledger.
     const end = await conclude(job, claim, plan, answered, outcomes, whileOurs);
@@ -138,7 +138,7 @@ async function handleAdmitted(
     if (isLost) return { kind: 'lost' };
     throw error;
   } finally {
-    claims.letGo(claim);
+    claims.held.letGo(claim);
   }
 }
 

@@ -8,12 +8,13 @@ import { plainUsage, type ToldUsage } from '../domain/usage.ts';
 import type { AttemptDisposition, Clock, ProviderStream, ServedBy, TokenCounter } from '../ports.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
-import type { CallAnnouncer } from './announce-call.ts';
+import { announceCall } from './announce-call.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import type { ChunkStream } from './chunks/chunk-stream.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import type { FailureLog } from './failure-log.ts';
+import type { OutputOptions } from './handled-request.ts';
 import { newAttempt, type OwnClaim } from './own-claim.ts';
 import type { OwnPermits } from './own-permits.ts';
 import type { Permit } from './permit.ts';
@@ -31,7 +32,8 @@ export interface CallPolicy extends RetryPolicy {
 }
 
 export interface CallerOptions {
-  readonly announcer: CallAnnouncer;
+  /** Of MessageSent. */
+  readonly output: OutputOptions;
   readonly chunks: ChunkPublisher;
   readonly progress: ProgressReporter;
   readonly failures: FailureLog;
@@ -125,7 +127,7 @@ export async function makeCall(
   });
 
   // 1 Announce it, send it, and publish what arrives.
-  options.announcer.announce(call, attempt, startedAt);
+  announceCall(call, attempt, startedAt, options);
   const chunks = request.stream ? openChunks(call, attempt, options.chunks) : null;
   const ended = await readAnswer(call, permit, attempt, chunks, options, signal);
   const { stream, fold, firstChunkMs, inOutage } = ended;

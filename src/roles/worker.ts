@@ -11,7 +11,6 @@ import { createOpenAiProvider } from '../adapters/openai/openai-provider.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { settledTopics, topicNames } from '../contract/topics.ts';
 import { Admission } from '../pipeline/admission.ts';
-import { CallAnnouncer } from '../pipeline/announce-call.ts';
 import { ChunkPublisher } from '../pipeline/chunk-publisher.ts';
 import { publishFailureLog } from '../pipeline/chunks/publish-failure-log.ts';
 import { Claims } from '../pipeline/claims.ts';
@@ -231,7 +230,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
           budgetPolicy: config.budgets,
         },
         caller: {
-          announcer: new CallAnnouncer(chunks, outputs, codec),
+          output: { outputs, codec },
           chunks,
           progress,
           failures,

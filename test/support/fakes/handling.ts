@@ -7,7 +7,6 @@ import type { ChatRequest, ChatRequestInput } from '../../../src/contract/record
 import { topicNames } from '../../../src/contract/topics.ts';
 import { createLogger } from '../../../src/logger.ts';
 import type { Admission } from '../../../src/pipeline/admission.ts';
-import { CallAnnouncer } from '../../../src/pipeline/announce-call.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import { Claims } from '../../../src/pipeline/claims.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/decode-request.ts';
@@ -147,7 +146,7 @@ export class Handling {
   /** What the parts make, as they are now. */
   get handler(): HandlerOptions {
     const { admission, ledger, lease, requestTimeoutMs, policy, ...parts } = this.options;
-    const { clock, outputs, chunks } = parts;
+    const { clock } = parts;
     const by = this.made?.by;
     if (this.made === null || by?.admission !== admission || by.requestTimeoutMs !== requestTimeoutMs) {
       const claims = new Claims({ ledger, lease, held: this.claims, admission, clock, requestTimeoutMs });
@@ -160,7 +159,7 @@ export class Handling {
       budgets: parts,
       caller: {
         ...parts,
-        announcer: new CallAnnouncer(chunks, outputs, parts.codec),
+        output: parts,
         policy: { ...policy, requestTimeoutMs },
       },
       checker: parts,

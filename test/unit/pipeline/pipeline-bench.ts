@@ -10,7 +10,6 @@ import { ChatFailure } from '../../../src/domain/chat-failure.ts';
 import { emptyDelta } from '../../../src/domain/completion-delta.ts';
 import { createLogger } from '../../../src/logger.ts';
 import type { Admission } from '../../../src/pipeline/admission.ts';
-import { CallAnnouncer } from '../../../src/pipeline/announce-call.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
 import { Claims } from '../../../src/pipeline/claims.ts';
 import { FailureLog } from '../../../src/pipeline/failure-log.ts';
@@ -150,7 +149,7 @@ export class PipelineBench {
           budgetPolicy: { whenLedgerIsDown: 'refuse', ledgerMaxAgeMs: 60_000 },
         },
         caller: {
-          announcer: new CallAnnouncer(chunks, outputs, codec),
+          output: { outputs, codec },
           chunks,
           progress: new ProgressReporter(ledger, 60_000),
           failures: new FailureLog(createLogger({ level: 'silent' })),
