@@ -195,6 +195,7 @@ function nest(values: Values) {
       outage: values.AI_OPENAI_OUTAGE,
     },
     defaults: {
+      refuseOverflow: values.AI_REFUSE_OVERFLOW,
       model: values.AI_DEFAULT_MODEL,
       maxOutputTokens: defaultOf(values.AI_DEFAULT_MAX_TOKENS, SPECIFIED.maxOutputTokens),
       temperature: defaultOf(values.AI_DEFAULT_TEMPERATURE, SPECIFIED.temperature),

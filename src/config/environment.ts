@@ -218,6 +218,10 @@ export const environment = z.object({
     description:
       'What requests do while the provider is away: `wait` for its return, at most until their deadline, `fail` at once, or `ignore` it and call.',
   }),
+  AI_REFUSE_OVERFLOW: set('false', flag, {
+    description:
+      'Whether a prompt that certainly does not fit into the model’s context is refused before the call, by the lowest estimate.',
+  }),
   AI_DEFAULT_MODEL: set('gpt-3.5-turbo', text, { description: 'Model of requests that name none.' }),
   AI_DEFAULT_MAX_TOKENS: optional(orNone(wholeNumber(1, 10_000_000)), {
     description:

@@ -63,6 +63,16 @@ export function budgetExceeded(maxCost: string, estimate: string | null): ChatFa
   return failureOf('budget_exceeded', message, false, { param: 'maxCost' });
 }
 
+/** Where AI_REFUSE_OVERFLOW is set. @param atLeast tokens of the prompt, by the lowest estimate */
+export function contextOverflow(model: string, atLeast: number, contextWindow: number): ChatFailure {
+  return failureOf(
+    'context_length_exceeded',
+    `the prompt has at least ${atLeast} tokens, more than the ${contextWindow} of model "${model}", so no call was made; shorten messages and tools, or use a model with a larger context`,
+    false,
+    { param: 'messages' },
+  );
+}
+
 export function foreignCurrency(asked: string, priced: string): ChatFailure {
   return failureOf(
     'invalid_request',

@@ -79,6 +79,11 @@ export function tokenRules(model: string): TokenRules {
   return longestFirst.find(([family]) => isOf(family, base))?.[1] ?? unknownRules;
 }
 
+/** Whether the encoding of a model is known from its id, and not taken for granted. */
+export function knowsEncoding(model: string): boolean {
+  return tokenRules(model) !== unknownRules;
+}
+
 /** `gpt-4o-2024-11-20` is of `gpt-4o`; `gpt-5.6` is not of `gpt-5`, nor is `gpt-4o` of `gpt-4`. */
 function isOf(family: string, model: string): boolean {
   return model === family || model.startsWith(`${family}-`);

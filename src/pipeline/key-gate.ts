@@ -162,7 +162,8 @@ export class KeyGate implements PermitGate {
 
   failed(permit: Permit, call: CallMark, failure: ChatFailure | null): boolean {
     this.unanswered -= 1;
-    if (failure?.code === 'rate_limited')
+    // A request that is larger than the limit itself says nothing about the others.
+    if (failure?.code === 'rate_limited' && failure.retryable)
       this.limiter.refused(call, failure.rateLimits, failure.retryAfterMs, this.options.clock.monotonic());
     this.judge(failure, permit.isProbe);
     this.letThrough();

@@ -6,13 +6,14 @@ import { estimateInput, type InputEstimate } from '../domain/estimate-tokens.ts'
 import type { Price } from '../domain/price.ts';
 import {
   budgetExceeded,
+  contextOverflow,
   foreignCurrency,
   invalidRequest,
   modelRemoved,
   unknownProvider,
 } from '../domain/refusals.ts';
 import { effortOf, refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
-import { tokenRules } from '../domain/token-rules.ts';
+import { knowsEncoding, tokenRules } from '../domain/token-rules.ts';
 import type { Catalog, ChatProvider, ModelInfo, TokenCounter } from '../ports.ts';
 
 /** A default of the service for a parameter that the caller left out. */
@@ -29,6 +30,8 @@ export interface CallDefaults {
   readonly temperature: Default | null;
   /** Null: nothing is sent. */
   readonly maxOutputTokens: Default | null;
+  /** Whether a prompt that certainly does not fit into the model's context is refused. Default: false. */
+  readonly refuseOverflow?: boolean;
 }
 
 /** Everything that is decided before a call: what the caller left open is filled in here and nowhere else. */
@@ -61,7 +64,7 @@ export function countingExactly(tokens: TokenCounter): TokenCounter {
  * @param now epoch ms: decides the price of the estimate
  * @param tokens counts by the model's encoding
  * @throws ChatFailure when the request names a provider that is not configured or a model that was removed, sets what the
- *   model refuses, or may cost more than it allows
+ *   model refuses, certainly does not fit into its context (`refuseOverflow`), or may cost more than it allows
  */
 export function planCall(
   request: ChatRequest,
@@ -88,6 +91,7 @@ export function planCall(
     rules.images,
     tokens.counting(rules.encoding, { exact: request.maxCost !== null }),
   );
+  if (defaults.refuseOverflow) checkOverflow(request, model, input, tokens);
   const estimatedInputTokens = input.total;
   const maxOutputTokens = outputLimit(request, defaults.maxOutputTokens, model, input);
   const price = catalog.price(providerName, model.id, now);
@@ -120,6 +124,24 @@ function deprecatedModel({ id, shutdownAt }: ModelInfo): Problem {
 }
 
 const dateOf = (at: number) => new Date(at).toISOString().slice(0, 10);
+
+/** An estimate may be off by this factor where the encoding is known, and where it is not. */
+const CERTAINTY = 0.98;
+const CERTAINTY_OF_UNKNOWN = 0.65;
+
+/** @throws ChatFailure when the prompt does not fit into the context by any count */
+function checkOverflow(
+  request: ChatRequest,
+  { id, contextWindow }: ModelInfo,
+  estimate: InputEstimate,
+  tokens: TokenCounter,
+): void {
+  if (contextWindow === null || estimate.atLeast <= contextWindow) return;
+  const { images, encoding } = tokenRules(id);
+  const { atLeast } = estimateInput(request, images, tokens.counting(encoding, { exact: true }));
+  const certain = Math.floor(atLeast * (knowsEncoding(id) ? CERTAINTY : CERTAINTY_OF_UNKNOWN));
+  if (certain > contextWindow) throw contextOverflow(id, certain, contextWindow);
+}
 
 function checkBudget({ maxCost, maxCostCurrency }: ChatRequest, estimate: CallPlan['estimatedCost']): void {
   if (maxCost === null) return;

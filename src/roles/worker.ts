@@ -220,6 +220,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
             model: config.defaults.model,
             temperature: config.defaults.temperature,
             maxOutputTokens: config.defaults.maxOutputTokens,
+            refuseOverflow: config.defaults.refuseOverflow,
           },
           tokens,
         },

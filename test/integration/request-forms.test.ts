@@ -28,7 +28,10 @@ const settingsOf = ({ body: { messages: _, model: __, ...settings } }: ReceivedC
 
 let exchanges: ExchangeWorld;
 beforeAll(async () => {
-  exchanges = await ExchangeWorld.start({ AI_OPENAI_RETRY_ATTEMPTS: '0' });
+  exchanges = await ExchangeWorld.start({
+    AI_OPENAI_RETRY_ATTEMPTS: '0',
+    AI_REFUSE_OVERFLOW: 'true',
+  });
 });
 afterAll(() => exchanges?.close());
 
@@ -179,5 +182,42 @@ describe('schemas that cannot be checked here', () => {
     expect(response.choices[0]?.toolCalls).toMatchObject([
       { valid: null, problems: [{ code: 'not_checked', message: expect.stringContaining(reason) }] },
     ]);
+  });
+});
+
+describe('what does not fit', () => {
+  it('is refused before any call where the operator wants it', async () => {
+    const messages = [{ role: 'user', content: 'one more word '.repeat(60_000) }];
+    const { response, calls, cost } = await run({ request: { messages }, answer: streamed });
+    expect(response).toMatchObject({
+      status: 'FAILED',
+      error: { code: 'context_length_exceeded', retryable: false, param: 'messages' },
+    });
+    expect(calls).toEqual([]);
+    expect(cost).toBeNull();
+  });
+
+  it.each([
+    [
+      'context_length_exceeded',
+      400,
+      { error: 'prompt too long; exceeded max context length by 1032 tokens' },
+    ],
+    [
+      'context_length_exceeded',
+      422,
+      { error: 'Input validation error: `inputs` must have less than 8 tokens' },
+    ],
+    [
+      'rate_limited',
+      429,
+      { error: { code: 'rate_limit_exceeded', message: 'Request too large: Limit 3, Requested 5' } },
+    ],
+  ])('is %s by the words of HTTP %i, and not tried again', async (code, status, error) => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = { status, headers, body: JSON.stringify(error) };
+    const { response, calls } = await run({ answer });
+    expect(response.error).toMatchObject({ code, retryable: false });
+    expect(calls).toHaveLength(1);
   });
 });

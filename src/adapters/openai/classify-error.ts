@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../domain/chat-failure.ts';
 import { saysContextIsFull } from './says-context-is-full.ts';
+import { saysLargerThanLimit } from './says-larger-than-limit.ts';
 
 /** A provider's error, its members brought to text. */
 export interface ProviderError {
@@ -30,6 +31,8 @@ const BY_NAME: Readonly<Record<string, ErrorCode>> = {
   unsupported_country_region_territory: 'permission_denied',
   model_not_found: 'model_not_found',
   context_length_exceeded: 'context_length_exceeded',
+  context_window_exceeded: 'context_length_exceeded',
+  tokens_limit_reached: 'context_length_exceeded',
   exceed_context_size_error: 'context_length_exceeded',
   content_filter: 'content_filtered',
   content_policy_violation: 'content_filtered',
@@ -66,9 +69,6 @@ const HOPELESS: ReadonlySet<ErrorCode> = new Set([
   'content_filtered',
 ]);
 
-/** A limit of tokens per minute that is smaller than the request itself. */
-const ABOVE_LIMIT = /\brequest too large\b/i;
-
 /**
  * Chooses the code of the closed set: by code and type, then by status; without any of them it is the provider's
  * fault. A used-up quota wins over everything, since it comes with the status and sometimes the code of a rate limit.
@@ -104,7 +104,7 @@ export function isRetryable(
   shouldRetry: string | null,
 ): boolean {
   if (HOPELESS.has(code) || shouldRetry === 'false') return false;
-  if (code === 'rate_limited' && ABOVE_LIMIT.test(message)) return false;
+  if (code === 'rate_limited' && saysLargerThanLimit(message)) return false;
   if (RETRYABLE.has(code) || shouldRetry === 'true') return true;
   // A provider's error with a 3xx comes from a wrong base URL, which a retry does not change.
   return (

@@ -11,6 +11,7 @@ import { readRequestId } from './metadata-text.ts';
 import { plainCause } from './plain-cause.ts';
 import { parseRateLimits } from './rate-limit-headers.ts';
 import { parseRetryAfter } from './retry-after.ts';
+import { saysLargerThanLimit } from './says-larger-than-limit.ts';
 import { isObject, textOrNull } from './wire.ts';
 
 const MAX_NAME_CHARACTERS = 128;
@@ -59,6 +60,10 @@ const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
   timeout: "The fault is the provider's; it can be tried again.",
 };
 
+/** In place of the advice for a rate limit, which is to wait. */
+const LARGER_THAN_LIMIT =
+  "The request alone is larger than the account's limit of tokens per minute, so that waiting does not help; shorten it, lower maxOutputTokens or raise the limit at the provider.";
+
 /**
  * Translates whatever a call threw before its answer began.
  *
@@ -103,9 +108,11 @@ export function mapErrorBody(
     Boolean,
   );
   const detail = [status, ...named].join(', ');
+  const isTooLarge = code === 'rate_limited' && saysLargerThanLimit(error.message);
+  const advice = isTooLarge ? LARGER_THAN_LIMIT : (ADVICE[code] ?? '');
   return failureOf(
     code,
-    `${context.provider} refused or failed the call of ${context.model} (${detail}). ${ADVICE[code] ?? ''}`.trimEnd(),
+    `${context.provider} refused or failed the call of ${context.model} (${detail}). ${advice}`.trimEnd(),
     isRetryable(code, error, headers?.get('x-should-retry') ?? null),
     {
       param: error.param,

@@ -46,6 +46,7 @@ describe('loadConfig', () => {
       restartOnBreak: true,
     });
     expect(config.defaults).toEqual({
+      refuseOverflow: false,
       model: 'gpt-3.5-turbo',
       maxOutputTokens: { value: 4000, isConfigured: false },
       temperature: { value: 0.7, isConfigured: false },

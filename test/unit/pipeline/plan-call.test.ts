@@ -211,6 +211,41 @@ describe('defaults', () => {
   });
 });
 
+describe('a prompt that does not fit into the context', () => {
+  const refusing = { refuseOverflow: true };
+  const model = { contextWindow: 3_000 };
+
+  it('is refused where the operator wants it, by the lowest estimate, counted to the end', () => {
+    const before = tokens.asked.length;
+    expect(() => planOf(longPrompt, model, {}, refusing)).toThrow(
+      expect.objectContaining({
+        code: 'context_length_exceeded',
+        retryable: false,
+        param: 'messages',
+        message: expect.stringMatching(/at least 3920 tokens, more than the 3000 of model "gpt-4"/),
+      }),
+    );
+    expect(tokens.asked.slice(before).map(({ exact }) => exact)).toEqual([false, true]);
+  });
+
+  it('is sent otherwise: the provider decides', () => {
+    expect(planOf(longPrompt, model)).toMatchObject({ estimatedInputTokens: 4_001 });
+  });
+
+  it.each([
+    ['it is close', longPrompt, { contextWindow: 3_990 }],
+    ['the context is not known', longPrompt, { contextWindow: null }],
+    ['the encoding is not known', longPrompt, { id: 'llama-9', contextWindow: 3_000 }],
+    [
+      'images may be small',
+      { messages: [{ role: 'user', parts: [{ type: 'image_url', url: 'https://example.com/a.png' }] }] },
+      { contextWindow: 1_000 },
+    ],
+  ])('is sent where %s', (_why, request, members) => {
+    expect(() => planOf(request, members, {}, refusing)).not.toThrow();
+  });
+});
+
 describe('a model that the catalog does not have', () => {
   it.each([
     ['gpt-5.9-pro', 'max_completion_tokens', null, null],
