@@ -69,9 +69,10 @@ describe('an outcome in the ledger', () => {
 
 describe('the size limit', () => {
   it('is kept to the byte', () => {
-    const size = stored().response.byteLength;
-    expect(encodeOutcome(outcome(), codec, size)?.response.byteLength).toBe(size);
-    const cut = encodeOutcome(outcome(), codec, size - 1);
+    // Without a bill, which may be the largest of the records.
+    const size = stored(false).response.byteLength;
+    expect(encodeOutcome(outcome(false), codec, size)?.response.byteLength).toBe(size);
+    const cut = encodeOutcome(outcome(false), codec, size - 1);
     expect(codec.decode('ChatResponse', cut?.response ?? null).record.omitted).toEqual(['audio', 'content']);
   });
 
