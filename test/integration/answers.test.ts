@@ -78,6 +78,40 @@ async function expectAnswer(exchange: Exchange, finishReason: string | null = 's
   }
 }
 
+describe('content in another form than text', () => {
+  const thinking = { type: 'thinking', thinking: [{ type: 'text', text: 'Twelve squared.' }] };
+  const part = (text: string) => ({ type: 'text', text });
+
+  it('as a list of parts is their text in order, in chunks and response', async () => {
+    const stream = events(
+      piece({ role: 'assistant', content: [thinking] }),
+      piece({ content: [part('1')] }),
+      piece({ content: '4' }),
+      piece({ content: [part(''), part('4')] }),
+      stop,
+      reported,
+    );
+    const message = { role: 'assistant', content: [thinking, part('1'), part('44')] };
+    const answers = [stream, JSON.stringify({ choices: [{ message, finish_reason: 'stop' }], usage })];
+    for (const body of answers) {
+      for (const { way, response, text } of await world.runEachWay({ answer: { body } })) {
+        expect([way, response.choices[0]?.content, text]).toEqual([way, '144', '144']);
+        expect(JSON.parse(response.choices[0]?.extraJson ?? '')).toEqual({ content: [thinking] });
+      }
+    }
+  });
+
+  it('as an object is its JSON text', async () => {
+    const choices = [{ message: { role: 'assistant', content: { answer: [144] } }, finish_reason: 'stop' }];
+    const answer = { body: JSON.stringify({ choices, usage }) };
+    const request = { responseFormat: { type: 'json_object' } };
+    for (const { response, text } of await world.runEachWay({ request, answer })) {
+      expect([response.choices[0]?.content, text]).toEqual(['{"answer":[144]}', '{"answer":[144]}']);
+      expect(response.choices[0]?.problems).toEqual([]);
+    }
+  });
+});
+
 describe('a complete answer stays complete', () => {
   const behind = events(...text, stop, reported);
   const beside = events(...text, { ...stop, usage });

@@ -5,6 +5,7 @@ import { answerLimits, LimitExceeded } from './answer-limits.ts';
 import { divideLists, listsOf } from './divide-json.ts';
 import { mapFunctionCall, mapToolCalls, withMissingIds } from './map-tool-calls.ts';
 import { reportedId, reportedWord } from './metadata-text.ts';
+import { type ReadContent, readContent } from './read-content.ts';
 import { isObject, textOrNull, type WireObject } from './wire.ts';
 
 const NO_TOOL_CALLS: readonly ToolCallDelta[] = Object.freeze([]);
@@ -48,6 +49,7 @@ function mapChoice(
   let refusal: string | null = null;
   let toolCalls = NO_TOOL_CALLS;
   let functionCall: WireObject | null = null;
+  let parts: ReadContent | null = null;
   let audio: AudioDelta | null = null;
   let annotations: readonly string[] | null = null;
   let extra: Record<string, unknown> | null = null;
@@ -56,6 +58,7 @@ function mapChoice(
       const value = delta[name];
       if (value === null || value === undefined) continue;
       if (name === 'content' && typeof value === 'string') content = value;
+      else if (name === 'content') parts = readContent(value);
       else if (name === 'role' && typeof value === 'string') role = reportedWord(value);
       else if (name === 'refusal' && typeof value === 'string') refusal = textOrNull(value);
       else if (name === 'tool_calls' && typeof value === 'object')
@@ -72,6 +75,11 @@ function mapChoice(
         indexes.noteName(choiceIndex, name);
       }
     }
+  }
+  if (parts !== null) {
+    content = parts.text;
+    refusal ??= parts.refusal;
+    if (parts.others.length > 0) extra = { ...extra, content: parts.others };
   }
   if (functionCall !== null) toolCalls = mapFunctionCall(functionCall, toolCalls, choiceIndex, indexes);
   const finishReason = reportedWord(choice['finish_reason']);

@@ -63,11 +63,43 @@ describe('mapChunk', () => {
     expect(deltaOf(delta)?.extraJson).toBe('{"__proto__":{"a":1},"constructor":"x","toString":"y"}');
   });
 
-  it('keeps content that is no text', () => {
-    expect(deltaOf({ content: [{ type: 'text', text: 'x' }] })).toMatchObject({
-      content: '',
-      extraJson: '{"content":[{"type":"text","text":"x"}]}',
-    });
+  it.each<[unknown, string, string | null, string | null]>([
+    [[{ type: 'text', text: 'x' }], 'x', null, null],
+    [
+      ['a', { text: 'b' }, { type: 'output_text', text: 'c' }, { type: 'text', text: { value: 'd' } }],
+      'abcd',
+      null,
+      null,
+    ],
+    [[{ type: 'refusal', refusal: 'no' }], '', 'no', null],
+    [
+      [
+        { type: 'thinking', thinking: [{ type: 'text', text: 'hm' }] },
+        { type: 'text', text: '1' },
+      ],
+      '1',
+      null,
+      '{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}]}]}',
+    ],
+    [
+      [
+        { type: 'text', text: '1', annotations: [{ url: 'u' }] },
+        { type: 'text', text: '2', annotations: [] },
+        3,
+      ],
+      '12',
+      null,
+      '{"content":[{"type":"text","annotations":[{"url":"u"}]},3]}',
+    ],
+    [{ answer: 42, text: 'x' }, '{"answer":42,"text":"x"}', null, null],
+    [{ type: 'text', text: 'x' }, 'x', null, null],
+    [{ type: 'circle', radius: 1 }, '{"type":"circle","radius":1}', null, null],
+    [1, '1', null, null],
+    [false, 'false', null, null],
+    [[], '', null, null],
+  ])('reads content %j', (content, text, refusal, extraJson) => {
+    const delta = deltaOf({ role: 'assistant', content });
+    expect(delta).toMatchObject({ content: text, refusal, extraJson });
   });
 
   it('numbers choices by place when they have no index, and leaves out what is no choice or carries nothing', () => {
