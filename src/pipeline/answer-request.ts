@@ -1,13 +1,13 @@
 import { ChatFailure } from '../domain/chat-failure.ts';
 import { deadlineExceeded, poisoned } from '../domain/refusals.ts';
 import { type Admitted, notCalled } from './admit-request.ts';
+import type { Answer, ChunksEnd } from './answer.ts';
 import { callProvider } from './call-provider.ts';
 import { checkAnswer } from './check-answer.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import type { Answered } from './conclude-request.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import type { HandlerOptions } from './handle-request.ts';
-import type { Answer, ChunksEnd } from './make-call.ts';
 import type { OwnClaim } from './own-claim.ts';
 import { OwnPermits } from './own-permits.ts';
 import type { Permit } from './permit.ts';

@@ -8,8 +8,8 @@ import type {
   ResponseStatus,
 } from '../contract/records.ts';
 import type { ChatFailure, ErrorCode } from '../domain/chat-failure.ts';
+import type { Answer } from './answer.ts';
 import type { EchoedRequest } from './bare-request.ts';
-import type { Answer } from './make-call.ts';
 
 /** Of an error's message: a hundred problems with their places fit, and it stays far below a record. */
 const MESSAGE_MAX_CHARACTERS = 32_768;

@@ -1,7 +1,8 @@
 import { type Adaptation, withAdaptation } from '../domain/adaptation.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
+import type { Answer } from './answer.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
-import { type Answer, type CallerOptions, type CallToMake, makeCall } from './make-call.ts';
+import { type CallerOptions, type CallToMake, makeCall } from './make-call.ts';
 import { ClaimLost, newAttempt, notMade } from './own-claim.ts';
 import type { Permit } from './permit.ts';
 import { waitBeforeRetry } from './retry-policy.ts';

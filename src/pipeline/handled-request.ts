@@ -12,7 +12,7 @@ import {
   replayEvents,
 } from './encode-outcome.ts';
 import type { OutputRecords } from './output-records.ts';
-import { withoutContent } from './request-entry.ts';
+import { withoutContent } from './without-content.ts';
 
 /** The records that a request ends with, and what the metrics say of it. */
 export interface HandledRequest {

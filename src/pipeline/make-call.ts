@@ -9,6 +9,7 @@ import type { AttemptDisposition, Clock, ProviderStream, ServedBy, TokenCounter 
 import type { Metrics } from '../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../telemetry.ts';
 import { announceCall } from './announce-call.ts';
+import type { Answer, ChunksEnd } from './answer.ts';
 import type { ChunkPublisher } from './chunk-publisher.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import type { ChunkStream } from './chunks/chunk-stream.ts';
@@ -52,30 +53,6 @@ export interface CallToMake {
   readonly permits: OwnPermits;
   /** What the provider wanted to have sent otherwise when it refused the calls before. */
   readonly adaptations?: readonly Adaptation[];
-}
-
-/** How the chunks of a call ended. */
-export interface ChunksEnd {
-  readonly chunkCount: number;
-  /** Why they cannot all be published, which makes the answer a failure; null when they are. */
-  readonly failure: ChatFailure | null;
-}
-
-/** What the last call brought. */
-export interface Answer {
-  readonly attempt: number;
-  readonly choices: Choice[];
-  readonly usage: Usage | null;
-  readonly served: ServedBy;
-  readonly chunkCount: number;
-  /** When every chunk of it is acknowledged, or cannot be. Never rejects. */
-  readonly chunksAcknowledged: Promise<ChunksEnd>;
-  /** From the call to its first piece; null when none came. */
-  readonly firstChunkMs: number | null;
-  /** Null when it is complete. */
-  readonly failure: ChatFailure | null;
-  /** It failed because the provider is away, which says nothing about the request. */
-  readonly inOutage: boolean;
 }
 
 const nobody: ServedBy = {

@@ -8,6 +8,7 @@ import { type MemoryBudget, type RequestMemory, requestWeight } from './memory-b
 import { isTooLarge, type OutcomeForms, type OutputSizes } from './outcome-forms.ts';
 import { heldBytes, recordBytes } from './record-bytes.ts';
 import { structureBytes } from './structure-bytes.ts';
+import { withoutContent } from './without-content.ts';
 
 /**
  * A record from its acceptance until its outcome is visible.
@@ -134,11 +135,6 @@ export function laneKey({ topic, partition }: TopicPartition): string {
 
 export function entryId({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
   return `${topic}/${partition}/${offset}`;
-}
-
-/** A record's place and key, for what is kept longer than its content. */
-export function withoutContent(record: InboundRecord): InboundRecord {
-  return { ...record, value: null, headers: {} };
 }
 
 /** Begins the span of a request's handling, in the trace that its producer began. */

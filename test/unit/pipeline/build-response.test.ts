@@ -2,13 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { ChatFailure, type ErrorCode, errorCodes } from '../../../src/domain/chat-failure.ts';
 import { failureOf } from '../../../src/domain/failure-classes.ts';
 import { plainUsage } from '../../../src/domain/usage.ts';
+import type { Answer } from '../../../src/pipeline/answer.ts';
 import {
   buildResponse,
   buildResponseGenerated,
   type ResponseParts,
   responseStatus,
 } from '../../../src/pipeline/build-response.ts';
-import type { Answer } from '../../../src/pipeline/make-call.ts';
 import { chatRequest, codec } from '../../support/fakes/handling.ts';
 
 const choice = {
