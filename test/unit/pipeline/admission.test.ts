@@ -10,7 +10,7 @@ import { turn } from '../../support/fakes/turn.ts';
 
 const weights: Readonly<Record<string, number>> = { a: 1, b: 2, c: 3 };
 const weightOf = (tenant: string) => weights[tenant] ?? 1;
-const away = () => new ChatFailure('provider_unavailable', 'away', true);
+const unavailable = () => new ChatFailure('provider_unavailable', 'down', true);
 
 let clock: FakeClock;
 beforeEach(() => {
@@ -62,25 +62,25 @@ class Asking {
     if (how === 'released') this.permit?.release();
     else this.permit?.begin();
     if (how === 'answered') this.permit?.answered(null);
-    else this.permit?.failed(how === 'refused' ? away() : null);
+    else this.permit?.failed(how === 'refused' ? unavailable() : null);
     this.end.resolve();
   }
 }
 
 describe('Admission', () => {
-  it('grants a permit together with a slot: what has no slot keeps no permit from others', async () => {
+  it('grants a permit together with a slot: a request without a slot holds no permit', async () => {
     const admission = admissionOf(clock, { maxRunning: 1 });
     for (let count = 0; count < 3; count += 1) {
       const permit = admission.tryEnter(callTo('gpt-4'));
       permit?.begin();
-      permit?.failed(away());
+      permit?.failed(unavailable());
     }
     const first = new Asking(admission, 'a1', 'first', 'gpt-4');
     const busy = new Asking(admission, 'b1', 'first', 'gpt-5');
     await turn();
     expect([first.isCalling, busy.isCalling]).toEqual([false, true]);
     await pass(60_000);
-    // Its time has come, and it has no slot: nobody holds the one permit there is.
+    // Its deadline has passed and it has no slot: the only permit is free.
     expect(admission.gateStates()).toMatchObject([{ breaker: 'open', waiting: 1 }, {}]);
     busy.finish('answered');
     await turn();
@@ -88,7 +88,7 @@ describe('Admission', () => {
     expect(admission.gateStates()).toMatchObject([{ breaker: 'half_open', waiting: 0 }, {}]);
   });
 
-  it('holds weights and lets nobody wait for long where calls have to wait, retries included', async () => {
+  it('respects weights and starves no tenant while calls have to wait, retries included', async () => {
     const admission = admissionOf(clock, { maxRunning: 1_000, weightOf });
     const order: string[] = [];
     const first = [1, 2, 3, 4].map((number) => new Asking(admission, `x${number}`, 'first', 'gpt-4'));
@@ -101,7 +101,7 @@ describe('Admission', () => {
       }
     }
     new Asking(admission, 'quiet', 'first', 'gpt-4', order);
-    // Nothing is known of the provider: one call every 250 ms.
+    // The provider's limits are unknown: one call every 250 ms.
     for (let number = 0; number < 60; number += 1) await pass(250);
     expect(order.indexOf('quiet')).toBeLessThanOrEqual(3);
     const count = (prefix: string) => order.filter((name) => name.startsWith(prefix)).length;
@@ -110,7 +110,7 @@ describe('Admission', () => {
     expect(Math.abs(count('b first') - count('b again'))).toBeLessThanOrEqual(1);
   });
 
-  it('takes back a permit that others wait for and nobody uses', async () => {
+  it('takes an unused permit back when others wait for it', async () => {
     const admission = admissionOf(clock);
     const slow = [1, 2, 3, 4].map((number) => new Asking(admission, `a${number}`, 'first', 'gpt-4'));
     await turn();
@@ -125,12 +125,12 @@ describe('Admission', () => {
     expect(admission.gateStates()).toMatchObject([{ waiting: 0 }]);
   });
 
-  it('takes a probe that nobody uses from one that the ledger keeps waiting', async () => {
+  it('takes an unused probe from a request that the ledger keeps waiting', async () => {
     const admission = admissionOf(clock);
     for (let count = 0; count < 3; count += 1) {
       const permit = admission.tryEnter(callTo('gpt-4'));
       permit?.begin();
-      permit?.failed(away());
+      permit?.failed(unavailable());
     }
     await pass(1_000);
     const probe = admission.tryEnter(callTo('gpt-4'));
@@ -154,7 +154,7 @@ describe('Admission', () => {
     expect(admission.counts).toEqual({ running: 0, parked: 0, waiting: 0 });
   });
 
-  it('loses no slot and no permit, whatever happens in whatever order', async () => {
+  it('loses no slot and no permit in any order of events', async () => {
     const step = fc.oneof(
       fc.record({
         kind: fc.constant('ask' as const),
@@ -193,7 +193,7 @@ describe('Admission', () => {
           expect(calling.length).toBeLessThanOrEqual(maxRunning);
           expect(admission.counts.running).toBe(calling.length);
         }
-        // Everything that still wants to call does so once the others have: nothing was lost on the way.
+        // Every remaining request makes its call once the others have finished: no permit was lost.
         for (
           let round = 0;
           round < 400 && admission.counts.running + admission.counts.parked > 0;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { backoff } from '../../../src/pipeline/backoff.ts';
 
 describe('backoff', () => {
-  it('waits a little before the first repetition', async () => {
+  it('waits briefly before the first retry', async () => {
     const began = performance.now();
     await backoff(0, new AbortController().signal);
     // Timers may fire up to a millisecond early.
@@ -18,7 +18,7 @@ describe('backoff', () => {
     expect(performance.now() - began).toBeLessThan(900);
   });
 
-  it('does not wait at all when its signal has fired before', async () => {
+  it('does not wait when its signal has already fired', async () => {
     await backoff(50, AbortSignal.abort());
   });
 });

@@ -43,7 +43,7 @@ const cost = (
 ) => buildCost(request, attempts, accepted, 'COMPLETED', '0.5', catalog, NOW + 60_000);
 
 describe('buildCost', () => {
-  it('prices one call to the last decimal, and carries whose bill it is', () => {
+  it('prices one call to the last decimal, and names who pays', () => {
     expect(cost([attemptRow(1)])).toMatchObject({
       kind: 'CHARGE',
       revision: 0,
@@ -81,12 +81,12 @@ describe('buildCost', () => {
     });
   });
 
-  it('is nothing when no call used anything', () => {
+  it('builds no event when no call used anything', () => {
     expect(cost([])).toBeNull();
     expect(cost([attemptRow(1, { disposition: 'FAILED', usage: null })])).toBeNull();
   });
 
-  it('leaves out calls that used nothing, and numbers the lines of the others on', () => {
+  it('leaves out calls that used nothing, and numbers the remaining lines without gaps', () => {
     const event = cost([
       attemptRow(1, { disposition: 'RETRIED', usage: plainUsage(10, 1, 'PARTIAL') }),
       attemptRow(2, { disposition: 'RETRIED', usage: null }),
@@ -118,7 +118,7 @@ describe('buildCost', () => {
     },
   );
 
-  it('counts of an orphan’s answer what had arrived when its worker was last heard of', () => {
+  it('counts the part of an orphan’s answer that had arrived at its worker’s last heartbeat', () => {
     const orphan = attemptRow(1, { disposition: 'ORPHANED', usage: null, outputBytes: 399 });
     expect(cost([orphan])).toMatchObject({
       totalCost: '0.0084',
@@ -126,12 +126,12 @@ describe('buildCost', () => {
     });
   });
 
-  it('prefers what is known of an orphan to its estimate', () => {
+  it('prefers an orphan’s known usage to its estimate', () => {
     const orphan = attemptRow(1, { disposition: 'ORPHANED', usage: plainUsage(7, 3, 'PARTIAL') });
     expect(cost([orphan])?.usage).toMatchObject({ inputTokens: 7, confidence: 'PARTIAL' });
   });
 
-  it('never adds amounts of two currencies: a call of another than the first has no price in this event', () => {
+  it('never adds amounts of two currencies: a call in a second currency has no price in this event', () => {
     const catalog = catalogOf(['gpt-4'], ['gpt-5', { currency: 'EUR' }]);
     const event = cost(
       [attemptRow(1, { disposition: 'RETRIED' }), attemptRow(2, { model: 'gpt-5' })],
@@ -154,7 +154,7 @@ describe('buildCost', () => {
     expect(adjustments).toMatchObject([{ currency: 'EUR', totalCost: '0.006', acceptedCost: '0.006' }]);
   });
 
-  it('prices a served name without a price by the requested model, and says so', () => {
+  it('prices a served model without a price as the requested model, and marks it', () => {
     const attempt = attemptRow(1, { model: 'my-deployment', requestedModel: 'gpt-4' });
     const event = cost([attempt]);
     expect(event).toMatchObject({
@@ -165,7 +165,7 @@ describe('buildCost', () => {
     expect(costWarnings(event)).toMatchObject([{ path: 'model', code: 'priced_as_requested' }]);
   });
 
-  it('prices a served name that has a price by that one', () => {
+  it('prices a served model by its own price when it has one', () => {
     const components = { input: '1', output: '1' };
     const catalog = catalogOf(['gpt-4'], ['cheaper', { components }]);
     const event = cost([attemptRow(1, { model: 'cheaper', requestedModel: 'gpt-4' })], catalog);
@@ -173,7 +173,7 @@ describe('buildCost', () => {
     expect(costWarnings(event)).toEqual([]);
   });
 
-  it('finds the late price of a served name by the requested model', () => {
+  it('finds the late price of a served model by the requested model', () => {
     const attempt = attemptRow(1, { model: 'my-deployment', requestedModel: 'gpt-4' });
     const charge = cost([attempt], catalogOf());
     expect(charge).toMatchObject({ costStatus: 'UNPRICED', calls: [{ unpricedReason: 'no_price' }] });
@@ -194,13 +194,13 @@ describe('buildCost', () => {
     ['the same cost', '0.006', []],
     ['one that is rounded', '0.0060004', []],
     ['no cost for what is priced', '0', ['cost_differs']],
-  ])('has the provider’s own cost as a fact, and warns of a difference: %s', (_what, reportedCost, codes) => {
+  ])('records the provider’s own cost, and warns of a difference: %s', (_what, reportedCost, codes) => {
     const event = cost([attemptRow(1, { reportedCost })]);
     expect(event).toMatchObject({ totalCost: '0.006', calls: [{ reportedCost, amount: '0.006' }] });
     expect(costWarnings(event).map(({ code }) => code)).toEqual(codes);
   });
 
-  it('has what each call was expected to cost, for budgets', () => {
+  it('records the expected cost of each call, for budgets', () => {
     const estimatedCost = { amount: '0.25', currency: 'USD' };
     const event = cost([attemptRow(1, { estimatedCost }), attemptRow(2)], catalogOf());
     expect(event?.calls).toMatchObject([
@@ -209,7 +209,7 @@ describe('buildCost', () => {
     ]);
   });
 
-  it('has the search that a search model makes for each answer, which its usage does not tell', () => {
+  it('charges the search that a search model makes for each answer, which its usage does not report', () => {
     const components = { input: '30', output: '60', webSearch: '0.025' };
     const model = 'gpt-4o-search-preview';
     const catalog = catalogOf([model, { components }]);
@@ -251,7 +251,7 @@ describe('buildCost', () => {
     });
   });
 
-  it('with one call priced and one not is partly priced: the lines are there, the totals are not', () => {
+  it('with one call priced and one not is partly priced: it has lines but no totals', () => {
     const event = cost([attemptRow(1, { model: 'gpt-5', disposition: 'RETRIED' }), attemptRow(2)]);
     expect(event).toMatchObject({
       costStatus: 'PARTLY_PRICED',
@@ -267,7 +267,7 @@ describe('buildCost', () => {
     });
   });
 
-  it('says why a call with a price is unpriced, and under whose name it was looked for', () => {
+  it('gives the reason why a call is unpriced, and the model name that was looked up', () => {
     const catalog = catalogOf(['gpt-4']);
     catalog.pricedAs.set('gpt-4-0613', 'gpt-4');
     const usage = { ...plainUsage(10, 5, 'PROVIDER'), cachedInputTokens: 11 };
@@ -279,7 +279,7 @@ describe('buildCost', () => {
     });
   });
 
-  it('names the model whose price was taken when it is not the served one', () => {
+  it('names the model whose price was used when it is not the served one', () => {
     const catalog = catalogOf(['gpt-4']);
     catalog.pricedAs.set('gpt-4-0613', 'gpt-4');
     expect(cost([attemptRow(1, { model: 'gpt-4-0613' })], catalog)?.calls[0]).toMatchObject({
@@ -289,7 +289,7 @@ describe('buildCost', () => {
     });
   });
 
-  it('prices each call by what was in force when it was sent, and begins at the earliest', () => {
+  it('prices each call by the version in force when it was sent, and reports the earliest', () => {
     const catalog = catalogOf(
       ['gpt-4', { effectiveTo: NOW, id: 'old' }],
       ['gpt-4', { effectiveFrom: NOW, id: 'new', components: { input: '3', output: '6' } }],
@@ -302,7 +302,7 @@ describe('buildCost', () => {
     ]);
   });
 
-  it('has the same id whatever the attempts were, and another one in another currency', () => {
+  it('has the same id for any attempts, and a different one in another currency', () => {
     const inEuro = catalogOf(['gpt-4', { currency: 'EUR' }]);
     expect(cost([attemptRow(1)])?.eventId).toBe(cost([attemptRow(1), attemptRow(2)])?.eventId);
     expect(cost([attemptRow(1)], inEuro)?.eventId).not.toBe(cost([attemptRow(1)])?.eventId);
@@ -315,7 +315,7 @@ describe('buildCost', () => {
     });
   });
 
-  it('adds up for any usages and prices: lines to calls, to directions and to the total', () => {
+  it('adds up for any usage and prices: lines to calls, to directions and to the total', () => {
     const tokens = fc.integer({ min: 0, max: 2_000_000 });
     const price = fc.integer({ min: 0, max: 10 ** 9 }).map((millionths) => {
       const digits = String(millionths).padStart(7, '0');

@@ -60,7 +60,7 @@ const responseOf = (members: Partial<ResponseParts> = {}) =>
   });
 
 describe('buildResponse', () => {
-  it('tells a complete answer as it was served', () => {
+  it('reports a complete answer as it was served', () => {
     expect(responseOf()).toMatchObject({
       status: 'COMPLETED',
       model: 'gpt-4-0613',
@@ -78,7 +78,7 @@ describe('buildResponse', () => {
     });
   });
 
-  it('tells a broken answer with what came of it, but nothing of it counts', () => {
+  it('reports the part of a broken answer that arrived, but accepts none of it', () => {
     const failure = new ChatFailure('stream_interrupted', 'cut', true, {
       param: 'p',
       providerCode: 'c',
@@ -122,7 +122,7 @@ describe('buildResponse', () => {
     expect(long.endsWith(`x… ${advice}`)).toBe(true);
   });
 
-  it('without an answer names the provider’s request where the failure knows it', () => {
+  it('names the provider’s request id without an answer, if the failure has it', () => {
     const failure = new ChatFailure('rate_limited', 'slow down', true, { providerRequestId: 'req_9' });
     expect(responseOf({ failure, answer: null })).toMatchObject({
       model: null,
@@ -132,7 +132,7 @@ describe('buildResponse', () => {
     });
   });
 
-  it('can be encoded in each of these forms', () => {
+  it('can be encoded in each form', () => {
     const failure = new ChatFailure('internal', 'no', true);
     for (const response of [responseOf(), responseOf({ failure }), responseOf({ failure, answer: null })]) {
       const value = codec.encode('ChatResponse', response);
@@ -140,7 +140,7 @@ describe('buildResponse', () => {
     }
   });
 
-  it('has an id of its own for each refused record, and one for the answer', () => {
+  it('has a separate id for each refused record, and one for the answer', () => {
     const ids = [{}, { refusedAt: 'chat.requests/0/1' }, { refusedAt: 'chat.requests/0/2' }].map(
       (members) => responseOf(members).eventId,
     );
@@ -150,7 +150,7 @@ describe('buildResponse', () => {
 });
 
 describe('responseStatus', () => {
-  it('tells an answer, a failure and a cancellation apart', () => {
+  it('distinguishes an answer, a failure and a cancellation', () => {
     expect(responseStatus(null)).toBe('COMPLETED');
     expect(responseStatus(new ChatFailure('internal', 'no', false))).toBe('FAILED');
     expect(responseStatus(new ChatFailure('cancelled', 'no', false))).toBe('CANCELLED');
@@ -158,7 +158,7 @@ describe('responseStatus', () => {
 });
 
 describe('buildResponseGenerated', () => {
-  it('tells how a response ended, without its text', () => {
+  it('reports how a response ended, without its text', () => {
     const response = responseOf();
     const generated = buildResponseGenerated(response);
     expect(generated).toMatchObject({

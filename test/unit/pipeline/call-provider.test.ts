@@ -60,7 +60,7 @@ async function callOf(provider: FakeProvider, members: Partial<ChatRequestInput>
 const never = new AbortController().signal;
 
 describe('callProvider', () => {
-  it('asks for what was planned, under an id of its own for each call', async () => {
+  it('sends the planned request, under a new id for each call', async () => {
     const provider = new FakeProvider({ refuses: slow() }, {});
     const { make } = await callOf(provider, { temperature: 0.25, maxOutputTokens: 9 });
     await make(never);
@@ -77,7 +77,7 @@ describe('callProvider', () => {
     ]);
   });
 
-  it('makes a call in another form once for each that the provider wants, at once and beside the retries', async () => {
+  it('adapts the call once for each form that the provider asks for, at once and without using a retry', async () => {
     const refusing = (adaptation: Adaptation) =>
       new ChatFailure('invalid_request', 'no', false, { httpStatus: 400, adaptation });
     const provider = new FakeProvider(
@@ -137,8 +137,8 @@ describe('callProvider', () => {
 
   it.each([
     ['the request says so', { restartOnBreak: false }, true],
-    ['the service says so and the request nothing', {}, false],
-  ])('does not begin again after published chunks when %s', async (_case, members, restartOnBreak) => {
+    ['the service says so and the request does not decide', {}, false],
+  ])('does not restart after published chunks when %s', async (_case, members, restartOnBreak) => {
     const provider = new FakeProvider({ steps: [said('Hel'), broke()] });
     const { handling, make } = await callOf(provider, members);
     Object.assign(handling.options, { policy: { ...handling.options.policy, restartOnBreak } });
@@ -149,7 +149,7 @@ describe('callProvider', () => {
     expect(handling.chunks()).toMatchObject([{ content: 'Hel' }, { content: '', last: true }]);
   });
 
-  it('begins again whatever the request says when no chunk was published', async () => {
+  it('restarts regardless of the request when no chunk was published', async () => {
     const provider = new FakeProvider({ steps: [broke()] }, {});
     const { make } = await callOf(provider, { restartOnBreak: false });
     expect((await make(never)).failure).toBeNull();
@@ -165,7 +165,7 @@ describe('callProvider', () => {
     expect(handling.chunks()).toMatchObject([{ sequence: 0, content: '', last: true }]);
   });
 
-  it('counts an answer that is complete as accepted, even when its time is up in the same moment', async () => {
+  it('accepts a complete answer even when its time is up at the same moment', async () => {
     const ending = new AbortController();
     const provider = new FakeProvider();
     const { attempts, make } = await callOf(provider);
@@ -186,7 +186,7 @@ describe('callProvider', () => {
     expect(attempts).toMatchObject([{ disposition: 'ACCEPTED' }]);
   });
 
-  it('counts a refusal as a failure of the provider, even when the time is up in the same moment', async () => {
+  it('counts a refusal as the provider’s failure even when the time is up at the same moment', async () => {
     const ending = new AbortController();
     const quota = new ChatFailure('quota_exceeded', 'no money', false, { httpStatus: 429 });
     const provider = new FakeProvider({ refuses: quota });
@@ -202,7 +202,7 @@ describe('callProvider', () => {
     ['a refusal', { code: 'rate_limited', httpStatus: 429 }, null],
     ['a lost connection', { code: 'provider_unavailable' }, { inputTokens: 13, confidence: 'ESTIMATED' }],
     ['silence', { code: 'timeout' }, { inputTokens: 13, outputTokens: 0, confidence: 'ESTIMATED' }],
-  ] as const)('takes %s for what it may have used', async (_case, { code, ...details }, usage) => {
+  ] as const)('bills %s for what it may have used', async (_case, { code, ...details }, usage) => {
     const failure = new ChatFailure(code, 'no', false, { ...details, providerRequestId: 'req_9' });
     const { attempts, make } = await callOf(new FakeProvider({ refuses: failure }));
     await make(never);
@@ -210,13 +210,10 @@ describe('callProvider', () => {
   });
 
   it.each([
-    ['that could not be made', { refuses: new ChatFailure('provider_unavailable', 'no', false) }],
-    ['that timed out', { refuses: new ChatFailure('timeout', 'no', false) }],
-    [
-      'whose request could not be put into words',
-      { refuses: new ChatFailure('invalid_request', 'no', false) },
-    ],
-  ])('takes a call %s without a connection for one that used nothing', async (_case, script) => {
+    ['it could not be made', { refuses: new ChatFailure('provider_unavailable', 'no', false) }],
+    ['it timed out', { refuses: new ChatFailure('timeout', 'no', false) }],
+    ['its request could not be serialized', { refuses: new ChatFailure('invalid_request', 'no', false) }],
+  ])('bills nothing for a call without a connection: %s', async (_case, script) => {
     const { attempts, make } = await callOf(new FakeProvider({ ...script, neverSent: true }));
     await make(never);
     expect(attempts).toMatchObject([{ disposition: 'FAILED', usage: null }]);
@@ -224,8 +221,8 @@ describe('callProvider', () => {
 
   it.each([
     ['is not billed for the time without a connection', true, null],
-    ['is billed by an estimate once it was sent', false, { inputTokens: 13, confidence: 'ESTIMATED' }],
-  ])('that is ended by a stop %s', async (_case, neverSent, usage) => {
+    ['is billed from an estimate once it was sent', false, { inputTokens: 13, confidence: 'ESTIMATED' }],
+  ])('a call that a stop ends %s', async (_case, neverSent, usage) => {
     const stop = new AbortController();
     const provider = new FakeProvider({ neverBegins: true, neverSent });
     const { attempts, make } = await callOf(provider);
@@ -237,19 +234,16 @@ describe('callProvider', () => {
   it.each([
     ['its deadline', deadlineExceeded(true)],
     ['the total timeout', tookTooLong(1_000)],
-  ])(
-    'takes a call that is ended by %s without a connection for one that used nothing',
-    async (_case, failure) => {
-      const ending = new AbortController();
-      const provider = new FakeProvider({ neverBegins: true, neverSent: true });
-      const { attempts, make } = await callOf(provider);
-      provider.onSilence = () => ending.abort(failure);
-      expect((await make(ending.signal)).failure).toBe(failure);
-      expect(attempts).toMatchObject([{ usage: null }]);
-    },
-  );
+  ])('bills nothing for a call that %s ends before it has a connection', async (_case, failure) => {
+    const ending = new AbortController();
+    const provider = new FakeProvider({ neverBegins: true, neverSent: true });
+    const { attempts, make } = await callOf(provider);
+    provider.onSilence = () => ending.abort(failure);
+    expect((await make(ending.signal)).failure).toBe(failure);
+    expect(attempts).toMatchObject([{ usage: null }]);
+  });
 
-  it('keeps what was served: model, tier and ids', async () => {
+  it('keeps the served model, tier and ids', async () => {
     const served = { model: 'gpt-4-0613', serviceTier: 'flex', providerRequestId: 'req_7' };
     const { attempts, make } = await callOf(new FakeProvider({ served }));
     const answer = await make(never);
@@ -259,13 +253,13 @@ describe('callProvider', () => {
     ]);
   });
 
-  it('keeps the model that was asked for when none was named', async () => {
+  it('keeps the requested model when the provider names none', async () => {
     const { attempts, make } = await callOf(new FakeProvider({ served: { model: null } }));
     await make(never);
     expect(attempts[0]?.model).toBe('gpt-4');
   });
 
-  it('folds all choices and takes the last usage that was told', async () => {
+  it('folds all choices and takes the last reported usage', async () => {
     const steps = [
       used(3, 1),
       { deltas: [delta({ choiceIndex: 1, content: 'two' }), delta({ content: 'one' })] },

@@ -86,7 +86,7 @@ it('a call that is generated from its schema is valid, wherever it is split', as
   );
 });
 
-it('a call that ends anywhere before its end cannot be parsed, or was truncated', async () => {
+it('a call that is cut anywhere is unparsable or truncated', async () => {
   await fc.assert(
     fc.asyncProperty(objectPair, fc.nat(), fc.boolean(), async (tool, at, atLimit) => {
       const text = JSON.stringify(tool.value);
@@ -98,7 +98,7 @@ it('a call that ends anywhere before its end cannot be parsed, or was truncated'
   );
 });
 
-it('a call without one of its members misses exactly that', async () => {
+it('a call without one of its members reports exactly that member as missing', async () => {
   await fc.assert(
     fc.asyncProperty(objectPair, fc.nat(), async (tool, at) => {
       const present = Object.keys(tool.value as object);
@@ -114,7 +114,7 @@ it('a call without one of its members misses exactly that', async () => {
   );
 });
 
-it('whatever arguments come, the check ends with an answer', async () => {
+it('the check ends with a verdict for any arguments', async () => {
   await fc.assert(
     fc.asyncProperty(pair, fc.jsonValue(), async (tool, value) => {
       const call = await callOf(tool, [JSON.stringify(value)], 'tool_calls');

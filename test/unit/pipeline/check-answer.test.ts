@@ -53,8 +53,8 @@ function call(name: string, text: string, members: Partial<ToolCall> = {}): Tool
 const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
 afterAll(() => schemas.close());
 
-/** A checker that says the same of every value. */
-function saying(result: CheckResult, seen: ValueToCheck[] = []): SchemaChecker {
+/** A checker that returns the same result for every value. */
+function alwaysReturning(result: CheckResult, seen: ValueToCheck[] = []): SchemaChecker {
   return {
     verdicts: async () => [],
     check: async (values) => {
@@ -64,7 +64,7 @@ function saying(result: CheckResult, seen: ValueToCheck[] = []): SchemaChecker {
   };
 }
 
-/** The checks with what they counted. */
+/** The checks, and the counters that they increased. */
 function checking(overrides: Partial<AnswerCheckOptions> = {}) {
   const counted: string[] = [];
   const metrics = {
@@ -80,12 +80,12 @@ function checking(overrides: Partial<AnswerCheckOptions> = {}) {
 
 async function checkedCall(made: ToolCall, finishReason = 'tool_calls'): Promise<ToolCall> {
   const [checked] = await checking().check({ tools }, choice({ toolCalls: [made], finishReason }));
-  if (checked?.toolCalls[0] === undefined) throw new Error('the call is gone');
+  if (checked?.toolCalls[0] === undefined) throw new Error('the call is missing');
   return checked.toolCalls[0];
 }
 
 describe('a tool call', () => {
-  it('that fits its tool is valid, and otherwise as it was', async () => {
+  it('that fits its tool is valid, and otherwise unchanged', async () => {
     const made = call('get_weather', '{"location":{"city":"Lisbon"},"days":2}');
     expect(await checkedCall(made)).toEqual({ ...made, valid: true });
   });
@@ -94,7 +94,7 @@ describe('a tool call', () => {
     ['of an unknown tool', call('get_time', '{}'), 'unknown_tool', 'name'],
     ['of a function as a custom tool', call('now', '', { type: 'custom' }), 'unknown_tool', 'name'],
     ['of a custom tool as a function', call('query', '{}'), 'unknown_tool', 'name'],
-    ['whose arguments are no JSON', call('get_weather', 'Lisbon'), 'unparsable_json', 'arguments'],
+    ['whose arguments are not JSON', call('get_weather', 'Lisbon'), 'unparsable_json', 'arguments'],
     ['without arguments', call('get_weather', ''), 'unparsable_json', 'arguments'],
     [
       'without a required member',
@@ -134,12 +134,12 @@ describe('a tool call', () => {
     expect(await checkedCall(made)).toMatchObject({ valid: true, problems: [] });
   });
 
-  it('tells which kind of tool the name belongs to', async () => {
+  it('names the kind of tool that the name belongs to', async () => {
     const asFunction = await checkedCall(call('query', '{}'));
     expect(asFunction.problems[0]?.message).toContain('a custom tool of this name, not a function');
   });
 
-  it('that was cut says so, when it is the one that was cut', async () => {
+  it('is marked as cut only when it is the one that was cut', async () => {
     const cut = call('get_weather', '{"location":{"ci');
     expect((await checkedCall(cut, 'length')).problems).toMatchObject([
       { code: 'truncated', message: expect.stringContaining('token limit') },
@@ -175,18 +175,18 @@ describe('a tool call', () => {
     expect(counted).toEqual(['call null', 'call missing_required', 'call null', 'call unknown_tool']);
   });
 
-  it('that could not be checked is neither valid nor invalid, and says why', async () => {
+  it('that could not be checked is neither valid nor invalid, and has a reason', async () => {
     const reason = 'the pattern at properties.a.pattern cannot be checked';
-    const { check, counted } = checking({ schemas: saying({ kind: 'not_checked', reason }) });
+    const { check, counted } = checking({ schemas: alwaysReturning({ kind: 'not_checked', reason }) });
     const [checked] = await check({ tools }, choice({ toolCalls: [call('get_weather', '{}')] }));
     const problem = { code: 'not_checked', path: 'arguments', message: expect.stringContaining(reason) };
     expect(checked?.toolCalls).toMatchObject([{ valid: null, problems: [problem] }]);
     expect(counted).toEqual(['call not_checked']);
   });
 
-  it('is held against its schema together with all others of the answer', async () => {
+  it('is checked together with all other calls of the answer', async () => {
     const seen: ValueToCheck[] = [];
-    const { check } = checking({ schemas: saying({ kind: 'checked', problems: [] }, seen) });
+    const { check } = checking({ schemas: alwaysReturning({ kind: 'checked', problems: [] }, seen) });
     const toolCalls = [call('get_weather', '{"n":1}'), call('now', '{}'), call('get_weather', '{"n":2}')];
     await check(
       { tools },
@@ -196,19 +196,19 @@ describe('a tool call', () => {
     expect(seen.map(({ text }) => text)).toEqual(['{"n":1}', '{"n":2}', '3']);
   });
 
-  it('without a schema is parsed elsewhere when it is long', async () => {
+  it('without a schema is parsed off the main thread when it is long', async () => {
     const seen: ValueToCheck[] = [];
-    const { check } = checking({ schemas: saying({ kind: 'unparsable' }, seen) });
+    const { check } = checking({ schemas: alwaysReturning({ kind: 'unparsable' }, seen) });
     const [checked] = await check({ tools }, choice({ toolCalls: [call('now', ' '.repeat(20_000))] }));
     expect(seen).toMatchObject([{ schemaJson: null, isObject: true, root: 'arguments' }]);
     expect(checked?.toolCalls[0]?.problems).toMatchObject([{ code: 'unparsable_json' }]);
   });
 
-  it.each(['', ' \n'])('with arguments %j is held against its schema as an empty object', async (text) => {
+  it.each(['', ' \n'])('with arguments %j is checked as an empty object', async (text) => {
     const toolCalls = [call('get_weather', text)];
     const result = async (said: CheckResult) => {
       const seen: ValueToCheck[] = [];
-      const { check } = checking({ schemas: saying(said, seen) });
+      const { check } = checking({ schemas: alwaysReturning(said, seen) });
       const [checked] = await check({ tools }, choice({ toolCalls }));
       expect(seen.map((value) => value.text)).toEqual(['{}']);
       return checked?.toolCalls[0];
@@ -226,7 +226,7 @@ describe('a tool call', () => {
     });
   });
 
-  it('waits no longer than its request', async () => {
+  it('waits no longer than its request does', async () => {
     const stop = new AbortController();
     const { promise } = Promise.withResolvers<never>();
     const waiting: SchemaChecker = {
@@ -242,7 +242,7 @@ describe('a tool call', () => {
     await expect(checks).rejects.toBe(reason);
   });
 
-  it('with many problems leaves room for those of the others', async () => {
+  it('with many problems leaves room for those of other calls', async () => {
     const required = Array.from({ length: 50 }, (_, index) => `n${index}`);
     const greedy = { name: 'greedy', parametersJson: JSON.stringify({ required }) };
     const toolCalls = Array.from({ length: 20 }, () => call('greedy', '{}'));
@@ -266,16 +266,16 @@ describe('a structured output', () => {
   });
 
   it.each<[string, Partial<Choice>, string, string]>([
-    ['that is no JSON', { content: 'Sure!' }, 'unparsable_json', 'content'],
-    ['that is not there', { content: null }, 'unparsable_json', 'content'],
+    ['that is not JSON', { content: 'Sure!' }, 'unparsable_json', 'content'],
+    ['that is missing', { content: null }, 'unparsable_json', 'content'],
     ['without a member', { content: '{}' }, 'missing_required', 'content.age'],
     ['with a wrong type', { content: '{"age":"7"}' }, 'wrong_type', 'content.age'],
     ['that was cut', { content: '{"age":', finishReason: 'length' }, 'truncated', 'content'],
-  ])('%s is told', async (_what, members, code, path) => {
+  ])('%s is reported', async (_what, members, code, path) => {
     expect(await problemsOf(members)).toMatchObject([{ code, path }]);
   });
 
-  it('that reached its limit but is whole is no problem', async () => {
+  it('that reached its limit but is complete has no problems', async () => {
     expect(await problemsOf({ content: '{"age":7}', finishReason: 'length' })).toEqual([]);
   });
 
@@ -299,7 +299,7 @@ describe('a structured output', () => {
     expect(await problemsOf({ content: '7' }, { type: 'json_schema', name: 'free' })).toEqual([]);
   });
 
-  it('is counted, choice by choice, and not where there is none', async () => {
+  it('is counted per choice, and not counted without an output', async () => {
     const { check, counted } = checking();
     const answers = ['{"age":1}', '{}', 'x'].map((content, index) => choice({ index, content }));
     await check({ responseFormat: person }, ...answers);
@@ -311,8 +311,8 @@ describe('a structured output', () => {
     expect(counted).toHaveLength(3);
   });
 
-  it('that could not be checked says so', async () => {
-    const { check } = checking({ schemas: saying({ kind: 'not_checked', reason: 'why not' }) });
+  it('that could not be checked is marked so', async () => {
+    const { check } = checking({ schemas: alwaysReturning({ kind: 'not_checked', reason: 'why not' }) });
     const [checked] = await check({ responseFormat: person }, choice({ content: '{}' }));
     expect(checked?.problems).toMatchObject([{ code: 'not_checked', path: 'content' }]);
   });

@@ -11,7 +11,7 @@ const fine = { name: 'fine', parametersJson: '{"type":"object"}' };
 const wrong = { name: 'wrong', parametersJson: '{"type":"thing"}' };
 
 describe('the definitions of a request', () => {
-  it('are looked at all at once, each with its path and the reason', async () => {
+  it('are all checked at once, each problem with its path and reason', async () => {
     const request = chatRequest({
       tools: [fine, wrong, { name: 'broken', parametersJson: '{' }],
       responseFormat: { type: 'json_schema', name: 'answer', schemaJson: '[]' },
@@ -29,7 +29,7 @@ describe('the definitions of a request', () => {
     expect(problems[2]?.message).toContain('not a JSON object');
   });
 
-  it('are left alone where something else is told of them already', async () => {
+  it('are not checked when another problem of theirs is already reported', async () => {
     const known = { path: 'tools[1].parametersJson', code: 'invalid_value', message: 'is nested too deeply' };
     const request = chatRequest({ tools: [fine, wrong] });
     expect(await checkDefinitions(request, schemas, [known], signal)).toEqual([]);
@@ -45,14 +45,14 @@ describe('the definitions of a request', () => {
 
   it.each([
     ['a pattern that cannot be checked', { pattern: '(?<=a)b' }],
-    ['a pattern that is none', { pattern: '(' }],
+    ['an invalid pattern', { pattern: '(' }],
     ['a pattern in Python’s syntax', { pattern: '(?i)x' }],
     ['members by a pattern in Python’s syntax', { patternProperties: { '(?P<name>x)': {} } }],
     ['bounds of draft-04', { properties: { a: { minimum: 0, exclusiveMinimum: true } } }],
-    ['a reference to elsewhere', { $ref: 'https://example.com/schema.json' }],
+    ['an external reference', { $ref: 'https://example.com/schema.json' }],
     ['a reference to itself', { $ref: '#' }],
     ['more text than is compiled', { description: 'x'.repeat(70_000) }],
-  ])('are sent where they cannot be checked here: %s', async (_what, schema) => {
+  ])('are sent when this service cannot check them: %s', async (_what, schema) => {
     const parametersJson = JSON.stringify(schema);
     const request = chatRequest({ tools: [{ name: 'odd', parametersJson }] });
     expect(await checkDefinitions(request, schemas, [], signal)).toEqual([]);
@@ -63,7 +63,7 @@ describe('the definitions of a request', () => {
     expect(results).toMatchObject([{ kind: 'not_checked', reason: expect.stringMatching(/pattern|schema/) }]);
   });
 
-  it('that are wrong end the request before any claim or call', async () => {
+  it('that are invalid end the request before any claim or call', async () => {
     const handling = new Handling();
     const { records } = await handling.handle(handling.record({ tools: [fine, wrong] }));
     const { response, cost } = outcomeOf(records);

@@ -54,7 +54,7 @@ export class ChunkBench {
     });
   }
 
-  /** Chunks of each send so far, announcements left out. */
+  /** Chunks of each send so far, without announcements. */
   sends(): ChatChunk[][] {
     return this.sink.sends.map((records) =>
       records

@@ -8,9 +8,9 @@ beforeEach(() => {
   bench = new ChunkBench();
 });
 
-describe('ChunkPublisher whose broker is behind or gone', () => {
+describe('ChunkPublisher whose broker is behind or down', () => {
   describe('when the broker is behind', () => {
-    it('asks writers to wait when their partition has more than what is free, until it has half of that', async () => {
+    it('makes writers wait while their partition holds more than is free, until it holds half of that', async () => {
       bench = new ChunkBench(2_000);
       const stream = bench.publisher.open(info());
       expect(stream.publish([text('a'.repeat(300))])).toBeUndefined();
@@ -39,28 +39,28 @@ describe('ChunkPublisher whose broker is behind or gone', () => {
       expect(again).toBe(true);
     });
 
-    it('does not call an attempt complete while a part of it waits for the next send', async () => {
+    it('does not report an attempt as complete while part of it waits for the next send', async () => {
       const stream = bench.publisher.open(info());
       void stream.publish([text('a')]);
       for (let index = 0; index < 3; index += 1) {
         void stream.publish([text('', { logprobsJson: JSON.stringify('y'.repeat(400_000)) })]);
       }
-      let told = false;
+      let resolved = false;
       void stream.finish().acknowledged.then(() => {
-        told = true;
+        resolved = true;
       });
       for (let sent = 0; sent < 3; sent += 1) {
         bench.sink.acknowledge();
         await turn();
-        expect(told).toBe(false);
+        expect(resolved).toBe(false);
       }
       bench.sink.acknowledge();
       await turn();
-      expect(told).toBe(true);
+      expect(resolved).toBe(true);
       expect(bench.sink.sends).toHaveLength(4);
     });
 
-    it('keeps every send small enough for one batch, whatever has gathered meanwhile', async () => {
+    it('keeps every send small enough for one batch, however much has been buffered', async () => {
       const logprobsJson = JSON.stringify({ content: '世'.repeat(500) });
       const requestId = 'r'.repeat(128);
       const streams = [1, 2, 3].map((attempt) => bench.publisher.open(info({ requestId, attempt })));
@@ -93,7 +93,7 @@ describe('ChunkPublisher whose broker is behind or gone', () => {
       expect(bench.publisher.bufferedBytes).toBe(0);
     });
 
-    it('does not let a long stream keep a short one waiting for all of its chunks', async () => {
+    it('does not make a short stream wait for all chunks of a long one', async () => {
       void bench.publisher.open(info({ requestId: 'busy' })).publish([text('x')]);
       const long = bench.publisher.open(info({ requestId: 'long' }));
       for (let index = 0; index < 10; index += 1) {
@@ -106,7 +106,7 @@ describe('ChunkPublisher whose broker is behind or gone', () => {
     });
   });
 
-  describe('when the sink takes nothing', () => {
+  describe('when the sink rejects a send', () => {
     it('ends the streams of that send, reports it, and goes on', async () => {
       bench.sink.broken = new Error('the thread is gone');
       const stream = bench.publisher.open(info());

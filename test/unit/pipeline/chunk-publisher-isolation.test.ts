@@ -15,7 +15,7 @@ function announcement(key: string, bytes = 0) {
   return { topic: 'chat.message-sent', key, value: Buffer.alloc(bytes), headers: {} };
 }
 
-/** What an attempt's readers have of it, in the order of the sends. */
+/** The chunks of an attempt that its readers have, in the order of the sends. */
 function textOf(requestId: string): string {
   return bench
     .sends()
@@ -80,7 +80,7 @@ describe('ChunkPublisher and a delta that cannot be encoded', () => {
     expect(bench.publisher.bufferedBytes).toBe(0);
   });
 
-  it('keeps no text of the answer in what is logged', async () => {
+  it('logs no text of the answer', async () => {
     const stream = bench.publisher.open(info());
     const secret = 'the answer';
     await expect(stream.publish([text(secret, { choiceIndex: 0.5 })])).rejects.not.toMatchObject({
@@ -91,7 +91,7 @@ describe('ChunkPublisher and a delta that cannot be encoded', () => {
 });
 
 describe('ChunkPublisher and the limit of its topic', () => {
-  it('splits what is larger, first chunk with its headers included, and loses nothing', async () => {
+  it('splits larger chunks, counting the first chunk’s headers, and loses nothing', async () => {
     bench.sink.maxBytes = 10_000;
     const content = 'aé世😀'.repeat(5_000);
     const headers = { traceparent: 't'.repeat(2_000) };
@@ -123,7 +123,7 @@ describe('ChunkPublisher and the limit of its topic', () => {
       { toolCalls: [{ index: 0, id: null, type: null, name: 'x'.repeat(3e6), arguments: '' }] },
     ],
     ['a citation of 3 MB', { annotationsJson: JSON.stringify(['x'.repeat(3_000_000)]) }],
-  ])('ends the stream of %s, which has no parts', async (_what, members) => {
+  ])('ends the stream of %s, which cannot be split', async (_what, members) => {
     const stream = bench.publisher.open(info());
     await expect(stream.publish([text('a', members)])).rejects.toMatchObject({
       code: 'internal',
@@ -139,7 +139,7 @@ describe('ChunkPublisher and the limit of its topic', () => {
     await expect(stream.publish([text('a')])).rejects.toMatchObject({ code: 'internal' });
   });
 
-  it('lets a part without parts be as large as the topic takes', async () => {
+  it('lets an unsplittable part be as large as the topic allows', async () => {
     bench.sink.maxBytes = 5_000_000;
     const stream = bench.publisher.open(info());
     void stream.publish([text('', { finishReason: 'x'.repeat(3_000_000) })]);
@@ -147,7 +147,7 @@ describe('ChunkPublisher and the limit of its topic', () => {
     expect(bench.sends().flat()).toHaveLength(1);
   });
 
-  it('splits what waits by a limit that was lowered meanwhile, and ends the stream of a refused chunk alone', async () => {
+  it('splits waiting chunks by a limit that was lowered since, and ends only the stream of a refused chunk', async () => {
     bench.sink.maxBytes = 500_000;
     const large = bench.publisher.open(info({ requestId: 'large' }));
     const small = bench.publisher.open(info({ requestId: 'small' }));
@@ -185,7 +185,7 @@ describe('ChunkPublisher and announcements', () => {
     for (const records of bench.sink.sends) expect(records.length * 64_000).toBeLessThan(1_048_588);
   });
 
-  it('drops one that is too large, cannot be encoded, or was refused: others and chunks go on', async () => {
+  it('drops one that is too large, cannot be encoded, or was refused, and continues with others and chunks', async () => {
     bench.sink.maxBytes = 10_000;
     bench.sink.refuses = ({ key }) => (key === 'refused' ? 'INVALID_RECORD' : null);
     bench.publisher.announce(CALL, () => announcement('large', 20_000));
@@ -213,7 +213,7 @@ describe('ChunkPublisher and announcements', () => {
     expect(bench.publisher.bufferedBytes).toBe(0);
   });
 
-  it('drops what a partition that stands still has no room for, and nobody waits', async () => {
+  it('drops those that a stalled partition has no room for, and makes no writer wait', async () => {
     bench = new ChunkBench(100_000);
     for (let index = 0; index < 100; index += 1)
       bench.publisher.announce(CALL, () => announcement('k', 10_000));
@@ -223,7 +223,7 @@ describe('ChunkPublisher and announcements', () => {
   });
 });
 
-describe('ChunkPublisher and a partition without an answer', () => {
+describe('ChunkPublisher and a partition that does not acknowledge', () => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     bench = new ChunkBench(1_000_000, 10);
@@ -235,7 +235,7 @@ describe('ChunkPublisher and a partition without an answer', () => {
 
   const open = (partition: number) => bench.publisher.open(info({ requestId: `request-${partition}` }));
 
-  it('holds back the others for a moment, and then its own streams alone', async () => {
+  it('delays other partitions briefly, and then only its own streams', async () => {
     const stuck = open(0);
     const free = open(1);
     void stuck.publish([text('a')]);
@@ -244,7 +244,7 @@ describe('ChunkPublisher and a partition without an answer', () => {
     expect(bench.sink.inFlight).toEqual([0]);
     await vi.advanceTimersByTimeAsync(10);
     expect(bench.sink.inFlight).toEqual([0, 1]);
-    // From here on the send without an answer is an earlier one.
+    // From here on the unacknowledged send is an earlier one.
     for (let index = 0; index < 100; index += 1) {
       bench.sink.acknowledge(1);
       void free.publish([text('c')]);
@@ -260,13 +260,13 @@ describe('ChunkPublisher and a partition without an answer', () => {
     expect(textOf('request-0')).toBe('aA');
   });
 
-  it('takes all partitions that are ready in one send', async () => {
+  it('puts all ready partitions into one send', async () => {
     for (const partition of [0, 1, 2]) void open(partition).publish([text('a')]);
     bench.sink.acknowledge();
     expect(bench.sink.sends.map(({ length }) => length)).toEqual([1, 2]);
   });
 
-  it('takes at most half of the buffer, and the others always find room', async () => {
+  it('takes at most half of the buffer, so that other partitions always find room', async () => {
     const stuck = open(0);
     let waits: Promise<void> | undefined;
     while (waits === undefined) waits = stuck.publish([text('', { refusal: 'x'.repeat(10_000) })]);
@@ -291,7 +291,7 @@ describe('ChunkPublisher and a partition without an answer', () => {
     await waits;
   });
 
-  it('is told by the age of what waits', () => {
+  it('is detected by the age of its oldest unacknowledged chunk', () => {
     expect(bench.publisher.oldestUnacknowledgedMs()).toBeNull();
     bench.clock.advance(1_000);
     void open(0).publish([text('a')]);

@@ -34,7 +34,7 @@ describe('ChunkPublisher, in any interleaving', () => {
     { weight: 3, arbitrary: fc.record({ kind: fc.constant('acknowledge' as const) }) },
   );
 
-  it('lets a consumer that orders by sequence read the exact text, and know that it has all', async () => {
+  it('lets a consumer that orders by sequence read the exact text and detect its end', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const bench = new ChunkBench();
@@ -88,7 +88,7 @@ describe('ChunkPublisher, in any interleaving', () => {
             });
           }
         }
-        // The empty last chunk of an attempt stands in choice 0.
+        // The empty last chunk of an attempt belongs to choice 0.
         for (const [place, { text: content }] of read)
           if (content === '') written.set(place, written.get(place) ?? { text: '', calls: '' });
         expect(read).toEqual(written);

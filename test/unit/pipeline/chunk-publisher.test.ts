@@ -42,7 +42,7 @@ describe('ChunkPublisher', () => {
     });
   });
 
-  it('merges what comes while a send is under way into the next chunk', async () => {
+  it('merges text that arrives while a send is in flight into the next chunk', async () => {
     const stream = bench.publisher.open(info());
     void stream.publish([text('a')]);
     void stream.publish([text('b'), text('c')]);
@@ -55,7 +55,7 @@ describe('ChunkPublisher', () => {
     expect(bench.published).toEqual([1, 1]);
   });
 
-  it('gives the trace to the first chunk of an attempt only', async () => {
+  it('adds the trace to the first chunk of an attempt only', async () => {
     const stream = bench.publisher.open(info());
     void stream.publish([text('a')]);
     void stream.publish([text('b')]);
@@ -63,7 +63,7 @@ describe('ChunkPublisher', () => {
     expect(bench.sink.sends.flat().map(({ headers }) => headers)).toEqual([{ traceparent: '00-1' }, {}]);
   });
 
-  it('never changes a record that it has handed over', async () => {
+  it('never changes a record after handing it to the sink', async () => {
     const stream = bench.publisher.open(info());
     void stream.publish([text('a')]);
     const before = structuredClone(bench.sends());
@@ -106,7 +106,7 @@ describe('ChunkPublisher', () => {
     ['audio', { audio }],
     ['citations', { annotationsJson: '[]' }],
     ['log probabilities', { logprobsJson: '{}' }],
-  ])('begins a chunk for %s, with nothing of its own lost', async (_what, members) => {
+  ])('starts a new chunk for %s, and loses none of its fields', async (_what, members) => {
     void bench.publisher.open(info({ requestId: 'busy' })).publish([text('x')]);
     void bench.publisher.open(info()).publish([text('a'), text('b', members), text('c')]);
     await bench.acknowledgeAll();
@@ -116,7 +116,7 @@ describe('ChunkPublisher', () => {
     expect(chunks.map(({ content }) => content).join('')).toBe('abc');
   });
 
-  it('takes no text into a chunk that has ended its choice', async () => {
+  it('adds no text to a chunk that has ended its choice', async () => {
     void bench.publisher.open(info({ requestId: 'busy' })).publish([text('x')]);
     void bench.publisher.open(info()).publish([text('a'), text('b', { finishReason: 'stop' }), text('c')]);
     await bench.acknowledgeAll();
@@ -132,7 +132,7 @@ describe('ChunkPublisher', () => {
     ]);
   });
 
-  it('begins another chunk when one has become long', async () => {
+  it('starts another chunk when one has become long', async () => {
     void bench.publisher.open(info({ requestId: 'busy' })).publish([text('x')]);
     const stream = bench.publisher.open(info());
     for (let index = 0; index < 10; index += 1) void stream.publish([text('y'.repeat(10_000))]);
@@ -146,21 +146,21 @@ describe('ChunkPublisher', () => {
   });
 
   describe('at the end of an attempt', () => {
-    it('marks the last chunk that waits', async () => {
+    it('marks the last waiting chunk', async () => {
       const stream = bench.publisher.open(info());
       void stream.publish([text('a')]);
       void stream.publish([text('b')]);
       const { chunkCount, acknowledged } = stream.finish();
-      let told = false;
+      let resolved = false;
       void acknowledged.then(() => {
-        told = true;
+        resolved = true;
       });
       expect(chunkCount).toBe(2);
       bench.sink.acknowledge();
       await turn();
-      expect(told).toBe(false);
+      expect(resolved).toBe(false);
       await bench.acknowledgeAll();
-      expect(told).toBe(true);
+      expect(resolved).toBe(true);
       expect(
         bench
           .sends()
@@ -172,7 +172,7 @@ describe('ChunkPublisher', () => {
       ]);
     });
 
-    it('sends one more, empty, when all have left', async () => {
+    it('sends one more empty chunk when all have been sent', async () => {
       const stream = bench.publisher.open(info());
       void stream.publish([text('a')]);
       expect(stream.finish().chunkCount).toBe(2);
@@ -209,7 +209,7 @@ describe('ChunkPublisher', () => {
     const of = { requestId: 'request-1', tenantId: 'default', attempt: 1 };
     const announce = (key: string) => bench.publisher.announce(of, () => announcement(key));
 
-    it('sends them in order, with the chunks that wait with them, and does not count them as chunks', async () => {
+    it('sends them in order, together with waiting chunks, and does not count them as chunks', async () => {
       announce('1');
       announce('2');
       void bench.publisher.open(info()).publish([text('a')]);

@@ -25,7 +25,7 @@ function bench() {
 }
 
 describe('a watch of a claim', () => {
-  it('reads in growing intervals of up to four seconds, once for all who wait', async () => {
+  it('reads in growing intervals of up to four seconds, once for all waiting requests', async () => {
     const { ledger, lease, watches } = bench();
     const ends = Array.from({ length: 10 }, () => watches.untilEnded(identity, held, never));
     await vi.advanceTimersByTimeAsync(3_750);
@@ -42,7 +42,7 @@ describe('a watch of a claim', () => {
   it.each([
     ['crashed', []],
     ['stopped', ['worker-2']],
-  ])('tells that its owner has %s, as soon as it is dead', async (end, ended) => {
+  ])('reports that its owner has %s as soon as it is dead', async (end, ended) => {
     const { ledger, lease, watches } = bench();
     for (const owner of ended) lease.ended.add(owner);
     const waiting = watches.untilEnded(identity, held, never);
@@ -51,7 +51,7 @@ describe('a watch of a claim', () => {
     expect(ledger.reads).toBe(0);
   });
 
-  it('goes on watching an owner that beats', async () => {
+  it('keeps watching an owner that sends heartbeats', async () => {
     const { lease, watches } = bench();
     const waiting = watches.untilEnded(identity, held, never);
     lease.watches[0]?.verdict.resolve(false);
@@ -60,7 +60,7 @@ describe('a watch of a claim', () => {
     expect(await waiting).toBe('crashed');
   });
 
-  it('goes on for the others when one gives up', async () => {
+  it('continues for the others when one gives up', async () => {
     const { lease, watches } = bench();
     const impatient = new AbortController();
     const [one, other] = [impatient.signal, never].map((signal) =>
@@ -73,7 +73,7 @@ describe('a watch of a claim', () => {
     expect(await other).toBe('crashed');
   });
 
-  it('does not take an owner for dead because it could not be watched', async () => {
+  it('does not treat an owner as dead because it could not be watched', async () => {
     const { ledger, lease, watches } = bench();
     const waiting = watches.untilEnded(identity, held, never);
     lease.watches[0]?.verdict.reject(new Error('the lease cannot be read'));

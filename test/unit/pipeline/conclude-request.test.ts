@@ -17,14 +17,14 @@ const audio = {
 };
 
 describe('an answer that is too large for a record', () => {
-  it('loses its log probabilities first, and says so', async () => {
+  it('loses its log probabilities first, with a warning', async () => {
     const handling = new Handling(answering({ content: large, ...logprobs, finishReason: 'stop' }));
     const { response } = outcomeOf((await handling.handle(handling.record())).records);
     expect(response).toMatchObject({ status: 'COMPLETED', omitted: ['logprobs'] });
     expect(response?.choices).toMatchObject([{ content: large, logprobsJson: null, finishReason: 'stop' }]);
   });
 
-  it('then its audio, of which the rest stays', async () => {
+  it('then loses its audio data, and keeps the other audio fields', async () => {
     const handling = new Handling(answering({ ...logprobs, ...audio }, { content: 'Hello' }, { ...audio }));
     const { response } = outcomeOf((await handling.handle(handling.record())).records);
     expect(response?.omitted).toEqual(['logprobs', 'audio']);
@@ -33,14 +33,14 @@ describe('an answer that is too large for a record', () => {
     ]);
   });
 
-  it('then its content', async () => {
+  it('then loses its content', async () => {
     const handling = new Handling(answering({ content: large, ...audio, ...logprobs }, { content: large }));
     const { response } = outcomeOf((await handling.handle(handling.record())).records);
     expect(response).toMatchObject({ status: 'COMPLETED', omitted: ['logprobs', 'audio', 'content'] });
     expect(response?.choices).toMatchObject([{ content: null, audio: { data: null } }]);
   });
 
-  it('says nothing of what it did not have', async () => {
+  it('has no warning about parts that it did not have', async () => {
     const handling = new Handling(answering({ content: large }, { content: large, finishReason: 'stop' }));
     const { response } = outcomeOf((await handling.handle(handling.record())).records);
     expect(response?.omitted).toEqual(['content']);
@@ -70,14 +70,14 @@ describe('an answer that is too large for a record', () => {
         calls: [{ disposition: 'ACCEPTED' }],
       },
     });
-    // What is in the ledger is what is told.
+    // The ledger holds the published outcome.
     const replay = await handling.handle(handling.record());
     expect(outcomeOf(replay.records).response).toMatchObject({ replayed: true, error: { code: 'internal' } });
   });
 });
 
-describe('a large answer for which no chunks were wanted', () => {
-  it('leaves in chunks, which the response counts, and stays complete', async () => {
+describe('a large answer to a request without streaming', () => {
+  it('is published in chunks, which the response counts, and stays complete', async () => {
     const handling = new Handling(
       answering({ content: large, ...audio }, { content: large, finishReason: 'stop' }),
     );
@@ -97,7 +97,7 @@ describe('a large answer for which no chunks were wanted', () => {
     expect(response?.acceptedAttempt).toBe(chunks[0]?.attempt);
   });
 
-  it('has none when its response holds it', async () => {
+  it('has no chunks when its response can hold it', async () => {
     const handling = new Handling(answering({ content: 'Hello', finishReason: 'stop' }));
     const { response } = outcomeOf((await handling.handle(handling.record({ stream: false }))).records);
     expect(response).toMatchObject({ omitted: [], chunkCount: 0 });
@@ -129,11 +129,11 @@ describe('an outcome that cannot be written as it is', () => {
     expect(handling.provider.calls).toHaveLength(1);
   });
 
-  it('is not asked for again, and billed without a price, when its price cannot be reckoned with', async () => {
+  it('makes no further call, and is billed without a price, when its price cannot be computed', async () => {
     const handling = new Handling(answering({ content: 'Hello', finishReason: 'stop' }));
     const price = handling.catalog.price.bind(handling.catalog);
     handling.catalog.price = (...of) => {
-      // As big.js says it of a price that is no number: the estimate did not need it.
+      // The error of big.js for a price that is not a number: the estimate did not need it.
       if (handling.provider.calls.length > 0) throw new Error('[big.js] Invalid number');
       return price(...of);
     };
@@ -145,7 +145,7 @@ describe('an outcome that cannot be written as it is', () => {
     expect(handling.provider.calls).toHaveLength(1);
   });
 
-  it('is answered from its bill alone when nobody can read it in the ledger any more', async () => {
+  it('is answered from its bill alone when the ledger’s copy is unreadable', async () => {
     const handling = new Handling();
     const record = handling.record();
     await handling.handle(record);
@@ -162,8 +162,8 @@ describe('an outcome that cannot be written as it is', () => {
   });
 });
 
-describe('a request that is refused and repeats more than a record takes', () => {
-  it('is of constant size in the last resort, whatever its ids are', async () => {
+describe('a refused request whose response would be too large for a record', () => {
+  it('is answered with a constant size as a last resort, for any ids', async () => {
     const handling = new Handling();
     const long = 'x'.repeat(20_000);
     const ids = { requestId: long, tenantId: long, conversationId: long, model: long };
@@ -180,7 +180,7 @@ describe('a request that is refused and repeats more than a record takes', () =>
   });
 });
 
-describe('records that the broker refuses for good', () => {
+describe('records that the broker refuses permanently', () => {
   it('are replaced by a failure without the answer, and the bill stays', async () => {
     const handling = new Handling();
     const handled = await handling.handle(handling.record());
@@ -200,7 +200,7 @@ describe('records that the broker refuses for good', () => {
     expect(after.dead).toBeUndefined();
   });
 
-  it('are of constant size in the last resort, and the bill stays', async () => {
+  it('have a constant size as a last resort, and the bill stays', async () => {
     const handling = new Handling();
     const labels = { long: 'x'.repeat(50_000) };
     const handled = await handling.handle(handling.record({ labels }, { key: Buffer.alloc(50_000, 'k') }));
@@ -212,7 +212,7 @@ describe('records that the broker refuses for good', () => {
     });
   });
 
-  it('of a repetition are replaced by the same failure alone', async () => {
+  it('of a duplicate are replaced by the same failure alone', async () => {
     const handling = new Handling();
     await handling.handle(handling.record());
     const replay = await handling.handle(handling.record());
@@ -226,13 +226,13 @@ describe('records that the broker refuses for good', () => {
   });
 });
 
-describe('what the metrics are told', () => {
-  it('is the cost of a priced request, and nothing of an unpriced one', async () => {
-    const told: object[] = [];
+describe('the cost metric', () => {
+  it('records the cost of a priced request, and nothing for an unpriced one', async () => {
+    const recorded: object[] = [];
     const handle = async (model: string, ...before: CallScript[]) => {
       const provider = new FakeProvider(...before, { served: { model } });
       const handling = new Handling(provider);
-      const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void told.push(of) };
+      const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void recorded.push(of) };
       Object.assign(handling.options, { metrics });
       return handling.handle(handling.record());
     };
@@ -245,22 +245,22 @@ describe('what the metrics are told', () => {
     const broke = new ChatFailure('stream_interrupted', 'cut', true);
     const partly = await handle('gpt-4', { served: { model: 'gpt-4-future' }, steps: [broke] });
     expect(outcomeOf(partly.records).cost).toMatchObject({ costStatus: 'PARTLY_PRICED', totalCost: null });
-    expect(told).toEqual([{ amount: 0.006, currency: 'USD', model: 'gpt-4' }]);
+    expect(recorded).toEqual([{ amount: 0.006, currency: 'USD', model: 'gpt-4' }]);
   });
 
-  it('names no model where none was served, and still the cost', async () => {
-    const told: object[] = [];
+  it('names no model when none was served, and still records the cost', async () => {
+    const recorded: object[] = [];
     const silent = new ChatFailure('timeout', 'silence', false);
     const handling = new Handling(new FakeProvider({ refuses: silent }));
-    const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void told.push(of) };
+    const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void recorded.push(of) };
     Object.assign(handling.options, { metrics });
     await handling.handle(handling.record());
-    expect(told).toEqual([{ amount: 0.00039, currency: 'USD', model: 'unknown' }]);
+    expect(recorded).toEqual([{ amount: 0.00039, currency: 'USD', model: 'unknown' }]);
   });
 });
 
 describe('times', () => {
-  it('are from the record to the call and from the acceptance to the outcome, never negative', async () => {
+  it('are measured from the record to the call and from the acceptance to the outcome, and never negative', async () => {
     const provider = new FakeProvider({ steps: [said('Hi', 'stop')] });
     const handling = new Handling(provider);
     const record = handling.record({}, { timestamp: handling.clock.now() + 5_000 });

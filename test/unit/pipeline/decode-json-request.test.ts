@@ -33,7 +33,7 @@ describe('isJsonObject', () => {
     expect(isJsonObject(Buffer.from(text))).toBe(expected);
   });
 
-  it('none of the framings, nor a tombstone', () => {
+  it('is false for every framing and for a tombstone', () => {
     expect(isJsonObject(Buffer.from([0xc3, 0x01, 0x7b]))).toBe(false);
     expect(isJsonObject(Buffer.from([0x00, 0, 0, 0, 0x7b]))).toBe(false);
     expect(isJsonObject(null)).toBe(false);
@@ -41,7 +41,7 @@ describe('isJsonObject', () => {
 });
 
 describe('decodeJsonRequest', () => {
-  it('takes the request from the body, and what is ours from the headers', () => {
+  it('takes the request from the body, and the service’s own fields from the headers', () => {
     const { request, problems } = decode({
       'request-id': Buffer.from('r-1'),
       'tenant-id': 'acme',
@@ -78,7 +78,7 @@ describe('decodeJsonRequest', () => {
     );
   });
 
-  it('needs no header, and gives the same record the same id whenever it comes', () => {
+  it('needs no header, and gives a redelivered record the same id', () => {
     const { request, problems } = decode();
     expect(problems).toEqual([]);
     expect(request.requestId).toMatch(
@@ -112,7 +112,7 @@ describe('decodeJsonRequest', () => {
     expect(decode({ 'restart-on-break': 'true' }).request.restartOnBreak).toBe(true);
   });
 
-  it('tells what is wrong in headers and body at once, and not again what only follows from it', () => {
+  it('reports all problems of headers and body at once, without consequential ones', () => {
     const body = {
       messages: [
         { role: 'user', content: 7 },
@@ -133,7 +133,7 @@ describe('decodeJsonRequest', () => {
     ]);
   });
 
-  it('answers what has members without end, without parsing it', () => {
+  it('refuses an object with too many members without parsing it', () => {
     const members = Array.from({ length: 60_000 }, (_, index) => `"k${index}":0`);
     const value = Buffer.from(`{"model":"m",${members.join(',')}}`);
     const { problems, request } = decodeJsonRequest(record(), value, { readBody, jsonMaxBytes: 900_000 });
@@ -143,7 +143,7 @@ describe('decodeJsonRequest', () => {
     expect(request.extraJson).toBeNull();
   });
 
-  it('answers what is nested without end, without walking through it', () => {
+  it('refuses a deeply nested object without walking through it', () => {
     const { request, problems } = decodeText(`{"a":${'['.repeat(400)}${']'.repeat(400)}}`);
     expect([...problems, ...validateRequest(request, problems)]).toEqual([
       { path: '', code: 'wrong_type', message: expect.stringContaining('deeper than 72 levels') },

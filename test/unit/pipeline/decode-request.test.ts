@@ -39,14 +39,14 @@ function record(request: Partial<ChatRequestInput>, members: Partial<InboundReco
 const decode = (inbound: InboundRecord, by: RecordCodec = codec) =>
   decodeRequest(inbound, { codec: by, tenantOfTopic, readBody, jsonMaxBytes: 1_000 });
 
-it('refuses a record that could not be read, for the reason that its reader gives', () => {
+it('refuses an unreadable record for the reader’s reason', () => {
   const unreadable = { code: 'unreadable_batch', message: 'its checksum is wrong' } as const;
   const inbound = record({}, { value: null, unreadable });
   expect(() => decode(inbound)).toThrow(new UndecodableRecord('unreadable_batch', 'its checksum is wrong'));
 });
 
 describe('decodeRequest', () => {
-  it('reads a request with the record it came in', () => {
+  it('reads a request together with its record', () => {
     const inbound = record({});
     const accepted = decode(inbound);
     expect(accepted.record).toBe(inbound);
@@ -62,7 +62,7 @@ describe('decodeRequest', () => {
     expect(decode(record(request, { key })).orderKey).toBe(orderKey);
   });
 
-  it('orders a request by a short key, however long its names are', () => {
+  it('orders a request by a short key for names of any length', () => {
     const keys = ['a', 'b'].map(
       (last) => decode(record({ conversationId: `${'c'.repeat(500_000)}${last}` })).orderKey,
     );
@@ -70,14 +70,14 @@ describe('decodeRequest', () => {
     expect(keys[1]).not.toBe(keys[0]);
   });
 
-  it('takes the tenant of a topic that is bound to one', () => {
+  it('takes the tenant that the topic is bound to', () => {
     const accepted = decode(record({}, { topic: 'chat.requests.acme' }));
     expect(accepted.request.tenantId).toBe('acme');
     expect(accepted.problems).toEqual([]);
     expect(decode(record({ tenantId: 'acme' }, { topic: 'chat.requests.acme' })).problems).toEqual([]);
   });
 
-  it('lets nobody write into the name of another tenant', () => {
+  it('lets no publisher write in the name of another tenant', () => {
     const accepted = decode(record({ tenantId: 'other' }, { topic: 'chat.requests.acme' }));
     expect(accepted.request.tenantId).toBe('acme');
     expect(accepted.problems).toEqual([
@@ -89,7 +89,7 @@ describe('decodeRequest', () => {
     ]);
   });
 
-  it('takes any tenant on a topic that is not bound', () => {
+  it('accepts any tenant on a topic that is not bound', () => {
     expect(decode(record({ tenantId: 'other' })).request.tenantId).toBe('other');
     expect(decode(record({ tenantId: 'other' }, { topic: 'elsewhere' })).request.tenantId).toBe('other');
   });
@@ -109,7 +109,7 @@ describe('decodeRequest', () => {
     },
   );
 
-  it('takes names for one that the stores take for one', () => {
+  it('treats names as equal when the stores do', () => {
     const bound = new Map([
       ['chat.requests', null],
       ['chat.requests.odd', 'odd\ufffd'],
@@ -139,7 +139,7 @@ describe('decodeRequest', () => {
     expect(stranger.problems).toMatchObject([{ path: 'tenantId', code: 'wrong_tenant' }]);
   });
 
-  it('tells of every field that a newer writer set', () => {
+  it('reports every field that a newer writer set', () => {
     const newer: RecordCodec = {
       encode: codec.encode,
       decode: (name, value, headers) => ({
@@ -165,12 +165,12 @@ describe('decodeRequest', () => {
 });
 
 describe('asUndecodable', () => {
-  it('keeps the reason of what could not be read', () => {
+  it('keeps the reason of an unreadable record', () => {
     const reason = new UndecodableRecord('truncated', 'too short');
     expect(asUndecodable(reason)).toBe(reason);
   });
 
-  it('makes a dead letter of anything else that reading throws', () => {
+  it('dead-letters a record whose reading throws any other error', () => {
     const cause = new RangeError('offset is out of bounds');
     expect(asUndecodable(cause)).toMatchObject({ code: 'wrong_value', cause });
   });

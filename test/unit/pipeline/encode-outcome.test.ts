@@ -38,14 +38,14 @@ describe('an outcome in the ledger', () => {
     });
   });
 
-  it('without a bill has none', () => {
+  it('without a bill is read without one', () => {
     expect(stored(false).cost).toBeNull();
     expect(decodeOutcome(stored(false), codec).cost).toBeNull();
     const names = outcomeEvents(outcome(false), stored(false)).map(({ name }) => name);
     expect(names).toEqual(['ChatResponse', 'ResponseGenerated']);
   });
 
-  it('goes out in the very bytes that are stored, under its own ids and times', () => {
+  it('is published in the stored bytes, with its own ids and times', () => {
     const bytes = stored();
     const events = outcomeEvents(outcome(), bytes);
     const values = events.map(({ value }) => value);
@@ -58,7 +58,7 @@ describe('an outcome in the ledger', () => {
     ]);
   });
 
-  it('as a replay is the response alone, under its own id and time', () => {
+  it('as a replay is the response alone, with its own id and time', () => {
     const [event, ...others] = replayEvents(outcome(), codec);
     expect(others).toEqual([]);
     expect(event).toMatchObject({ eventId: sampleResponse.eventId, at: sampleResponse.createdAt });
@@ -76,7 +76,7 @@ describe('the size limit', () => {
     expect(codec.decode('ChatResponse', cut?.response ?? null).record.omitted).toEqual(['audio', 'content']);
   });
 
-  it('leaves out what costs least to miss first, and nothing that fits', () => {
+  it('leaves out the least valuable parts first, and nothing that fits', () => {
     const full = outcome();
     const choice = full.response.choices[0];
     if (choice !== undefined) choice.logprobsJson = `{"content": "${'x'.repeat(3_000)}"}`;
@@ -87,7 +87,7 @@ describe('the size limit', () => {
     expect(record).toMatchObject({ choices: [{ content: choice?.content, logprobsJson: null }] });
   });
 
-  it('leaves out last what no chunk carries, and warns of it', () => {
+  it('leaves out parts that no chunk carries last, with a warning', () => {
     const full = outcome();
     full.response.moderationJson = `{"results": "${'x'.repeat(3_000)}"}`;
     const [choice] = full.response.choices;
@@ -101,7 +101,7 @@ describe('the size limit', () => {
     ]);
   });
 
-  it('holds for the bill too, of which nothing can be left out', () => {
+  it('applies to the bill too, of which nothing can be left out', () => {
     const labels = { long: 'x'.repeat(5_000) };
     const large = { ...outcome(), cost: { ...sampleCost, labels } };
     expect(encodeOutcome(large, codec, 5_000)).toBeNull();

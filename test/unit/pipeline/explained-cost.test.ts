@@ -18,7 +18,7 @@ const rows = example
   .map((line) => line.split('|').map((cell) => cell.trim()));
 
 describe('the event that docs/costs.md explains', () => {
-  it('is a real one: its calls cost what the shipped prices say, line by line', () => {
+  it('is real: its calls cost what the shipped prices say, line by line', () => {
     const timelines = priceTimelines(versionsOfFile(shippedPrices));
     const lines = event.calls.flatMap((call) => {
       const price = findPrice(timelines, call.provider, call.model, call.startedAt);
@@ -29,7 +29,7 @@ describe('the event that docs/costs.md explains', () => {
     expect(lines.map((line, index) => ({ lineNumber: index + 1, ...line }))).toEqual(event.lines);
   });
 
-  it('has each of its lines in the table, with a calculation that is right', () => {
+  it('has each of its lines in the table, with a correct calculation', () => {
     const explained = rows.filter(([, first]) => /^\d+$/.test(first ?? ''));
     const cells = explained.map(([, number, attempt, kind, quantity, _how, price, amount]) => {
       const [calculation = '', result = ''] = (amount ?? '').split(' = ');
@@ -45,11 +45,11 @@ describe('the event that docs/costs.md explains', () => {
     );
   });
 
-  it('has its sums in the table and its text', () => {
+  it('has its sums in the table and in the text', () => {
     const sums = new Map(rows.map(([, name = '', , amount]) => [name, amount]));
     const { inputCost, outputCost, totalCost, acceptedCost } = event;
-    const told = { inputCost, outputCost, totalCost, acceptedCost };
-    for (const [name, amount] of Object.entries(told)) expect(sums.get(name)).toBe(amount);
+    const amounts = { inputCost, outputCost, totalCost, acceptedCost };
+    for (const [name, amount] of Object.entries(amounts)) expect(sums.get(name)).toBe(amount);
     expect(sums.get('call 1')).toBe(event.calls[0]?.amount);
     const block = /```json\n([\s\S]*?)```/.exec(example)?.[1] ?? '';
     expect(event).toMatchObject(JSON.parse(block) as object);

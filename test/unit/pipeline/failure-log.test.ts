@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 describe('a failed call', () => {
-  it('is one line with what an operator needs', () => {
+  it('is logged in one line with what an operator needs', () => {
     const details = {
       httpStatus: 429,
       providerCode: 'rate_limit_exceeded',
@@ -43,12 +43,12 @@ describe('a failed call', () => {
     expect(lines[0]).not.toHaveProperty('err');
   });
 
-  it('has its cause, where there is one', () => {
+  it('is logged with its cause, if it has one', () => {
     log.note(failureOf('internal', 'a defect', false, { cause: new TypeError('x is undefined') }), call);
     expect(lines).toMatchObject([{ level: 'error', err: { type: 'TypeError', message: 'x is undefined' } }]);
   });
 
-  it('is as loud as the one who has to act is near', () => {
+  it('is logged at a higher level the closer the person who has to act', () => {
     for (const code of errorCodes) log.note(failureOf(code, code, false), call);
     const codesOf = (level: string) =>
       lines.filter((line) => line['level'] === level).map((line) => line['code']);
@@ -75,7 +75,7 @@ describe('a thousand failures', () => {
     for (let count = 0; count < times; count += 1) log.note(failureOf('rate_limited', 'slow', true), call);
   };
 
-  it('of one kind are two lines a minute', () => {
+  it('of one kind are logged in two lines a minute', () => {
     fail(1_000);
     log.note(failureOf('rate_limited', 'slow', true), { ...call, provider: 'other' });
     expect(lines).toHaveLength(2);
@@ -89,7 +89,7 @@ describe('a thousand failures', () => {
     expect(lines).toHaveLength(4);
   });
 
-  it('are told when the service stops, and not once more', () => {
+  it('are logged once more when the service stops, and then never again', () => {
     fail(3);
     log.close();
     expect(lines.at(-1)).toMatchObject({ calls: 2 });

@@ -6,7 +6,7 @@ import { codec, Handling, outcomeOf } from '../../support/fakes/handling.ts';
 const odd = { deltas: [{ ...emptyDelta(0), content: 'x', choiceIndex: 0.5 }] };
 
 describe('an answer whose chunks cannot be published', () => {
-  it('while it streams ends the call: the request fails, and what it used is billed', async () => {
+  it('while it streams ends the call: the request fails, and its usage is billed', async () => {
     const provider = new FakeProvider({ steps: [used(100, 7), said('Hel'), odd, said('lo'), 'silence'] });
     const handling = new Handling(provider);
     const { records } = await handling.handle(handling.record());
@@ -23,7 +23,7 @@ describe('an answer whose chunks cannot be published', () => {
     expect(handling.attempts()).toMatchObject([{ disposition: 'FAILED' }]);
   });
 
-  it('after its end fails the request all the same, with its bill', async () => {
+  it('after its end still fails the request, with its bill', async () => {
     const handling = new Handling();
     const isLast = (value: Uint8Array | null) => codec.decode('ChatChunk', value).record.last;
     handling.sink.refuses = ({ topic, value }) =>

@@ -11,10 +11,10 @@ const key = {
   ...callTo('gpt-4', 1),
   provider: { name: 'openai', account: 'acme-project' },
 };
-const away = () => new ChatFailure('provider_unavailable', 'away', true);
+const unavailable = () => new ChatFailure('provider_unavailable', 'down', true);
 const draining = new Error('the service begins to stop');
 
-/** A call of somebody else. */
+/** A call of another request. */
 function call(of: Admission): Permit {
   const permit = of.tryEnter(key);
   if (permit === null) throw new Error('the gate is not free');
@@ -24,7 +24,7 @@ function call(of: Admission): Permit {
 
 let handling: Handling;
 let gate: Admission;
-/** A call of somebody else that is under way. */
+/** A call of another request that is in flight. */
 let early: Permit;
 
 function setUp(provider = new FakeProvider(), outage: 'wait' | 'fail' = 'wait'): void {
@@ -34,41 +34,41 @@ function setUp(provider = new FakeProvider(), outage: 'wait' | 'fail' = 'wait'):
   Object.assign(handling.options, { admission: gate });
 }
 
-function goAway(): void {
-  for (let count = 0; count < 3; count += 1) call(gate).failed(away());
+function startOutage(): void {
+  for (let count = 0; count < 3; count += 1) call(gate).failed(unavailable());
 }
 
-/** A call that was made before gets its answer after all. */
-function comeBack(): void {
+/** A call from before the outage gets its answer. */
+function endOutage(): void {
   early.answered(null);
 }
 
-describe('a request whose provider is away', () => {
+describe('a request whose provider is unavailable', () => {
   beforeEach(() => setUp());
 
-  it('waits without a claim and without a place, and is called once when it is back', async () => {
-    goAway();
+  it('waits without a claim or a slot, and is called once after the outage', async () => {
+    startOutage();
     const handled = handling.handle(handling.record());
     await turn();
     expect(handling.ledger.writes).toEqual([]);
     expect(gate.counts).toMatchObject({ running: 0, parked: 1 });
-    comeBack();
+    endOutage();
     expect(outcomeOf((await handled).records).response).toMatchObject({ status: 'COMPLETED', attempts: 1 });
     await turn();
     expect(gate.counts).toMatchObject({ running: 0, parked: 0 });
   });
 
-  it('waits the same without a limit of its answer', async () => {
-    goAway();
+  it('also waits when its answer has no limit', async () => {
+    startOutage();
     const handled = handling.handle(handling.record({ maxOutputTokens: 0 }));
     await turn();
     expect(gate.gateStates()).toMatchObject([{ waiting: 1 }]);
-    comeBack();
+    endOutage();
     expect((await handled).status).toBe('COMPLETED');
   });
 
-  it('waits until its deadline, and nothing was used', async () => {
-    goAway();
+  it('waits until its deadline, and uses nothing', async () => {
+    startOutage();
     const handled = await handling.handle(handling.record({ deadline: handling.clock.now() + 20 }));
     expect(outcomeOf(handled.records).response).toMatchObject({
       attempts: 0,
@@ -79,8 +79,8 @@ describe('a request whose provider is away', () => {
     expect(gate.counts).toMatchObject({ running: 0, parked: 0 });
   });
 
-  it('waits no longer when the service begins to stop, and leaves the ledger untouched', async () => {
-    goAway();
+  it('stops waiting when the service begins to stop, and leaves the ledger untouched', async () => {
+    startOutage();
     const handled = handling.handle(handling.record());
     await turn();
     gate.drain(draining);
@@ -88,16 +88,16 @@ describe('a request whose provider is away', () => {
     expect(handling.ledger.writes).toEqual([]);
   });
 
-  it('fails at once where that is configured, without a call', async () => {
+  it('fails at once without a call if so configured', async () => {
     setUp(new FakeProvider(), 'fail');
-    goAway();
+    startOutage();
     const { records, code } = await handling.handle(handling.record());
     expect(code).toBe('provider_unavailable');
     expect(outcomeOf(records).response).toMatchObject({ attempts: 0, costStatus: 'NONE' });
     expect(handling.provider.calls).toEqual([]);
   });
 
-  it('is not in the way of others while another worker has it, and takes its turn afterwards', async () => {
+  it('does not block others while another worker has it, and takes its turn afterwards', async () => {
     const other = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
     other.lease.workerId = 'worker-2';
     const calling = Promise.withResolvers<void>();
@@ -105,12 +105,12 @@ describe('a request whose provider is away', () => {
     const record = handling.record();
     const ended = other.handle(record).catch((error: unknown) => error);
     await calling.promise;
-    goAway();
+    startOutage();
     handling.clock.advance(60_000);
 
     const handled = handling.handle(record);
     await turn();
-    // The one permit that there was is free again.
+    // The only permit is free again.
     expect(gate.gateStates()).toMatchObject([{ breaker: 'open', waiting: 0 }]);
     call(gate).answered(null);
     other.stop.abort(new Error('the other one stops'));
@@ -118,7 +118,7 @@ describe('a request whose provider is away', () => {
     expect((await handled).status).toBe('COMPLETED');
   });
 
-  it('may find its deadline passed when another worker gives it back', async () => {
+  it('fails at its deadline when another worker releases it too late', async () => {
     const other = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
     other.lease.workerId = 'worker-2';
     const calling = Promise.withResolvers<void>();
@@ -128,7 +128,7 @@ describe('a request whose provider is away', () => {
     await calling.promise;
     const handled = handling.handle(record);
     await turn();
-    goAway();
+    startOutage();
     other.stop.abort(new Error('the other one stops'));
     await ended;
     expect(await handled).toMatchObject({ code: 'deadline_exceeded' });
@@ -136,12 +136,12 @@ describe('a request whose provider is away', () => {
   });
 });
 
-describe('calls that an outage turned away', () => {
+describe('calls that fail because of an outage', () => {
   afterEach(() => {
     vi.useRealTimers();
   });
 
-  const refuses = { refuses: away() };
+  const refuses = { refuses: unavailable() };
 
   it('use up no retries', async () => {
     const scripts = Array.from({ length: 12 }, () => refuses);
@@ -153,12 +153,12 @@ describe('calls that an outage turned away', () => {
     });
   });
 
-  it('have an end all the same', async () => {
+  it('end at a limit nevertheless', async () => {
     const { records } = await new Handling(new FakeProvider(refuses)).handle(handling.record());
     expect(outcomeOf(records).response).toMatchObject({ status: 'FAILED', attempts: 104 });
   });
 
-  it('are made again when it is over, and nothing of it counts as time of the request', async () => {
+  it('are retried after the outage, which does not count as time of the request', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     setUp(new FakeProvider(refuses, refuses, refuses, {}));
     Object.assign(handling.options, { requestTimeoutMs: 10_000 });
@@ -166,20 +166,20 @@ describe('calls that an outage turned away', () => {
     while (gate.counts.parked === 0) await turn();
     expect(handling.attempts()).toHaveLength(3);
     vi.advanceTimersByTime(20_000);
-    comeBack();
+    endOutage();
     expect(await handled).toMatchObject({ status: 'COMPLETED' });
     await turn();
     expect(gate.counts).toMatchObject({ running: 0, parked: 0 });
   });
 
-  it('are the end when the deadline passes before it is over', async () => {
+  it('end the request when its deadline passes during the outage', async () => {
     setUp(new FakeProvider(refuses));
     const handled = handling.handle(handling.record({ deadline: handling.clock.now() + 50 }));
     expect(await handled).toMatchObject({ code: 'deadline_exceeded' });
     expect(handling.attempts()).toHaveLength(3);
   });
 
-  it('leave a claim that is given back when the service begins to stop', async () => {
+  it('release the claim when the service begins to stop', async () => {
     setUp(new FakeProvider(refuses));
     const handled = handling.handle(handling.record());
     while (gate.counts.parked === 0) await turn();

@@ -18,8 +18,8 @@ async function heldByAnother(handling: Handling, record = handling.record()) {
   return { record, other, ended };
 }
 
-describe('a record that comes again', () => {
-  it('is answered with the very same events, without another call', async () => {
+describe('a redelivered record', () => {
+  it('is answered with the same events, without another call', async () => {
     const handling = new Handling();
     const record = handling.record();
     const first = await handling.handle(record);
@@ -30,7 +30,7 @@ describe('a record that comes again', () => {
     expect(handling.provider.calls).toHaveLength(1);
   });
 
-  it('has nothing more to publish when its outcome is visible already', async () => {
+  it('publishes nothing when its outcome is already visible', async () => {
     const handling = new Handling();
     const record = handling.record();
     await handling.handle(record);
@@ -54,7 +54,7 @@ describe('a request that is published twice', () => {
     expect(handling.provider.calls).toHaveLength(1);
   });
 
-  it('with another deadline and other labels is still the same', async () => {
+  it('with another deadline and other labels is still a duplicate', async () => {
     const handling = new Handling();
     await handling.handle(handling.record());
     const deadline = handling.clock.now() + 60_000;
@@ -62,7 +62,7 @@ describe('a request that is published twice', () => {
     expect(replayed).toBe(true);
   });
 
-  it('with another body is refused, naming the id, and the first one stands', async () => {
+  it('with another body is refused with its id, and the first one stands', async () => {
     const handling = new Handling();
     const first = await handling.handle(handling.record());
     const second = await handling.handle(handling.record({ model: 'gpt-4o' }));
@@ -86,8 +86,8 @@ describe('a request that is published twice', () => {
   });
 });
 
-describe('a request that another worker has', () => {
-  it('waits while that worker beats, reads alone, and takes its outcome from the ledger', async () => {
+describe('a request that another worker handles', () => {
+  it('waits while that worker sends heartbeats, only reads, and takes its outcome from the ledger', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     const watched = Promise.withResolvers<void>();
@@ -113,7 +113,7 @@ describe('a request that another worker has', () => {
     await ended;
   });
 
-  it('takes over from a worker that it has seen dead, and bills that one’s call as an orphan', async () => {
+  it('takes over from a worker that it detected as dead, and bills that worker’s call as an orphan', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
@@ -129,14 +129,14 @@ describe('a request that another worker has', () => {
         ],
       },
     });
-    // The dead one comes back: whatever it does, it does not get its claim back.
+    // The dead worker returns, but cannot use its old claim.
     other.stop.abort(new Error('stopped'));
     await ended;
     expect(handling.ledger.rows.get('default request-1')?.outcome).not.toBeNull();
     expect(handling.attempts()).toMatchObject([{ disposition: 'ORPHANED' }, { disposition: 'ACCEPTED' }]);
   });
 
-  it('is watched once, however many records wait for it, and by nobody when the last one has gone', async () => {
+  it('is watched once for all waiting records, and not at all after the last one', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     const waiting = [record, handling.record(), handling.record()].map((one) => handling.handle(one));
@@ -151,7 +151,7 @@ describe('a request that another worker has', () => {
     await ended;
   });
 
-  it('is not waited for when the service begins to stop', async () => {
+  it('does not wait when the service begins to stop', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     const watched = Promise.withResolvers<void>();
@@ -165,7 +165,7 @@ describe('a request that another worker has', () => {
     await ended;
   });
 
-  it('leaves its slot to others while it waits, and holds no permit', async () => {
+  it('releases its slot to others while it waits, and holds no permit', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     const { admission } = handling.options;
@@ -182,7 +182,7 @@ describe('a request that another worker has', () => {
   it.each([
     ['its deadline', 'deadline_exceeded', { deadline: true }],
     ['CHAT_REQUEST_TIMEOUT', 'timeout', { deadline: false }],
-  ])('is waited for by a repetition until %s, which fails by itself then', async (_, code, { deadline }) => {
+  ])('makes a duplicate wait until %s, when the duplicate alone fails', async (_, code, { deadline }) => {
     const handling = new Handling(new FakeProvider(), { requestTimeoutMs: deadline ? 60_000 : 20 });
     const { other, ended } = await heldByAnother(handling);
     const members = deadline ? { deadline: handling.clock.now() + 20 } : {};
@@ -194,7 +194,7 @@ describe('a request that another worker has', () => {
     await ended;
   });
 
-  it('loses it some time after the deadline, when its own record waits: with the lost call on the bill', async () => {
+  it('fails after the deadline and its owner’s grace when its own record waits, with the lost call on the bill', async () => {
     const handling = new Handling();
     const { record, other, ended } = await heldByAnother(handling);
     const late = handling.record(
@@ -213,7 +213,7 @@ describe('a request that another worker has', () => {
     await ended;
   });
 
-  it('has its time taken after the lease was waited for: the price is that of the call', async () => {
+  it('takes its time after the wait for the lease, so that the call has its current price', async () => {
     const handling = new Handling();
     handling.lease.beforeHeld = () => handling.clock.advance(60_000);
     await handling.handle(handling.record());
@@ -221,7 +221,7 @@ describe('a request that another worker has', () => {
   });
 });
 
-/** A request whose worker has crashed with it so often: twice beside others, then in quarantine. */
+/** A request whose worker has crashed with it so often: twice next to other requests, then in quarantine. */
 async function crashedWith(handling: Handling, crashes: number, record = handling.record()) {
   for (let crash = 0; crash < crashes; crash += 1) {
     const worker = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
@@ -239,7 +239,7 @@ async function crashedWith(handling: Handling, crashes: number, record = handlin
 describe('a suspect', () => {
   const row = ({ ledger }: Handling, id = 'request-1') => ledger.rows.get(`default ${id}`);
 
-  it('is called from quarantine, and not claimed before its turn', async () => {
+  it('is called from quarantine, and is not claimed before its turn', async () => {
     const handling = new Handling();
     const record = await crashedWith(handling, 2);
     const first = handling.handler.claims.quarantine.open();
@@ -264,7 +264,7 @@ describe('a suspect', () => {
     expect(handling.handler.claims.quarantine.open().tryEnter()).toBe(true);
   });
 
-  it('is none when its worker ended on purpose', async () => {
+  it('is not a suspect when its worker stopped deliberately', async () => {
     const handling = new Handling();
     const record = await crashedWith(handling, 2);
     handling.lease.ended.add('crashed-1');
@@ -273,7 +273,7 @@ describe('a suspect', () => {
     expect(row(handling)).toMatchObject({ suspect: false, crashes: [] });
   });
 
-  it('leaves its place to others when it fails, and is one still', async () => {
+  it('releases its place to others when it fails, and remains a suspect', async () => {
     const handling = new Handling(new FakeProvider({ refuses: new TypeError('a bug') }));
     const record = await crashedWith(handling, 2);
     await expect(handling.handle(record)).rejects.toThrow('a bug');
@@ -281,7 +281,7 @@ describe('a suspect', () => {
     expect(handling.handler.claims.quarantine.open().tryEnter()).toBe(true);
   });
 
-  it('does not wait for its turn when the service stops, and is claimed by nobody then', async () => {
+  it('does not wait for its turn when the service stops, and leaves no claim', async () => {
     const handling = new Handling();
     const record = await crashedWith(handling, 2);
     const first = handling.handler.claims.quarantine.open();
@@ -297,7 +297,7 @@ describe('a suspect', () => {
     expect(handling.handler.claims.quarantine.open().tryEnter()).toBe(true);
   });
 
-  it('fails at its deadline although its turn has not come', async () => {
+  it('fails at its deadline while it waits for its turn', async () => {
     const handling = new Handling();
     const record = handling.record({ deadline: handling.clock.now() + 40 });
     await crashedWith(handling, 2, record);
@@ -308,7 +308,7 @@ describe('a suspect', () => {
     expect(handling.provider.calls).toEqual([]);
   });
 
-  it('is not charged with a worker that was frozen: when it wakes, the charge is taken back', async () => {
+  it('is not blamed for a frozen worker: when that worker wakes, the crash no longer counts', async () => {
     const handling = new Handling();
     const record = await crashedWith(handling, 2);
     const frozen = new Handling(new FakeProvider({ neverBegins: true }), { ledger: handling.ledger });
@@ -353,7 +353,7 @@ describe('a request that three workers crashed with in quarantine', () => {
     const { totalCost } = outcomeOf(handled.records).cost ?? {};
     expect(handling.provider.calls).toHaveLength(0);
 
-    // Delivered again before it was settled, the dead letter comes again; a repetition gets the failure alone.
+    // A redelivery before it was settled repeats the dead letter. A duplicate gets the failure alone.
     const again = await handling.handle(record);
     expect(again.records).toEqual(handled.records);
     const refused = outcomeOf(handled.recordsIfRefused());
@@ -375,7 +375,7 @@ describe('a claim that was lost', () => {
     handling.lease.onWatch = ({ verdict }) => verdict.resolve(true);
   }
 
-  it('while the answer was written starts over from the claim', async () => {
+  it('while the answer was written restarts from the claim', async () => {
     const handling = new Handling();
     loseBefore(handling, 'complete');
     const { records } = await handling.handle(handling.record());
@@ -396,7 +396,7 @@ describe('a claim that was lost', () => {
     ]);
   });
 
-  it('ends the call that runs under it, and the outcome of whoever took it is waited for', async () => {
+  it('ends the call that runs under it, and waits for the new owner’s outcome', async () => {
     const handling = new Handling(new FakeProvider({ steps: [said('Hello wo'), 'silence'] }, {}));
     const silent = Promise.withResolvers<void>();
     handling.provider.onSilence = silent.resolve;
@@ -419,7 +419,7 @@ describe('a claim that was lost', () => {
 });
 
 describe('a worker that dies in the middle of an answer', () => {
-  it('leaves behind how far it had come, and whoever takes over bills that', async () => {
+  it('leaves its progress in the ledger, and the worker that takes over bills it', async () => {
     const handling = new Handling();
     const steps = [said('Hello wo'), 'silence'] as const;
     const other = new Handling(new FakeProvider({ steps }), { ledger: handling.ledger });

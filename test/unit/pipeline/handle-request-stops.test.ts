@@ -9,7 +9,7 @@ import { turn } from '../../support/fakes/turn.ts';
 const stopped = new Error('the service is stopping');
 const slow = new ChatFailure('timeout', 'slow', true, { retryAfterMs: 50_000 });
 
-/** The outcome is that there is none: the claim is given back, and the caller hears the reason. */
+/** There is no outcome: the claim is released, and the caller receives the reason. */
 async function expectStopped(handling: Handling, running: Promise<unknown>) {
   await expect(running).rejects.toBe(stopped);
   const row = handling.ledger.rows.get('default request-1');
@@ -17,14 +17,14 @@ async function expectStopped(handling: Handling, running: Promise<unknown>) {
   expect(row?.outcome ?? null).toBeNull();
 }
 
-/** A way to be told when a call has gone as far as it goes. */
+/** Reports when a call has reached its last step. */
 function silence(provider: FakeProvider): Promise<void> {
   const silent = Promise.withResolvers<void>();
   provider.onSilence = silent.resolve;
   return silent.promise;
 }
 
-/** Chunks whose acknowledgement the test decides on. */
+/** Chunks that the test acknowledges. */
 function slowBroker(handling: Handling, maxBufferedBytes = 1_000_000) {
   const sink = new FakeRecordSink();
   const { clock } = handling;
@@ -41,14 +41,14 @@ describe('a stop of the service', () => {
     expect(handling.ledger.writes).toEqual([]);
   });
 
-  it('while the lease is waited for leaves the ledger untouched', async () => {
+  it('during the wait for the lease leaves the ledger untouched', async () => {
     const handling = new Handling();
     handling.lease.beforeHeld = () => handling.stop.abort(stopped);
     await expectStopped(handling, handling.handle(handling.record()));
     expect(handling.ledger.writes).toEqual([]);
   });
 
-  it('while the claim is written gives it back, and the call that was never made used nothing', async () => {
+  it('while the claim is written releases it, and the call that was never made used nothing', async () => {
     const handling = new Handling();
     handling.ledger.before = (write) => {
       if (write === 'claim') handling.stop.abort(stopped);
@@ -57,7 +57,7 @@ describe('a stop of the service', () => {
     expect(handling.provider.calls).toEqual([]);
     expect(handling.attempts()).toMatchObject([{ attempt: 1, disposition: 'ABORTED', usage: null }]);
 
-    // Whoever handles it next makes the next attempt, bills that one alone and counts one call.
+    // The next worker makes the next attempt, bills that one alone and counts one call.
     const next = new Handling(undefined, { ledger: handling.ledger });
     const { records } = await next.handle(next.record());
     expect(outcomeOf(records)).toMatchObject({
@@ -66,7 +66,7 @@ describe('a stop of the service', () => {
     });
   });
 
-  it('while the claim of a request without a call is written gives it back without one', async () => {
+  it('while the claim of a request without a call is written releases it without one', async () => {
     const handling = new Handling();
     handling.ledger.before = (write) => {
       if (write === 'claim') handling.stop.abort(stopped);
@@ -76,7 +76,7 @@ describe('a stop of the service', () => {
     expect(handling.attempts()).toEqual([]);
   });
 
-  it('before the answer begins ends the call, which is billed as aborted by whoever answers', async () => {
+  it('before the answer begins ends the call, which the answering worker bills as aborted', async () => {
     const handling = new Handling(new FakeProvider({ neverBegins: true }));
     const silent = silence(handling.provider);
     const record = handling.record();
@@ -98,7 +98,7 @@ describe('a stop of the service', () => {
     ]);
   });
 
-  it('in the middle of an answer keeps what is known of it', async () => {
+  it('in the middle of an answer keeps its known usage', async () => {
     const handling = new Handling(new FakeProvider({ steps: [said('Hello wo'), 'silence'] }));
     const silent = silence(handling.provider);
     const running = handling.handle(handling.record());
@@ -110,7 +110,7 @@ describe('a stop of the service', () => {
     ]);
   });
 
-  it('while a retry is waited for makes no further call', async () => {
+  it('during the backoff before a retry makes no further call', async () => {
     const handling = new Handling(new FakeProvider({ refuses: slow }));
     const called = Promise.withResolvers<void>();
     const metrics = { ...handling.options.metrics, providerCall: () => called.resolve() };
@@ -159,7 +159,7 @@ describe('a stop of the service', () => {
     expect(handling.provider.calls).toHaveLength(1);
   });
 
-  it('while the broker is behind ends the answer, and reads no more of it', async () => {
+  it('while the broker is behind ends the answer and stops reading it', async () => {
     const handling = new Handling();
     slowBroker(handling, 0);
     const running = handling.handle(handling.record());
@@ -169,7 +169,7 @@ describe('a stop of the service', () => {
     expect(handling.attempts()).toMatchObject([{ disposition: 'ABORTED', usage: { outputTokens: 2 } }]);
   });
 
-  it('keeps its reason when the claim cannot be given back', async () => {
+  it('keeps its reason when the claim cannot be released', async () => {
     const handling = new Handling(new FakeProvider({ neverBegins: true }));
     const silent = silence(handling.provider);
     handling.ledger.before = (write) => {
@@ -182,7 +182,7 @@ describe('a stop of the service', () => {
   });
 });
 
-describe('an answer that is read faster than the broker takes it', () => {
+describe('an answer that arrives faster than the broker accepts it', () => {
   it('waits for the broker and is complete', async () => {
     const handling = new Handling();
     const sink = slowBroker(handling, 0);
@@ -202,7 +202,7 @@ describe('an answer that is read faster than the broker takes it', () => {
 });
 
 describe('a deadline', () => {
-  it('that has passed is told without a call, and remembered', async () => {
+  it('that has passed is reported without a call, and remembered', async () => {
     const handling = new Handling();
     const { records } = await handling.handle(handling.record({ deadline: handling.clock.now() }));
     expect(outcomeOf(records)).toMatchObject({
@@ -213,7 +213,7 @@ describe('a deadline', () => {
     expect(handling.ledger.rows.get('default request-1')?.outcome?.remembered).toBe(true);
   });
 
-  it('that passes while the request is claimed is told without a call, and nothing is billed', async () => {
+  it('that passes while the request is claimed is reported without a call, and nothing is billed', async () => {
     const handling = new Handling();
     handling.ledger.before = (write) => {
       if (write === 'claim') handling.clock.advance(1_000);
@@ -230,7 +230,7 @@ describe('a deadline', () => {
     expect(handling.attempts()).toMatchObject([{ disposition: 'ABORTED', usage: null }]);
   });
 
-  it('that passes during the call ends it: what came is in the response, what it used is billed', async () => {
+  it('that passes during the call ends it: the response has the partial answer, and its usage is billed', async () => {
     const handling = new Handling(new FakeProvider({ steps: [said('Hel'), used(100, 9), 'silence'] }));
     const { records } = await handling.handle(handling.record({ deadline: handling.clock.now() + 5 }));
     expect(outcomeOf(records)).toMatchObject({
@@ -280,7 +280,7 @@ describe('a broker that acknowledges nothing', () => {
 });
 
 describe('a ledger that does not answer', () => {
-  it('before a retry is waited for until the deadline: no further call is made or billed', async () => {
+  it('before a retry delays it until the deadline: no further call is made or billed', async () => {
     const handling = new Handling(new FakeProvider({ refuses: new ChatFailure('timeout', 'slow', true) }));
     const back = Promise.withResolvers<void>();
     handling.ledger.before = (write) => (write === 'beginAttempt' ? back.promise : undefined);
@@ -315,7 +315,7 @@ describe('the total time', () => {
     expect(handling.attempts()).toMatchObject([{ disposition: 'FAILED' }]);
   });
 
-  it('ends a wait for the next try that outlasts it, as when the clock was set back meanwhile', async () => {
+  it('ends a backoff that outlasts it, as after the clock was set back', async () => {
     const provider = new FakeProvider({ refuses: slow });
     const handling = new Handling(provider, { requestTimeoutMs: 5 });
     const stream = provider.stream.bind(provider);

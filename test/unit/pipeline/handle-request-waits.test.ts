@@ -18,7 +18,7 @@ function handling(overrides: Partial<HandlingParts> = {}, ...scripts: CallScript
   return new Handling(new FakeProvider(...scripts), { admission, ...overrides });
 }
 
-/** Another request, of another model, that needs the slot from its beginning to its end. */
+/** Another request, of another model, that needs the slot from beginning to end. */
 async function expectSlotFree(): Promise<void> {
   const other = handling();
   expect(await other.handle(other.record({ model: 'another-model' }))).toMatchObject({ status: 'COMPLETED' });
@@ -31,7 +31,7 @@ async function untilParked(): Promise<void> {
 /** The gate before the requests that wait. */
 const gateKey = { ...callTo('gpt-4'), provider: { name: 'openai', account: 'acme-project' } };
 
-/** A call of somebody else that fills memory until it is ended. */
+/** A call of another request that fills memory until the call ends. */
 function fill(memory: MemoryBudget) {
   const large = memory.open(900_000_000);
   void large.begin();
@@ -42,7 +42,7 @@ beforeEach(() => {
   admission = admissionOf(hurry(), { maxRunning: 1 });
 });
 
-describe('a request has no slot', () => {
+describe('a request releases its slot', () => {
   it('during the backoff before a retry', async () => {
     waits = handling({}, { refuses: new ChatFailure('timeout', 'slow', true, { retryAfterMs: 40_000 }) });
     const handled = waits.handle(waits.record());
@@ -96,14 +96,14 @@ describe('a request has no slot', () => {
     const large = fill(waits.memory);
     const handled = waits.handle(waits.record());
     await untilParked();
-    // The one call that may find out whether the provider is back is there for others.
+    // Other requests can take the one probe of the provider.
     expect(admission.gateStates()[0]).toMatchObject({ breaker: 'open', waiting: 0 });
     await expectSlotFree();
     large.close();
     expect(await handled).toMatchObject({ status: 'COMPLETED' });
   });
 
-  it('while it waits because the service failed on it', async () => {
+  it('while it waits after the service failed on it', async () => {
     waits = handling();
     const failing = Promise.withResolvers<void>();
     waits.ledger.before = () => {
@@ -149,7 +149,7 @@ describe('a request that waits', () => {
     busy.resolve();
   });
 
-  it('for its budget leaves the permit to others after a while, and is called with another one', async () => {
+  it('for its budget releases the permit to others after a while, and is called with another one', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const { clock } = handling();
     admission = admissionOf(clock, { maxRunning: 5 });

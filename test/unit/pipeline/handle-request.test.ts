@@ -8,7 +8,7 @@ const broken = () => new ChatFailure('provider_error', 'the provider has a fault
 const refusedKey = () =>
   new ChatFailure('invalid_credentials', 'the key is not valid', false, { httpStatus: 401 });
 
-describe('a fresh request', () => {
+describe('a new request', () => {
   it('ends with a response, an event and a bill, and the outcome is in the ledger', async () => {
     const handling = new Handling();
     const handled = await handling.handle(handling.record({ labels: { team: 'search' } }));
@@ -63,7 +63,7 @@ describe('a fresh request', () => {
     }
   });
 
-  it('takes what the request is ordered by as key where the input has none', async () => {
+  it('uses the order key as record key when the input has none', async () => {
     const handling = new Handling();
     const { records } = await handling.handle(
       handling.record({ conversationId: 'conversation-9' }, { key: null }),
@@ -71,7 +71,7 @@ describe('a fresh request', () => {
     expect(records.map(({ key }) => key)).toEqual(['conversation-9', 'conversation-9', 'conversation-9']);
   });
 
-  it('is told in CloudEvents headers that name each event', async () => {
+  it('is published with CloudEvents headers that name each event', async () => {
     const handling = new Handling();
     const { records } = await handling.handle(handling.record());
     const { response, generated, cost } = outcomeOf(records);
@@ -91,7 +91,7 @@ describe('a fresh request', () => {
     ]);
   });
 
-  it('has the same event ids whoever handles it, and others for another tenant', async () => {
+  it('has the same event ids on every worker, and others for another tenant', async () => {
     const idsOf = async (tenantId: string) => {
       const handling = new Handling();
       const { records } = await handling.handle(handling.record({ tenantId }));
@@ -104,7 +104,7 @@ describe('a fresh request', () => {
     for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-/);
   });
 
-  it('publishes its chunks before its outcome, and they spell the answer', async () => {
+  it('publishes its chunks before its outcome, and they add up to the answer', async () => {
     const handling = new Handling();
     const { records } = await handling.handle(handling.record());
     const chunks = handling.chunks();
@@ -114,7 +114,7 @@ describe('a fresh request', () => {
     expect(outcomeOf(records).response?.chunkCount).toBe(chunks.length);
   });
 
-  it('says that a call was made, with its estimate, when the call begins', async () => {
+  it('announces a call with its estimate when the call begins', async () => {
     const handling = new Handling(new FakeProvider({ refuses: refusedKey() }));
     await handling.handle(handling.record());
     expect(handling.messagesSent()).toMatchObject([
@@ -141,7 +141,7 @@ describe('a fresh request', () => {
   });
 });
 
-describe('what cannot be right', () => {
+describe('an invalid request', () => {
   it('is refused with every problem, without the ledger and without a call', async () => {
     const handling = new Handling();
     const record = handling.record({ requestId: 'no spaces allowed', messages: [] });
@@ -155,14 +155,14 @@ describe('what cannot be right', () => {
     expect(handled).toMatchObject({ inLedger: false, code: 'invalid_request' });
     expect(handling.ledger.writes).toEqual([]);
     expect(handling.provider.calls).toEqual([]);
-    // Delivered again it is the same refusal, and another record's is not.
+    // Redelivered, it gets the same refusal; another record gets a different one.
     const again = await handling.handle(record);
     expect(outcomeOf(again.records).response?.eventId).toBe(response?.eventId);
     const other = await handling.handle({ ...record, offset: record.offset + 1 });
     expect(outcomeOf(other.records).response?.eventId).not.toBe(response?.eventId);
   });
 
-  it('is refused for a field of a newer writer too', async () => {
+  it('is also refused for a field of a newer writer', async () => {
     const handling = new Handling();
     const job = handling.job(handling.record());
     const problems = [{ path: 'mood', code: 'unknown_field', message: 'mood is not known here' }];
@@ -183,7 +183,7 @@ describe('what cannot be right', () => {
 });
 
 describe('failures and retries', () => {
-  it('a failure that passes is retried, and both calls are billed with what they used', async () => {
+  it('a temporary failure is retried, and both calls are billed for their usage', async () => {
     const handling = new Handling(
       new FakeProvider(
         { steps: [said('Hel'), used(100, 7), new ChatFailure('stream_interrupted', 'cut', true)] },
@@ -211,7 +211,7 @@ describe('failures and retries', () => {
     expect(handling.attempts()).toMatchObject([{ disposition: 'RETRIED' }, { disposition: 'ACCEPTED' }]);
   });
 
-  it('a refusal used nothing: it is not billed, and one that passes is not remembered', async () => {
+  it('a refusal used nothing: it is not billed, and a temporary one is not remembered', async () => {
     const handling = new Handling(new FakeProvider({ refuses: broken() }), {});
     const { records, code } = await handling.handle(handling.record());
     expect(code).toBe('provider_error');
@@ -227,20 +227,20 @@ describe('failures and retries', () => {
     });
     expect(cost).toBeUndefined();
     expect(handling.ledger.rows.get('default request-1')?.outcome?.remembered).toBe(false);
-    // The publisher tries again with the same id: it runs afresh, under new attempt numbers.
+    // The publisher tries again with the same id: it runs from scratch, under new attempt numbers.
     const second = await handling.handle(handling.record());
     expect(second.replayed).toBe(false);
     expect(handling.provider.calls.at(-1)?.clientRequestId).toBe('request-1/8');
   });
 
-  it('a refusal for good is not retried, and remembered', async () => {
+  it('a permanent refusal is not retried, and is remembered', async () => {
     const handling = new Handling(new FakeProvider({ refuses: refusedKey() }));
     await handling.handle(handling.record());
     expect(handling.provider.calls).toHaveLength(1);
     expect(handling.ledger.rows.get('default request-1')?.outcome?.remembered).toBe(true);
   });
 
-  it('a failure that was paid for is remembered, although it may pass', async () => {
+  it('a billed failure is remembered, even if it is temporary', async () => {
     const broke = new ChatFailure('stream_interrupted', 'cut', true);
     const handling = new Handling(new FakeProvider({ steps: [said('Hel'), broke] }));
     const { records } = await handling.handle(handling.record({ restartOnBreak: false }));
@@ -251,7 +251,7 @@ describe('failures and retries', () => {
     expect(handling.ledger.rows.get('default request-1')?.outcome?.remembered).toBe(true);
   });
 
-  it('an answer without usage is estimated, and says so', async () => {
+  it('an answer without usage is billed from an estimate and marked as such', async () => {
     const handling = new Handling(new FakeProvider({ steps: [said('Hello world!', 'stop')] }));
     const { records } = await handling.handle(handling.record());
     const { response, cost } = outcomeOf(records);
@@ -259,7 +259,7 @@ describe('failures and retries', () => {
     expect(cost).toMatchObject({ totalCost: '0.00057', usage: { confidence: 'ESTIMATED' } });
   });
 
-  it('a stream that broke is known in part, and begins again under the next attempt with its own chunks', async () => {
+  it('a broken stream has partial usage, and restarts under the next attempt with its own chunks', async () => {
     const broke = new ChatFailure('stream_interrupted', 'cut', true);
     const handling = new Handling(new FakeProvider({ steps: [said('Hello wor'), broke] }, {}));
     const { records } = await handling.handle(handling.record());
@@ -286,7 +286,7 @@ describe('failures and retries', () => {
     expect(handling.attempts()).toMatchObject([
       { disposition: 'FAILED', usage: { confidence: 'ESTIMATED' } },
     ]);
-    // The next try bills both: the first call may have been run.
+    // The next try bills both: the provider may have run the first call.
     const { records } = await handling.handle(record);
     expect(outcomeOf(records).cost?.calls).toMatchObject([
       { attempt: 1, disposition: 'FAILED' },
@@ -304,7 +304,7 @@ describe('failures and retries', () => {
     expect(handling.ledger.writes).toEqual([]);
   });
 
-  it('what the service has given up on ends as a failure of the service, with the bill of earlier calls', async () => {
+  it('a request that the service gives up on fails as internal, with the bill of earlier calls', async () => {
     const handling = new Handling(new FakeProvider({ refuses: new TypeError('a bug') }));
     const record = handling.record();
     await expect(handling.handle(record)).rejects.toThrow('a bug');
@@ -316,8 +316,8 @@ describe('failures and retries', () => {
     expect(handling.provider.calls).toHaveLength(1);
   });
 
-  it('a cancellation is an outcome of its own', async () => {
-    const cancelled = new ChatFailure('cancelled', 'its publisher cancelled it', false);
+  it('a cancellation is a separate outcome', async () => {
+    const cancelled = new ChatFailure('cancelled', 'the publisher cancelled it', false);
     const handling = new Handling(new FakeProvider({ refuses: cancelled }));
     const { records } = await handling.handle(handling.record());
     expect(outcomeOf(records)).toMatchObject({

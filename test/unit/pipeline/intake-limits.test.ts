@@ -30,14 +30,14 @@ describe('IntakeLimits', () => {
     expect(limits.mayResume('a')).toBe(true);
   });
 
-  it('gives each active partition an equal share from there on', () => {
+  it('gives each active partition an equal share above that', () => {
     const limits = limitsWith({ a: 60, b: 10 });
     expect(limits.budget('a')).toBe(0);
     expect(limits.budget('b')).toBe(30);
     expect(limits.budget('new')).toBe(30);
   });
 
-  it('has no budget for anyone while there is no room for bytes', () => {
+  it('has no budget for any partition while there is no room for bytes', () => {
     const limits = limitsWith();
     limits.add('a', 1_000);
     expect([limits.budget('a'), limits.budget('b')]).toEqual([0, 0]);
@@ -45,7 +45,7 @@ describe('IntakeLimits', () => {
     expect(limits.budget('b')).toBe(100);
   });
 
-  it('resumes well below its limits only', () => {
+  it('resumes only well below its limits', () => {
     expect([limitsWith({ a: 81 }), limitsWith({ a: 80 })].map((limits) => limits.mayResume('a'))).toEqual([
       false,
       true,
@@ -65,7 +65,7 @@ describe('IntakeLimits', () => {
     expect(limitsWith({ a: 41, b: 10 }).mayResume('a')).toBe(false);
   });
 
-  it('is never above its limit, and lets everyone on when everything is done', () => {
+  it('never exceeds its limit, and resumes every partition when all requests are done', () => {
     const partition = fc.constantFrom('a', 'b', 'c', 'd');
     const step = fc.record({ partition, bytes: fc.nat(300), done: fc.boolean() });
     fc.assert(

@@ -34,7 +34,7 @@ function take(gate: Admission, tokens = 10): Permit {
   return permit;
 }
 
-/** A gate before a provider that has answered without a word on limits. */
+/** A gate before a provider that has answered without reporting limits. */
 function known(options: Partial<AdmissionOptions> = {}): Admission {
   const gate = admissionOf(clock, options);
   take(gate).answered(null);
@@ -42,13 +42,13 @@ function known(options: Partial<AdmissionOptions> = {}): Admission {
 }
 
 /** A gate whose breaker has opened: the next call may go after 500 ms. */
-function away(options: Partial<AdmissionOptions> = {}): Admission {
+function duringOutage(options: Partial<AdmissionOptions> = {}): Admission {
   const gate = known(options);
   for (let count = 0; count < 3; count += 1) take(gate).failed(failureOf('provider_unavailable'));
   return gate;
 }
 
-/** Enters and notes the name when let through, or what was thrown. */
+/** Enters, and records the name when admitted or the error. */
 function line(gate: Admission) {
   const seen: unknown[] = [];
   const permits: Permit[] = [];
@@ -69,7 +69,7 @@ function line(gate: Admission) {
 }
 
 describe('a gate', () => {
-  it('lets everything through once a provider has answered without a word on limits', () => {
+  it('admits everything once a provider has answered without reporting limits', () => {
     const gate = known();
     for (let count = 0; count < 1_000; count += 1) take(gate);
     expect(gate.gateStates()).toMatchObject([
@@ -77,7 +77,7 @@ describe('a gate', () => {
     ]);
   });
 
-  it('sends a few calls ahead to a provider that it knows nothing of, and one more now and then', async () => {
+  it('admits a few calls to a provider with unknown limits, and one more at intervals', async () => {
     const gate = admissionOf(clock);
     const first = [1, 2, 3, 4].map(() => take(gate));
     const { seen, enter } = line(gate);
@@ -91,7 +91,7 @@ describe('a gate', () => {
     expect(seen).toEqual(['a', 'b', 'c']);
   });
 
-  it('keeps the order of arrival of first calls and of retries, which take turns', async () => {
+  it('keeps arrival order among first calls and among retries, which take turns', async () => {
     const waited: number[] = [];
     const gate = known({ onWaited: (_key, ms) => waited.push(ms) });
     take(gate).failed(failureOf('rate_limited', 2_000));
@@ -105,8 +105,8 @@ describe('a gate', () => {
     expect(waited[0]).toBeGreaterThanOrEqual(2_000);
   });
 
-  it('has nobody wait whose signal fires, before or while it waits', async () => {
-    const gate = away();
+  it('ends a wait whose signal fires before or during it', async () => {
+    const gate = duringOutage();
     const leaving = new AbortController();
     const { seen, enter } = line(gate);
     enter('gone', 'first', leaving.signal);
@@ -121,8 +121,8 @@ describe('a gate', () => {
     expect(gate.gateStates()).toMatchObject([{ waiting: 0 }]);
   });
 
-  it('gives to the next what is given back, and only once', async () => {
-    const gate = away();
+  it('grants a released permit to the next waiter, once', async () => {
+    const gate = duringOutage();
     await pass(500);
     const probe = gate.tryEnter(callTo('gpt-4'));
     const { seen, enter } = line(gate);
@@ -136,7 +136,7 @@ describe('a gate', () => {
     expect(seen).toEqual(['next']);
   });
 
-  it('does not take back a call that has begun', () => {
+  it('does not take back the permit of a call that has begun', () => {
     const gate = known();
     const permit = take(gate);
     permit.release();
@@ -144,8 +144,8 @@ describe('a gate', () => {
     expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
   });
 
-  it('keeps models apart, and forgets those that nobody calls', () => {
-    const gate = away();
+  it('keeps models separate, and forgets unused ones', () => {
+    const gate = duringOutage();
     for (let count = 0; count < 1_500; count += 1) {
       const permit = gate.tryEnter(callTo(`model-${count}`));
       permit?.begin();
@@ -157,10 +157,10 @@ describe('a gate', () => {
 });
 
 describe('an outage', () => {
-  it('holds calls back, tries one at a time, and lets them go little by little when it is over', async () => {
+  it('holds calls back, probes with one at a time, and admits them gradually when it is over', async () => {
     const logged: unknown[] = [];
     const logger = { warn: (_fields: object, text: string) => logged.push(text) } as unknown as Logger;
-    const gate = away({ logger });
+    const gate = duringOutage({ logger });
     const { seen, permits, enter } = line(gate);
     for (let count = 0; count < 12; count += 1) enter(`${count}`);
     await pass(499);
@@ -181,22 +181,22 @@ describe('an outage', () => {
     expect(logged).toEqual(['the provider is away; calls are held back', 'the provider is back']);
   });
 
-  it('lets everything go again once enough calls were answered', async () => {
-    const gate = away();
+  it('admits everything again once enough calls were answered', async () => {
+    const gate = duringOutage();
     await pass(500);
     take(gate).answered(null);
     for (let count = 0; count < 130; count += 1) take(gate).answered(null);
     for (let count = 0; count < 500; count += 1) take(gate);
   });
 
-  it('is over with any word of the provider, also with a refusal', async () => {
-    const gate = away();
+  it('ends with any response of the provider, even a refusal', async () => {
+    const gate = duringOutage();
     await pass(500);
     expect(take(gate).failed(failureOf('invalid_request'))).toBe(false);
     expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
   });
 
-  it('begins with faults of the provider, not with its redirects and conflicts', () => {
+  it('begins with provider errors, not with redirects or conflicts', () => {
     const gate = known();
     for (const status of [301, 409, null]) take(gate).failed(failureOf('provider_error', null, status));
     expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
@@ -204,8 +204,8 @@ describe('an outage', () => {
     expect(gate.gateStates()).toMatchObject([{ breaker: 'open' }]);
   });
 
-  it('is not over, and not prolonged, by a call that was ended from outside or by a fault of our own', async () => {
-    const gate = away();
+  it('is neither ended nor prolonged by a call that was aborted or failed because of the service', async () => {
+    const gate = duringOutage();
     await pass(500);
     take(gate).failed(null);
     expect(gate.gateStates()).toMatchObject([{ breaker: 'open' }]);
@@ -214,7 +214,7 @@ describe('an outage', () => {
     take(gate);
   });
 
-  it('excuses what was turned away, not what timed out or failed over there', () => {
+  it('does not count a rejected call against the retry limit, but counts one that timed out or failed at the provider', () => {
     const gate = known();
     const calls = [1, 2, 3, 4, 5, 6].map(() => take(gate));
     const codes = [
@@ -224,13 +224,13 @@ describe('an outage', () => {
       'timeout',
       'provider_error',
     ] as const;
-    const excused = codes.map((code, index) => calls[index]?.failed(failureOf(code, null, 500)));
-    expect(excused).toEqual([false, false, true, false, false]);
+    const uncounted = codes.map((code, index) => calls[index]?.failed(failureOf(code, null, 500)));
+    expect(uncounted).toEqual([false, false, true, false, false]);
     expect(calls[5]?.failed(null)).toBe(false);
   });
 
-  it('fails requests where they are not to wait, but for the one that sees whether it is over', async () => {
-    const gate = away({ outage: 'fail' });
+  it('fails requests that must not wait, except for the probe', async () => {
+    const gate = duringOutage({ outage: 'fail' });
     const { seen, enter } = line(gate);
     enter('one');
     await turn();
@@ -243,7 +243,7 @@ describe('an outage', () => {
     expect(seen.slice(1)).toMatchObject(['probe', { code: 'provider_unavailable' }]);
   });
 
-  it('calls on as if nothing was where it is to be ignored', () => {
+  it('keeps calling when outages are ignored', () => {
     const gate = known({ outage: 'ignore' });
     for (let failed = 0; failed < 10; failed += 1) {
       expect(take(gate).failed(failureOf('provider_unavailable'))).toBe(false);
@@ -251,7 +251,7 @@ describe('an outage', () => {
     expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
   });
 
-  it('fails those that wait already when it begins', async () => {
+  it('fails waiting requests when it begins', async () => {
     const gate = known({ outage: 'fail' });
     const calls = [1, 2, 3].map(() => take(gate));
     take(gate).failed(failureOf('rate_limited', 60_000));

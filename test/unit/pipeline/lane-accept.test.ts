@@ -11,7 +11,7 @@ async function openBench(records = 0): Promise<LaneBench> {
 }
 
 describe('A lane that accepts records', () => {
-  it('takes them over once each, in log order, however they are fetched', async () => {
+  it('accepts each once, in log order, however they are fetched', async () => {
     const bench = await openBench(5);
     bench.fetchOnce(2);
     bench.source.seek(bench.log, 1);
@@ -20,7 +20,7 @@ describe('A lane that accepts records', () => {
     expect(bench.lane.unsettledCount).toBe(5);
   });
 
-  it('accepts nothing unless it is open, and leaves the position where it is', async () => {
+  it('accepts nothing unless it is open, and does not move the position', async () => {
     const bench = await openBench();
     bench.log.appendMany(1);
     bench.lane.close();
@@ -30,7 +30,7 @@ describe('A lane that accepts records', () => {
     expect(bench.source.position(bench.log)).toBe(0);
   });
 
-  it('counts offsets without a record as settled when the log was asked for exactly them', async () => {
+  it('counts offsets without a record as settled when the fetch covered exactly them', async () => {
     const bench = await openBench();
     bench.log.skip(2);
     bench.log.appendMany(1);
@@ -45,7 +45,7 @@ describe('A lane that accepts records', () => {
     await bench.reach(() => bench.transport.committed.offset === 4);
   });
 
-  it('commits what lies behind the last record, though nothing is to be answered there', async () => {
+  it('commits offsets after the last record, although they need no answer', async () => {
     const bench = await openBench(1);
     bench.log.skip(2);
     bench.fetch();
@@ -58,7 +58,7 @@ describe('A lane that accepts records', () => {
     expect(bench.source.seeks).toEqual([0]);
   });
 
-  it('leaves what lies behind the last record to the outcome that is still to come', async () => {
+  it('commits offsets after the last record only with its outcome', async () => {
     const bench = await openBench(2);
     bench.log.skip(1);
     bench.fetch();
@@ -69,7 +69,7 @@ describe('A lane that accepts records', () => {
     expect(bench.transport.settlements).toHaveLength(2);
   });
 
-  it('begins at the start of a log that has lost its position', async () => {
+  it('starts at the beginning of a log that has lost its position', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(6);
     bench.transport.committed = { offset: 2, metadata: '' };
@@ -81,7 +81,7 @@ describe('A lane that accepts records', () => {
     expect(bench.gaps).toEqual([[2, 3]]);
   });
 
-  it('goes back once when the position had run ahead, and finds the records there', async () => {
+  it('seeks back once when the position was too far ahead, and finds the records there', async () => {
     const bench = await openBench(6);
     bench.fetchOnce(1);
     bench.source.rejoin(bench.log, 3);
@@ -91,7 +91,7 @@ describe('A lane that accepts records', () => {
     expect(bench.gaps).toEqual([]);
   });
 
-  it('reports records that were deleted before they were handled, goes back to no offset that the log has lost, and commits that', async () => {
+  it('reports records that were deleted before they were handled, never seeks to a deleted offset, and commits past them', async () => {
     const bench = await openBench(6);
     bench.fetchOnce(1);
     bench.log.deleteBelow(4);
@@ -121,7 +121,7 @@ describe('A lane that accepts records', () => {
     ['fewer', 2],
     ['as many', 6],
     ['more', 9],
-  ])('begins anew when the topic was created again, with %s records', async (_what, records) => {
+  ])('starts from scratch when the topic was recreated, with %s records', async (_what, records) => {
     const bench = await openBench(6);
     bench.fetch();
     for (let offset = 0; offset < 6; offset += 1) bench.finish(offset);
@@ -137,14 +137,14 @@ describe('A lane that accepts records', () => {
     await bench.reach(() => bench.transport.committed.offset === 1);
   });
 
-  it('takes the same topic’s id for what it is', async () => {
+  it('recognizes the id of the same topic', async () => {
     const bench = await openBench(1);
     bench.lane.topicIs('topic-1');
     bench.lane.topicIs(null);
     expect(bench.lane.state).toBe('open');
   });
 
-  it('finds out by itself when the log is shorter than what was settled', async () => {
+  it('detects automatically that the log ends before a settled offset', async () => {
     const bench = await openBench(6);
     bench.fetch();
     for (let offset = 0; offset < 6; offset += 1) bench.finish(offset);
@@ -160,7 +160,7 @@ describe('A lane that accepts records', () => {
     expect(bench.acceptedOffsets.slice(6)).toEqual([0, 1]);
   });
 
-  it('settles nothing of a new topic at the old one’s position', async () => {
+  it('settles nothing of a recreated topic at the old position', async () => {
     const bench = await openBench(3);
     bench.fetch();
     bench.log.recreate();
@@ -175,7 +175,7 @@ describe('A lane that accepts records', () => {
     expect(bench.acceptedOffsets.slice(9)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it('halts when the log of the same topic was cut', async () => {
+  it('halts when the log of the same topic was truncated', async () => {
     const bench = await openBench(6);
     bench.fetch();
     for (let offset = 0; offset < 6; offset += 1) bench.finish(offset);
@@ -193,7 +193,7 @@ describe('A lane that accepts records', () => {
     expect(bench.transport.openProducers).toBe(0);
   });
 
-  it('goes on when the client’s position fell back to an older one, and accepts nothing twice', async () => {
+  it('continues when the client’s position fell back, and accepts nothing twice', async () => {
     const bench = await openBench(6);
     bench.fetch();
     for (let offset = 0; offset < 4; offset += 1) bench.finish(offset);
@@ -206,7 +206,7 @@ describe('A lane that accepts records', () => {
     expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  it('pauses when its map is full, loses no record by that, and goes on when something was settled', async () => {
+  it('pauses when its map is full, loses no record, and resumes after a settlement', async () => {
     const bench = await openBench(3_500);
     bench.fetch();
     const full = bench.acceptedOffsets.length;
@@ -221,7 +221,7 @@ describe('A lane that accepts records', () => {
     expect(bench.acceptedOffsets).toEqual(Array.from({ length: 3_500 }, (_, offset) => offset));
   });
 
-  it('pauses before the first record that there is no room for, and goes on with it when there is', async () => {
+  it('pauses before the first record without room, and resumes with it when there is room', async () => {
     const bench = await openBench(4);
     bench.onAccepted = ({ offset }) => {
       if (offset === 1) bench.room = false;
@@ -236,7 +236,7 @@ describe('A lane that accepts records', () => {
     expect(bench.acceptedOffsets).toEqual([0, 1, 2, 3]);
   });
 
-  it('needs no room for what was settled before', async () => {
+  it('needs no room for settled records', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(4);
     const metadata = encodeOffsetMap('cluster-a', 'topic-1', { watermark: 0, unsettled: [0], next: 4 });
@@ -251,7 +251,7 @@ describe('A lane that accepts records', () => {
     await bench.reach(() => bench.transport.committed.offset === 4);
   });
 
-  it('resumes only when no reason to pause is left', async () => {
+  it('resumes only when no reason to pause remains', async () => {
     const bench = await openBench(2);
     bench.room = false;
     bench.fetch();
@@ -261,7 +261,7 @@ describe('A lane that accepts records', () => {
     expect(bench.source.isPaused(bench.log)).toBe(true);
   });
 
-  it('asks for room anew when it has been opened again', async () => {
+  it('asks for room again after it was reopened', async () => {
     const bench = await openBench(2);
     bench.room = false;
     bench.fetch();
@@ -275,8 +275,8 @@ describe('A lane that accepts records', () => {
   });
 });
 
-describe('A lane whose group was joined again', () => {
-  it('goes on where it was, and its pause holds', async () => {
+describe('A lane whose consumer rejoined the group', () => {
+  it('continues where it was, and stays paused', async () => {
     const bench = await openBench(4);
     bench.fetchOnce(2);
     bench.room = false;
@@ -308,7 +308,7 @@ describe('A lane whose group was joined again', () => {
     await bench.reach(() => bench.lane.state === 'open');
   });
 
-  it('asks for its partition under its new member id from then on', async () => {
+  it('uses its new member id from then on', async () => {
     const bench = await openBench();
     bench.transport.holder = 'member-2';
     bench.lane.reassigned('member-2');
@@ -334,7 +334,7 @@ describe('A lane that drains', () => {
     expect(bench.source.isPaused(bench.log)).toBe(true);
   });
 
-  it('still settles what it accepted when its transaction is in doubt, and nothing else', async () => {
+  it('still settles what it accepted when its transaction is in doubt, but nothing else', async () => {
     const bench = await openBench(4);
     bench.fetchOnce(3);
     bench.lane.drain();
@@ -351,7 +351,7 @@ describe('A lane that drains', () => {
     expect(bench.source.isPaused(bench.log)).toBe(true);
   });
 
-  it('settles what it accepted when it is told to drain in the middle of a doubt', async () => {
+  it('settles what it accepted when the drain begins while a commit is in doubt', async () => {
     const bench = await openBench(4);
     bench.fetchOnce(3);
     bench.lane.reopen();
@@ -364,7 +364,7 @@ describe('A lane that drains', () => {
     expect(bench.source.isPaused(bench.log)).toBe(true);
   });
 
-  it('settles what it accepted when it is told to drain before all of that has come again', async () => {
+  it('settles what it accepted when the drain begins before all of that was redelivered', async () => {
     const bench = await openBench(4);
     bench.fetchOnce(3);
     bench.lane.reopen();
@@ -381,7 +381,7 @@ describe('A lane that drains', () => {
     expect(bench.source.isPaused(bench.log)).toBe(true);
   });
 
-  it('accepts nothing when it drains before it was ever open', async () => {
+  it('accepts nothing when it drains before it was first open', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(2);
     bench.lane.drain();

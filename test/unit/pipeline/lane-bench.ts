@@ -12,7 +12,7 @@ export function output(offset: number, members: Partial<OutboundRecord> = {}): O
   return { topic: 'chat.responses', key: String(offset), value: Buffer.alloc(10), headers: {}, ...members };
 }
 
-/** A lane between fakes, with what it told its listener. */
+/** A lane between fakes, with the events that its listener received. */
 export class LaneBench implements LaneListener {
   readonly log = new FakeLog();
   readonly source = new FakeRequestSource();
@@ -27,7 +27,7 @@ export class LaneBench implements LaneListener {
   settledBefore: ((offset: number) => boolean) | null = null;
   /** Whether there is room for another record. */
   room = true;
-  /** What else happens when a record is accepted. */
+  /** Called when a record is accepted. */
   onAccepted: (record: InboundRecord) => void = () => undefined;
 
   constructor(batchMaxBytes = 1_000_000) {
@@ -62,7 +62,7 @@ export class LaneBench implements LaneListener {
     this.batches.push(offsets);
   }
 
-  /** What goes on from before a doubt. */
+  /** Requests that continue from before a commit in doubt. */
   knownRecords: InboundRecord[] = [];
 
   known(_partition: unknown, from: number, to: number): InboundRecord[] {
@@ -73,7 +73,7 @@ export class LaneBench implements LaneListener {
     this.gaps.push([from, to]);
   }
 
-  /** Of the topics that the lane was opened for, one after the other. */
+  /** The topics that the lane was opened for, in order. */
   readonly topicIds: (string | null)[] = [];
 
   opened(_partition: unknown, topicId: string | null, isSettled: (offset: number) => boolean): void {
@@ -93,7 +93,7 @@ export class LaneBench implements LaneListener {
     return this.acceptedRecords.map((record) => record.offset);
   }
 
-  /** Keys of what consumers see, as offsets. */
+  /** Keys of the records that consumers see, as offsets. */
   get visibleOffsets(): number[] {
     return this.transport.visible.map((record) => Number(record.key));
   }
@@ -103,7 +103,7 @@ export class LaneBench implements LaneListener {
     await this.reach(() => this.lane.state === 'open');
   }
 
-  /** Waits until something is so. */
+  /** Waits until a condition holds. */
   async reach(isSo: () => boolean): Promise<void> {
     await vi.waitUntil(isSo, { interval: 1, timeout: 3_000 });
   }
@@ -128,7 +128,7 @@ export class LaneBench implements LaneListener {
     });
   }
 
-  /** From now on every request is finished as soon as it is accepted, also when it comes again. */
+  /** From now on every request finishes as soon as it is accepted, also when it is redelivered. */
   finishAtOnce(): void {
     this.onAccepted = (record) => this.finish(record.offset);
   }

@@ -5,7 +5,7 @@ import { LaneBench } from './lane-bench.ts';
 type Fault = 'none' | 'before the commit' | 'after the commit' | 'reopen' | 'rejoin' | 'drop position';
 
 describe('A lane under faults', () => {
-  it('makes every outcome visible exactly once, whatever fails when', async () => {
+  it('makes every outcome visible exactly once, whatever fails at any time', async () => {
     const faults = fc.array(
       fc.constantFrom<Fault>(
         'none',
@@ -21,7 +21,7 @@ describe('A lane under faults', () => {
       fc.asyncProperty(faults, fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), async (plan, picks) => {
         const bench = new LaneBench(500);
         const finished = new Set<number>();
-        // As the pipeline does: what has finished is offered again when its record comes again.
+        // As the pipeline does: a finished request is offered again when its record is redelivered.
         bench.onAccepted = ({ offset }) => {
           if (finished.has(offset)) bench.finish(offset);
         };

@@ -16,7 +16,7 @@ describe('A lane that opens', () => {
     expect(bench.lane.isPaused).toBe(false);
   });
 
-  it('begins at the start of the log, never at its end, when nothing was committed', async () => {
+  it('starts at the beginning of the log, never at its end, when nothing was committed', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(9);
     bench.log.deleteBelow(4);
@@ -26,7 +26,7 @@ describe('A lane that opens', () => {
     expect(bench.acceptedOffsets).toEqual([4, 5, 6, 7, 8]);
   });
 
-  it('seeks to the watermark and leaves out what the map has as settled', async () => {
+  it('seeks to the watermark and skips offsets that the map has as settled', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(8);
     const metadata = encodeOffsetMap('cluster-a', 'topic-1', { watermark: 2, unsettled: [2, 5], next: 7 });
@@ -57,7 +57,7 @@ describe('A lane that opens', () => {
   });
 
   it.each(['longer', 'shorter'])(
-    'begins at the start when the topic was recreated while nobody ran, be it %s than before',
+    'starts at the beginning when the topic was recreated while no worker ran, %s than before',
     async (length) => {
       const bench = new LaneBench();
       const unsettled = { watermark: 4, unsettled: [4], next: 6 };
@@ -69,7 +69,7 @@ describe('A lane that opens', () => {
     },
   );
 
-  it('takes a map without a topic’s id as it is', async () => {
+  it('accepts a map without a topic id', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(8);
     const unsettled = { watermark: 2, unsettled: [2], next: 6 };
@@ -79,7 +79,7 @@ describe('A lane that opens', () => {
     expect(bench.acceptedOffsets).toEqual([2, 6, 7]);
   });
 
-  it('halts when the log ends before what is committed', async () => {
+  it('halts when the log ends before the committed offset', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(4);
     const everything = { watermark: 6, unsettled: [], next: 6 };
@@ -89,7 +89,7 @@ describe('A lane that opens', () => {
     expect(bench.haltReasons[0]).toContain('ends at offset 4, but everything below 6');
   });
 
-  it('closes without fencing anybody when the partition is not its own', async () => {
+  it('closes without fencing another owner when the partition is not its own', async () => {
     const bench = new LaneBench();
     bench.transport.holder = 'member-2';
     bench.lane.start();
@@ -99,12 +99,12 @@ describe('A lane that opens', () => {
   });
 
   it.each(['holds', 'fence', 'position'] as const)(
-    'tries again when the coordinator is away at "%s"',
-    async (away) => {
+    'tries again when the coordinator is unavailable at "%s"',
+    async (failing) => {
       const bench = new LaneBench();
       let failures = 2;
       bench.transport.before = (step) => {
-        if (step === away && failures-- > 0) throw new Error('coordinator not available');
+        if (step === failing && failures-- > 0) throw new Error('coordinator not available');
       };
       await bench.open();
       expect(bench.doubts).toHaveLength(2);
@@ -160,7 +160,7 @@ describe('A lane that opens', () => {
     expect(bench.doubts).toHaveLength(1);
   });
 
-  it('tells nobody of an error that came after it was closed', async () => {
+  it('reports no error that occurs after it was closed', async () => {
     const bench = new LaneBench();
     const gate = Promise.withResolvers<void>();
     bench.transport.before = () => gate.promise;
@@ -174,7 +174,7 @@ describe('A lane that opens', () => {
   it.each([
     ['an unknown version', 'v9:cluster-a:2:AQ', /version "v9"/],
     ['damage', 'v1:cluster-a:2', /damaged/],
-  ])('halts at a map that it cannot read, which is %s', async (_what, metadata, reason) => {
+  ])('halts at an unreadable map, which is %s', async (_what, metadata, reason) => {
     const bench = new LaneBench();
     bench.log.appendMany(5);
     bench.transport.committed = { offset: 2, metadata };
@@ -201,7 +201,7 @@ describe('A lane that opens', () => {
     expect(bench.transport.openProducers).toBe(0);
   });
 
-  it('halts when the log ends below what was settled', async () => {
+  it('halts when the log ends below a settled offset', async () => {
     const bench = new LaneBench();
     bench.log.appendMany(3);
     bench.transport.committed = { offset: 5, metadata: '' };

@@ -13,7 +13,7 @@ async function laneWith(records: number, batchMaxBytes?: number): Promise<LaneBe
   return bench;
 }
 
-/** Holds every transaction until it is let go. */
+/** Holds every transaction until the test releases it. */
 function holdCommits(bench: LaneBench): { waiting: (() => void)[]; release(): void } {
   const waiting: (() => void)[] = [];
   bench.transport.beforeCommit = () => new Promise<void>((resolve) => waiting.push(resolve));
@@ -38,7 +38,7 @@ function failOnce(
 }
 
 describe('A lane that settles', () => {
-  it('commits records and position together, the position only over what is settled', async () => {
+  it('commits records and position together, the position only over settled offsets', async () => {
     const bench = await laneWith(3);
     bench.finish(1);
     await bench.reach(() => bench.settledOffsets.length === 1);
@@ -54,7 +54,7 @@ describe('A lane that settles', () => {
     expect(bench.lane.unsettledCount).toBe(2);
   });
 
-  it('puts everything that finished meanwhile into the next transaction', async () => {
+  it('puts everything that has since finished into the next transaction', async () => {
     const bench = await laneWith(6);
     const commits = holdCommits(bench);
     bench.finish(3);
@@ -67,7 +67,7 @@ describe('A lane that settles', () => {
     expect(bench.transport.committed.offset).toBe(2);
   });
 
-  it('puts everything that finished in one moment into one transaction', async () => {
+  it('puts everything that finished at the same moment into one transaction', async () => {
     const bench = await laneWith(3);
     for (const offset of [2, 0, 1]) bench.finish(offset);
     await bench.reach(() => bench.settledOffsets.length === 3);
@@ -138,7 +138,7 @@ describe('A lane that settles', () => {
     expect(bench.transport.steps).toEqual(['holds', 'fence', 'position']);
   });
 
-  it('tells of a transaction that was committed while it was closed', async () => {
+  it('reports a transaction that was committed while it closed', async () => {
     const bench = await laneWith(2);
     const gate = Promise.withResolvers<void>();
     bench.transport.afterCommit = () => gate.promise;
@@ -152,7 +152,7 @@ describe('A lane that settles', () => {
     expect(bench.visibleOffsets).toEqual([0]);
   });
 
-  it('settles what finished for its new opening while a transaction of the old one had not ended', async () => {
+  it('settles outcomes from after a reopening while a transaction from before it is open', async () => {
     const bench = await laneWith(1);
     const gate = Promise.withResolvers<void>();
     bench.transport.beforeCommit = () => gate.promise;
@@ -170,7 +170,7 @@ describe('A lane that settles', () => {
 });
 
 describe('A lane in doubt', () => {
-  it('discards its producer, asks what is committed, and sends only the rest: nothing was', async () => {
+  it('discards its producer, reads the committed position, and sends everything when nothing was committed', async () => {
     const bench = await laneWith(3);
     failOnce(bench, 'beforeCommit');
     bench.finish(1);
@@ -184,7 +184,7 @@ describe('A lane in doubt', () => {
     expect(bench.visibleOffsets.toSorted()).toEqual([0, 1, 2]);
   });
 
-  it('does not repeat a transaction that was committed although its answer was lost', async () => {
+  it('does not repeat a committed transaction whose response was lost', async () => {
     const bench = await laneWith(3);
     failOnce(bench, 'afterCommit');
     bench.finish(1);
@@ -197,7 +197,7 @@ describe('A lane in doubt', () => {
     expect(bench.visibleOffsets.toSorted()).toEqual([0, 1, 2]);
   });
 
-  it('closes when the partition has gone elsewhere meanwhile', async () => {
+  it('closes when the partition was reassigned in the meantime', async () => {
     const bench = await laneWith(1);
     bench.transport.holder = 'member-2';
     failOnce(bench, 'beforeCommit');
@@ -208,7 +208,7 @@ describe('A lane in doubt', () => {
     expect(bench.transport.openProducers).toBe(0);
   });
 
-  it('waits between attempts when one after the other fails, the first repetition excepted', async () => {
+  it('waits between failing attempts, except before the first retry', async () => {
     const bench = await laneWith(1);
     bench.finishAtOnce();
     bench.transport.beforeCommit = () => {
@@ -230,8 +230,8 @@ describe('A lane in doubt', () => {
   });
 });
 
-describe('A lane that hands over a transaction while one is under way', () => {
-  it('commits it after that one, with that one’s outcomes as settled', async () => {
+describe('A lane that hands over a transaction while one is in flight', () => {
+  it('commits it after the first, with the first one’s outcomes as settled', async () => {
     const bench = await laneWith(4);
     const commits = holdCommits(bench);
     bench.finish(0);
@@ -250,7 +250,7 @@ describe('A lane that hands over a transaction while one is under way', () => {
     expect(settled.map((map) => map?.unsettled)).toEqual([[1, 2, 3], [1, 3], [3]]);
   });
 
-  it('loses neither, and shows neither twice, when the first one fails', async () => {
+  it('loses neither and publishes neither twice when the first one fails', async () => {
     const bench = await laneWith(3);
     const commits = holdCommits(bench);
     bench.finish(0);
@@ -273,7 +273,7 @@ describe('A lane that hands over a transaction while one is under way', () => {
 });
 
 describe('A lane whose connection was closed while it was idle', () => {
-  it('opens again at once, as often as that happens', async () => {
+  it('reopens at once, as often as that happens', async () => {
     const bench = await laneWith(1);
     bench.finishAtOnce();
     let closed = 4;
@@ -301,7 +301,7 @@ describe('A lane whose record is refused by the broker', () => {
     return refused;
   }
 
-  it('halves the transaction until that record is alone, and settles the rest', async () => {
+  it('halves the transaction until the refused record is alone, and settles the rest', async () => {
     const bench = await laneWith(100);
     const replaced: number[] = [];
     const refused = refuse(bench, 77);
@@ -324,7 +324,7 @@ describe('A lane whose record is refused by the broker', () => {
     expect(refused.length).toBeLessThanOrEqual(20);
   });
 
-  it('sends whole transactions again after one that went through', async () => {
+  it('sends full transactions again after one succeeds', async () => {
     const bench = await laneWith(9);
     bench.onAccepted = ({ offset }) => bench.finish(offset);
     failOnce(bench, 'beforeCommit', new RecordRefused('too large'));

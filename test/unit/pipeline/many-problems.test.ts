@@ -9,18 +9,18 @@ import { sampleRequest } from '../../support/fakes/sample-request.ts';
 import { aMessage, aToolCall } from '../openai/provider-call.ts';
 
 describe('a request with very many problems', () => {
-  it('has as many of a JSON body as anybody reads', () => {
+  it('reports a readable number for a JSON body', () => {
     const { problems } = readBody({ messages: Array.from({ length: 400_000 }, () => 1) });
     expect(problems).toHaveLength(1_000);
     expect(problems[0]).toMatchObject({ path: 'messages[0]', code: 'wrong_type' });
   });
 
-  it('has as many of its content', () => {
+  it('reports as many for its content', () => {
     const messages = Array.from({ length: 4_096 }, () => aMessage({ role: 'nobody' }));
     expect(validateRequest(sampleRequest({ messages }))).toHaveLength(1_000);
   });
 
-  it('is looked at once for each problem, not for each pair of them', () => {
+  it('is checked in linear time', () => {
     let looks = 0;
     const known = Array.from({ length: 1_000 }, (_, index) => ({
       get path() {
@@ -35,14 +35,14 @@ describe('a request with very many problems', () => {
     expect(looks).toBeLessThanOrEqual(2 * known.length);
   });
 
-  it('is told of the first, and that there are more than were counted', () => {
+  it('reports the first, and that there are more than were counted', () => {
     const problems = Array.from({ length: 1_000 }, () => ({ path: 'a', code: 'missing', message: 'b' }));
     expect(invalidRequest(problems).message).toMatch(/; and at least 900 more$/);
     expect(invalidRequest(problems.slice(0, 150)).message).toMatch(/; and 50 more$/);
   });
 });
 
-describe('a name without end', () => {
+describe('a very long name', () => {
   const name = 'x'.repeat(900_000);
 
   it('is cut in the paths of a JSON body', () => {
@@ -51,7 +51,7 @@ describe('a name without end', () => {
     expect(problems[0]?.path.length).toBeLessThan(100);
   });
 
-  it('is cut where a provider is not configured', () => {
+  it('is cut when it names a provider that is not configured', () => {
     expect(unknownProvider(name, ['openai']).message.length).toBeLessThan(300);
     expect(validateRequest(sampleRequest({ provider: name }))).toMatchObject([
       { path: 'provider', code: 'too_large' },
@@ -60,7 +60,7 @@ describe('a name without end', () => {
 });
 
 describe('maps of a JSON body', () => {
-  it.each(['metadata', 'logit_bias'] as const)('%s has no names but its own', (member) => {
+  it.each(['metadata', 'logit_bias'] as const)('%s has no inherited names', (member) => {
     const value = JSON.parse(
       `{"__proto__":${member === 'metadata' ? '"a"' : '1'},"b":${member === 'metadata' ? '"c"' : '2'}}`,
     );
@@ -93,7 +93,7 @@ describe('base64 of a JSON body', () => {
 });
 
 describe('results in the older form', () => {
-  it('find the call that came last under their id, and look at every call once', () => {
+  it('find the last call with their id, and visit every call once', () => {
     let looks = 0;
     const watched = (id: string, name: string): ToolCall => {
       const call = aToolCall({ name });
@@ -126,7 +126,7 @@ describe('results in the older form', () => {
   });
 });
 
-it('the shape of a text is read in one go over it', () => {
+it('the shape of a text is read in one pass', () => {
   expect(jsonShape('[{"a[,":"\\"}["},[[]]]')).toEqual({ depth: 3, size: 6 });
   expect(jsonShape('"'.repeat(900_000))).toEqual({ depth: 0, size: 0 });
   expect(jsonShape('['.repeat(900_000))).toEqual({ depth: 900_000, size: 900_000 });

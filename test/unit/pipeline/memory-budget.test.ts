@@ -22,7 +22,7 @@ function calling(budget: MemoryBudget, requestBytes = 0): RequestMemory {
 }
 
 describe('MemoryBudget', () => {
-  it('counts requests, answers and outcomes, and nothing of what is closed', () => {
+  it('counts requests, answers and outcomes, and nothing closed', () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const memory = calling(budget, 10_000);
     void memory.grow(20_000);
@@ -35,7 +35,7 @@ describe('MemoryBudget', () => {
     expect(budget.bytes).toBe(0);
   });
 
-  it('begins no call above half of it, but one when nothing else runs', async () => {
+  it('begins no call above half of it, except one when nothing else runs', async () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const first = budget.open(900_000);
     expect(await isGranted(first.begin())).toBe(true);
@@ -57,7 +57,7 @@ describe('MemoryBudget', () => {
     expect([budget.mayAccept, budget.mayResume]).toEqual([true, true]);
   });
 
-  it('lets streams wait near the limit, but the one that is read longest', async () => {
+  it('makes streams wait near the limit, except the oldest', async () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const [oldest, next, last] = [calling(budget), calling(budget), calling(budget)];
     expect(await isGranted(oldest.grow(300_000))).toBe(true);
@@ -69,7 +69,7 @@ describe('MemoryBudget', () => {
     expect(await Promise.all(waits.map(isGranted))).toEqual([true, false]);
   });
 
-  it('lets even that one wait while outcomes pile up', async () => {
+  it('makes even the oldest wait while outcomes pile up', async () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const settled = calling(budget);
     settled.finish(500_000);
@@ -105,11 +105,11 @@ describe('MemoryBudget', () => {
     }
     first.close();
     expect([budget.bytes, budget.waitingCount]).toEqual([0, 0]);
-    // Larger than what others leave room for: it begins only where no call is in flight.
+    // Too large next to others: it begins only when no call is in flight.
     expect(budget.open(900_000).begin()).toBeNull();
   });
 
-  it('lets the next stream go on while the oldest has ended and its request waits for another call', async () => {
+  it('lets the next stream continue when the oldest has ended and its request waits for another call', async () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const [oldest, next] = [calling(budget), calling(budget)];
     void oldest.grow(400_000);
@@ -120,7 +120,7 @@ describe('MemoryBudget', () => {
     expect(await isGranted(wait)).toBe(true);
   });
 
-  it('lets the answers of one tenant take no more than half, so that those of others begin and end', async () => {
+  it('limits the answers of one tenant to half, so that those of others begin and end', async () => {
     const budget = new MemoryBudget(MAX_BYTES);
     const stalled: RequestMemory[] = [];
     for (let index = 0; index < 100; index += 1) {
@@ -138,7 +138,7 @@ describe('MemoryBudget', () => {
     expect(budget.bytes).toBe(0);
   });
 
-  it('stays below its limit whatever answers come, and ends every stream once outcomes are settled', async () => {
+  it('stays below its limit for any answers, and ends every stream once outcomes are settled', async () => {
     const answers = fc.array(fc.integer({ min: 1, max: 100_000 }), { minLength: 1, maxLength: 60 });
     await fc.assert(
       fc.asyncProperty(answers, fc.boolean(), async (sizes, isSettling) => {

@@ -51,16 +51,16 @@ describe('OutputRecords', () => {
     expect(outputs.announced(event('MessageSent'), origin).partition).toBeUndefined();
   });
 
-  it('gives the key that a record without one was ordered by', () => {
+  it('uses the order key for a record without a key', () => {
     const keyless = { ...origin, record: { ...record, key: null } };
     expect(outputs.settled(event('ChatResponse'), keyless).key).toBe('conversation-1');
   });
 
-  it('does not publish what is not its own', () => {
+  it('refuses to settle a record of another type', () => {
     expect(() => outputs.settled(event('ModelChanged'), origin)).toThrow(/ModelChanged is not published/);
   });
 
-  it('keeps the bytes, key and headers of a dead letter, and says why and whence', () => {
+  it('keeps the bytes, key and headers of a dead letter, and adds its reason and origin', () => {
     expect(outputs.dead(record, { code: 'truncated', message: 'too short' })).toEqual({
       topic: 'chat.requests.dead',
       partition: 3,
@@ -77,14 +77,14 @@ describe('OutputRecords', () => {
     });
   });
 
-  it('leaves out the value of a dead letter that is too large, and says so', () => {
+  it('leaves out the value of a dead letter that is too large, and marks it', () => {
     const letter = outputs.dead(record, { code: 'too_large', message: 'too large' });
     const short = outputs.deadWithoutValue(letter);
     expect(short).toMatchObject({ key: record.key, value: null, partition: 3 });
     expect(short.headers).toEqual({ ...letter.headers, 'dead-value-omitted': 'too large' });
   });
 
-  it('keeps headers of a dead letter that are called like what every object has', () => {
+  it('keeps dead letter headers named like inherited properties', () => {
     const headers = Object.create(null);
     Object.defineProperty(headers, '__proto__', { value: ['a', 'b'], enumerable: true });
     headers['toString'] = 'c';
@@ -95,7 +95,7 @@ describe('OutputRecords', () => {
     }
   });
 
-  it('says of a record that could not be read that its value is missing, and believes no publisher who says so', () => {
+  it('marks the value of an unreadable record as missing, and ignores that mark from a publisher', () => {
     const unreadable = { code: 'too_large', message: 'inflates too far' } as const;
     const reason = { code: 'too_large', message: 'inflates too far' };
     const read = { ...record, headers: { 'dead-value-omitted': 'too large' } };
@@ -103,7 +103,7 @@ describe('OutputRecords', () => {
     expect(outputs.dead(read, reason).headers).not.toHaveProperty('dead-value-omitted');
   });
 
-  it('has a form of a dead letter that no topic can refuse, whatever is in the record', () => {
+  it('has a form of the dead letter that no topic refuses, for any record', () => {
     const huge = 'x'.repeat(1_000_000);
     const headers = { [huge]: huge, 'dead-code': [huge, huge] };
     const letter = outputs.dead(

@@ -62,11 +62,11 @@ export class PipelineBench {
   /** Request ids in the order in which they were claimed. */
   readonly claimed: string[] = [];
   readonly completed: string[] = [];
-  /** Request ids for which the provider was called. */
+  /** Ids of requests for which the provider was called. */
   readonly called: string[] = [];
   readonly markedSettled: string[] = [];
   markSettledFails = false;
-  /** What the ledger rejects outcomes with. */
+  /** The error with which the ledger rejects outcomes. */
   completeFails: Error | null = null;
   /** Length of every answer; 0: the provider refuses every call. */
   answerBytes = 0;
@@ -221,7 +221,7 @@ export class PipelineBench {
     this.log(partition).append({ key: Buffer.from(key), value });
   }
 
-  /** Answers the claims of a request, those to come included. */
+  /** Answers the claims of a request, future ones included. */
   answer(requestId: string, claim: Claim = { kind: 'conflict' }): void {
     this.gate(requestId).resolve(claim);
   }
@@ -230,7 +230,7 @@ export class PipelineBench {
     for (const log of this.logs) this.source.fetchAll(log);
   }
 
-  /** Waits until something is so. */
+  /** Waits until a condition holds. */
   async reach(isSo: () => boolean): Promise<void> {
     await vi.waitUntil(isSo, { interval: 1, timeout: 10_000 });
   }
@@ -285,7 +285,7 @@ export class PipelineBench {
       markUnpublished: async () => undefined,
       markSettled: async (settled) => {
         this.markedSettled.push(...settled.map(({ identity }) => identity.requestId));
-        if (this.markSettledFails) throw new Error('the database is away');
+        if (this.markSettledFails) throw new Error('the database is unavailable');
       },
       beginAttempt: async () => true,
       claimToken: async () => 'theirs',
@@ -307,7 +307,7 @@ const nobody: ServedBy = {
 };
 const PIECE_BYTES = 10_000;
 
-/** An answer in pieces, each of which comes in an event of its own. */
+/** An answer in pieces, one per event. */
 function longAnswer(bytes: number): ProviderStream {
   const piece = { ...emptyDelta(0), content: 'x'.repeat(PIECE_BYTES) };
   const end = { ...emptyDelta(0), finishReason: 'stop' };

@@ -4,7 +4,7 @@ import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';
 
 describe('Pipeline in doubt', () => {
-  it('does not run again what runs', async () => {
+  it('does not restart running requests', async () => {
     const bench = await started();
     bench.publish('slow');
     bench.publish('quick');
@@ -29,7 +29,7 @@ describe('Pipeline in doubt', () => {
       'the producer was disconnected; reopening the lane',
       new ProducerDisconnected('closed while idle'),
     ],
-  ])('answers all the same, and says so by %s', async (level, message, error) => {
+  ])('still answers, and logs %s', async (level, message, error) => {
     const bench = await started();
     bench.publish('r1');
     bench.answer('r1');
@@ -44,7 +44,7 @@ describe('Pipeline in doubt', () => {
     expect(bench.logged.join()).toContain(error.message);
   });
 
-  it('forgets what was committed although its answer was lost', async () => {
+  it('forgets requests that were committed although the response was lost', async () => {
     const bench = await started();
     bench.publish('r1');
     bench.publish('slow');
@@ -60,7 +60,7 @@ describe('Pipeline in doubt', () => {
     expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
   });
 
-  it('settles what goes on although its record was deleted from the log', async () => {
+  it('settles a running request whose record was deleted from the log', async () => {
     const bench = await started();
     bench.publish('gone');
     bench.publish('quick');
@@ -78,7 +78,7 @@ describe('Pipeline in doubt', () => {
     expect(bench.answeredIds().toSorted()).toEqual(['gone', 'kept', 'quick']);
   });
 
-  it('ends what was under way for a topic that was created again, and answers the new one from its start', async () => {
+  it('ends requests in flight when their topic was recreated, and answers the new topic from its start', async () => {
     const bench = await started();
     bench.publish('quick');
     bench.publish('old');
@@ -102,7 +102,7 @@ describe('Pipeline in doubt', () => {
     expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
   });
 
-  it('looks which topic it is whenever partitions are assigned', async () => {
+  it('reads the topic id at every assignment', async () => {
     const bench = await started();
     bench.publish('quick');
     bench.fetch();
@@ -118,8 +118,8 @@ describe('Pipeline in doubt', () => {
   });
 });
 
-describe('Pipeline whose partitions come and go', () => {
-  it('goes on with kept partitions and stops with lost ones', async () => {
+describe('Pipeline during rebalances', () => {
+  it('continues with kept partitions and stops with lost ones', async () => {
     const bench = await started();
     bench.publish('kept');
     bench.publish('lost', 'lost', 1);
@@ -133,7 +133,7 @@ describe('Pipeline whose partitions come and go', () => {
     expect(bench.transportOf(1).openProducers).toBe(0);
   });
 
-  it('keeps the order of a key when a partition comes back while a later request of it runs', async () => {
+  it('keeps the order of a key when a partition returns while a later request of it runs', async () => {
     const bench = await started();
     bench.publish('first', 'a');
     bench.publish('second', 'a');
@@ -153,7 +153,7 @@ describe('Pipeline whose partitions come and go', () => {
     expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
   });
 
-  it('leaves to others what waits in a lost partition, and lets finish what runs', async () => {
+  it('leaves waiting requests of a lost partition to others, and lets running ones finish', async () => {
     const bench = await started();
     bench.publish('running', 'a', 1);
     bench.publish('waiting', 'a', 1);
@@ -166,7 +166,7 @@ describe('Pipeline whose partitions come and go', () => {
     expect(bench.claimed).toEqual(['running']);
   });
 
-  it('attaches what still runs when a partition comes back', async () => {
+  it('attaches running requests when their partition returns', async () => {
     const bench = await started();
     bench.publish('r1', 'r1', 1);
     bench.fetch();
@@ -180,7 +180,7 @@ describe('Pipeline whose partitions come and go', () => {
     expect(bench.pipeline.inFlight).toBe(0);
   });
 
-  it('opens a lane again that had closed itself', async () => {
+  it('reopens a lane that had closed itself', async () => {
     const bench = new PipelineBench();
     bench.transportOf(0).holder = null;
     bench.pipeline.assigned('member-1', [bench.log(0)]);
@@ -211,7 +211,7 @@ describe('Pipeline whose partitions come and go', () => {
 describe('Pipeline whose source is interrupted', () => {
   const interruption = new Error('the group coordinator is not available');
 
-  it('closes its lanes, leaves to others what waits, and lets finish what runs, into the ledger', async () => {
+  it('closes its lanes, leaves waiting requests to others, and lets running ones finish into the ledger', async () => {
     const bench = await started();
     bench.publish('running', 'a');
     bench.publish('waiting', 'a');
@@ -232,7 +232,7 @@ describe('Pipeline whose source is interrupted', () => {
     expect(bench.crashes).toEqual([]);
   });
 
-  it('attaches what still runs when it is assigned again, and handles after it what had waited', async () => {
+  it('attaches running requests when it is assigned again, and then handles those that had waited', async () => {
     const bench = await started();
     bench.publish('running', 'a');
     bench.publish('waiting', 'a');

@@ -4,13 +4,13 @@ import { callTo } from '../../support/fakes/admission.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';
 
-/** Requests of keys of their own, numbered from 0. */
+/** Requests with different keys, numbered from 0. */
 function flood(bench: PipelineBench, count: number, partition = 0): void {
   for (let index = 0; index < count; index += 1) bench.publish(`r${index}`, `r${index}`, partition);
 }
 
 describe('Pipeline at its limits', () => {
-  it('pauses at its limit of requests, resumes well below, and drops nothing', async () => {
+  it('pauses at its limit of requests, resumes well below it, and drops nothing', async () => {
     const bench = await started({ maxInFlight: 1 });
     flood(bench, 150);
     bench.fetch();
@@ -61,7 +61,7 @@ describe('Pipeline at its limits', () => {
     expect(bench.claimed.indexOf('b1')).toBeLessThan(bench.claimed.indexOf('a3'));
   });
 
-  it('takes again what it knows from before a doubt, although there is no room', async () => {
+  it('accepts requests that it knows from before a commit in doubt, although there is no room', async () => {
     const bench = await started({ maxInFlight: 1 });
     flood(bench, 101);
     bench.fetch();
@@ -75,7 +75,7 @@ describe('Pipeline at its limits', () => {
     expect(bench.claimed.filter((id) => id === 'r0')).toHaveLength(1);
   });
 
-  it('resumes when what filled it went away with its partition', async () => {
+  it('resumes when it loses the partition whose requests filled it', async () => {
     const bench = await started({ maxInFlight: 1 });
     flood(bench, 101, 1);
     bench.source.fetchAll(bench.log(1));
@@ -89,7 +89,7 @@ describe('Pipeline at its limits', () => {
     expect(bench.pipeline.inFlight).toBe(2);
   });
 
-  it('resumes when it starts over', async () => {
+  it('resumes when it restarts', async () => {
     const bench = await started({ maxInFlight: 1 });
     flood(bench, 150);
     bench.fetch();
@@ -101,8 +101,8 @@ describe('Pipeline at its limits', () => {
   });
 });
 
-describe('Pipeline that starts over', () => {
-  it('ends what runs and handles it again from its record, with one outcome', async () => {
+describe('Pipeline that restarts', () => {
+  it('ends running requests and handles them again from their records, with one outcome each', async () => {
     const bench = await started();
     bench.publish('r1');
     bench.answer('r1', { kind: 'held', owner: 'worker-2', heldToken: 'theirs', replay: false });
@@ -117,7 +117,7 @@ describe('Pipeline that starts over', () => {
     await bench.pipeline.drain(10);
   });
 
-  it('settles one outcome only, when a request that it ended had finished all the same', async () => {
+  it('settles only one outcome when a request that it ended had already finished', async () => {
     const bench = await started();
     bench.publish('r1');
     bench.fetch();
@@ -139,17 +139,17 @@ describe('Pipeline that starts over', () => {
   });
 });
 
-/** The provider of a model is away from now on. */
+/** Makes the provider of a model unavailable from now on. */
 function takeAway({ admission }: PipelineBench, model: string): void {
   for (let count = 0; count < 3; count += 1) {
     const permit = admission.tryEnter(callTo(model));
     permit?.begin();
-    permit?.failed(new ChatFailure('provider_unavailable', 'away', true));
+    permit?.failed(new ChatFailure('provider_unavailable', 'down', true));
   }
 }
 
-describe('Pipeline with a model that is away', () => {
-  it('handles those of other models meanwhile', async () => {
+describe('Pipeline with an unavailable model', () => {
+  it('handles requests of other models meanwhile', async () => {
     const bench = await started({ maxInFlight: 1 });
     takeAway(bench, 'gpt-4');
     bench.publish('waits');
@@ -176,7 +176,7 @@ describe('Pipeline with a model that is away', () => {
 });
 
 describe('Pipeline that drains', () => {
-  it('finishes and settles what runs, begins nothing, and closes its lanes', async () => {
+  it('finishes and settles running requests, begins none, and closes its lanes', async () => {
     const bench = await started({ maxInFlight: 1 });
     bench.publish('running');
     bench.publish('waiting');
@@ -200,7 +200,7 @@ describe('Pipeline that drains', () => {
     expect(bench.pipeline.laneStates().open).toBe(0);
   });
 
-  it('ends without an outcome what has not finished in time', async () => {
+  it('ends requests that do not finish in time, without an outcome', async () => {
     const bench = await started();
     bench.publish('r1');
     bench.answer('r1', { kind: 'held', owner: 'worker-2', heldToken: 'theirs', replay: false });
@@ -220,7 +220,7 @@ describe('Pipeline that drains', () => {
     expect(bench.pipeline.laneStates().open).toBe(0);
   });
 
-  it('settles what finished although its transaction is in doubt meanwhile', async () => {
+  it('settles finished requests even if their transaction is in doubt', async () => {
     const bench = await started();
     bench.publish('r1');
     bench.fetch();
@@ -235,7 +235,7 @@ describe('Pipeline that drains', () => {
     expect(bench.answeredIds()).toEqual(['r1']);
   });
 
-  it('begins nothing of partitions that come while it drains, nor of records that come again', async () => {
+  it('begins no request of newly assigned partitions or redelivered records while it drains', async () => {
     const bench = new PipelineBench();
     await bench.assign(0);
     bench.publish('r1');

@@ -7,7 +7,7 @@ const ANSWER_BYTES = 800_000;
 const REQUESTS = 100;
 
 describe('Pipeline with large answers', () => {
-  it('stays below its limit of bytes while a lane cannot settle, and goes on afterwards with one call each', async () => {
+  it('stays below its limit of bytes while a lane cannot settle, and then continues with one call per request', async () => {
     const bench = await started({ maxInFlight: 1_000, maxInFlightBytes: MAX_BYTES });
     bench.answerBytes = ANSWER_BYTES;
     const reopened = Promise.withResolvers<void>();
@@ -20,7 +20,7 @@ describe('Pipeline with large answers', () => {
 
     let most = 0;
     let called = -1;
-    // Until nothing moves any more.
+    // Until nothing changes any more.
     for (let still = 0; still < 500; still = bench.called.length === called ? still + 1 : 0) {
       called = bench.called.length;
       most = Math.max(most, bench.pipeline.inFlightBytes);

@@ -5,7 +5,7 @@ import { turn } from '../../support/fakes/turn.ts';
 import { codec, PipelineBench, started } from './pipeline-bench.ts';
 
 describe('Pipeline', () => {
-  it('brings a request from its record to its visible response', async () => {
+  it('takes a request from its record to its visible response', async () => {
     const bench = await started();
     bench.publish('r1');
     bench.fetch();
@@ -19,7 +19,7 @@ describe('Pipeline', () => {
     expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
   });
 
-  it('handles requests of one key in one partition in order, others beside them', async () => {
+  it('handles requests of one key in one partition in order, and others in parallel', async () => {
     const bench = await started();
     bench.publish('a1', 'a');
     bench.publish('a2', 'a');
@@ -37,7 +37,7 @@ describe('Pipeline', () => {
     expect(bench.answeredIds()).toEqual(['b1', 'a1', 'a2']);
   });
 
-  it('has one dead letter for what it cannot read, and goes on behind it', async () => {
+  it('publishes one dead letter for an unreadable record, and continues after it', async () => {
     const bench = await started();
     bench.log().append({ value: Buffer.from('hello'), headers: { from: 'here' } });
     bench.publish('r1');
@@ -100,7 +100,7 @@ describe('Pipeline', () => {
     ]);
   });
 
-  it('goes on behind an outcome that the broker refuses in every form', async () => {
+  it('continues after an outcome that the broker refuses in every form', async () => {
     const bench = await started();
     const transport = bench.transportOf();
     transport.beforeCommit = ({ records }) => {
@@ -119,7 +119,7 @@ describe('Pipeline', () => {
     expect([bench.pipeline.inFlight, bench.pipeline.inFlightBytes]).toEqual([0, 0]);
   });
 
-  it('ends a request as a failure although the path that gives up fails too', async () => {
+  it('fails a request even if giving up on it fails too', async () => {
     const bench = await started();
     bench.completeFails = new Error('a bug');
     bench.publish('r1');
@@ -131,7 +131,7 @@ describe('Pipeline', () => {
     expect(bench.pipeline.inFlightBytes).toBe(0);
   });
 
-  it('lets requests wait while the database refuses whatever it is asked', async () => {
+  it('makes requests wait while the database refuses every operation', async () => {
     const bench = await started();
     bench.completeFails = new StoreUnavailable('no rights');
     bench.publish('r1');
@@ -143,7 +143,7 @@ describe('Pipeline', () => {
     await bench.reach(() => bench.answeredIds().length === 1);
   });
 
-  it('tells the ledger which of its outcomes are visible, and does not mind when that fails', async () => {
+  it('reports visible outcomes to the ledger, and continues when that fails', async () => {
     const bench = await started();
     const outcome = {
       response: codec.encode('ChatResponse', { ...sampleResponse, requestId: 'done' }),
@@ -177,7 +177,7 @@ describe('Pipeline', () => {
     expect(bench.responses().map(({ replayed }) => replayed)).toContain(true);
   });
 
-  it('tries again when the service itself fails on a request, and gives it a failure in the end', async () => {
+  it('tries again when the service itself fails on a request, and finally fails the request', async () => {
     const bench = await started();
     let failures = 0;
     bench.onModel = () => {
@@ -195,7 +195,7 @@ describe('Pipeline', () => {
     ]);
   });
 
-  it('reports what it has and does', async () => {
+  it('reports its state', async () => {
     const bench = new PipelineBench();
     expect(bench.pipeline.wasAssigned).toBe(false);
     bench.pipeline.assigned('member-1', []);
@@ -215,7 +215,7 @@ describe('Pipeline', () => {
     expect(bench.pipeline.laneStates()).toMatchObject({ open: 1, halted: 1 });
   });
 
-  it('closes its lanes and tells when the source is dead', async () => {
+  it('closes its lanes and reports when the source is dead', async () => {
     const bench = await started();
     const error = new Error('the consumer crashed');
     bench.publish('r1');

@@ -100,7 +100,7 @@ describe('planCall', () => {
     );
   });
 
-  it('leaves a default out for a model that refuses it, and refuses the caller’s own', () => {
+  it('leaves a default out for a model that refuses it, and refuses the caller’s value', () => {
     const refusing = { refusedParameters: ['temperature', 'max_tokens'] };
     expect(planOf({}, refusing)).toMatchObject({ temperature: null, maxOutputTokens: null });
     expect(() => planOf({ temperature: 0.5, maxOutputTokens: 5 }, refusing)).toThrow(
@@ -124,16 +124,16 @@ describe('planCall', () => {
     ['the model’s own limit', {}, { maxOutputTokens: 1_024 }, 1_024],
     ['what the prompt leaves of the context', longPrompt, { contextWindow: 5_001 }, 1_000],
     ['at least one token', longPrompt, { contextWindow: 1_000 }, 1],
-    ['the default where nothing is known of the model', {}, { contextWindow: null }, 4_000],
+    ['the default for an unknown model', {}, { contextWindow: null }, 4_000],
   ])('clamps the default output limit to %s', (_to, request, model, expected) => {
     expect(planOf(request, model).maxOutputTokens).toBe(expected);
   });
 
-  it('takes a limit of 0 as none, and then has no estimate', () => {
+  it('treats a limit of 0 as no limit, and then has no estimate', () => {
     expect(planOf({ maxOutputTokens: 0 })).toMatchObject({ maxOutputTokens: null, estimatedCost: null });
   });
 
-  it('passes on a model that the catalog does not know, without an estimate', () => {
+  it('passes a model on that is not in the catalog, without an estimate', () => {
     expect(planOf({ model: 'gpt-next' })).toMatchObject({
       requestedModel: 'gpt-next',
       model: { id: 'gpt-next', contextWindow: null, maxTokensParameter: null, lifecycle: 'active' },
@@ -156,7 +156,7 @@ describe('planCall', () => {
     expect(plan.estimatedCost).toBeNull();
   });
 
-  it('estimates as many answers as were asked for, at the price of the tier that was asked for', () => {
+  it('estimates the requested number of answers at the price of the requested tier', () => {
     const tier = { components: { input: '60', output: '120' } };
     const priced = (request: Partial<ChatRequestInput>) =>
       planOf({ maxOutputTokens: 1_000, ...request }, {}, { serviceTiers: { priority: tier } }).estimatedCost;
@@ -172,7 +172,7 @@ describe('defaults', () => {
   const own = { temperature: chosen(0.3), maxOutputTokens: chosen(900) };
   const reasoning = { reasons: true, defaultReasoningEffort: 'medium' };
 
-  it('are left out where the operator wants none, and never take the caller’s place', () => {
+  it('are left out if the operator disables them, and never replace the caller’s values', () => {
     const none = { temperature: null, maxOutputTokens: null };
     expect(planOf({}, {}, {}, none)).toMatchObject(none);
     const asked = { temperature: 0.1, maxOutputTokens: 7 };
@@ -180,13 +180,13 @@ describe('defaults', () => {
     expect(planOf(asked, {}, {}, own)).toMatchObject(asked);
   });
 
-  it('of the operator go to models of which nothing is known, those of the specification do not', () => {
+  it('of the operator apply to unknown models, those of the specification do not', () => {
     const unknown = { model: 'llama-9' };
     expect(planOf(unknown)).toMatchObject({ temperature: null, maxOutputTokens: null });
     expect(planOf(unknown, {}, {}, own)).toMatchObject({ temperature: 0.3, maxOutputTokens: 900 });
   });
 
-  it('of the operator are left out where the model is known to refuse them', () => {
+  it('of the operator are left out for a model that is known to refuse them', () => {
     const refusing = { refusedParameters: ['temperature', 'max_tokens'] };
     expect(planOf({}, refusing, {}, own)).toMatchObject({ temperature: null, maxOutputTokens: null });
   });
@@ -200,7 +200,7 @@ describe('defaults', () => {
     expect(planOf({}, reasoning, {}, own).maxOutputTokens).toBe(900);
   });
 
-  it('are clamped by the least that a prompt may be: images by address leave room', () => {
+  it('are clamped by the smallest size of the prompt: images by URL leave room', () => {
     const parts = ['a', 'b', 'c'].map((name) => ({
       type: 'image_url',
       url: `https://example.com/${name}.png`,
@@ -246,7 +246,7 @@ describe('a prompt that does not fit into the context', () => {
   });
 });
 
-describe('a model that the catalog does not have', () => {
+describe('a model that is not in the catalog', () => {
   it.each([
     ['gpt-5.9-pro', 'max_completion_tokens', null, null],
     ['gpt-5.4-mini-2029-01-01', 'max_completion_tokens', 0.7, 4_000],
@@ -261,7 +261,7 @@ describe('a model that the catalog does not have', () => {
     });
   });
 
-  it('of a known family refuses what the family refuses; of none it refuses nothing', () => {
+  it('refuses what its known family refuses, and nothing without a known family', () => {
     const request = { temperature: 0.5, logitBias: { '1': 1 }, n: 2, stop: ['x'], topP: 0.5 };
     expect(() => planOf({ ...request, model: 'o3-next' })).toThrow(/model o3-next does not take temperature/);
     expect(planOf({ ...request, model: 'o9000' })).toMatchObject({ temperature: 0.5 });
@@ -275,7 +275,7 @@ describe('the estimate', () => {
     maxOutputTokens: 1_000,
   });
 
-  it('counts by the model’s encoding, to the end only when the number decides something', () => {
+  it('counts with the model’s encoding, to the end only when the number matters', () => {
     const before = tokens.asked.length;
     planOf();
     planOf({ maxCost: '9' });
@@ -287,23 +287,23 @@ describe('the estimate', () => {
     ]);
   });
 
-  it('takes the largest image for one that only the provider fetches', () => {
+  it('assumes the largest size for an image that only the provider fetches', () => {
     expect(planOf(withPart(image)).estimatedInputTokens).toBe(7 + 85 + 8 * 170);
   });
 
-  it('takes the model’s context for what nobody but the provider can count', () => {
+  it('assumes the model’s full context for content that only the provider can count', () => {
     const file = withPart({ type: 'file', fileId: 'file-1' });
     expect(planOf(file)).toMatchObject({ estimatedInputTokens: 7, estimatedCost: { amount: '0.30576' } });
     expect(planOf(file, { contextWindow: null }).estimatedCost).toBeNull();
   });
 
-  it('takes the model’s own limit where the request has none', () => {
+  it('uses the model’s own limit when the request has none', () => {
     const { maxOutputTokens, estimatedCost } = planOf({ maxOutputTokens: 0 }, { maxOutputTokens: 2_000 });
     expect(maxOutputTokens).toBeNull();
     expect(estimatedCost?.amount).toBe('0.12039');
   });
 
-  it('takes audio and spoken answers at their own rates', () => {
+  it('prices audio and spoken answers at their own rates', () => {
     const audio = { type: 'input_audio', data: Buffer.alloc(10_000), format: 'mp3' };
     const components = { input: '30', output: '60', inputAudio: '100', outputAudio: '200' };
     expect(planOf(withPart(audio), {}, { components }).estimatedCost?.amount).toBe('0.07021');
@@ -315,10 +315,10 @@ describe('the estimate', () => {
   });
 });
 
-describe('a limit of the cost', () => {
+describe('a cost limit', () => {
   const request = { maxOutputTokens: 1_000 };
 
-  it('that is not exceeded lets the call be made, to the last decimal', () => {
+  it('allows a call that does not exceed it, to the last decimal', () => {
     expect(planOf({ ...request, maxCost: '0.06039' }).estimatedCost?.amount).toBe('0.06039');
     expect(planOf({ ...request, maxCost: '0.1', maxCostCurrency: 'USD' }).estimatedCost).not.toBeNull();
   });

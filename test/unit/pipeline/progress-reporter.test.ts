@@ -5,7 +5,7 @@ import { FakeLedger } from '../../support/fakes/fake-ledger.ts';
 
 const BEAT_MS = 1_000;
 
-/** A ledger that keeps what was reported to it, and takes it in the way the test says. */
+/** A ledger that records reports, and accepts them as the test says. */
 class ReportedTo extends FakeLedger {
   readonly reports: AttemptProgress[][] = [];
   take: () => Promise<void> = async () => undefined;
@@ -15,7 +15,7 @@ class ReportedTo extends FakeLedger {
     await this.take();
   }
 
-  /** Of each report the bytes of its calls. */
+  /** The bytes of each report’s calls. */
   get bytes(): number[][] {
     return this.reports.map((report) => report.map(({ outputBytes }) => outputBytes));
   }
@@ -45,7 +45,7 @@ afterEach(() => {
 });
 
 describe('ProgressReporter', () => {
-  it('reports at each beat the calls that came further, all together, as they are then', async () => {
+  it('reports at each heartbeat all calls that progressed, in their current state', async () => {
     const [one, other, idle] = [call('one'), call('other'), call('idle')];
     for (const each of [one, other, idle]) reporter.begin(each);
     one.outputBytes = 10;
@@ -57,7 +57,7 @@ describe('ProgressReporter', () => {
     expect(ledger.reports[0]?.[0]).toEqual({ ...one, outputBytes: 10 });
   });
 
-  it('says nothing twice, and nothing at all while nothing runs', async () => {
+  it('reports nothing twice, and nothing while no call runs', async () => {
     await beat();
     const running = call('one');
     reporter.begin(running);
@@ -67,7 +67,7 @@ describe('ProgressReporter', () => {
     expect(ledger.bytes).toEqual([[10]]);
   });
 
-  it('says nothing of a call that has ended', async () => {
+  it('reports no call that has ended', async () => {
     const running = call('one');
     reporter.begin(running);
     running.outputBytes = 10;
@@ -76,7 +76,7 @@ describe('ProgressReporter', () => {
     expect(ledger.reports).toEqual([]);
   });
 
-  it('waits for a slow ledger, and then says only what is newest', async () => {
+  it('waits for a slow ledger, and then reports only the latest state', async () => {
     const slow = Promise.withResolvers<void>();
     ledger.take = () => slow.promise;
     const running = call('one');
@@ -91,7 +91,7 @@ describe('ProgressReporter', () => {
     expect(ledger.bytes).toEqual([[10], [30]]);
   });
 
-  it('does not begin again with a call that ended while it was reported', async () => {
+  it('does not report a call again that ended during the report', async () => {
     const slow = Promise.withResolvers<void>();
     ledger.take = () => slow.promise;
     const running = call('one');
@@ -106,11 +106,11 @@ describe('ProgressReporter', () => {
     expect(ledger.bytes).toEqual([[10]]);
   });
 
-  it('survives a ledger that is away, and says the same again until it was heard', async () => {
+  it('survives an unavailable ledger, and repeats the report until it succeeds', async () => {
     let tries = 0;
     ledger.take = async () => {
       tries += 1;
-      if (tries < 3) throw new Error('the database is away');
+      if (tries < 3) throw new Error('the database is unavailable');
     };
     const running = call('one');
     reporter.begin(running);
@@ -119,7 +119,7 @@ describe('ProgressReporter', () => {
     expect(ledger.bytes).toEqual([[10], [10], [10]]);
   });
 
-  it('is silent once it was stopped', async () => {
+  it('reports nothing once it was stopped', async () => {
     const running = call('one');
     reporter.begin(running);
     running.outputBytes = 10;

@@ -4,7 +4,7 @@ import type { PublishFailure } from '../../../src/pipeline/chunks/chunk-failure.
 import { publishFailureLog } from '../../../src/pipeline/chunks/publish-failure-log.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 
-it('logs the first failure of a kind and reason, and counts the others until a while has passed', () => {
+it('logs the first failure of a kind and reason, and counts the others for an interval', () => {
   const lines: string[] = [];
   const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
   const clock = new FakeClock();

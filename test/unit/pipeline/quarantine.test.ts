@@ -4,7 +4,7 @@ import { enterQuarantine, Quarantine, reenterQuarantine } from '../../../src/pip
 import { turn } from '../../support/fakes/turn.ts';
 
 const never = new AbortController().signal;
-/** A permit that is there, or has to be waited for until `free` is called. */
+/** A permit that is free at once, or after `free` is called. */
 class Permits {
   held = 0;
   waiting = 0;
@@ -38,7 +38,7 @@ class Permits {
 }
 
 describe('a place in quarantine', () => {
-  it('is taken by one at a time, in the order of asking', async () => {
+  it('is held by one at a time, in the order of arrival', async () => {
     const quarantine = new Quarantine();
     const stays = [1, 2, 3].map(() => quarantine.open());
     const entered: number[] = [];
@@ -56,7 +56,7 @@ describe('a place in quarantine', () => {
     expect(quarantine.open().tryEnter()).toBe(true);
   });
 
-  it('is not given to one that has given up, even in the moment in which its turn comes', async () => {
+  it('is not granted to a request that has given up, even at the moment of its turn', async () => {
     const quarantine = new Quarantine();
     const [first, second, third] = [quarantine.open(), quarantine.open(), quarantine.open()];
     await first.enter(never);
@@ -72,7 +72,7 @@ describe('a place in quarantine', () => {
 });
 
 describe('a suspect that enters', () => {
-  it('holds neither its turn nor its permit while it waits for the other', async () => {
+  it('holds neither its place nor its permit while it waits for the other', async () => {
     const quarantine = new Quarantine();
     const [stay, other] = [quarantine.open(), quarantine.open()];
     const permits = new Permits(false);
@@ -82,14 +82,14 @@ describe('a suspect that enters', () => {
     expect(other.tryEnter()).toBe(true);
     permits.free();
     await turn();
-    // Its permit came while another one was in its place.
+    // Its permit came while another suspect held the place.
     expect(permits.held).toBe(0);
     other.leave();
     expect(await entering).toBe('permit');
     expect([stay.isInside, permits.held]).toEqual([true, 1]);
   });
 
-  it('is outside when it cannot have what its call needs', async () => {
+  it('stays outside when it cannot get what its call needs', async () => {
     const stay = new Quarantine().open();
     const permits = new Permits(true);
     const take = async () => {
@@ -114,14 +114,14 @@ describe('a further call from quarantine', () => {
     return { claim, quarantine, stay };
   }
 
-  it('stays where it is while its permit is there', async () => {
+  it('keeps its place while its permit is free', async () => {
     const marks: boolean[] = [];
     const { claim, stay } = bench(marks);
     await reenterQuarantine(stay, new Permits(true), claim);
     expect([stay.isInside, marks]).toEqual([true, []]);
   });
 
-  it('leaves its place after the ledger knows, and comes back before its call', async () => {
+  it('leaves its place after the ledger has recorded it, and returns before its call', async () => {
     const marks: boolean[] = [];
     const { claim, quarantine, stay } = bench(marks);
     const permits = new Permits(false);
@@ -138,7 +138,7 @@ describe('a further call from quarantine', () => {
     expect([stay.isInside, permits.held, marks]).toEqual([true, 1, [false, true]]);
   });
 
-  it('is none when the claim was lost meanwhile, and keeps no permit', async () => {
+  it('is not made when the claim was lost, and keeps no permit', async () => {
     const { claim, stay } = bench([], () => false);
     const permits = new Permits(false);
     const entering = reenterQuarantine(stay, permits, claim);

@@ -26,7 +26,7 @@ const names = fc.oneof(
 );
 
 describe('labels', () => {
-  it('come back from response and bill under any name', () => {
+  it('are in response and bill under any name', () => {
     fc.assert(
       fc.property(
         fc.uniqueArray(fc.tuple(names, fc.string({ minLength: 1 })), { selector: ([name]) => name }),
@@ -45,7 +45,7 @@ describe('labels', () => {
             const { labels } = codec.decode(name, value).record as { labels: Record<string, string> };
             expect(Object.entries(labels)).toEqual(sent);
             expect(Object.getPrototypeOf(labels)).toBeNull();
-            // As the ledger's copy is written and read once more.
+            // As when the ledger’s copy is written and read again.
             const again = codec.encode(name, { ...sample, labels } as never);
             expect(again.equals(value)).toBe(true);
           }
@@ -59,7 +59,7 @@ describe('very many headers', () => {
   const headersOf = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`label-${index}`, 'a']));
 
-  it('are answered, and none is read as a label', () => {
+  it('are answered, and no header is read as a label', () => {
     const { fields, problems } = read({ ...headersOf(90_000), 'request-id': 'r' });
     expect(problems).toMatchObject([{ path: 'headers', code: 'too_large' }]);
     expect(fields).toMatchObject({ requestId: 'r', labels: {} });
@@ -80,7 +80,7 @@ describe('fallback-models', () => {
     expect(read({ 'fallback-models': header }).fields.fallbackModels).toEqual(models);
   });
 
-  it('reads a list of spaces alone, however long it is', () => {
+  it('reads a list of only spaces of any length', () => {
     expect(read({ 'fallback-models': ' '.repeat(900_000) }).fields.fallbackModels).toEqual([]);
   });
 });

@@ -23,7 +23,7 @@ function encodedBytes(one: OutboundRecord): number {
     .buffer.length;
 }
 
-it('is never less than what a record takes in a batch, and little more', () => {
+it('is never less than a record’s size in a batch, and little more', () => {
   fc.assert(
     fc.property(record, (one) => {
       const headers = Object.values(one.headers).flat().length;

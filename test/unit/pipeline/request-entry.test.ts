@@ -58,7 +58,7 @@ describe('a request entry', () => {
 });
 
 describe('startTrace', () => {
-  it('goes on with the producer’s trace, in a span that names the request and its place', () => {
+  it('continues the producer’s trace, in a span that names the request and its place', () => {
     const record = new Handling().record(
       { tenantId: 'acme', conversationId: 'conversation-9' },
       { headers: { traceparent: TRACEPARENT } },
@@ -79,7 +79,7 @@ describe('startTrace', () => {
     expect(Object.values(span?.attributes ?? {})).toEqual(
       expect.arrayContaining(['acme', 'request-1', 'conversation-9', 'conversation-1', 'group-1', '3', 7]),
     );
-    // What is made inside hangs below it.
+    // Spans that start inside are its children.
     expect(trace.getSpan(started.trace)).toBe(started.span);
   });
 });

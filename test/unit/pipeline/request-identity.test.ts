@@ -14,7 +14,7 @@ describe('requestBodyHash', () => {
     expect(requestBodyHash(sampleRequest())).toHaveLength(32);
   });
 
-  it('does not look at the deadline and the labels', () => {
+  it('ignores the deadline and the labels', () => {
     expect(hash({ deadline: 5, labels: { team: 'search' } })).toBe(hash());
   });
 
@@ -31,7 +31,7 @@ describe('requestBodyHash', () => {
       'web search with its defaults',
       { webSearch: { contextSize: null, city: null, country: null, region: null, timezone: null } },
     ],
-  ])('differs when something else is asked for: %s', (_what, members) => {
+  ])('differs when the request differs: %s', (_what, members) => {
     expect(hash(members)).not.toBe(hash());
   });
 
@@ -44,12 +44,12 @@ describe('requestBodyHash', () => {
     );
   });
 
-  it('stays the same when a later version adds fields that are empty', () => {
+  it('stays the same when a later version adds empty fields', () => {
     const later = { ...sampleRequest(), mood: null, hints: [], notes: {} } as ChatRequest;
     expect(requestBodyHash(later).toString('hex')).toBe(hash());
   });
 
-  it('looks at the bytes of media', () => {
+  it('includes the bytes of media', () => {
     const image = (bytes: number[]) => ({
       messages: [
         sampleMessage({
@@ -77,7 +77,7 @@ describe('requestBodyHash', () => {
 });
 
 describe('eventId', () => {
-  it('is a UUID of version 5 by its own namespace', () => {
+  it('is a UUID of version 5 in its own namespace', () => {
     const namespace = Buffer.from('5d4a4b0c8e0f5f0e9a6c6f1d2b7e3a94', 'hex');
     const digest = createHash('sha1').update(namespace).update('["default","request-1",0]').digest('hex');
     const id = eventId('default', 'request-1', 0);
@@ -90,7 +90,7 @@ describe('eventId', () => {
     expect(eventId('default', 'request-1', 'ChatResponse', '')).toBe('f8dc37a1-ec25-5104-9bde-dde2b9c47dae');
   });
 
-  it('differs for different parts, however they are cut', () => {
+  it('differs for different parts, however they are split', () => {
     const part = fc.oneof(fc.string({ maxLength: 4 }), fc.nat(20));
     const parts = fc.array(part, { maxLength: 4 });
     fc.assert(

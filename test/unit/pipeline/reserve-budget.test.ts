@@ -10,7 +10,7 @@ function underBudget(limit = '100', overrides: ConstructorParameters<typeof Hand
 }
 
 describe('a request of a tenant with a budget', () => {
-  it('reserves the most it may cost before its call, and leaves it to whoever counts its cost', async () => {
+  it('reserves its highest cost before its call, until its actual cost is counted', async () => {
     const handling = underBudget();
     const { response } = outcomeOf((await handling.handle(handling.record())).records);
     expect(response).toMatchObject({ status: 'COMPLETED', warnings: [] });
@@ -21,7 +21,7 @@ describe('a request of a tenant with a budget', () => {
     expect(handling.budgets.released).toEqual([]);
   });
 
-  it('that does not fit is refused without a call, and may be tried again under its id', async () => {
+  it('that exceeds it is refused without a call, and may be retried under its id', async () => {
     const handling = underBudget('0.000001');
     const handled = await handling.handle(handling.record());
     const { response, cost } = outcomeOf(handled.records);
@@ -39,7 +39,7 @@ describe('a request of a tenant with a budget', () => {
     expect(again.response?.status).toBe('COMPLETED');
   });
 
-  it('whose highest cost cannot be told is refused', async () => {
+  it('whose highest cost is unknown is refused', async () => {
     const handling = underBudget();
     handling.catalog.prices.length = 0;
     const { response } = outcomeOf((await handling.handle(handling.record())).records);
@@ -53,7 +53,7 @@ describe('a request of a tenant with a budget', () => {
     expect(response?.error?.message).toContain('is in EUR, but the model is priced in USD');
   });
 
-  it('that ends without any cost gives back what it had reserved', async () => {
+  it('that ends without any cost releases its reservation', async () => {
     const handling = underBudget();
     const late = await handling.handle(handling.record({ deadline: handling.clock.now() - 1 }));
     expect(outcomeOf(late.records).response?.error?.code).toBe('deadline_exceeded');
@@ -62,7 +62,7 @@ describe('a request of a tenant with a budget', () => {
 });
 
 describe('while spend is not added up', () => {
-  it('it is refused, and that is told', async () => {
+  it('it is refused with the reason', async () => {
     const handling = underBudget();
     handling.budgets.ageMs = 61_000;
     const { response } = outcomeOf((await handling.handle(handling.record())).records);
@@ -76,7 +76,7 @@ describe('while spend is not added up', () => {
     [null, 'is not known yet'],
   ])(
     'with `allow` it is checked by what was counted last (%s), and the response says so',
-    async (ageMs, told) => {
+    async (ageMs, warning) => {
       const handling = underBudget('100', {
         budgetPolicy: { whenLedgerIsDown: 'allow', ledgerMaxAgeMs: 60_000 },
       });
@@ -84,7 +84,7 @@ describe('while spend is not added up', () => {
       const { response } = outcomeOf((await handling.handle(handling.record())).records);
       expect(response?.status).toBe('COMPLETED');
       expect(response?.warnings).toMatchObject([{ code: 'budget_not_current' }]);
-      expect(response?.warnings[0]?.message).toContain(told);
+      expect(response?.warnings[0]?.message).toContain(warning);
       expect(handling.budgets.reserved).toHaveLength(1);
     },
   );

@@ -15,11 +15,11 @@ function wait(
 }
 
 describe('a failed call', () => {
-  it('is made again after a random wait whose bound doubles', () => {
+  it('is retried after a random wait whose bound doubles', () => {
     expect([1, 2, 3].map((failed) => wait({ failed }))).toEqual([500, 1_000, 2_000]);
   });
 
-  it('is not made again when it cannot succeed, or was made as often as it may', () => {
+  it('is not retried when it cannot succeed or the limit is reached', () => {
     expect(wait({ retryable: false })).toBeNull();
     expect(wait({ failed: 4 })).toBeNull();
     expect(wait({}, { retryAttempts: 0 })).toBeNull();
@@ -32,7 +32,7 @@ describe('a failed call', () => {
     expect(asked(3_600_000)).toBeNull();
   });
 
-  it('is not waited for when the request would be over by then', () => {
+  it('is not retried when the request would be over by then', () => {
     expect(wait({ details: { retryAfterMs: 49_499 } })).toBe(49_999);
     expect(wait({ details: { retryAfterMs: 49_500 } })).toBeNull();
     expect(wait({ endsAt: 50_400 })).toBeNull();

@@ -5,7 +5,7 @@ import { turn } from '../../support/fakes/turn.ts';
 const open = new AbortController().signal;
 const ended = Promise.resolve();
 
-/** A pace whose transactions so far have ended. */
+/** A pace whose previous transactions have ended. */
 async function paceAfter(spacingMs: number, requests: number, left: number): Promise<SettlePace> {
   const pace = new SettlePace(spacingMs);
   pace.began(1_000, requests, left, ended);
@@ -13,7 +13,7 @@ async function paceAfter(spacingMs: number, requests: number, left: number): Pro
   return pace;
 }
 
-/** Whether it still waits when everything else has been done. */
+/** Whether it still waits after all pending work. */
 async function stillWaits(waiting: Promise<boolean>): Promise<boolean> {
   return (await Promise.race([waiting, turn()])) === undefined;
 }
@@ -27,17 +27,17 @@ describe('the pace of transactions', () => {
     expect(await (await paceAfter(60_000, 1, 0)).gather(1_001, open)).toBe(false);
   });
 
-  it('spaces those of a busy lane from beginning to beginning', async () => {
+  it('spaces the starts of a busy lane’s transactions', async () => {
     const pace = await paceAfter(5, 20, 0);
     expect(await pace.gather(1_001, open)).toBe(true);
     expect(await pace.gather(1_005, open)).toBe(false);
   });
 
-  it('does not wait when the transaction itself took as long', async () => {
+  it('does not wait when the transaction itself took that long', async () => {
     expect(await (await paceAfter(100, 20, 0)).gather(1_100, open)).toBe(false);
   });
 
-  it('does not wait for what is finished and did not fit in', async () => {
+  it('does not delay finished outcomes that did not fit', async () => {
     expect(await (await paceAfter(60_000, 20, 3)).gather(1_001, open)).toBe(false);
   });
 
@@ -48,7 +48,7 @@ describe('the pace of transactions', () => {
     expect(await waiting).toBe(true);
   });
 
-  it('gathers while one is under way, a lone outcome’s too, and looks again when it has ended', async () => {
+  it('gathers while one is in flight, even for a lone outcome, and checks again when it has ended', async () => {
     const pace = new SettlePace(60_000);
     const first = Promise.withResolvers<void>();
     pace.began(1_000, 1, 0, first.promise);
@@ -59,7 +59,7 @@ describe('the pace of transactions', () => {
     expect(await pace.gather(1_002, open)).toBe(false);
   });
 
-  it('hands over a second one behind one that takes long, and no third', async () => {
+  it('hands over a second one after a slow one, but no third', async () => {
     const pace = new SettlePace(100);
     const first = Promise.withResolvers<void>();
     pace.began(1_000, 20, 0, first.promise);

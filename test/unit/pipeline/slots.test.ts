@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { type Seat, Slots } from '../../../src/pipeline/slots.ts';
 import { turn } from '../../support/fakes/turn.ts';
 
-/** Schedules tasks that end when the test says so, and keeps the order in which they began. */
+/** Schedules tasks that the test ends, and records the order in which they began. */
 class Bench {
   readonly begun: string[] = [];
   readonly running = new Map<string, () => void>();
@@ -57,7 +57,7 @@ describe('Slots', () => {
     expect(slots.counts).toEqual({ running: 2, parked: 0, waiting: 1 });
   });
 
-  it('runs one task of a key at a time, in their order, and other keys beside it', async () => {
+  it('runs one task of a key at a time, in order, and other keys in parallel', async () => {
     const { slots, tasks } = bench(10);
     tasks.schedule('a', 'a1');
     tasks.schedule('a', 'a2');
@@ -72,7 +72,7 @@ describe('Slots', () => {
     expect(slots.counts).toMatchObject({ running: 0, waiting: 0 });
   });
 
-  it('begins a key anew after its last task has ended', async () => {
+  it('begins a key again after its last task has ended', async () => {
     const { tasks } = bench(1);
     tasks.schedule('a', 'a1');
     await tasks.end('a1');
@@ -80,7 +80,7 @@ describe('Slots', () => {
     expect(tasks.begun).toEqual(['a1', 'a2']);
   });
 
-  it('does not let a busy key keep others waiting', async () => {
+  it('does not let a busy key delay others', async () => {
     const { tasks } = bench(1);
     for (let index = 1; index <= 50; index += 1) tasks.schedule('busy', `busy${index}`);
     tasks.schedule('other');
@@ -92,7 +92,7 @@ describe('Slots', () => {
     expect(tasks.begun).toEqual(['busy1', 'other', 'third', 'busy2', 'busy3']);
   });
 
-  it('lets owners take turns by their weights, so that a busy one does not keep others waiting', async () => {
+  it('lets owners take turns by weight, so that a busy one does not delay others', async () => {
     const { tasks } = bench(1, (owner) => (owner === 'large' ? 2 : 1));
     for (let index = 1; index <= 20; index += 1) tasks.schedule(`busy${index}`, `busy${index}`, 'busy');
     for (let index = 1; index <= 3; index += 1) tasks.schedule(`large${index}`, `large${index}`, 'large');
@@ -100,7 +100,7 @@ describe('Slots', () => {
     expect(tasks.begun).toEqual(['busy1', 'busy2', 'large1', 'large2', 'busy3', 'large3']);
   });
 
-  it('keeps order per key, its limit and nobody waiting without need, in any interleaving', async () => {
+  it('keeps order per key and its limit, and delays no task without need, in any interleaving', async () => {
     const action = fc.oneof(
       fc.record({ kind: fc.constant('schedule' as const), key: fc.constantFrom('a', 'b', 'c', 'd') }),
       fc.record({ kind: fc.constant('end' as const), pick: fc.nat() }),
@@ -174,10 +174,10 @@ describe('a task that would begin too late', () => {
   });
 });
 
-describe('a task that is away', () => {
+describe('a task that left its slot', () => {
   const never = new AbortController().signal;
 
-  it('leaves its slot to others, and takes turns for another one with what has not begun', async () => {
+  it('releases its slot to others, and takes turns for another one with new tasks', async () => {
     const { slots, tasks } = bench(1);
     for (const name of ['a', 'b', 'c', 'd']) tasks.schedule(name);
     slots.leave(tasks.seat('a'));
@@ -197,7 +197,7 @@ describe('a task that is away', () => {
     expect(tasks.begun).toEqual(['a', 'b', 'c']);
   });
 
-  it('neither starves those that have not begun nor is starved by them', async () => {
+  it('neither starves new tasks nor is starved by them', async () => {
     const { slots, tasks } = bench(1);
     for (const name of ['a', 'b', 'c', 'd']) tasks.schedule(name);
     const goneOn: string[] = [];
@@ -215,7 +215,7 @@ describe('a task that is away', () => {
     expect(goneOn.slice(0, 3)).toEqual(['a', 'b', 'a']);
   });
 
-  it('goes on at once where there is a slot, or when it is about to end', async () => {
+  it('continues at once when a slot is free, or when it is about to end', async () => {
     const { slots, tasks } = bench(1);
     tasks.schedule('a');
     slots.leave(tasks.seat('a'));
@@ -231,7 +231,7 @@ describe('a task that is away', () => {
     expect(slots.counts).toMatchObject({ running: 0, parked: 0, waiting: 0 });
   });
 
-  it('waits for a slot no longer than its signal says', async () => {
+  it('stops waiting for a slot when its signal fires', async () => {
     const { slots, tasks } = bench(1);
     tasks.schedule('a');
     tasks.schedule('b');
@@ -245,7 +245,7 @@ describe('a task that is away', () => {
     await expect(slots.comeBack(tasks.seat('a'), leaving.signal)).rejects.toBe('enough');
   });
 
-  it('keeps its key, and has no slot to leave', async () => {
+  it('keeps its key, and has no slot to release', async () => {
     const { slots, tasks } = bench(2);
     tasks.schedule('a', 'first');
     tasks.schedule('a', 'second');

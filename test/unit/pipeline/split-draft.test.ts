@@ -65,7 +65,7 @@ function fold(deltas: readonly (CompletionDelta | ChunkDraft)[]) {
   return folding.result();
 }
 
-/** Enough for the largest part without parts of its own. */
+/** Enough for the largest part that cannot be split. */
 const SMALLEST = 220;
 
 describe('a draft that is too large for a chunk', () => {
@@ -84,7 +84,7 @@ describe('a draft that is too large for a chunk', () => {
     );
   });
 
-  it('is left as it is when it fits', () => {
+  it('stays unchanged when it fits', () => {
     fc.assert(
       fc.property(delta, (one) => {
         const draft = draftOf(one);
@@ -105,7 +105,7 @@ describe('a draft that is too large for a chunk', () => {
     ]);
   });
 
-  it('slices sound between whole samples and groups of base64', () => {
+  it('splits sound between whole samples and groups of base64', () => {
     const data = new Uint8Array(1_000).map((_, index) => index);
     const audio = { id: 'audio_1', data, transcript: null, expiresAt: null };
     const pieces = splitDraft(draftOf({ ...emptyDelta(0), audio }), 250);
@@ -132,7 +132,7 @@ describe('a draft that is too large for a chunk', () => {
     expect(split).toThrow(field);
   });
 
-  it('takes work in proportion to its size', () => {
+  it('is split with work proportional to its size', () => {
     const content = 'aé世😀'.repeat(500_000);
     const pieces = splitDraft(draftOf({ ...emptyDelta(0), content }), 1_000);
     expect(pieces.map((piece) => piece.content).join('') === content).toBe(true);
@@ -140,7 +140,7 @@ describe('a draft that is too large for a chunk', () => {
 });
 
 describe('a slice of a text', () => {
-  it('never ends inside a pair, and takes as much as fits', () => {
+  it('never ends inside a surrogate pair, and takes as much as fits', () => {
     fc.assert(
       fc.property(text, fc.nat(40), fc.nat(20), (whole, characters, max) => {
         const from = [...whole].slice(0, characters).join('').length;

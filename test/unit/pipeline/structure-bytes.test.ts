@@ -11,7 +11,7 @@ describe('structureBytes', () => {
 });
 
 describe('Pipeline with requests that are small as bytes and large in memory', () => {
-  it('counts what decoding made of them, and gives all of it back', async () => {
+  it('counts their decoded size, and releases all of it', async () => {
     const bench = await started({ maxInFlight: 1_000, maxInFlightBytes: 20_000_000 });
     const messages = Array.from({ length: 20_000 }, () => ({ role: '' }));
     for (let index = 0; index < 20; index += 1) bench.publish(`r${index}`, 'same key', 0, { messages });

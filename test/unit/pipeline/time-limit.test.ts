@@ -41,13 +41,13 @@ describe('limitTime', () => {
     expect(signal.reason).toMatchObject({ code: 'deadline_exceeded' });
   });
 
-  it('can wait for limits that no timer can', () => {
+  it('supports limits beyond a timer’s range', () => {
     const { signal } = limitTime(never, NOW + 2 ** 40, 2 ** 39, NOW);
     vi.advanceTimersByTime(1_000);
     expect(signal.aborted).toBe(false);
   });
 
-  it('has its total time stand still while it is paused, but not the deadline', () => {
+  it('stops the total time while it is paused, but not the deadline', () => {
     const { signal, pause, resume } = limitTime(never, null, 5_000, NOW);
     vi.advanceTimersByTime(4_000);
     pause(NOW + 4_000);
@@ -73,7 +73,7 @@ describe('limitTime', () => {
     expect(limitTime(outer.signal, null, 5_000, NOW).signal.reason).toBe(reason);
   });
 
-  it('leaves nothing behind when it is cleared', () => {
+  it('leaves no timer or listener when it is cleared', () => {
     const outer = new AbortController();
     const { signal, clear } = limitTime(outer.signal, null, 5_000, NOW);
     clear();

@@ -49,11 +49,11 @@ const used = (members: Partial<Usage> = {}) => ({ ...plainUsage(100, 50, 'PROVID
 const usageOf = (members: Partial<EndedCall>) => usageOfCall({ ...complete, ...members }, plan, tokens);
 
 describe('usageOfCall', () => {
-  it('is the provider’s word where it told everything', () => {
+  it('is the provider’s usage when it is complete', () => {
     expect(usageOf({ told: used({ reasoningTokens: 20 }) })).toEqual(used({ reasoningTokens: 20 }));
   });
 
-  it('keeps a zero that was told', () => {
+  it('keeps a reported zero', () => {
     expect(usageOf({ told: plainUsage(0, 0, 'PROVIDER') })).toEqual(plainUsage(0, 0, 'PROVIDER'));
   });
 
@@ -64,7 +64,7 @@ describe('usageOfCall', () => {
       expect(usageOf({ thrown, sent: false, begun: false, choices: [] })).toBeNull();
   });
 
-  it('is estimated when a complete answer told nothing, and knows nothing of details', () => {
+  it('is estimated, without details, when a complete answer reported none', () => {
     expect(usageOf({})).toEqual(plainUsage(13, 7, 'ESTIMATED'));
     expect(usageOf({})?.reasoningTokens).toBeNull();
   });
@@ -77,12 +77,12 @@ describe('usageOfCall', () => {
   it.each([
     ['broke', cut],
     ['was ended by us', new DOMException('the service stops', 'AbortError')],
-  ])('is known in part when an answer %s', (_how, thrown) => {
+  ])('is partial when an answer %s', (_how, thrown) => {
     expect(usageOf({ thrown })).toEqual(plainUsage(13, 7, 'PARTIAL'));
     expect(usageOf({ thrown, choices: [] })).toEqual(plainUsage(13, 0, 'PARTIAL'));
   });
 
-  it('is known in part when usage was told before the answer broke, but not less than what arrived', () => {
+  it('is partial when usage was reported before the answer broke, but never less than what arrived', () => {
     expect(usageOf({ thrown: cut, told: used() })).toEqual(used({ confidence: 'PARTIAL' }));
     const tooLittle = used({ outputTokens: 1, totalTokens: 101 });
     expect(usageOf({ thrown: cut, told: tooLittle })).toEqual(
@@ -90,7 +90,7 @@ describe('usageOfCall', () => {
     );
   });
 
-  it('takes a side that was left out from the total', () => {
+  it('derives a missing side from the total', () => {
     expect(usageOf({ told: { ...used(), inputTokens: null } })).toEqual(used());
     expect(usageOf({ told: { ...used(), outputTokens: null } })).toEqual(used());
   });
@@ -100,7 +100,7 @@ describe('usageOfCall', () => {
     ['output', { outputTokens: null, totalTokens: null }, [100, 7, 107]],
     ['output, and the total is below the input', { outputTokens: null, totalTokens: 9 }, [100, 7, 107]],
     ['total alone', { totalTokens: null }, [100, 50, 150]],
-  ])('estimates what was left out: %s', (_what, members, [inputTokens, outputTokens, totalTokens]) => {
+  ])('estimates missing counts: %s', (_what, members, [inputTokens, outputTokens, totalTokens]) => {
     const usage = usageOf({ told: { ...used(), ...members } });
     const confidence =
       members.totalTokens === null && !('inputTokens' in members || 'outputTokens' in members);
@@ -108,17 +108,17 @@ describe('usageOfCall', () => {
     expect(usage?.confidence).toBe(confidence ? 'PROVIDER' : 'PARTIAL');
   });
 
-  it('counts the whole of what arrived, by the model’s encoding', () => {
+  it('counts everything that arrived, with the model’s encoding', () => {
     const before = tokens.asked.length;
     usageOf({ thrown: cut });
     expect(tokens.asked.slice(before)).toEqual([{ encoding: 'o200k_base', exact: true }]);
   });
 
-  it('is none where there was no call', () => {
+  it('is null without a call', () => {
     expect(sumUsage([])).toEqual(plainUsage(0, 0, 'NONE'));
   });
 
-  it('counts nothing when the provider told everything', () => {
+  it('counts no tokens when the provider reported everything', () => {
     const before = tokens.asked.length;
     usageOf({ told: used() });
     expect(tokens.asked.slice(before)).toEqual([]);

@@ -44,12 +44,12 @@ describe('validateRequest', () => {
     expect(pathsOf(request)).toEqual(paths);
   });
 
-  it('refuses an instant that a number does not carry exactly', () => {
+  it('refuses an instant that a number cannot represent exactly', () => {
     const problems = validateRequest(sampleRequest({ deadline: 2 ** 53 }));
     expect(problems.map(({ path }) => path)).toEqual(['deadline']);
   });
 
-  it('names every problem of every part at once, each with a kind and the way out', () => {
+  it('names every problem of every part at once, each with a kind and a remedy', () => {
     const problems = validateRequest(
       sampleRequest({
         requestId: '',
