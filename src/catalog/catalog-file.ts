@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Price } from '../domain/price.ts';
+import { isExactInRegions } from '../domain/regional-price.ts';
 import { isLiteLlmFile, readLiteLlmPrices } from './litellm-prices.ts';
 import { capabilities } from './stores.ts';
 
@@ -59,6 +60,7 @@ const components = z.strictObject({
   webSearchLow: feePerCall.exactOptional(),
   webSearchHigh: feePerCall.exactOptional(),
   fileSearch: feePerCall.exactOptional(),
+  request: feePerCall.exactOptional(),
 });
 
 const tiers = z
@@ -81,12 +83,22 @@ const price = z
     components,
     tiers,
     serviceTiers: z.record(name, z.strictObject({ components, tiers })).exactOptional(),
+    regionalUplift: z
+      .record(
+        z.string().regex(/^[a-z]{2,8}$/, 'must be the name of a region in the endpoint, such as "eu"'),
+        decimal(6),
+      )
+      .exactOptional(),
     source: name,
     supersedes: name.exactOptional(),
   })
   .refine(({ effectiveFrom, effectiveTo }) => effectiveTo === null || effectiveTo > effectiveFrom, {
     path: ['effectiveTo'],
     error: 'must be later than effectiveFrom, which is inclusive while it is exclusive',
+  })
+  .refine(isExactInRegions, {
+    path: ['regionalUplift'],
+    error: 'makes a price of more than 6 decimals per million tokens',
   });
 
 const tokenCount = z.int('must be a whole number').positive().nullable();

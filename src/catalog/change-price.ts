@@ -111,6 +111,7 @@ function changed(change: PriceChange, before: Price | null): PriceVersion {
     components: { ...kept?.components, ...change.components },
     ...(kept?.tiers && { tiers: kept.tiers }),
     ...(kept?.serviceTiers && { serviceTiers: kept.serviceTiers }),
+    ...(kept?.regionalUplift && { regionalUplift: kept.regionalUplift }),
     source,
     ...(corrects === null ? {} : { supersedes: corrects }),
   };

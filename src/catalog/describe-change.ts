@@ -87,18 +87,21 @@ export function describePriceChange(
 
 /** Every amount of a price by its place: `inputPerMillion`, `webSearchPerCall`, `above272000.outputPerMillion`, `flex.inputPerMillion`. */
 export function amountsOf(
-  price: Pick<PriceVersion, 'components' | 'tiers' | 'serviceTiers'>,
+  price: Pick<PriceVersion, 'components' | 'tiers' | 'serviceTiers' | 'regionalUplift'>,
 ): Map<string, string> {
   const tiered = [
     { place: '', ...price },
     ...Object.entries(price.serviceTiers ?? {}).map(([name, tier]) => ({ place: `${name}.`, ...tier })),
   ];
-  return new Map(
-    tiered.flatMap(({ place, components, tiers = [] }) => [
-      ...entriesOf(place, components),
-      ...tiers.flatMap((tier) => entriesOf(`${place}above${tier.aboveInputTokens}.`, tier.components)),
-    ]),
-  );
+  const amounts = tiered.flatMap(({ place, components, tiers = [] }) => [
+    ...entriesOf(place, components),
+    ...tiers.flatMap((tier) => entriesOf(`${place}above${tier.aboveInputTokens}.`, tier.components)),
+  ]);
+  const uplifts = Object.entries(price.regionalUplift ?? {}).map(([region, factor]): [string, string] => [
+    `regionalUplift.${region}`,
+    factor,
+  ]);
+  return new Map([...amounts, ...uplifts]);
 }
 
 function entriesOf(place: string, components: object): [string, string][] {

@@ -1,21 +1,17 @@
 import { Big } from 'big.js';
 import {
+  type Price,
   type PriceComponents,
   type PriceTier,
   type TieredComponents,
   tokenComponents,
 } from '../domain/price.ts';
+import { isExactInRegions } from '../domain/regional-price.ts';
+import { type PricedRange, readTieredPricing, unreadableFees } from './litellm-fees.ts';
+import { isObject, type LiteLlmObject, type LiteLlmValue } from './litellm-values.ts';
 
-/** A value of LiteLLM's file; its numbers are exact. */
-export type LiteLlmValue = Big | string | boolean | null | LiteLlmValue[] | LiteLlmObject;
-export interface LiteLlmObject {
-  readonly [key: string]: LiteLlmValue;
-}
-
-/** The standard rate with its tiers, and those of the service tiers. */
-export type ModelRates = TieredComponents & {
-  readonly serviceTiers?: Readonly<Record<string, TieredComponents>>;
-};
+/** The standard rate with its tiers, those of the service tiers, and what regions cost more. */
+export type ModelRates = TieredComponents & Pick<Price, 'serviceTiers' | 'regionalUplift'>;
 
 export interface ReadComponents {
   /** The members that prices were read from. */
@@ -65,8 +61,11 @@ export function readComponents(members: LiteLlmObject): ReadComponents {
   const reasons: string[] = [];
   if ('off_peak_pricing' in members)
     reasons.push('its price depends on the hour (off_peak_pricing), which a version of a price cannot say');
-  const groups = readGroups(members, reasons);
+  const ranges = readTieredPricing(members, reasons);
+  const groups = ranges === null ? readGroups(members, reasons) : groupsOfRanges(ranges, members, reasons);
   const fees = readToolFees(members, reasons);
+  const uplift = readUplift(members, reasons);
+  reasons.push(...unreadableFees(members));
 
   const tiers = [...Map.groupBy(groups, ({ tier }) => tier)];
   const complete = tiers.filter(([, ofTier]) => ofTier.every(isComplete) && ofTier.some(isFromFirst));
@@ -79,6 +78,8 @@ export function readComponents(members: LiteLlmObject): ReadComponents {
   const usedKeys = new Set([
     ...complete.flatMap(([, ofTier]) => ofTier.flatMap(({ keys }) => keys)),
     ...fees.keys,
+    ...uplift.keys,
+    ...(ranges === null ? [] : ['tiered_pricing']),
   ]);
   if (standard === undefined || reasons.length > 0)
     return { usedKeys, result: { reason: reasons.join('; ') } };
@@ -86,7 +87,33 @@ export function readComponents(members: LiteLlmObject): ReadComponents {
   rates.delete('');
   const components = { ...standard.components, ...fees.amounts };
   const serviceTiers = rates.size === 0 ? {} : { serviceTiers: Object.fromEntries(rates) };
-  return { usedKeys, result: { ...standard, components, ...serviceTiers } };
+  const regions = uplift.keys.length === 0 ? {} : { regionalUplift: uplift.factors };
+  const result = { ...standard, components, ...serviceTiers, ...regions };
+  if (isExactInRegions(result)) return { usedKeys, result };
+  return { usedKeys, result: { reason: 'in a region it has more than 6 decimals per million tokens' } };
+}
+
+/** Prices by ranges of input as those of our tiers: above the end of a range the whole call has the next one's. */
+function groupsOfRanges(ranges: readonly PricedRange[], members: LiteLlmObject, reasons: string[]): Group[] {
+  const others = readGroups(members, reasons);
+  const ofStandard = ranges.flatMap(({ aboveInputTokens, members: ofRange }) =>
+    readGroups(ofRange, reasons).map((group) => ({ ...group, threshold: aboveInputTokens, keys: [] })),
+  );
+  if (
+    ofStandard.some(({ tier }) => tier !== '') ||
+    new Set(ofStandard.map(({ threshold }) => threshold)).size !== ofStandard.length
+  )
+    reasons.push('tiered_pricing has prices of service tiers or thresholds within its ranges');
+  const [first] = ofStandard;
+  for (const { tier, threshold, amounts } of others) {
+    const isSame =
+      tier === '' &&
+      threshold === 0 &&
+      Object.entries(amounts).every(([name, amount]) => first?.amounts[name as ComponentName] === amount);
+    if (!isSame)
+      reasons.push('it has prices per token beside tiered_pricing that are not those of its first range');
+  }
+  return ofStandard;
 }
 
 function readGroups(members: LiteLlmObject, reasons: string[]): Group[] {
@@ -142,8 +169,33 @@ function readToolFees(
     members['file_search_cost_per_1k_calls'],
     perThousandCalls,
   );
-  const fees = { webSearch, webSearchLow, webSearchHigh, fileSearch };
+  const perRequest = ['input_cost_per_request', 'output_cost_per_request'].flatMap(
+    (key) => read(key, members[key], perCall) ?? [],
+  );
+  const sum = perRequest.reduce((total, fee) => total.plus(fee), new Big(0));
+  const request = sum.gt(0) ? sum.toFixed() : undefined;
+  const fees = { webSearch, webSearchLow, webSearchHigh, fileSearch, request };
   return { keys, amounts: Object.fromEntries(Object.entries(fees).filter(([, fee]) => fee !== undefined)) };
+}
+
+const upliftKey = /^regional_processing_uplift_multiplier_(?<region>[a-z]{2,8})$/;
+const multiplier = { factor: 1, form: /^\d{1,3}(\.\d{1,6})?$/ };
+
+function readUplift(
+  members: LiteLlmObject,
+  reasons: string[],
+): { readonly keys: readonly string[]; readonly factors: Readonly<Record<string, string>> } {
+  const found = Object.entries(members).flatMap(([key, value]) => {
+    const region = upliftKey.exec(key)?.groups?.['region'];
+    if (region === undefined) return [];
+    const factor = exactPrice(value, multiplier);
+    if (factor === null) reasons.push(`${key} is no factor of at most 6 decimals`);
+    return [{ key, region, factor: factor ?? '1' }];
+  });
+  return {
+    keys: found.map(({ key }) => key),
+    factors: Object.fromEntries(found.map(({ region, factor }) => [region, factor])),
+  };
 }
 
 function isComplete({ amounts: { input, output } }: Group): boolean {
@@ -179,9 +231,4 @@ function exactPrice(value: LiteLlmValue, { factor, form }: PriceUnit): string | 
   if (!(value instanceof Big) || Math.abs(value.e) > LARGEST_EXPONENT) return null;
   const text = value.times(factor).toFixed();
   return form.test(text) ? text : null;
-}
-
-/** Whether a value is an object of members. */
-export function isObject(value: LiteLlmValue | undefined): value is LiteLlmObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Big);
 }

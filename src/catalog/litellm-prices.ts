@@ -1,6 +1,7 @@
 import { Big } from 'big.js';
 import type { PriceEntry, PriceFile } from './catalog-file.ts';
-import { isObject, type LiteLlmObject, type LiteLlmValue, readComponents } from './litellm-components.ts';
+import { readComponents } from './litellm-components.ts';
+import { isObject, type LiteLlmObject, type LiteLlmValue } from './litellm-values.ts';
 
 /** Calls of other kinds (embeddings, images, speech, …) are not priced by the tokens of a chat. */
 const pricedModes: ReadonlySet<string> = new Set(['chat', 'completion', 'responses']);
@@ -89,8 +90,8 @@ function readModel(key: string, entry: LiteLlmValue, fileName: string): ReadMode
 /** What two entries of one model must have in common. */
 function figuresOf(read: ReadModel): string {
   if (!('price' in read)) return '';
-  const { components, tiers, serviceTiers } = read.price;
-  return JSON.stringify(sorted({ components, tiers, serviceTiers }));
+  const { components, tiers, serviceTiers, regionalUplift } = read.price;
+  return JSON.stringify(sorted({ components, tiers, serviceTiers, regionalUplift }));
 }
 
 function sorted(value: unknown): unknown {

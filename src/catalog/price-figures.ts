@@ -8,7 +8,10 @@ export interface FigureChange {
   readonly after: string | null;
 }
 
-export type PriceFigures = Pick<Price, 'currency' | 'components' | 'tiers' | 'serviceTiers'>;
+export type PriceFigures = Pick<
+  Price,
+  'currency' | 'components' | 'tiers' | 'serviceTiers' | 'regionalUplift'
+>;
 
 /** The figures in which two prices differ, in the order of the new one. */
 export function compareFigures(before: PriceFigures | null, after: PriceFigures): FigureChange[] {
@@ -19,13 +22,22 @@ export function compareFigures(before: PriceFigures | null, after: PriceFigures)
     .filter((change) => change.before !== change.after);
 }
 
-function figuresOf({ currency, serviceTiers, ...standard }: PriceFigures): [string, string][] {
+function figuresOf({
+  currency,
+  serviceTiers,
+  regionalUplift,
+  ...standard
+}: PriceFigures): [string, string][] {
   return [
     ['currency', currency],
     ...figuresOfTier('', standard),
     ...Object.entries(serviceTiers ?? {}).flatMap(([name, tier]) =>
       figuresOfTier(`serviceTiers.${name}.`, tier),
     ),
+    ...Object.entries(regionalUplift ?? {}).map(([region, factor]): [string, string] => [
+      `regionalUplift.${region}`,
+      factor,
+    ]),
   ];
 }
 

@@ -43,7 +43,7 @@ const noTools: ToolUses = {};
  * - Without a rate of their own, cached, cache-write and image tokens cost the input rate and reasoning tokens the output
  *   rate of the same tier, as the provider charges them; audio tokens, tools and served tiers without a rate leave the
  *   call unpriced.
- * - Tools have one price per call, whatever the tier, unless the tier has its own.
+ * - Tools have one price per call, whatever the tier, unless the tier has its own. So has the request itself, where it costs a fee.
  *
  * @param price the version in force when the call was sent; null when there is none
  */
@@ -62,7 +62,10 @@ export function calculateCost(
 
   const lines: PricedLine[] = [];
   let amount = new Big(0);
-  for (const { direction, kind, quantity, rate } of [...parts, ...toolParts(tools)]) {
+  for (const { direction, kind, quantity, rate } of [
+    ...parts,
+    ...feeParts(tools, rates.request ?? price?.components.request),
+  ]) {
     if (quantity === 0) continue;
     const unitPrice = rate(rates) ?? (direction === 'other' ? rate(price?.components ?? rates) : undefined);
     if (unitPrice === undefined) return { status: 'UNPRICED', reason: 'no_price' };
@@ -136,7 +139,11 @@ function splitUsage(usage: Usage, rates: PriceComponents | null): UsagePart[] | 
   ];
 }
 
-function toolParts({ webSearches, searchContextSize, fileSearches }: ToolUses): UsagePart[] {
+/** @param requestFee of each request, whatever it uses */
+function feeParts(
+  { webSearches, searchContextSize, fileSearches }: ToolUses,
+  requestFee: DecimalText | undefined,
+): UsagePart[] {
   const searchRate = (rates: PriceComponents) =>
     (searchContextSize === 'low' ? rates.webSearchLow : undefined) ??
     (searchContextSize === 'high' ? rates.webSearchHigh : undefined) ??
@@ -148,6 +155,12 @@ function toolParts({ webSearches, searchContextSize, fileSearches }: ToolUses): 
       kind: 'file_search',
       quantity: fileSearches ?? 0,
       rate: (rates) => rates.fileSearch,
+    },
+    {
+      direction: 'other',
+      kind: 'request',
+      quantity: requestFee === undefined ? 0 : 1,
+      rate: (rates) => rates.request,
     },
   ];
 }

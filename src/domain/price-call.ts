@@ -1,6 +1,7 @@
 import type { Usage } from '../contract/records.ts';
 import { type CallCost, calculateCost, type ToolUses } from './calculate-cost.ts';
 import type { Price } from './price.ts';
+import { priceInRegion } from './regional-price.ts';
 
 /** What one call to the provider was, as far as it decides the cost. */
 export interface UsedCall {
@@ -8,6 +9,8 @@ export interface UsedCall {
   readonly model: string;
   /** As sent to the provider, where that is known and another name. */
   readonly requestedModel?: string | null | undefined;
+  /** Of the endpoint that was called; null or absent for one that is in no region. */
+  readonly region?: string | null | undefined;
   /** As served. */
   readonly serviceTier: string | null;
   readonly usage: Usage;
@@ -22,23 +25,25 @@ export interface Prices {
 
 /**
  * The price of a call: of the served name; of the requested one where the served name has none, since a gateway or a deployment
- * names what it serves as it likes.
+ * names what it serves as it likes. In a region it has the region's uplift.
  */
 export function priceOfCall(
   {
     provider,
     model,
     requestedModel,
+    region = null,
     startedAt,
-  }: Pick<UsedCall, 'model' | 'requestedModel'> & {
+  }: Pick<UsedCall, 'model' | 'requestedModel' | 'region'> & {
     readonly provider: string;
     readonly startedAt: number;
   },
   prices: Prices,
 ): Price | null {
   const ofServed = prices.price(provider, model, startedAt);
-  if (ofServed !== null || requestedModel == null || requestedModel === model) return ofServed;
-  return prices.price(provider, requestedModel, startedAt);
+  const price =
+    ofServed ?? (requestedModel == null ? null : prices.price(provider, requestedModel, startedAt));
+  return price && priceInRegion(price, region);
 }
 
 /**

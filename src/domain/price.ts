@@ -13,8 +13,14 @@ export const tokenComponents = [
   'reasoning',
 ] as const;
 
-/** Names of the prices per call of a tool of the provider's. */
-export const callComponents = ['webSearch', 'webSearchLow', 'webSearchHigh', 'fileSearch'] as const;
+/** Names of the fees per call: of a tool of the provider's, and of the request itself. */
+export const callComponents = [
+  'webSearch',
+  'webSearchLow',
+  'webSearchHigh',
+  'fileSearch',
+  'request',
+] as const;
 
 /** Whether a component is a fee per call; the others are prices per million tokens. */
 export function isPerCall(component: string): boolean {
@@ -59,6 +65,8 @@ export interface Price extends TieredComponents {
   readonly effectiveTo: number | null;
   /** By the *served* tier's name (flex, priority, batch); the standard rate is `components`. */
   readonly serviceTiers?: Readonly<Record<string, TieredComponents>>;
+  /** What token prices are multiplied by where the call is processed in a region, by its name: `{ eu: '1.1' }`. */
+  readonly regionalUplift?: Readonly<Record<string, DecimalText>>;
   /** Where the price is from. */
   readonly source: string;
   /** Id of the version that this one corrects: it holds in its place. */

@@ -118,6 +118,7 @@ function priceAttempt(attempt: UsedAttempt, catalog: Pick<Catalog, 'price'>): Pr
       priceSource: isPriced ? (price?.source ?? null) : null,
       amount: isPriced ? cost.amount : null,
       requestedModel: attempt.requestedModel ?? null,
+      region: attempt.region ?? null,
       reportedCost: attempt.reportedCost ?? null,
       estimatedCost: attempt.estimatedCost?.amount ?? null,
       estimatedCurrency: attempt.estimatedCost?.currency ?? null,

@@ -93,6 +93,7 @@ export class Claims {
         provider: plan.provider.name,
         account: plan.provider.account,
         model: plan.model.id,
+        region: plan.provider.region ?? null,
         estimatedInputTokens: plan.estimatedInputTokens,
         startedAt,
       },

@@ -125,6 +125,7 @@ export function newAttempt(plan: CallPlan, attempt: number, startedAt: number): 
     provider: plan.provider.name,
     account: plan.provider.account,
     model: plan.model.id,
+    region: plan.provider.region ?? null,
     serviceTier: null,
     providerRequestId: null,
     providerResponseId: null,

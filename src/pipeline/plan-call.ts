@@ -4,6 +4,7 @@ import type { ChatRequest, Problem } from '../contract/records.ts';
 import { highestCost } from '../domain/estimate-cost.ts';
 import { estimateInput, type InputEstimate } from '../domain/estimate-tokens.ts';
 import type { Price } from '../domain/price.ts';
+import { priceOfCall } from '../domain/price-call.ts';
 import {
   budgetExceeded,
   contextOverflow,
@@ -94,7 +95,8 @@ export function planCall(
   if (defaults.refuseOverflow) checkOverflow(request, model, input, tokens);
   const estimatedInputTokens = input.total;
   const maxOutputTokens = outputLimit(request, defaults.maxOutputTokens, model, input);
-  const price = catalog.price(providerName, model.id, now);
+  const call = { provider: providerName, model: model.id, region: provider.region, startedAt: now };
+  const price = priceOfCall(call, catalog);
   const estimatedCost = estimateCost(request, model, input, maxOutputTokens, price);
   checkBudget(request, estimatedCost);
   return {

@@ -17,6 +17,8 @@ export interface AttemptRow {
   readonly account: string | null;
   /** As served, else as asked for. */
   readonly model: string;
+  /** Of the endpoint that was called; null for none. Missing in older rows. */
+  readonly region?: string | null;
   /** As sent to the provider. Missing in older rows, and while the call runs. */
   readonly requestedModel?: string;
   /** The provider's own cost, US dollars. */
@@ -60,7 +62,7 @@ export interface VerifiedClaims {
 /** What an attempt is before it is made. */
 export type AttemptDraft = Pick<
   AttemptRow,
-  'provider' | 'account' | 'model' | 'startedAt' | 'estimatedInputTokens'
+  'provider' | 'account' | 'model' | 'region' | 'startedAt' | 'estimatedInputTokens'
 >;
 
 /** The outcome of a request, as single-object Avro, so that any later version of the service can read it. */

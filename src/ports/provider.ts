@@ -64,6 +64,8 @@ export interface ChatProvider {
   readonly name: string;
   /** Configured name of what the provider bills; never the key. */
   readonly account: string | null;
+  /** Where its endpoint processes calls, such as eu; null or absent when the endpoint is in no region. */
+  readonly region?: string | null;
   /**
    * Makes exactly one call, never repeats it. Resolves when the answer begins.
    * @throws ChatFailure with the provider's words, without prompts or secrets; the signal's reason when aborted

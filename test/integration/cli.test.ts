@@ -120,7 +120,8 @@ describe('topics, models and prices', () => {
     expect(imported.code).toBe(0);
     expect(imported.stdout).toContain('  refused gemini/gemini-exp-1206: ');
     expect(imported.stdout).toContain('keys that were not used, and how many models have them:\n');
-    expect(imported.stdout).toMatch(/^ {2}regional_processing_uplift_multiplier_eu \(\d+\)$/m);
+    expect(imported.stdout).toMatch(/^ {2}input_cost_per_token_ultrafast \(\d+\)$/m);
+    expect(imported.stdout).not.toContain('regional_processing_uplift');
 
     const cases = lines(readFileSync(file('cost-cases.jsonl'), 'utf8'));
     const { code, stdout } = await run(['costs', 'calculate', '--usage', file('cost-cases.jsonl')]);

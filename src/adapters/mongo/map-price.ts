@@ -19,6 +19,8 @@ export interface PriceRow extends TieredRow {
   readonly effectiveTo: Date | null;
   /** A list, since the names are the provider's. */
   readonly serviceTiers?: readonly (TieredRow & { readonly name: string })[];
+  /** A list, since the names are the provider's. */
+  readonly regionalUplift?: readonly { readonly region: string; readonly factor: Decimal128 }[];
   readonly source: string;
   readonly sourceHash: string;
   /** Id of the version that it corrects. */
@@ -36,6 +38,12 @@ export function priceRow({ id, effectiveFrom, effectiveTo, serviceTiers, ...pric
     ...tieredRow(price),
     ...(serviceTiers && {
       serviceTiers: Object.entries(serviceTiers).map(([name, tiered]) => ({ name, ...tieredRow(tiered) })),
+    }),
+    ...(price.regionalUplift && {
+      regionalUplift: Object.entries(price.regionalUplift).map(([region, factor]) => ({
+        region,
+        factor: Decimal128.fromString(factor),
+      })),
     }),
     source: price.source,
     sourceHash: price.sourceHash,
@@ -61,6 +69,11 @@ export function priceVersion({
     ...(serviceTiers && {
       serviceTiers: Object.fromEntries(
         serviceTiers.map(({ name, ...tiered }) => [name, tieredComponents(tiered)]),
+      ),
+    }),
+    ...(row.regionalUplift && {
+      regionalUplift: Object.fromEntries(
+        row.regionalUplift.map(({ region, factor }) => [region, decimalText(factor)]),
       ),
     }),
     source: row.source,

@@ -83,6 +83,7 @@ export function runningAttempt(draft: AttemptDraft, attempt: number): AttemptRow
     provider: draft.provider,
     account: draft.account,
     model: draft.model,
+    ...(draft.region != null && { region: draft.region }),
     serviceTier: null,
     providerRequestId: null,
     providerResponseId: null,

@@ -20,6 +20,7 @@ import { type ErrorContext, mapError, mapErrorBody } from './map-error.ts';
 import { mapRequest, type WireBody } from './map-request.ts';
 import { readRequestId } from './metadata-text.ts';
 import { parseRateLimits } from './rate-limit-headers.ts';
+import { regionOf } from './region-of.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { isObject, textOrNull } from './wire.ts';
 
@@ -90,7 +91,8 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
     }
   }
 
-  return { name, account: options.account ?? null, stream, close: () => transport.close() };
+  const region = regionOf(options.baseUrl);
+  return { name, account: options.account ?? null, region, stream, close: () => transport.close() };
 }
 
 /** What a status that is not 2xx comes to. */

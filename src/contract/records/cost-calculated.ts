@@ -95,6 +95,8 @@ export interface ProviderCall {
   amount: string | null;
   /** As sent to the provider; its price is used when the served name has none. */
   requestedModel: string | null;
+  /** Of the endpoint that was called, such as eu: token prices have its uplift. */
+  region: string | null;
   /** What the provider itself says the call cost, US dollars; a fact beside amount, never added up. Decimal text. */
   reportedCost: string | null;
   /** The most that the call was expected to cost; budgets count it while the call is UNPRICED. Decimal text. */

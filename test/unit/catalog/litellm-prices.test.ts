@@ -177,6 +177,92 @@ describe('a price file of LiteLLM', () => {
     expect(reasonOf(members)).toMatch(reason);
   });
 
+  it('reads fees per request, as one fee for what goes in and comes out', () => {
+    expect(entryOf(`${both}, "input_cost_per_request": 0.005`)?.components).toEqual({
+      input: '1',
+      output: '2',
+      request: '0.005',
+    });
+    const all = `${both}, "input_cost_per_request": 0.005, "output_cost_per_request": 0.001`;
+    expect(entryOf(all)?.components.request).toBe('0.006');
+    expect(entryOf(`${both}, "input_cost_per_request": 0`)?.components).not.toHaveProperty('request');
+    expect(readPriceFile(fileOf(all)).unusedKeys).toEqual([]);
+  });
+
+  it('reads prices by ranges of input as tiers, whose thresholds are the ends of the ranges', () => {
+    const range = (bounds: string, input: string, output: string, more = '') =>
+      `{"range": ${bounds}, "input_cost_per_token": ${input}, "output_cost_per_token": ${output}${more}}`;
+    const ranges = [
+      range('[0, 32000.0]', '1e-06', '5e-06', ', "cache_read_input_token_cost": 1e-07'),
+      range('[32000, 128000]', '1.5e-06', '7.5e-06', ', "output_cost_per_reasoning_token": 8e-06'),
+      range('[128001, 1000000]', '3e-06', '1.5e-05'),
+    ];
+    const entry = entryOf(`"tiered_pricing": [${ranges.join(', ')}]`);
+    expect(entry).toMatchObject({
+      components: { input: '1', output: '5', cachedInput: '0.1' },
+      tiers: [
+        { aboveInputTokens: 32_000, components: { input: '1.5', output: '7.5', reasoning: '8' } },
+        { aboveInputTokens: 128_000, components: { input: '3', output: '15' } },
+      ],
+    });
+    const same = `"input_cost_per_token": 1e-06, "output_cost_per_token": 5e-06, "tiered_pricing": [${ranges[0]}]`;
+    expect(entryOf(same)?.components).toEqual({ input: '1', output: '5', cachedInput: '0.1' });
+    expect(readPriceFile(fileOf(same)).unusedKeys).toEqual([
+      { key: 'input_cost_per_token', models: 1 },
+      { key: 'output_cost_per_token', models: 1 },
+    ]);
+  });
+
+  it('reads what a region costs more', () => {
+    const uplift =
+      '"regional_processing_uplift_multiplier_eu": 1.1, "regional_processing_uplift_multiplier_us": 1.10';
+    expect(entryOf(`${both}, ${uplift}`)).toMatchObject({ regionalUplift: { eu: '1.1', us: '1.1' } });
+    expect(readPriceFile(fileOf(`${both}, ${uplift}`)).unusedKeys).toEqual([]);
+  });
+
+  const tier = (range: string, more = '') =>
+    `"tiered_pricing": [{"range": ${range}, "input_cost_per_token": 1e-06, "output_cost_per_token": 1e-06${more}}]`;
+  it.each([
+    ['input_cost_per_second', `${both}, "input_cost_per_second": 0.0001`],
+    ['output_cost_per_second', `${both}, "output_cost_per_second": 0.0001`],
+    ['input_cost_per_image', `${both}, "input_cost_per_image": 0.001`],
+    ['output_cost_per_image', `${both}, "output_cost_per_image": 0.04`],
+    ['output_cost_per_image_token', `${both}, "output_cost_per_image_token": 3e-05`],
+    ['output_cost_per_video_token', `${both}, "output_cost_per_video_token": 3e-05`],
+    ['input_cost_per_audio_per_second', `${both}, "input_cost_per_audio_per_second": 0.00002`],
+    ['input_cost_per_character', `${both}, "input_cost_per_character": 2.5e-07`],
+    ['citation_cost_per_token', `${both}, "citation_cost_per_token": 2e-06`],
+    ['input_cost_per_query', `${both}, "input_cost_per_query": 0.002`],
+    ['surcharge_cost', `${both}, "surcharge_cost": {"night": 1}`],
+    ['input_cost_per_request is no price', `${both}, "input_cost_per_request": "much"`],
+    ['follow each other', tier('[1000, 2000]')],
+    ['follow each other', tier('[0, 0]')],
+    ['follow each other', tier('"all"')],
+    ['follow each other', `${both}, "tiered_pricing": "soon"`],
+    ['depends on output_range', tier('[0, 1000]', ', "output_range": [0, 200]')],
+    ['input_cost_per_image', tier('[0, 1000]', ', "input_cost_per_image": 0.001')],
+    [
+      'beside tiered_pricing',
+      `"input_cost_per_token": 1e-07, "output_cost_per_token": 1e-06, ${tier('[0, 9]')}`,
+    ],
+    ['beside tiered_pricing', `"input_cost_per_token_flex": 1e-07, ${tier('[0, 9]')}`],
+    ['no factor', `${both}, "regional_processing_uplift_multiplier_eu": "1.1"`],
+    [
+      'in a region it has more than 6 decimals',
+      '"input_cost_per_token": 1.234567e-06, "output_cost_per_token": 1e-06, "regional_processing_uplift_multiplier_eu": 1.1',
+    ],
+  ])('refuses a model by name that would be cheaper here than it is: %s', (reason, members) => {
+    const { entries, unpriced } = readPriceFile(fileOf(members));
+    expect(entries).toEqual([]);
+    expect(unpriced).toEqual([{ name: 'openai/gpt-x', reason: expect.stringContaining(reason) }]);
+  });
+
+  it('takes a fee of zero for no fee, and what a chat does not use for no part of its price', () => {
+    const members = `${both}, "input_cost_per_image": 0, "output_cost_per_second": 0.0, "google_maps_grounding_cost_per_query": 0.014,
+      "code_interpreter_cost_per_session": 0.03, "cache_creation_input_token_cost_above_1hr": 2e-06`;
+    expect(entryOf(members)?.components).toEqual({ input: '1', output: '2' });
+  });
+
   it('does not price what is no object', () => {
     const { unpriced } = readPriceFile(fileOf(both, 'gpt-x', ', "sample_spec": 7'));
     expect(unpriced).toEqual([{ name: 'sample_spec', reason: 'it is not an object' }]);

@@ -40,6 +40,36 @@ const everything = price({
   reasoning: '3',
 });
 
+describe('a fee for each request', () => {
+  const withFee = price({ input: '1', output: '2', request: '0.005' });
+
+  it('is one line of the call, whatever it uses', () => {
+    const cost = calculateCost(usage(1_000, 500), withFee, null);
+    expect(cost).toMatchObject({
+      amount: '0.007',
+      lines: [
+        { kind: 'input' },
+        { kind: 'output' },
+        { direction: 'other', kind: 'request', quantity: 1, unit: 'call', unitSize: 1, amount: '0.005' },
+      ],
+    });
+    expect(amountOf(usage(0, 0), withFee, null)).toBe('0.005');
+  });
+
+  it('holds in every service tier and above every threshold, unless they have their own', () => {
+    const tiered = price(withFee.components, {
+      tiers: [{ aboveInputTokens: 10, components: { input: '2', output: '2' } }],
+      serviceTiers: {
+        flex: { components: { input: '1', output: '1' } },
+        priority: { components: { input: '1', output: '1', request: '0.01' } },
+      },
+    });
+    expect(amountOf(usage(5, 5), tiered, 'priority')).toBe('0.01001');
+    expect(amountOf(usage(11, 5), tiered, null)).toBe('0.005032');
+    expect(amountOf(usage(5, 5), { ...tiered, tiers: [] }, 'flex')).toBe('0.00501');
+  });
+});
+
 describe('calculateCost', () => {
   it('charges 0.006 dollars for 100 tokens in and 50 out of gpt-4', () => {
     expect(calculateCost(usage(100, 50), gpt4, null)).toEqual({
