@@ -28,15 +28,15 @@ interface Reported {
 }
 
 function read({ prompt, completion, total, reasoning, cached, written }: Reported): Usage {
-  const told = mapUsage({
+  const reported = mapUsage({
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: total,
     prompt_tokens_details: { cached_tokens: cached, cache_write_tokens: written },
     completion_tokens_details: { reasoning_tokens: reasoning },
   });
-  if (told === null) throw new Error('no usage was read');
-  return completeUsage(told, { inputTokens: 1_000, arrived: () => 1_000, broke: false });
+  if (reported === null) throw new Error('no usage was read');
+  return completeUsage(reported, { inputTokens: 1_000, arrived: () => 1_000, broke: false });
 }
 
 const costOf = (reported: Reported) => {
@@ -45,7 +45,7 @@ const costOf = (reported: Reported) => {
 };
 
 describe('a reported usage', () => {
-  it('has its reasoning beside the completion when the total says so (xAI)', () => {
+  it('counts reasoning outside the completion when the total shows it (xAI)', () => {
     const usage = read({ prompt: 32, completion: 9, total: 135, reasoning: 94 });
     expect(usage).toMatchObject({
       inputTokens: 32,
@@ -56,7 +56,7 @@ describe('a reported usage', () => {
     expect(costOf({ prompt: 32, completion: 9, total: 135, reasoning: 94 })).toBe('0.001641');
   });
 
-  it('has reasoning that only the total shows (Gemini)', () => {
+  it('finds reasoning that only the total shows (Gemini)', () => {
     const usage = read({ prompt: 11, completion: 16, total: 812 });
     expect(usage).toMatchObject({
       inputTokens: 11,
@@ -71,13 +71,13 @@ describe('a reported usage', () => {
     expect(read({ prompt: 11, total: 811 })).toMatchObject({ inputTokens: 11, outputTokens: 800 });
   });
 
-  it('has its reasoning within the completion when the total says so (OpenAI)', () => {
+  it('counts reasoning inside the completion when the total shows it (OpenAI)', () => {
     const usage = read({ prompt: 32, completion: 103, total: 135, reasoning: 94 });
     expect(usage).toMatchObject({ outputTokens: 103, reasoningTokens: 94 });
     expect(costOf({ prompt: 32, completion: 103, total: 135, reasoning: 94 })).toBe('0.001641');
   });
 
-  it('has its cache beside the prompt when the total says so', () => {
+  it('counts cached tokens outside the prompt when the total shows it', () => {
     expect(read({ prompt: 10, cached: 90, completion: 5, total: 105 })).toMatchObject({
       inputTokens: 100,
       cachedInputTokens: 90,
@@ -86,14 +86,14 @@ describe('a reported usage', () => {
     expect(costOf({ prompt: 10, cached: 90, completion: 5, total: 105 })).toBe('0.0001725');
   });
 
-  it('has both beside when only both together make the total', () => {
+  it('counts both outside when only both together make the total', () => {
     expect(read({ prompt: 10, cached: 90, completion: 5, reasoning: 40, total: 145 })).toMatchObject({
       inputTokens: 100,
       outputTokens: 45,
     });
   });
 
-  it('does without a total, and with one that the server does not fill', () => {
+  it('needs no total, and ignores one that the server does not fill', () => {
     expect(costOf({ prompt: 100, completion: 50 })).toBe('0.00105');
     expect(costOf({ prompt: 100, completion: 50, total: 0 })).toBe('0.00105');
   });
@@ -112,7 +112,7 @@ describe('a reported usage', () => {
 });
 
 /**
- * The same by another calculation: every reading of the parts is tried that a provider may mean, and the one that makes
+ * The same by another calculation: it tries every interpretation of the parts, and the one that makes
  * the total holds. Money in whole picodollars per token.
  */
 function expected({ prompt = 0, completion = 0, total, reasoning, cached = 0, written = 0 }: Reported) {
@@ -182,15 +182,15 @@ describe('any reported usage', () => {
         more: sum + odd,
         less: Math.max(0, sum - odd),
       };
-      const { reasoning: told, ...others } = parts;
+      const { reasoning: reportedReasoning, ...others } = parts;
       return {
         ...others,
-        ...(told === undefined ? {} : { reasoning: told }),
+        ...(reportedReasoning === undefined ? {} : { reasoning: reportedReasoning }),
         ...(beside === 'unsaid' ? {} : { total: totals[beside] }),
       };
     });
 
-  it('costs what an independent calculation says, or is not priced by both', () => {
+  it('costs what an independent calculation says, or is priced by neither', () => {
     fc.assert(
       fc.property(reported, (usage) => {
         expect(costOf(usage)).toBe(expected(usage));

@@ -47,20 +47,20 @@ const groups = fc.subarray(ids, { minLength: 1 }).chain((present) =>
 );
 
 describe('assignPartitions', () => {
-  it('divides evenly what nobody has', () => {
+  it('divides unowned partitions evenly', () => {
     const division = assignPartitions([member('b'), member('a')], [topic(5)]);
     expect(namesOf(division, 'a')).toHaveLength(3);
     expect(namesOf(division, 'b')).toHaveLength(2);
   });
 
-  it('moves only what a new member must get', () => {
+  it('moves only the share of a new member', () => {
     const all = new Set(topic(6).partitions.map((partition) => `t/${partition}`));
     const division = assignPartitions([member('a', { owned: all }), member('b')], [topic(6)]);
     expect(namesOf(division, 'a')).toEqual(['t/0', 't/1', 't/2']);
     expect(namesOf(division, 'b')).toHaveLength(3);
   });
 
-  it('leaves everything where it is when the counts are as even as they can be', () => {
+  it('moves nothing when the counts are as even as possible', () => {
     const members = [
       member('a', { owned: new Set(['t/0', 't/4']) }),
       member('b', { owned: new Set(['t/1', 't/2', 't/3']) }),
@@ -70,7 +70,7 @@ describe('assignPartitions', () => {
     expect(namesOf(division, 'b')).toEqual(['t/1', 't/2', 't/3']);
   });
 
-  it('gives nothing to a member that drains, and keeps what the others have', () => {
+  it('gives nothing to a draining member, and moves no partition of the others', () => {
     const members = [
       member('a', { owned: new Set(['t/0', 't/1']), draining: true }),
       member('b', { owned: new Set(['t/2', 't/3']) }),
@@ -80,25 +80,25 @@ describe('assignPartitions', () => {
     expect(namesOf(division, 'b').toSorted()).toEqual(['t/0', 't/1', 't/2', 't/3']);
   });
 
-  it('leaves partitions with members that drain when there is nobody else', () => {
+  it('leaves partitions with draining members when there are no others', () => {
     const division = assignPartitions([member('a', { draining: true })], [topic(2)]);
     expect(namesOf(division, 'a')).toEqual(['t/0', 't/1']);
   });
 
-  it('gives a partition that two claim to one of them', () => {
+  it('gives a partition that two members claim to one of them', () => {
     const claim = { owned: new Set(['t/0']) };
     const division = assignPartitions([member('b', claim), member('a', claim)], [topic(1)]);
     expect([...namesOf(division, 'a'), ...namesOf(division, 'b')]).toEqual(['t/0']);
   });
 
-  it('gives each member only topics that it reads, and a topic that nobody reads to nobody', () => {
+  it('gives each member only topics that it reads, and leaves unread topics unassigned', () => {
     const members = [member('a'), member('b', { topics: ['u'] })];
     const division = assignPartitions(members, [topic(4), topic(1, 'u'), topic(2, 'v')]);
     expect(namesOf(division, 'a')).toHaveLength(4);
     expect(namesOf(division, 'b')).toEqual(['u/0']);
   });
 
-  it('gives every partition that somebody reads to exactly one member that reads it', () => {
+  it('gives every partition with readers to exactly one of them', () => {
     fc.assert(
       fc.property(groups, (members) => {
         const division = assignPartitions(members, topics);
@@ -119,7 +119,7 @@ describe('assignPartitions', () => {
     );
   });
 
-  it('leaves nobody with two more than another who could have them', () => {
+  it('leaves no member with two more than another that could have them', () => {
     fc.assert(
       fc.property(groups, (members) => {
         const division = assignPartitions(members, topics);
@@ -138,7 +138,7 @@ describe('assignPartitions', () => {
     );
   });
 
-  it('moves nothing when nothing has changed, whatever order the members come in', () => {
+  it('moves nothing when nothing has changed, for any order of members', () => {
     fc.assert(
       fc.property(groups, (members) => {
         const first = assignPartitions(members, topics);

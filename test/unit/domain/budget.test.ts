@@ -20,8 +20,8 @@ const budget = (members: Partial<Budget> = {}): Budget => ({
 });
 const now = Date.UTC(2026, 11, 31, 23, 30);
 
-describe('which budgets hold', () => {
-  it('for each period the tenant’s own, else the default', () => {
+describe('the budgets of a tenant', () => {
+  it('are its own for each period, else the default', () => {
     const all = [
       budget({ tenantId: null, limit: '1' }),
       budget({ tenantId: null, period: 'month', limit: '2' }),
@@ -35,7 +35,7 @@ describe('which budgets hold', () => {
 });
 
 describe('periods', () => {
-  it('are UTC days and months, and begin anew at their end', () => {
+  it('are UTC days and months', () => {
     expect([periodOf('day', now), periodOf('month', now)]).toEqual(['2026-12-31', '2026-12']);
     expect(beginsAnewAt('day', now)).toBe(Date.UTC(2027, 0, 1));
     expect(beginsAnewAt('month', Date.UTC(2026, 1, 3))).toBe(Date.UTC(2026, 2, 1));
@@ -54,7 +54,7 @@ describe('an amount fits', () => {
 });
 
 describe('a refusal', () => {
-  it('names the budget, its limit, what is used, and when it begins anew', () => {
+  it('names the budget, its limit, what is used, and when the next period begins', () => {
     const failure = overBudget('acme', budget(), { spent: '8', reserved: '1.5' }, '0.75', now);
     expect(failure.message).toBe(
       'the request may cost up to 0.75 USD, which does not fit into the budget per day of tenant "acme" of 10 USD: 8 are spent and 1.5 reserved for requests under way; it begins anew at 2027-01-01T00:00:00.000Z. Lower maxOutputTokens, wait, or have the budget raised',
@@ -73,8 +73,8 @@ describe('a refusal', () => {
     ['another currency', budgetInAnotherCurrency('acme', budget(), 'EUR'), 'priced in EUR', false],
     ['old spend', spendUnknown('acme', budget(), 90_000), 'was last complete 90 s ago', true],
     ['no spend yet', spendUnknown('acme', budget(), null), 'never was', true],
-  ])('for %s says why', (_what, failure, told, retryable) => {
-    expect(failure.message).toContain(told);
+  ])('for %s has a reason', (_what, failure, reason, retryable) => {
+    expect(failure.message).toContain(reason);
     expect(failure).toMatchObject({ code: 'budget_exceeded', retryable });
   });
 });

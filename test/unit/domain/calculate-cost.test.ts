@@ -132,8 +132,8 @@ describe('calculateCost', () => {
   });
 
   it('charges the input rate for cached and cache-write tokens and the output rate for reasoning without a rate of their own', () => {
-    const told = { cachedInputTokens: 10, cacheWriteTokens: 20, reasoningTokens: 30 };
-    expect(amountOf(usage(100, 50, told), gpt4, null)).toBe('0.006');
+    const details = { cachedInputTokens: 10, cacheWriteTokens: 20, reasoningTokens: 30 };
+    expect(amountOf(usage(100, 50, details), gpt4, null)).toBe('0.006');
   });
 
   it('leaves audio without a rate unpriced', () => {
@@ -141,7 +141,7 @@ describe('calculateCost', () => {
     expect(amountOf(usage(10, 10, { outputAudioTokens: 1 }), gpt4, null)).toBe('no_price');
   });
 
-  it('knows no price, which is not a price of zero', () => {
+  it('treats a missing price as unknown, not as zero', () => {
     expect(calculateCost(usage(100, 50), null, null)).toEqual({ status: 'UNPRICED', reason: 'no_price' });
     expect(calculateCost(usage(100, 50), price({ input: '0', output: '0' }), null)).toMatchObject({
       status: 'PRICED',
@@ -159,7 +159,7 @@ describe('calculateCost', () => {
     ['a fraction', usage(0.5, 0)],
     ['not a number', usage(Number.NaN, 0)],
     ['more than can be counted', usage(2 ** 53, 0)],
-  ])('does not guess when the usage does not add up: %s', (_what, wrong) => {
+  ])('leaves a usage that does not add up unpriced: %s', (_what, wrong) => {
     expect(amountOf(wrong, everything, null)).toBe('invalid_usage');
   });
 
@@ -213,7 +213,7 @@ describe('calculateCost', () => {
       ['priority', '0.0002'],
       ['fast', '0.0002'],
       ['platinum', 'no_price'],
-    ])('charges what was served: %s', (tier, amount) => {
+    ])('charges the served tier: %s', (tier, amount) => {
       expect(amountOf(usage(10, 0), served, tier)).toBe(amount);
     });
 
@@ -222,18 +222,18 @@ describe('calculateCost', () => {
       expect(amountOf(usage(100, 0), served, 'priority')).toBe('0.002');
     });
 
-    it('has no price above a threshold for a tier that has none there, where the standard rate has one', () => {
+    it('has no price above a threshold if the tier has none there, even if the standard rate has one', () => {
       expect(amountOf(usage(100, 0), served, 'flex')).toBe('0.0005');
       expect(amountOf(usage(101, 0), served, 'flex')).toBe('no_price');
     });
 
-    it('has no price for a tier that the price does not know', () => {
+    it('has no price for an unknown tier', () => {
       expect(amountOf(usage(10, 0), gpt4, 'flex')).toBe('no_price');
     });
   });
 });
 
-describe('calculateCost, where others are wrong', () => {
+describe('calculateCost, in cases that other calculators get wrong', () => {
   const image = price(
     { input: '10', output: '20', cachedInput: '1', inputImage: '30' },
     {
@@ -246,8 +246,8 @@ describe('calculateCost, where others are wrong', () => {
   );
   const withImage = usage(100, 0, { inputImageTokens: 60 });
 
-  it('charges by the tier that was served, not the one that was asked for', () => {
-    // A request for priority that was served as default says so in its answer, and that is all that is looked at.
+  it('charges by the served tier, not the requested one', () => {
+    // The answer reports the served tier. The requested one has no effect.
     expect(amountOf(usage(100, 10), image, 'default')).toBe('0.0012');
   });
 
@@ -255,11 +255,11 @@ describe('calculateCost, where others are wrong', () => {
     expect(amountOf(withImage, image, null)).toBe('0.0022');
     expect(amountOf(withImage, image, 'flex')).toBe('0.0011');
     expect(amountOf(usage(1_001, 0, { inputImageTokens: 1 }), image, null)).toBe('0.1003');
-    // Without a rate of its own for images the tier's input rate holds, never another tier's.
+    // Without an image rate, the tier's input rate applies, never another tier's.
     expect(amountOf(withImage, image, 'batch')).toBe('0.0005');
   });
 
-  it('says by a line of its own what images cost, and none where they cost what text costs', () => {
+  it('has a separate line for images, unless they cost the same as text', () => {
     const kinds = (...call: Parameters<typeof calculateCost>) => {
       const cost = calculateCost(...call);
       return cost.status === 'PRICED' ? cost.lines.map(({ kind, quantity }) => [kind, quantity]) : [];
@@ -276,17 +276,17 @@ describe('calculateCost, where others are wrong', () => {
     expect(amountOf(cachedToo, image, null)).toBe('invalid_usage');
   });
 
-  it('gives a batch its discount on cached tokens too', () => {
+  it('applies the batch discount to cached tokens too', () => {
     const cached = usage(100, 0, { cachedInputTokens: 90 });
     expect(amountOf(cached, image, 'batch')).toBe('0.000095');
     expect(amountOf(cached, image, null)).toBe('0.00019');
   });
 
-  it('charges the input rate where a cached price is missing, never nothing', () => {
+  it('charges the input rate when a cached price is missing, never nothing', () => {
     expect(amountOf(usage(100, 0, { cachedInputTokens: 100 }), image, 'flex')).toBe('0.0005');
   });
 
-  it('never computes with floats: the smallest price keeps its last digit beside the largest usage', () => {
+  it('never computes with floats: the smallest price keeps its last digit with the largest usage', () => {
     const cost = amountOf(usage(999_999_999, 1), price({ input: '0.000003', output: '0.1' }), null);
     expect(cost).toBe('0.003000099997');
   });
@@ -320,11 +320,11 @@ describe('calculateCost, for tools', () => {
     ['low', '0.03'],
     ['medium', '0.035'],
     ['high', '0.05'],
-  ])('charges a search by how much it reads: %s', (searchContextSize, amount) => {
+  ])('charges a search by its context size: %s', (searchContextSize, amount) => {
     expect(amountOf(usage(0, 0), fees, null, { webSearches: 1, searchContextSize })).toBe(amount);
   });
 
-  it('charges a served tier’s own fee, else the standard one, and knows when there is none', () => {
+  it('charges the served tier’s own fee, else the standard one, and has no price without either', () => {
     expect(amountOf(usage(0, 0), fees, 'flex', { webSearches: 1 })).toBe('0.035');
     expect(amountOf(usage(0, 0), fees, 'flex', { fileSearches: 1 })).toBe('0.002');
     expect(amountOf(usage(0, 0), fees, null, { fileSearches: 1 })).toBe('no_price');

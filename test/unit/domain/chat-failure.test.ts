@@ -3,7 +3,7 @@ import { ChatFailure, errorCodes } from '../../../src/domain/chat-failure.ts';
 import { failureOf, QuotaExceeded, RateLimited } from '../../../src/domain/failure-classes.ts';
 
 describe('ChatFailure', () => {
-  it('says no more than what is known', () => {
+  it('has only known members', () => {
     const failure = new ChatFailure('internal', 'no reason', false);
     expect(failure).toMatchObject({
       name: 'ChatFailure',
@@ -21,7 +21,7 @@ describe('ChatFailure', () => {
     });
   });
 
-  it('carries what the provider told', () => {
+  it('carries the details that the provider returned', () => {
     const details = {
       param: 'model',
       providerCode: 'rate_limit_exceeded',
@@ -36,7 +36,7 @@ describe('ChatFailure', () => {
     expect(failure).toBeInstanceOf(Error);
   });
 
-  it('has a class of its own for each code, all over one base', () => {
+  it('has a separate class for each code, all with one base', () => {
     const made = errorCodes.map((code) => failureOf(code, 'why', true, { retryAfterMs: 5 }));
     for (const [index, failure] of made.entries()) {
       expect(failure).toBeInstanceOf(ChatFailure);

@@ -4,7 +4,7 @@ import { CircuitBreaker } from '../../../src/domain/circuit-breaker.ts';
 
 const options = { threshold: 3, baseMs: 1_000, maxMs: 4_000 };
 
-/** One that has just opened, at 0. */
+/** A breaker that has just opened, at time 0. */
 function opened(random = 0): CircuitBreaker {
   const breaker = new CircuitBreaker(options);
   for (let count = 0; count < 3; count += 1) breaker.failed(false, 0, random);
@@ -12,7 +12,7 @@ function opened(random = 0): CircuitBreaker {
 }
 
 describe('a circuit breaker', () => {
-  it('opens after so many failures in a row, and says so once', () => {
+  it('opens after so many failures in a row, and reports it once', () => {
     const breaker = new CircuitBreaker(options);
     expect(breaker.failed(false, 0, 0)).toBe(false);
     expect(breaker.failed(false, 0, 0)).toBe(false);
@@ -22,7 +22,7 @@ describe('a circuit breaker', () => {
     expect(breaker.state).toBe('open');
   });
 
-  it('lets one call through when its time has come, and nobody beside it', () => {
+  it('lets exactly one call through when its wait is over', () => {
     const breaker = opened();
     expect(breaker.waitMs(0)).toBe(500);
     expect(breaker.waitMs(500)).toBe(0);
@@ -41,7 +41,7 @@ describe('a circuit breaker', () => {
     expect(waits).toEqual([2_000, 4_000, 4_000, 4_000]);
   });
 
-  it('closes on any success, and begins anew with the next failure', () => {
+  it('closes on any success, and counts from zero with the next failure', () => {
     const breaker = opened();
     expect(breaker.succeeded()).toBe(true);
     expect(breaker.waitMs(0)).toBe(0);
@@ -50,7 +50,7 @@ describe('a circuit breaker', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('lets the next probe go at once after one that ended without a word', () => {
+  it('allows the next probe at once after one that ended without an answer', () => {
     const breaker = opened();
     breaker.letThrough();
     breaker.abandoned(100);
@@ -60,14 +60,14 @@ describe('a circuit breaker', () => {
     expect(breaker.state).toBe('closed');
   });
 
-  it('is not moved by calls that were made before it opened', () => {
+  it('ignores calls that were made before it opened', () => {
     const breaker = opened();
     breaker.letThrough();
     breaker.failed(false, 0, 0);
     expect(breaker.state).toBe('half_open');
   });
 
-  it('never has two probes under way, whatever happens', () => {
+  it('never has two probes in flight, in any order of events', () => {
     const step = fc.constantFrom('fail', 'succeed', 'abandon', 'time');
     fc.assert(
       fc.property(fc.array(step), (steps) => {

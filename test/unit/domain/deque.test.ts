@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Deque } from '../../../src/domain/deque.ts';
 
 describe('Deque', () => {
-  it('has nothing at first', () => {
+  it('is empty at first', () => {
     const deque = new Deque<string>();
     expect(deque.length).toBe(0);
     expect(deque.peek()).toBeUndefined();
@@ -11,7 +11,7 @@ describe('Deque', () => {
     expect([...deque]).toEqual([]);
   });
 
-  it('behaves as an array whatever is done with it', () => {
+  it('behaves like an array under any operations', () => {
     const operation = fc.oneof(
       { weight: 6, arbitrary: fc.constant('push' as const) },
       { weight: 4, arbitrary: fc.constant('shift' as const) },

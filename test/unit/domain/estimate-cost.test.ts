@@ -28,12 +28,12 @@ describe('highestCost', () => {
     expect(highestCost({ ...usage, ...members }, priced(components), null)).toBe(amount);
   });
 
-  it('is not told when audio has no price', () => {
+  it('is unknown when audio has no price', () => {
     expect(highestCost({ ...usage, audioTokens: 1 }, priced({}), null)).toBeNull();
     expect(highestCost({ ...usage, audioOutput: true }, priced({}), null)).toBeNull();
   });
 
-  it('takes the rates of the tier that was asked for, also where only they have one for the cache', () => {
+  it('uses the rates of the requested tier, even if only that tier has a cache rate', () => {
     const flex = { components: { input: '1', output: '5', cacheWrite: '3' } };
     expect(highestCost(usage, { ...priced({}), serviceTiers: { flex } }, 'flex')).toBe('8');
     const above = [{ aboveInputTokens: 10, components: { input: '4', output: '20', cacheWrite: '5' } }];
@@ -43,14 +43,14 @@ describe('highestCost', () => {
 });
 
 describe('lowestCost', () => {
-  it('takes all of the prompt from the cache, and no answer', () => {
+  it('assumes a fully cached prompt, and no answer', () => {
     expect(lowestCost(M, priced({}), null)).toBe('2');
     expect(lowestCost(M, priced({ cachedInput: '0.5' }), null)).toBe('0.5');
     expect(lowestCost(M, priced({}), 'flex')).toBeNull();
   });
 });
 
-it('every usage within the limits costs what is between the two', () => {
+it('every usage within the limits costs an amount between the two', () => {
   const rate = fc.integer({ min: 0, max: 500 }).map((cents) => new Big(cents).div(100).toFixed());
   const rates = fc.record(
     { input: rate, output: rate, cachedInput: rate, cacheWrite: rate, reasoning: rate },
@@ -61,7 +61,7 @@ it('every usage within the limits costs what is between the two', () => {
     fc.property(rates, fc.array(share, { minLength: 4, maxLength: 4 }), (components, shares) => {
       const price = priceOf('gpt-4', { components });
       const [output, cached, cacheWrite, reasoning] = shares.map((part) => Math.floor(part * 500));
-      const told = calculateCost(
+      const cost = calculateCost(
         {
           ...plainUsage(1_000, output ?? 0, 'PROVIDER'),
           cachedInputTokens: cached ?? 0,
@@ -73,7 +73,7 @@ it('every usage within the limits costs what is between the two', () => {
       );
       const highest = highestCost({ ...usage, inputTokens: 1_000, outputTokens: 500 }, price, null) ?? 0;
       const lowest = lowestCost(1_000, price, null) ?? 0;
-      const amount = new Big(told.status === 'PRICED' ? told.amount : -1);
+      const amount = new Big(cost.status === 'PRICED' ? cost.amount : -1);
       expect(amount.lte(highest)).toBe(true);
       expect(amount.gte(lowest)).toBe(true);
     }),

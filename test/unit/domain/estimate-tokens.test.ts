@@ -7,7 +7,7 @@ import { tokenRules } from '../../../src/domain/token-rules.ts';
 import type { TokenCounter } from '../../../src/ports.ts';
 import { sampleMessage, sampleRequest } from '../../support/fakes/sample-request.ts';
 
-/** A token for every four characters begun. */
+/** One token for each started group of four characters. */
 const byFour = (text: string) => Math.ceil(text.length / 4);
 const { images } = tokenRules('gpt-4o');
 const estimate = (members: Partial<ChatRequest>) => estimateInput(sampleRequest(members), images, byFour);
@@ -48,7 +48,7 @@ const withParts = (...parts: ContentPart[]) =>
   estimate({ messages: [sampleMessage({ content: null, parts })] });
 
 describe('estimateTextTokens', () => {
-  it('counts a token for every four bytes begun', () => {
+  it('counts one token for each started group of four bytes', () => {
     expect([0, 1, 4, 5].map(estimateTextTokens)).toEqual([0, 1, 1, 2]);
   });
 });
@@ -85,7 +85,7 @@ describe('the provider’s published examples', () => {
     ['gpt-4', 129],
     ['gpt-4o', 124],
     ['gpt-4o-mini', 124],
-  ])('messages with names count for %s as in its cookbook', (model, tokens) => {
+  ])('count messages with names for %s', (model, tokens) => {
     expect(totalFor(model, { messages: [...jargon, sampleMessage({ content: lastWords })] })).toBe(tokens);
   });
 
@@ -111,7 +111,7 @@ describe('the provider’s published examples', () => {
     ['gpt-4', 105],
     ['gpt-4o', 101],
     ['gpt-4o-mini', 101],
-  ])('tools count for %s as in its cookbook', (model, tokens) => {
+  ])('count tools for %s', (model, tokens) => {
     const content = 'You are a helpful assistant that can answer to questions about the weather.';
     const messages = [
       sampleMessage({ role: 'system', content }),
@@ -122,12 +122,12 @@ describe('the provider’s published examples', () => {
 });
 
 describe('estimateInput', () => {
-  it('counts what surrounds an empty conversation', () => {
+  it('counts the overhead of an empty conversation', () => {
     expect(estimate({ messages: [] }).total).toBe(3);
     expect(estimate({ messages: [sampleMessage({ content: '' })] }).total).toBe(7);
   });
 
-  it('counts texts, names and calls as messages, and what is around them as overhead', () => {
+  it('counts texts, names and calls as messages, and their framing as overhead', () => {
     const messages = [
       sampleMessage({ content: '1234', name: 'user' }),
       sampleMessage({ content: null, parts: [part({ text: '12345678' })] }),
@@ -142,7 +142,7 @@ describe('estimateInput', () => {
     });
   });
 
-  it('counts a definition as it is rendered, and is bounded by the longer of that and the given one', () => {
+  it('counts a definition as rendered, bounded by the longer of the rendered and the given text', () => {
     const described = tool({
       parametersJson: JSON.stringify({ type: 'object', anyOf: [{ const: 'x'.repeat(400) }] }),
     });
@@ -152,7 +152,7 @@ describe('estimateInput', () => {
     expect(Number(atMost) - total).toBe(byFour(`abcd\n${described.parametersJson}`) - tools);
   });
 
-  it('takes a system message’s place for tools', () => {
+  it('puts tools into the system message', () => {
     const system = (content: string | null) => sampleMessage({ role: 'developer', content });
     const overheadWith = (content: string | null, tools: Tool[]) =>
       estimate({ messages: [system(content)], tools }).overhead;
@@ -193,7 +193,7 @@ describe('estimateInput', () => {
     return file;
   };
 
-  /** Of 1,024 x 1,024 pixels, after as many previews of so many bytes. */
+  /** An image of 1,024 x 1,024 pixels, after so many previews of so many bytes. */
   const jpegWithPreview = (bytes: number, previews = 1) => {
     const preview = Buffer.alloc(2 + bytes);
     preview.writeUInt16BE(0xffe1);
@@ -206,10 +206,10 @@ describe('estimateInput', () => {
   it.each([
     ['bytes', { data: png(1_024, 1_024) }, 765],
     ['a data URL', { url: `data:image/png;base64,${png(2_048, 4_096).toString('base64')}` }, 1_105],
-    ['an address, as the largest', { url: 'https://example.com/a.png' }, 1_445],
+    ['its URL, as the largest', { url: 'https://example.com/a.png' }, 1_445],
     ['a data URL of a file with a preview before its size', { url: jpegWithPreview(30_000) }, 765],
     ['a data URL whose preview is too long, as the largest', { url: jpegWithPreview(65_000, 3) }, 1_445],
-    ['a data URL that is none, as the largest', { url: 'data:image/png;base64,%%%%' }, 1_445],
+    ['an invalid data URL, as the largest', { url: 'data:image/png;base64,%%%%' }, 1_445],
     ['nothing, as the largest', {}, 1_445],
   ])('counts an image by %s', (_how, members, tokens) => {
     expect(withParts(part({ type: 'image_url', detail: 'high', ...members })).images).toBe(tokens);
@@ -234,7 +234,7 @@ describe('estimateInput', () => {
     expect(estimate({ messages: [sampleMessage({ audioId: 'audio_1' })] }).atMost).toBeNull();
   });
 
-  it('is never above its upper or below its lower bound, and grows with every message', () => {
+  it('stays within its bounds, and grows with every message', () => {
     const parts = fc.record({
       type: fc.constantFrom('text', 'image_url', 'input_audio'),
       text: fc.option(fc.string({ unit: 'binary' })),
@@ -250,12 +250,12 @@ describe('estimateInput', () => {
     fc.assert(
       fc.property(messages, tools, models, (some, defined, model) => {
         const rule = tokenRules(model).images;
-        const told = estimateInput(sampleRequest({ messages: some, tools: defined }), rule, byFour);
+        const estimate = estimateInput(sampleRequest({ messages: some, tools: defined }), rule, byFour);
         const fewer = estimateInput(sampleRequest({ messages: some.slice(1), tools: defined }), rule, byFour);
-        expect(told.atLeast).toBeGreaterThanOrEqual(3);
-        expect(told.total).toBeGreaterThanOrEqual(told.atLeast);
-        expect(told.atMost).toBeGreaterThanOrEqual(told.total);
-        expect(told.total).toBeGreaterThanOrEqual(fewer.total);
+        expect(estimate.atLeast).toBeGreaterThanOrEqual(3);
+        expect(estimate.total).toBeGreaterThanOrEqual(estimate.atLeast);
+        expect(estimate.atMost).toBeGreaterThanOrEqual(estimate.total);
+        expect(estimate.total).toBeGreaterThanOrEqual(fewer.total);
       }),
     );
   });
@@ -275,7 +275,7 @@ describe('estimateOutput', () => {
     extraJson: null,
   };
 
-  it('is zero for an answer without a word', () => {
+  it('is zero for an empty answer', () => {
     expect(estimateOutput([], byFour)).toBe(0);
     expect(estimateOutput([choice], byFour)).toBe(0);
   });

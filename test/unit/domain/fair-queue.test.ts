@@ -19,7 +19,7 @@ describe('FairQueue', () => {
     expect(queue.length).toBe(0);
   });
 
-  it('lets owners take turns, however much one of them has waiting', () => {
+  it('lets owners take turns, however many items one of them has', () => {
     const queue = new FairQueue<string>(() => 1);
     for (let index = 1; index <= 4; index += 1) queue.push('busy', `busy${index}`);
     queue.push('b', 'b1');
@@ -28,14 +28,14 @@ describe('FairQueue', () => {
     expect(drained(queue)).toEqual(['busy1', 'b1', 'c1', 'busy2', 'b2', 'busy3', 'busy4']);
   });
 
-  it('serves an owner as many items in each of its turns as its weight', () => {
+  it('serves each owner as many items per turn as its weight', () => {
     const queue = new FairQueue<string>((owner) => (owner === 'a' ? 2 : 1));
     for (let index = 1; index <= 5; index += 1) queue.push('a', `a${index}`);
     for (let index = 1; index <= 3; index += 1) queue.push('b', `b${index}`);
     expect(drained(queue)).toEqual(['a1', 'a2', 'b1', 'a3', 'a4', 'b2', 'a5', 'b3']);
   });
 
-  it('does not save up turns of an owner that had nothing waiting', () => {
+  it('saves no turns for an owner without items', () => {
     const queue = new FairQueue<string>((owner) => (owner === 'a' ? 2 : 1));
     queue.push('a', 'a1');
     expect(queue.shift()).toBe('a1');
@@ -44,7 +44,7 @@ describe('FairQueue', () => {
     expect(drained(queue)).toEqual(['b1', 'a2', 'a3', 'a4', 'a5']);
   });
 
-  it('loses and repeats nothing, keeps the order of each owner, and lets none of them wait for long', () => {
+  it('loses and repeats nothing, keeps the order of each owner, and starves none', () => {
     const owner = fc.constantFrom('a', 'b', 'c');
     const steps = fc.array(fc.oneof(owner, fc.constant(null)), { maxLength: 80 });
     fc.assert(

@@ -25,7 +25,7 @@ const piece = (index: number, text: string, start: { id?: string; type?: string;
 });
 
 describe('CompletionFold', () => {
-  it('starts with nothing', () => {
+  it('starts empty', () => {
     expect(fold().result()).toEqual([]);
     expect(fold().textBytes).toBe(0);
   });
@@ -47,7 +47,7 @@ describe('CompletionFold', () => {
     });
   });
 
-  it('has null, not empty text, when none came', () => {
+  it('has null, not empty text, when no text came', () => {
     expect(first({ role: 'assistant' }, { refusal: 'I ' }, { refusal: 'cannot.' })).toMatchObject({
       content: null,
       refusal: 'I cannot.',
@@ -55,7 +55,7 @@ describe('CompletionFold', () => {
     });
   });
 
-  it('merges calls by index in the order of the model, whatever order their pieces come in', () => {
+  it('merges calls by index in the model’s order, for any order of pieces', () => {
     const choice = first(
       { toolCalls: [piece(1, '', { id: 'b', type: 'custom', name: 'sql' })] },
       { toolCalls: [piece(0, '{"a":', { id: 'a', type: 'function', name: 'f' }), piece(1, 'SELECT')] },
@@ -69,7 +69,7 @@ describe('CompletionFold', () => {
     ]);
   });
 
-  it('joins audio, and takes what comes after the finish reason', () => {
+  it('joins audio, and accepts deltas after the finish reason', () => {
     const audio = { id: null, data: null, transcript: null, expiresAt: null };
     const choice = first(
       { audio: { ...audio, id: 'audio_1', transcript: 'Hel' } },
@@ -111,7 +111,7 @@ describe('CompletionFold', () => {
     expect(choice?.logprobsJson).toBe('{"content":[1,2,3],"refusal":[4]}');
   });
 
-  it('joins extra texts and lists, and takes the last of anything else', () => {
+  it('joins extra texts and lists, and keeps the last of any other value', () => {
     const choice = first(
       { extraJson: '{"reasoning_content":"Let ","steps":[1],"done":false,"mixed":1}' },
       { extraJson: '{"reasoning_content":"me","steps":[2],"done":true,"mixed":"x","__proto__":"y"}' },
@@ -121,7 +121,7 @@ describe('CompletionFold', () => {
     );
   });
 
-  it('keeps choices apart and sorts them', () => {
+  it('keeps choices separate and sorts them', () => {
     const folded = fold(
       { choiceIndex: 1, content: 'b' },
       { choiceIndex: 0, content: 'a' },
@@ -133,7 +133,7 @@ describe('CompletionFold', () => {
     ]);
   });
 
-  it('gives results that do not change when more is added', () => {
+  it('returns results that do not change when more is added', () => {
     const folded = fold({ toolCalls: [piece(0, 'a')], annotationsJson: '[]' });
     const before = folded.result();
     const copy = structuredClone(before);
@@ -141,7 +141,7 @@ describe('CompletionFold', () => {
     expect(before).toEqual(copy);
   });
 
-  it('counts the bytes of all that was written, also of pairs cut between deltas', () => {
+  it('counts the bytes of everything written, including surrogate pairs cut between deltas', () => {
     const folded = fold(
       { content: 'aé東\ud83d' },
       { content: '\uddfc', refusal: 'no', extraJson: '{"reasoning_content":"hm","n":1}' },
@@ -150,7 +150,7 @@ describe('CompletionFold', () => {
     expect(folded.textBytes).toBe(Buffer.byteLength('aé東🗼' + 'no' + 'hm' + '{}' + 'yo'));
   });
 
-  it('counts the memory of everything, also of what is no text', () => {
+  it('counts the memory of everything, not only of text', () => {
     const audio = { id: null, data: new Uint8Array(100_000), transcript: null, expiresAt: null };
     const parts: Partial<CompletionDelta>[] = [
       { content: 'x'.repeat(100_000) },
@@ -171,7 +171,7 @@ describe('CompletionFold', () => {
     expect(many.bytes).toBeGreaterThan(128 * 1_000);
   });
 
-  it('takes lists of any length, and audio in any number of pieces', () => {
+  it('accepts lists of any length, and audio in any number of pieces', () => {
     const list = JSON.stringify({ content: Array.from({ length: 400_000 }, () => 1) });
     const choice = first({ logprobsJson: list, extraJson: list }, { logprobsJson: list, extraJson: list });
     expect(JSON.parse(choice?.logprobsJson ?? '').content).toHaveLength(800_000);
@@ -223,7 +223,7 @@ describe('CompletionFold', () => {
     );
   });
 
-  it('gives any text back however it was cut', () => {
+  it('reproduces any text, however it was cut', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'grapheme' })), (pieces) => {
         const text = pieces.join('');
@@ -245,7 +245,7 @@ describe('CompletionFold', () => {
   });
 });
 
-/** Names that look like numbers come first in objects, wherever they were set. */
+/** In objects, names that look like numbers come first, whenever they were set. */
 function byName(members: readonly (readonly [string, unknown])[]) {
   return [...members].sort(([one], [other]) => (one < other ? -1 : 1));
 }

@@ -27,7 +27,7 @@ describe('readImageSize', () => {
     expect(readImageSize(file)).toEqual(size);
   });
 
-  it.each(Object.entries(files))('knows nothing of a %s file that ends before its size', (_kind, file) => {
+  it.each(Object.entries(files))('returns null for a %s file that ends before its size', (_kind, file) => {
     expect(readImageSize(file.subarray(0, 9))).toBeNull();
   });
 
@@ -37,18 +37,18 @@ describe('readImageSize', () => {
     ['a WebP file of another kind', Buffer.from('RIFF\0\0\0\0WEBPANIM').toString('hex') + '00'.repeat(20)],
     ['a JPEG file that loses its way', 'ffd8 ffe0 0004 0000 0000 0000 0000 0000 0000'],
     ['text', Buffer.from('no image at all, but long enough to be one').toString('hex')],
-  ])('knows nothing of %s', (_what, file) => {
+  ])('returns null for %s', (_what, file) => {
     expect(readImageSize(hex(file))).toBeNull();
   });
 
-  it('has an answer for any bytes', () => {
+  it('returns a result for any bytes', () => {
     const heads = fc.constantFrom(
       ...Object.values(files).map((file) => Uint8Array.from(file.subarray(0, 16))),
     );
     fc.assert(
       fc.property(heads, fc.uint8Array({ maxLength: 60 }), (head, rest) => {
-        const told = readImageSize(Uint8Array.from([...head, ...rest]));
-        expect(told === null || (told.width > 0 && told.height > 0)).toBe(true);
+        const size = readImageSize(Uint8Array.from([...head, ...rest]));
+        expect(size === null || (size.width > 0 && size.height > 0)).toBe(true);
       }),
     );
   });

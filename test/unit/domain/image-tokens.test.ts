@@ -31,23 +31,23 @@ describe('imageTokens', () => {
     });
   });
 
-  it('takes more of an original than of a high image where the family does', () => {
+  it('counts more for original than for high detail in a family that does', () => {
     const large = { width: 6_000, height: 6_000 };
     const most = (detail: string) => imageTokens(rule('unheard-of'), detail, large).most;
     expect(most('original')).toBeGreaterThan(most('high'));
   });
 
-  it('bounds every image by what it says of one of unknown size', () => {
+  it('bounds every image by its result for an unknown size', () => {
     const models = fc.constantFrom('gpt-4o', 'gpt-4o-mini', 'gpt-4.1-mini', 'gpt-5', 'unheard-of');
     const sides = fc.integer({ min: 1, max: 50_000 });
     const details = fc.constantFrom('low', 'high', 'original', 'auto', null);
     fc.assert(
       fc.property(models, details, sides, sides, (model, detail, width, height) => {
         const bounds = imageTokens(rule(model), detail, null);
-        const told = imageTokens(rule(model), detail, { width, height });
-        expect(told.least).toBeGreaterThanOrEqual(bounds.least);
-        expect(told.most).toBeLessThanOrEqual(bounds.most);
-        expect(told.most).toBeGreaterThanOrEqual(told.least);
+        const tokens = imageTokens(rule(model), detail, { width, height });
+        expect(tokens.least).toBeGreaterThanOrEqual(bounds.least);
+        expect(tokens.most).toBeLessThanOrEqual(bounds.most);
+        expect(tokens.most).toBeGreaterThanOrEqual(tokens.least);
       }),
     );
   });

@@ -13,7 +13,7 @@ import {
 
 const CLUSTER = 'MkU3OEVBNTcwNTJENDM2Qk';
 
-/** Small steps mostly, as in a real log, and now and then one as long as a number can be. */
+/** Mostly small steps, as in a real log, and occasionally the largest possible one. */
 const step = fc.oneof(
   { weight: 5, arbitrary: fc.integer({ min: 1, max: 300 }) },
   { weight: 1, arbitrary: fc.integer({ min: 1, max: 2 ** 40 }) },
@@ -34,7 +34,7 @@ const snapshots: fc.Arbitrary<OffsetSnapshot> = fc
 const topicIds = fc.option(fc.stringMatching(/^[A-Za-z0-9_-]{22}$/));
 
 describe('encodeOffsetMap and decodeOffsetMap', () => {
-  it('give back every snapshot', () => {
+  it('restore every snapshot', () => {
     fc.assert(
       fc.property(snapshots, topicIds, (snapshot, topicId) => {
         const text = encodeOffsetMap(CLUSTER, topicId, snapshot);
@@ -43,7 +43,7 @@ describe('encodeOffsetMap and decodeOffsetMap', () => {
     );
   });
 
-  it('say that nothing is unsettled', () => {
+  it('represent a snapshot without unsettled offsets', () => {
     const snapshot = { watermark: 42, unsettled: [], next: 42 };
     const text = encodeOffsetMap(CLUSTER, null, snapshot);
     expect(text).toBe(`v1:${CLUSTER}:42:`);
@@ -58,7 +58,7 @@ describe('encodeOffsetMap and decodeOffsetMap', () => {
     );
   });
 
-  it('reach to the largest offset', () => {
+  it('support the largest offset', () => {
     const snapshot = { watermark: 0, unsettled: [0], next: Number.MAX_SAFE_INTEGER };
     expect(decodeOffsetMap(encodeOffsetMap('c', null, snapshot), 'c', 0)).toMatchObject(snapshot);
   });
@@ -67,7 +67,7 @@ describe('encodeOffsetMap and decodeOffsetMap', () => {
 describe('decodeOffsetMap', () => {
   const text = encodeOffsetMap(CLUSTER, null, { watermark: 5, unsettled: [5, 9], next: 12 });
 
-  it('has nothing to say without a map', () => {
+  it('returns null without a map', () => {
     expect(decodeOffsetMap('', CLUSTER, 5)).toBeNull();
   });
 
@@ -75,11 +75,11 @@ describe('decodeOffsetMap', () => {
     expect(decodeOffsetMap(text, 'other', 5)).toBeNull();
   });
 
-  it('ignores a map that lies beside another offset: it was moved by hand', () => {
+  it('ignores a map stored with another offset: the offset was changed by hand', () => {
     expect(decodeOffsetMap(text, CLUSTER, 6)).toBeNull();
   });
 
-  it('stops at a version that it does not know, whoever wrote it', () => {
+  it('throws on an unknown version, from any writer', () => {
     for (const unknown of [text.replace('v1', 'v2'), 'v10:other:5:AQ', 'anything']) {
       expect(() => decodeOffsetMap(unknown, CLUSTER, 5)).toThrow(UnreadableOffsetMap);
     }
@@ -95,11 +95,11 @@ describe('decodeOffsetMap', () => {
     ['a character that is not base64url', 'v1:c:5:A+'],
     ['an offset twice', 'v1:c:5:AQA'],
     ['a number cut in its middle', 'v1:c:5:gA'],
-  ])('stops at a damaged map: %s', (_what, damaged) => {
+  ])('throws on a damaged map: %s', (_what, damaged) => {
     expect(() => decodeOffsetMap(damaged, 'c', 5)).toThrow(UnreadableOffsetMap);
   });
 
-  it('never takes cut text for another snapshot with more settled', () => {
+  it('never reads truncated text as a snapshot with more settled', () => {
     fc.assert(
       fc.property(snapshots, fc.nat(), (snapshot, at) => {
         const whole = encodeOffsetMap('c', null, snapshot);
@@ -110,7 +110,7 @@ describe('decodeOffsetMap', () => {
         } catch (error) {
           expect(error).toBeInstanceOf(UnreadableOffsetMap);
         }
-        // What a shorter map says is no lie: its offsets are unsettled in the whole one too, up to its own end.
+        // A shorter map is safe: its offsets are unsettled in the full one too, up to its own end.
         const known = new Set(snapshot.unsettled);
         for (const offset of read?.unsettled ?? []) expect(known.has(offset)).toBe(true);
       }),
@@ -138,7 +138,7 @@ describe('deltaBytes', () => {
 });
 
 describe('deltaCapacity', () => {
-  it('fills the map to its limit and not beyond, with the longest watermark', () => {
+  it('fills the map exactly to its limit with the longest watermark', () => {
     const capacity = deltaCapacity(CLUSTER);
     const watermark = Number.MAX_SAFE_INTEGER - capacity;
     const unsettled = Array.from({ length: capacity }, (_, index) => watermark + index);

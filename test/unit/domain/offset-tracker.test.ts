@@ -23,7 +23,7 @@ function settle(tracker: OffsetTracker, ...offsets: number[]): OffsetSnapshot {
 }
 
 describe('OffsetTracker', () => {
-  it('moves the watermark only over what is settled', () => {
+  it('moves the watermark only over settled offsets', () => {
     const tracker = fresh(10);
     for (const offset of [10, 11, 12]) tracker.accept(offset);
     expect(settle(tracker, 11)).toEqual({ watermark: 10, unsettled: [10, 12], next: 13 });
@@ -34,7 +34,7 @@ describe('OffsetTracker', () => {
     expect(tracker.watermark).toBe(13);
   });
 
-  it('knows what it waits for', () => {
+  it('lists its unsettled offsets', () => {
     const tracker = fresh();
     tracker.accept(0);
     tracker.accept(1);
@@ -43,13 +43,13 @@ describe('OffsetTracker', () => {
     expect(tracker.openCount).toBe(1);
   });
 
-  it('refuses an offset that it accepted before', () => {
+  it('refuses an offset that it has already accepted', () => {
     const tracker = fresh(5);
     tracker.accept(7);
     expect(() => tracker.accept(7)).toThrow(/offset 7 was accepted before \(next is 8\)/);
   });
 
-  it('counts what the log does not have as settled', () => {
+  it('counts offsets missing from the log as settled', () => {
     const tracker = fresh();
     tracker.skipTo(3);
     tracker.skipTo(2);
@@ -58,7 +58,7 @@ describe('OffsetTracker', () => {
     expect(tracker.snapshotAfter(new Set())).toEqual({ watermark: 8, unsettled: [8], next: 9 });
   });
 
-  it('knows from the map what was settled before, and keeps what it has not reached', () => {
+  it('knows settled offsets from the map, and keeps those that it has not reached', () => {
     const tracker = new OffsetTracker({ watermark: 4, unsettled: [4, 7, 9], next: 11 }, CAPACITY);
     expect([3, 4, 5, 7, 8, 10, 11].map((offset) => tracker.wasSettledBefore(offset))).toEqual([
       true,
@@ -73,7 +73,7 @@ describe('OffsetTracker', () => {
     expect(settle(tracker, 4)).toEqual({ watermark: 7, unsettled: [7, 9], next: 11 });
   });
 
-  it('lets records of the map in again when the map is full', () => {
+  it('accepts records of the map again when the map is full', () => {
     const unsettled = Array.from({ length: CAPACITY }, (_, index) => index);
     const tracker = new OffsetTracker({ watermark: 0, unsettled, next: CAPACITY }, CAPACITY);
     for (const offset of unsettled) {
@@ -92,13 +92,13 @@ describe('OffsetTracker', () => {
     expect(offset).toBeGreaterThan(3_000);
   });
 
-  it('always has room when nothing is unsettled, however far the log jumps', () => {
+  it('always has room when nothing is unsettled, for any gap in the log', () => {
     const tracker = fresh();
     expect(tracker.hasRoomFor(2 ** 50)).toBe(true);
   });
 });
 
-/** One step of a lane's life. Numbers choose among what is possible at that moment. */
+/** One step of a lane. Numbers choose among the possible actions. */
 type Step =
   | { readonly kind: 'accept'; readonly count: number; readonly gap: number }
   | { readonly kind: 'settle'; readonly picks: readonly number[]; readonly lost: boolean }
@@ -136,10 +136,10 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 );
 
 describe('OffsetTracker over crashes', () => {
-  it('settles every record exactly once, whatever happens when, and its map always fits', () => {
+  it('settles every record exactly once in any order of events, and its map always fits', () => {
     fc.assert(
       fc.property(fc.nat(1_000), steps, (begin, life) => {
-        // The log: offsets that have a record. It grows as the tracker is fed; gaps stay gaps for ever.
+        // The log: offsets that have a record. It grows as the tracker reads; gaps are permanent.
         const log: number[] = [];
         let logEnd = begin;
         const settledTimes = new Map<number, number>();
@@ -154,14 +154,14 @@ describe('OffsetTracker over crashes', () => {
           const snapshot = tracker.snapshotAfter(new Set(offsets));
           const metadata = encodeOffsetMap(CLUSTER, null, snapshot);
           expect(metadata.length).toBeLessThanOrEqual(MAP_MAX_CHARACTERS);
-          // A lost transaction changes nothing, and its lane begins again.
+          // A lost transaction changes nothing, and its lane reopens.
           if (lost) return reopen();
           for (const offset of offsets) settledTimes.set(offset, (settledTimes.get(offset) ?? 0) + 1);
           tracker.settled(offsets);
           committed = { offset: snapshot.watermark, metadata };
         };
         const open = () => log.filter((offset) => tracker.isOpen(offset));
-        /** Feeds what the log has from `next` on, as a lane does. */
+        /** Feeds the records of the log from `next` on, as a lane does. */
         const feed = (most: number) => {
           for (const offset of log.filter((candidate) => candidate >= tracker.next).slice(0, most)) {
             if (tracker.wasSettledBefore(offset)) tracker.skipTo(offset + 1);

@@ -19,8 +19,8 @@ const constants = sources.flatMap(({ file, source }) =>
 );
 
 describe('the page on rate limits', () => {
-  it('has every constant of the limiter', () => {
-    // A timer's longest delay is Node's affair, not the limiter's.
+  it('lists every constant of the limiter', () => {
+    // A timer's longest delay belongs to Node.js, not to the limiter.
     const names = constants.map(({ name }) => name).filter((name) => name !== 'LONGEST_TIMER_MS');
     expect(rows.map(({ name }) => name)).toEqual(names);
   });

@@ -21,7 +21,7 @@ class ServerBucket {
     this.level = Math.max(0, limit - (this.limit - this.level));
     this.limit = limit;
   }
-  told() {
+  reported() {
     const resetMs = Math.ceil(((this.limit - this.level) * this.windowMs) / this.limit);
     return { limit: this.limit, remaining: Math.floor(this.level), resetMs };
   }
@@ -33,14 +33,14 @@ export interface Simulation {
   readonly requests: number;
   readonly tokens: number;
   readonly windowMs: number;
-  /** From a call to the head of its answer. */
+  /** From a call to its response headers. */
   readonly latencyMs: number;
   readonly tokensOf: (call: number) => number;
-  /** After half of the calls. */
-  readonly halve?: 'told' | 'untold';
+  /** Halves the limit after half of the calls, with or without reporting it in headers. */
+  readonly halve?: 'reported' | 'unreported';
 }
 
-/** Several workers with work without end before one server. @returns the calls refused, and the part of the possible throughput */
+/** Several workers with endless work for one server. @returns the refused calls, and the share of the possible throughput */
 export function simulate(of: Simulation): { refused: number; calls: number; throughput: number } {
   const requests = new ServerBucket(of.requests, of.windowMs);
   const tokens = new ServerBucket(of.tokens, of.windowMs);
@@ -55,7 +55,7 @@ export function simulate(of: Simulation): { refused: number; calls: number; thro
   let next = 0;
   let accepted = 0;
   let refused = 0;
-  let telling = true;
+  let isReporting = true;
   let possible = 0;
   let isHalved = false;
   const possibleOf = { requests: of.requests as number, tokens: of.tokens as number };
@@ -64,7 +64,7 @@ export function simulate(of: Simulation): { refused: number; calls: number; thro
     isHalved = true;
     requests.resize(of.requests / 2, now);
     tokens.resize(of.tokens / 2, now);
-    if (of.halve === 'untold') telling = false;
+    if (of.halve === 'unreported') isReporting = false;
   };
   while (accepted < of.calls) {
     for (let index = events.length - 1; index >= 0; index -= 1) {
@@ -98,8 +98,8 @@ export function simulate(of: Simulation): { refused: number; calls: number; thro
               usedTokens += amount;
               if (of.halve && !isHalved && accepted >= of.calls / 2) halve();
             } else refused += 1;
-            const limits: RateLimits | null = telling
-              ? { requests: requests.told(), tokens: tokens.told() }
+            const limits: RateLimits | null = isReporting
+              ? { requests: requests.reported(), tokens: tokens.reported() }
               : null;
             const waitMs = Math.max(
               ((1 - requests.level) * of.windowMs) / requests.limit,
@@ -112,7 +112,7 @@ export function simulate(of: Simulation): { refused: number; calls: number; thro
                 worker.isKnown = true;
                 if (isIn) worker.limiter.answered(mark, limits, now);
                 else {
-                  worker.limiter.refused(mark, limits, telling ? Math.ceil(waitMs) : null, now);
+                  worker.limiter.refused(mark, limits, isReporting ? Math.ceil(waitMs) : null, now);
                   worker.again.push(call);
                 }
               },

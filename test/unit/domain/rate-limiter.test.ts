@@ -18,7 +18,7 @@ const latencies = [4, 40, 100];
 const workerCounts = [1, 2, 5];
 const cases = workerCounts.flatMap((workers) => latencies.map((latencyMs) => ({ workers, latencyMs })));
 
-const told = (requests: number, tokens: number, limit = 60): RateLimits => ({
+const limits = (requests: number, tokens: number, limit = 60): RateLimits => ({
   requests: { limit, remaining: requests, resetMs: (limit - requests) * 100 },
   tokens: { limit: 40_000, remaining: tokens, resetMs: (40_000 - tokens) / 8 },
 });
@@ -29,27 +29,27 @@ function call(limiter: RateLimiter, tokens: number, now: number) {
   return limiter.begin(tokens, now);
 }
 
-describe('workers that share a limit and know of each other by the headers alone', () => {
-  it.each(cases)('use it well and are hardly ever refused: %o', (members) => {
+describe('workers that share a limit and coordinate only through headers', () => {
+  it.each(cases)('use it well and are rarely refused: %o', (members) => {
     const { refused, calls, throughput } = simulate({ ...usual, ...members });
     expect(refused / calls).toBeLessThan(0.02);
     expect(throughput).toBeGreaterThan(0.85);
   });
 
-  it.each(cases)('follow when it is halved and the headers say so: %o', (members) => {
-    const { refused, calls, throughput } = simulate({ ...usual, ...members, halve: 'told' });
+  it.each(cases)('adapt when it is halved and the headers report it: %o', (members) => {
+    const { refused, calls, throughput } = simulate({ ...usual, ...members, halve: 'reported' });
     expect(refused / calls).toBeLessThan(0.02);
     expect(throughput).toBeGreaterThan(0.85);
   });
 
-  it.each(cases)('find out when it is halved and nobody says so: %o', (members) => {
-    // Each finds out for itself, by some refusals of its own.
+  it.each(cases)('adapt when it is halved and nothing reports it: %o', (members) => {
+    // Each worker learns it from a few refusals of its own.
     const enough = Math.max(300, 120 * members.workers);
     const { refused, calls, throughput } = simulate({
       ...usual,
       ...members,
       calls: enough,
-      halve: 'untold',
+      halve: 'unreported',
     });
     expect(refused / calls).toBeLessThan(0.05);
     expect(throughput).toBeGreaterThan(0.8);
@@ -76,40 +76,40 @@ describe('workers that share a limit and know of each other by the headers alone
 });
 
 describe('a rate limiter', () => {
-  it('lets everything through while nothing is known', () => {
+  it('admits everything while limits are unknown', () => {
     const limiter = new RateLimiter();
     for (let count = 0; count < 1_000; count += 1) call(limiter, 1_000_000, 0);
     expect(limiter.waitMs(1_000_000, 0)).toBe(0);
     expect(limiter.remaining).toEqual({ requests: null, tokens: null });
   });
 
-  it('stands still for as long as the provider asks, but for a minute at most', () => {
+  it('pauses for as long as the provider asks, but at most for a minute', () => {
     const limiter = new RateLimiter();
     limiter.answered(call(limiter, 10, 0), null, 0);
-    limiter.refused(call(limiter, 10, 10), told(0, 40_000), 5_000, 20);
+    limiter.refused(call(limiter, 10, 10), limits(0, 40_000), 5_000, 20);
     expect(limiter.waitMs(10, 20)).toBeGreaterThanOrEqual(5_000);
-    limiter.refused(call(limiter, 10, 30), told(0, 40_000), 86_400_000, 30);
+    limiter.refused(call(limiter, 10, 30), limits(0, 40_000), 86_400_000, 30);
     expect(limiter.waitMs(10, 60_031)).toBeLessThan(86_000_000);
   });
 
-  it('waits for tokens as well as for requests, and tells what remains', () => {
+  it('waits for tokens as well as for requests, and reports what remains', () => {
     const limiter = new RateLimiter();
-    limiter.answered(call(limiter, 600, 0), told(59, 4_000), 10);
+    limiter.answered(call(limiter, 600, 0), limits(59, 4_000), 10);
     expect(limiter.remaining).toEqual({ requests: 59, tokens: 4_000 });
     expect(limiter.waitMs(600, 10)).toBe(0);
     expect(limiter.waitMs(5_000, 10)).toBeGreaterThan(0);
   });
 
-  it('lets a call through that is larger than the whole limit, once the limit is whole', () => {
+  it('admits a call larger than the whole limit when the limit is full', () => {
     const limiter = new RateLimiter();
-    limiter.answered(call(limiter, 600, 0), told(59, 39_000), 10);
+    limiter.answered(call(limiter, 600, 0), limits(59, 39_000), 10);
     expect(limiter.waitMs(1_000_000, 10)).toBeLessThan(120_000);
     expect(limiter.waitMs(1_000_000, 200_000)).toBe(0);
   });
 
-  it('has no use of its own for what was reserved and given back', () => {
+  it('does not count released reservations as used', () => {
     const limiter = new RateLimiter();
-    limiter.answered(call(limiter, 600, 0), told(10, 40_000), 10);
+    limiter.answered(call(limiter, 600, 0), limits(10, 40_000), 10);
     const before = limiter.waitMs(600, 10);
     for (let count = 0; count < 50; count += 1) limiter.reserve(600, 10);
     expect(limiter.waitMs(600, 10)).toBeGreaterThan(before);
@@ -117,16 +117,16 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(600, 10)).toBe(before);
   });
 
-  it('takes no notice of an answer that a later one overtook', () => {
+  it('ignores an answer that a later one overtook', () => {
     const limiter = new RateLimiter();
     const first = call(limiter, 10, 0);
     const second = call(limiter, 10, 1);
-    limiter.answered(second, told(30, 30_000), 5);
-    limiter.answered(first, told(31, 30_010), 6);
+    limiter.answered(second, limits(30, 30_000), 5);
+    limiter.answered(first, limits(31, 30_010), 6);
     expect(limiter.remaining.requests).toBe(30);
   });
 
-  it('believes limits without a time of reset, and takes them for limits per minute', () => {
+  it('accepts limits without a reset time as limits per minute', () => {
     const limiter = new RateLimiter();
     const requests = { limit: 60, remaining: 0, resetMs: null };
     limiter.answered(call(limiter, 10, 0), { requests, tokens: null }, 0);
@@ -135,22 +135,22 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(10, 600_000)).toBe(0);
   });
 
-  it('needs no pace of its own after a refusal that the told limits explain, by the one or the other', () => {
+  it('does not slow down after a refusal that either reported limit explains', () => {
     for (const explaining of [
-      { ...told(0, 40_000), tokens: null },
-      { ...told(60, 5), requests: null },
+      { ...limits(0, 40_000), tokens: null },
+      { ...limits(60, 5), requests: null },
     ]) {
       const limiter = new RateLimiter();
       for (let at = 0; at < 100; at += 10) limiter.answered(call(limiter, 600, at), null, at);
       limiter.refused(call(limiter, 600, 100), explaining, null, 110);
       expect(limiter.waitMs(600, 110)).toBeGreaterThan(0);
-      // Later the limit is whole again, and there is nothing else to wait for.
+      // Later the limit is full again, and no other wait remains.
       for (let count = 0; count < 2; count += 1) limiter.reserve(0, 1_000_000);
       expect(limiter.waitMs(0, 1_000_000)).toBe(0);
     }
   });
 
-  it('slows down once for all calls that are refused together, and forgets a limit that is not met again', () => {
+  it('slows down once for all calls that are refused together, and forgets a limit that is not hit again', () => {
     const limiter = new RateLimiter();
     for (let at = 0; at < 4_000; at += 100) limiter.answered(call(limiter, 1, at), null, at);
     const together = [call(limiter, 1, 4_000), call(limiter, 1, 4_001), call(limiter, 1, 4_002)];
@@ -166,7 +166,7 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(1, now)).toBe(0);
   });
 
-  it('is not slowed down by refusals here and there', () => {
+  it('is not slowed down by occasional refusals', () => {
     const limiter = new RateLimiter();
     for (let count = 0; count < 1_000; count += 1) {
       const one = call(limiter, 1, count * 10);
@@ -178,7 +178,7 @@ describe('a rate limiter', () => {
     }
   });
 
-  it('is not slowed down by how little there was to do before', () => {
+  it('is not slowed down by previous low traffic', () => {
     const limiter = new RateLimiter();
     for (let minute = 0; minute < 40; minute += 1)
       limiter.answered(call(limiter, 1, minute * 60_000), null, minute * 60_000);
@@ -190,7 +190,7 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(1, now + 100)).toBeLessThan(20);
   });
 
-  it('slows down from what it could do before the provider was away for a while', () => {
+  it('slows down from its rate before an outage of the provider', () => {
     const limiter = new RateLimiter();
     for (let at = 0; at < 1_000; at += 10) limiter.answered(call(limiter, 1, at), null, at);
     const back = 30_000;
@@ -200,7 +200,7 @@ describe('a rate limiter', () => {
     expect(limiter.waitMs(1, back + 5)).toBeLessThan(20);
   });
 
-  it('does not slow down further and further for refusals that come at any pace', () => {
+  it('does not keep slowing down for refusals at any rate', () => {
     const limiter = new RateLimiter();
     let now = 0;
     for (let count = 1; count <= 3_000; count += 1) {
@@ -213,7 +213,7 @@ describe('a rate limiter', () => {
     expect(3_000 / (now / 1_000)).toBeGreaterThan(30);
   });
 
-  it('slows down again when a limit becomes a much smaller one', () => {
+  it('slows down again when a limit becomes much smaller', () => {
     const limiter = new RateLimiter();
     let now = 0;
     for (; now < 5_000; now += 10) limiter.answered(call(limiter, 1, now), null, now);
@@ -235,7 +235,7 @@ describe('a rate limiter', () => {
     expect(refused).toBeLessThan(taken / 2);
   });
 
-  it('gets out of the slowest pace in minutes, not in calls', () => {
+  it('recovers from the slowest rate in minutes, independent of the number of calls', () => {
     const limiter = new RateLimiter();
     let now = 0;
     for (let refusals = 0; refusals < 20; refusals += 1) {
@@ -252,7 +252,7 @@ describe('a rate limiter', () => {
     expect(calls).toBeGreaterThan(100);
   });
 
-  it('never stands still for good, even if the very first calls were refused', () => {
+  it('never stops permanently, even if the first calls were refused', () => {
     const limiter = new RateLimiter();
     for (let count = 0; count < 3; count += 1) limiter.refused(call(limiter, 1, 0), null, null, 10);
     expect(limiter.waitMs(1, 10)).toBeGreaterThan(0);

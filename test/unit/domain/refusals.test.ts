@@ -14,7 +14,7 @@ import {
 } from '../../../src/domain/refusals.ts';
 
 describe('refusals', () => {
-  it('tell every problem of a request at once, and the first one’s place', () => {
+  it('report every problem of a request at once, and the first one’s path', () => {
     const failure = invalidRequest([
       { path: 'messages', code: 'invalid_value', message: 'it is empty' },
       { path: 'requestId', code: 'too_large', message: 'it is too long' },
@@ -27,7 +27,7 @@ describe('refusals', () => {
     expect(invalidRequest([]).param).toBeNull();
   });
 
-  it('stop telling problems at a hundred', () => {
+  it('report at most a hundred problems', () => {
     const problems = Array.from({ length: 102 }, (_, index) => ({
       path: `tools[${index}]`,
       code: 'missing',
@@ -74,7 +74,7 @@ describe('refusals', () => {
     [tooLargeToPublish(1_000), 'internal', false, null, /1000 bytes.*RECORD_MAX_BYTES/],
     [refusedByBroker(), 'internal', false, null, /RECORD_MAX_BYTES.*max\.message\.bytes/],
     [internalFailure(), 'internal', true, null, /log/],
-  ])('say what happened and the way out: %s', (failure, code, retryable, param, words) => {
+  ])('state what happened and a remedy: %s', (failure, code, retryable, param, words) => {
     expect(failure).toMatchObject({ code, retryable, param });
     expect(failure.message).toMatch(words);
   });

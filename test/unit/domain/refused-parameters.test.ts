@@ -10,7 +10,7 @@ const newer = modelInfo('gpt-5.1', {
 });
 
 describe('refusedParameters', () => {
-  it('names what the caller set, in the order of the model’s list, with the way out', () => {
+  it('names the caller’s parameters, in the order of the model’s list, with a remedy', () => {
     const request = chatRequest({ temperature: 0.5, stop: ['x'], logitBias: { '1': 1 } });
     expect(refusedParameters(request, reasoning)).toEqual([
       {
@@ -23,13 +23,13 @@ describe('refusedParameters', () => {
     ]);
   });
 
-  it('finds nothing where the caller set nothing, or the one value that there is', () => {
+  it('finds nothing when the caller set nothing, or the only allowed value', () => {
     expect(refusedParameters(chatRequest(), reasoning)).toEqual([]);
     expect(refusedParameters(chatRequest({ temperature: 1 }), reasoning)).toEqual([]);
     expect(refusedParameters(chatRequest({ presencePenalty: 0, topP: 1 }), newer)).toEqual([]);
   });
 
-  it('takes some parameters only without reasoning', () => {
+  it('accepts some parameters only without reasoning', () => {
     const asked = { temperature: 0.2, presencePenalty: 1 };
     expect(refusedParameters(chatRequest(asked), newer).map(({ path }) => path)).toEqual([
       'presencePenalty',
@@ -42,7 +42,7 @@ describe('refusedParameters', () => {
     expect(refusedParameters(without, newer)).toEqual([]);
   });
 
-  it('looks only at the name that a parameter is sent by', () => {
+  it('checks only the name that a parameter is sent under', () => {
     const limited = chatRequest({ maxOutputTokens: 5 });
     const model = (maxTokensParameter: 'max_tokens' | 'max_completion_tokens') =>
       modelInfo('m', { maxTokensParameter, refusedParameters: ['max_tokens', 'functions', 'tools'] });
@@ -62,7 +62,7 @@ describe('the model’s own reasoning effort', () => {
   const thinking = { ...newer, defaultReasoningEffort: 'medium' };
   const asked = { temperature: 0.2, topP: 0.5, logprobs: true };
 
-  it('decides where the request names none', () => {
+  it('applies when the request names none', () => {
     expect(refusedParameters(chatRequest(asked), quiet)).toEqual([]);
     expect(refusedParameters(chatRequest(asked), thinking).map(({ path }) => path)).toEqual([
       'temperature',
@@ -71,7 +71,7 @@ describe('the model’s own reasoning effort', () => {
     ]);
   });
 
-  it('gives way to the request’s', () => {
+  it('is overridden by the request’s', () => {
     expect(refusedParameters(chatRequest({ ...asked, reasoningEffort: 'low' }), quiet)).toHaveLength(3);
     expect(refusedParameters(chatRequest({ ...asked, reasoningEffort: 'none' }), thinking)).toEqual([]);
   });

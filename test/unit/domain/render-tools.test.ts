@@ -73,14 +73,14 @@ type stop = () => any;
     },
   );
 
-  it('ends at a depth that nobody writes', () => {
+  it('stops at an unrealistic depth', () => {
     const deep = `${'{"type":"array","items":'.repeat(60)}{}${'}'.repeat(60)}`;
     expect(renderTools([tool(null, { parametersJson: `{"properties":{"a":${deep}}}` })])).toContain(
       `a?: any${'[]'.repeat(16)},`,
     );
   });
 
-  it('has an answer for any JSON', () => {
+  it('returns a result for any JSON', () => {
     fc.assert(
       fc.property(fc.json(), (parametersJson) => renderTools([tool(null, { parametersJson })]).length > 0),
     );

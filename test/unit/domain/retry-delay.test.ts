@@ -16,14 +16,14 @@ describe('retryDelayMs', () => {
     expect(retryDelayMs(failed, 1_000, null, 0)).toBe(0);
   });
 
-  it('comes after the time that the provider asked for, not all at once', () => {
+  it('is spread out after the time that the provider asked for', () => {
     expect(retryDelayMs(1, 1_000, 5_000, 0)).toBe(5_000);
     expect(retryDelayMs(1, 1_000, 5_000, ALMOST_ONE)).toBe(5_999);
     expect(retryDelayMs(5, 1_000, 5_000, 0.5)).toBe(13_000);
     expect(retryDelayMs(1, 0, 1.5, ALMOST_ONE)).toBe(2);
   });
 
-  it('is never more than a minute: whoever is asked to wait longer does not wait here', () => {
+  it('is never more than a minute: a request that must wait longer does not wait here', () => {
     expect(retryDelayMs(1, 1_000, 60_000, ALMOST_ONE)).toBe(60_000);
     expect(retryDelayMs(1, 1_000, 60_001, 0)).toBeNull();
     expect(retryDelayMs(1, 1_000, 86_400_000, 0)).toBeNull();
@@ -47,7 +47,7 @@ describe('retryDelayMs', () => {
     );
   });
 
-  it('is spread evenly from nothing to its longest', () => {
+  it('is spread evenly from zero to its maximum', () => {
     const delays = Array.from(
       { length: 1_000 },
       (_, index) => retryDelayMs(3, 1_000, null, index / 1_000) ?? -1,

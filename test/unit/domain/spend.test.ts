@@ -5,7 +5,7 @@ import { plainUsage } from '../../../src/domain/usage.ts';
 import { costCall, costEvent } from '../../support/cost-events.ts';
 
 describe('a charge', () => {
-  it('counts each call on its own day and for its own model, by its own lines', () => {
+  it('counts each call on its own day, for its own model, from its own lines', () => {
     const calls = [
       costCall({ attempt: 1, model: 'gpt-4', startedAt: Date.UTC(2026, 10, 26, 23, 59, 59, 999) }),
       costCall({ attempt: 2, model: 'gpt-4o', startedAt: Date.UTC(2026, 10, 27), account: 'proj_1' }),
@@ -31,7 +31,7 @@ describe('a charge', () => {
     ]);
   });
 
-  it('counts a call without a price with its tokens, and never as zero cost', () => {
+  it('counts an unpriced call with its tokens, and never as zero cost', () => {
     const calls = [
       costCall(),
       costCall({ attempt: 2, costStatus: 'UNPRICED', usage: plainUsage(7, 3, 'ESTIMATED') }),
@@ -53,12 +53,12 @@ describe('a charge', () => {
   });
 });
 
-describe('a hold of budgets', () => {
+describe('the amount that an unpriced call holds in budgets', () => {
   const at = Date.UTC(2026, 10, 26, 12);
   const estimate = { estimatedCost: '0.5', estimatedCurrency: 'USD', startedAt: at };
   const unpriced = costCall({ ...estimate, costStatus: 'UNPRICED', amount: null });
 
-  it('is the estimate of each call without a price, on its own day', () => {
+  it('is the estimate of each unpriced call, on its own day', () => {
     const event = costEvent('one', {
       costStatus: 'PARTLY_PRICED',
       calls: [unpriced, costCall({ ...estimate, attempt: 2 })],
@@ -68,11 +68,11 @@ describe('a hold of budgets', () => {
     ]);
   });
 
-  it('is nothing where no estimate was made', () => {
+  it('is zero without an estimate', () => {
     expect(budgetHolds(costEvent('one', { calls: [{ ...unpriced, estimatedCost: null }] }))).toEqual([]);
   });
 
-  it('is taken away by the late price, and by nothing else', () => {
+  it('is removed only by the late price', () => {
     const late = { kind: 'ADJUSTMENT' as const, calls: [costCall(estimate)] };
     expect(budgetHolds(costEvent('one', { ...late, reason: 'late_price' }))).toEqual([
       { day: '2026-11-26', tenantId: 'acme', currency: 'USD', amount: '-0.5' },
@@ -82,7 +82,7 @@ describe('a hold of budgets', () => {
 });
 
 describe('an adjustment', () => {
-  it('adds signed amounts and quantities, and no call', () => {
+  it('adds signed amounts and quantities, but no call', () => {
     const [line] = costEvent('r').lines;
     const lines = line === undefined ? [] : [{ ...line, quantity: -4, amount: '-0.0002' }];
     expect(spendOf(costEvent('r', { kind: 'ADJUSTMENT', reason: 'usage_corrected', lines }))).toEqual([
@@ -90,7 +90,7 @@ describe('an adjustment', () => {
     ]);
   });
 
-  it('with a late price moves the calls out of those without one: together they are as if priced at once', () => {
+  it('with a late price moves the calls out of the unpriced ones: the sums are as if priced at once', () => {
     const unpriced = costEvent('r', { calls: [costCall({ costStatus: 'UNPRICED' })], currency: null });
     const late = costEvent('r', { kind: 'ADJUSTMENT', reason: 'late_price' });
     const left = sumSpend([...spendOf(unpriced), ...spendOf(late)]);
@@ -104,7 +104,7 @@ describe('an adjustment', () => {
     });
   });
 
-  it('with a late price moves a call that turned out to be free, which has no lines', () => {
+  it('with a late price moves a free call, which has no lines', () => {
     const late = costEvent('r', { kind: 'ADJUSTMENT', reason: 'late_price', lines: [] });
     expect(spendOf(late)).toMatchObject([
       { currency: 'USD', amount: '0', calls: 1 },
@@ -112,7 +112,7 @@ describe('an adjustment', () => {
     ]);
   });
 
-  it('leaves alone the calls that it has no line of', () => {
+  it('does not change calls that it has no lines for', () => {
     const calls = [costCall(), costCall({ attempt: 2 })];
     const { lines } = costEvent('r', { calls: [costCall({ attempt: 2 })] });
     const entries = spendOf(costEvent('r', { kind: 'ADJUSTMENT', reason: 'price_corrected', calls, lines }));
@@ -125,8 +125,8 @@ describe('an event that does not add up is refused', () => {
     ['an unknown kind', { kind: 'UNKNOWN' as const }, 'kind'],
     ['a line without its call', { calls: [costCall({ attempt: 2 })], lines: costEvent('r').lines }, 'call 1'],
     ['amounts without a currency', { currency: null }, 'currency'],
-  ])('%s', (_what, members, told) => {
-    expect(() => spendOf(costEvent('r', members))).toThrow(told);
+  ])('%s', (_what, members, message) => {
+    expect(() => spendOf(costEvent('r', members))).toThrow(message);
   });
 });
 
@@ -139,7 +139,7 @@ describe('sums', () => {
     expect(sum?.calls).toBe(10);
   });
 
-  it('never take a missing amount for zero', () => {
+  it('never count a missing amount as zero', () => {
     const none = {
       amount: null,
       calls: 1,
@@ -152,7 +152,7 @@ describe('sums', () => {
     expect(addSums(none, { ...none, amount: '0' }).amount).toBe('0');
   });
 
-  it('are told apart by every part of the bucket', () => {
+  it('are separate for every part of the bucket', () => {
     const bucket = {
       day: 'd',
       tenantId: 't',

@@ -17,13 +17,13 @@ describe('tokenRules', () => {
     expect(tokenRules(model).encoding).toBe(encoding);
   });
 
-  it('takes the longest family that fits', () => {
+  it('uses the longest family name that matches', () => {
     expect(tokenRules('gpt-4o-mini-2024-07-18').images).toMatchObject({ base: 2_833 });
     expect(tokenRules('gpt-4o-2024-11-20').images).toMatchObject({ base: 85 });
     expect(tokenRules('gpt-5-nano').images).toMatchObject({ tokensPerPatch: 2.46 });
   });
 
-  it('takes the largest images for a newer version of a family', () => {
+  it('assumes the largest images for a newer version of a family', () => {
     expect(tokenRules('gpt-5.4').images).toEqual(tokenRules('unheard-of').images);
   });
 });

@@ -3,7 +3,7 @@ import type { UsageConfidence } from '../../../src/contract/records.ts';
 import { plainUsage, sumUsage } from '../../../src/domain/usage.ts';
 
 describe('plainUsage', () => {
-  it('tells the tokens and no detail', () => {
+  it('has the tokens and no details', () => {
     const usage = plainUsage(3, 4, 'ESTIMATED');
     expect(usage).toMatchObject({ inputTokens: 3, outputTokens: 4, totalTokens: 7, confidence: 'ESTIMATED' });
     expect(usage.cachedInputTokens).toBeNull();
@@ -12,17 +12,17 @@ describe('plainUsage', () => {
 });
 
 describe('sumUsage', () => {
-  it('of nothing is nothing', () => {
+  it('of no calls is null', () => {
     expect(sumUsage([])).toEqual(plainUsage(0, 0, 'NONE'));
   });
 
-  it('of one call is what that call used, with the words of its provider', () => {
+  it('of one call is the usage of that call, with its provider’s JSON', () => {
     const usage = { ...plainUsage(3, 4, 'PROVIDER'), reasoningTokens: 2, rawJson: '{}' };
     expect(sumUsage([usage])).toEqual(usage);
   });
 
-  it('adds every detail that all calls told', () => {
-    const told = {
+  it('adds every detail that all calls reported', () => {
+    const reported = {
       inputTokens: 1,
       outputTokens: 2,
       totalTokens: 3,
@@ -37,12 +37,12 @@ describe('sumUsage', () => {
       acceptedPredictionTokens: 12,
       rejectedPredictionTokens: 13,
     };
-    const usage = { ...told, confidence: 'PROVIDER' as const, rawJson: '{}' };
-    const thrice = Object.fromEntries(Object.entries(told).map(([name, tokens]) => [name, tokens * 3]));
+    const usage = { ...reported, confidence: 'PROVIDER' as const, rawJson: '{}' };
+    const thrice = Object.fromEntries(Object.entries(reported).map(([name, tokens]) => [name, tokens * 3]));
     expect(sumUsage([usage, usage, usage])).toEqual({ ...thrice, confidence: 'PROVIDER', rawJson: null });
   });
 
-  it('stays a safe integer, whatever earlier versions stored', () => {
+  it('stays a safe integer for any values that earlier versions stored', () => {
     const huge = { ...plainUsage(2 ** 53 - 1, 2 ** 53 - 1, 'PROVIDER'), cachedInputTokens: 2 ** 53 - 1 };
     const sum = sumUsage([huge, huge, huge]);
     for (const count of [
@@ -55,7 +55,7 @@ describe('sumUsage', () => {
       expect(count).toBe(Number.MAX_SAFE_INTEGER);
   });
 
-  it('does not take a part for the whole: a detail that one call did not tell is unknown', () => {
+  it('has no detail that one call did not report', () => {
     const detailed = { ...plainUsage(10, 20, 'PROVIDER'), cachedInputTokens: 5, reasoningTokens: 7 };
     const sum = sumUsage([detailed, plainUsage(1, 2, 'PROVIDER'), detailed]);
     expect(sum).toMatchObject({
@@ -72,7 +72,7 @@ describe('sumUsage', () => {
     [['ESTIMATED', 'PARTIAL', 'PROVIDER'], 'ESTIMATED'],
     [['ESTIMATED', 'NONE'], 'NONE'],
     [['UNKNOWN', 'PROVIDER'], 'UNKNOWN'],
-  ])('of %j is only as well known as the least of them', (confidences, least) => {
+  ])('of %j has the lowest confidence of them', (confidences, least) => {
     expect(sumUsage(confidences.map((confidence) => plainUsage(1, 1, confidence))).confidence).toBe(least);
   });
 });

@@ -22,9 +22,9 @@ import {
 } from '../../support/record-batch.ts';
 
 const require = createRequire(import.meta.url);
-/** As kafkajs's brokers look it up for each fetch. */
+/** The lookup that kafkajs's brokers make for each fetch. */
 const Fetch = require('kafkajs/src/protocol/requests/index.js').requests.Fetch;
-/** What kafkajs makes of a partition's messages before a handler gets them. */
+/** What kafkajs turns a partition's messages into before the handler gets them. */
 const Batch = require('kafkajs/src/consumer/batch.js');
 
 const topic = 'chat.requests';
@@ -35,7 +35,7 @@ beforeAll(() => installFetchDecoding(900_000));
 
 interface Fetched {
   readonly records: InboundRecord[];
-  /** Where kafkajs moves its position to, and asks next. */
+  /** The position of the next fetch of kafkajs. */
   readonly nextOffset: number;
 }
 
@@ -86,8 +86,8 @@ const someRecord = fc.record({
   timestampDelta: fc.integer({ min: -(2 ** 40), max: 2 ** 40 }),
 });
 
-describe('honest batches', () => {
-  it.each(codecNames)('come out as they went in (%s)', async (codec) => {
+describe('valid batches', () => {
+  it.each(codecNames)('are decoded unchanged (%s)', async (codec) => {
     const batches = fc.array(fc.array(someRecord, { minLength: 1, maxLength: 8 }), {
       minLength: 1,
       maxLength: 3,
@@ -134,7 +134,7 @@ describe('honest batches', () => {
     });
   });
 
-  it('inflate 50 times, and are taken over in parts', async () => {
+  it('may inflate 50 times, and are decoded in parts', async () => {
     const records = Array.from({ length: 1_000 }, (_, index) =>
       record(String(index), { value: 'the same words '.repeat(1_000) }),
     );
@@ -153,7 +153,7 @@ describe('honest batches', () => {
     expect(fetches).toBeGreaterThan(1);
   });
 
-  it('have the time of the broker where the topic says so', async () => {
+  it('have the broker’s time if the topic is configured so', async () => {
     const log = await batchOf([record('a', { timestampDelta: 5 })], {
       attributes: 0x08,
       maxTimestamp: 1_800_000_000_000,
@@ -161,7 +161,7 @@ describe('honest batches', () => {
     expect((await oneOf(log))[0]?.timestamp).toBe(1_800_000_000_000);
   });
 
-  it('leave no record in the memory of its batch', async () => {
+  it('keep no record in the memory of its batch', async () => {
     const [first] = await oneOf(
       await batchOf([
         record('a', { value: Buffer.alloc(9_000) }),
@@ -171,7 +171,7 @@ describe('honest batches', () => {
     expect(first?.value?.buffer.byteLength).toBeLessThan(17_000);
   });
 
-  it('are passed over where they hold nothing at or behind the offset that was asked for', async () => {
+  it('are skipped when they hold nothing at or after the requested offset', async () => {
     expect(await fetchLog(await batchOf([record('a')], { baseOffset: 4, lastOffsetDelta: 5 }), 5)).toEqual({
       records: [],
       nextOffset: 10,
@@ -184,7 +184,7 @@ describe('honest batches', () => {
     ).toEqual({ records: [], nextOffset: 10 });
   });
 
-  it('that the broker has cut off wait for the next fetch', async () => {
+  it('that the broker cut off wait for the next fetch', async () => {
     const [whole, cut] = [await batchOf([record('a')]), await batchOf([record('b')], { baseOffset: 1 })];
     const { records, nextOffset } = await fetchLog(Buffer.concat([whole, cut.subarray(0, -1)]));
     expect(records.map(({ key }) => String(key))).toEqual(['a']);
@@ -200,7 +200,7 @@ describe('transactions', () => {
   const end = (producerId: number, baseOffset: number, type: number) =>
     batchOf([mark(type)], { attributes: 0x30, producerId, baseOffset });
 
-  it('that were aborted are left out, also when they overlap and have keys like a mark', async () => {
+  it('that were aborted are left out, even when they overlap and their keys look like a marker', async () => {
     const log = Buffer.concat([
       await of(1, 0, 'one'),
       await of(2, 1, 'two'),
@@ -220,7 +220,7 @@ describe('transactions', () => {
     const { records, nextOffset } = await fetchLog(log, 0, { aborted });
     expect(records.map(({ key }) => String(key))).toEqual(['three', 'one at last']);
     expect(nextOffset).toBe(10);
-    // From within both: the first record that is asked for belongs to the second.
+    // From an offset inside both: the first requested record belongs to the second.
     expect((await fetchLog(log, 1, { aborted })).records.map(({ key }) => String(key))).toEqual([
       'three',
       'one at last',
@@ -229,7 +229,7 @@ describe('transactions', () => {
 });
 
 describe('headers', () => {
-  it('may be called like what every object has, and repeat', async () => {
+  it('may be named like inherited properties, and repeat', async () => {
     const headers = Object.assign(Object.create(null), {
       toString: 'a',
       constructor: ['b', 'c'],
@@ -246,7 +246,7 @@ describe('headers', () => {
     ]);
   });
 
-  it('without a value stay without one', async () => {
+  it('without a value keep none', async () => {
     const headers = { a: undefined } as NonNullable<RecordToEncode['headers']>;
     expect((await oneOf(await batchOf([{ key: null, value: null, headers }])))[0]?.headers).toEqual({
       a: null,
@@ -261,7 +261,7 @@ describe('headers', () => {
       '1001 headers',
     ],
     ['too large', { one: Buffer.alloc(300_000) }, '300007 bytes of headers'],
-  ])('that are %s make their record alone unreadable', async (_what, headers, found) => {
+  ])('that are %s make only their record unreadable', async (_what, headers, found) => {
     const records = await oneOf(
       await batchOf([record('a'), record('b', { headers }), record('c')], { codec: 'zstd' }),
     );
@@ -275,7 +275,7 @@ describe('headers', () => {
     expect(records[1]?.unreadable?.message).toContain(found);
   });
 
-  it('of the largest number are read', async () => {
+  it('are read up to the largest number', async () => {
     const headers = { one: Array.from({ length: MAX_HEADERS }, (_, at) => String(at)) };
     const [found] = await oneOf(await batchOf([record('a', { headers })]));
     expect(found?.headers['one']).toHaveLength(MAX_HEADERS);
@@ -301,14 +301,14 @@ describe('bombs', () => {
     await expectOneTooLarge(encodeBatch({ payload, count: 1, codec: codecs.zstd }));
   });
 
-  it('of gzip that are 1 GB in many members, which each say their size alone, are not inflated', async () => {
+  it('of gzip that are 1 GB in many members, each with only its own size, are not inflated', async () => {
     const first = await compressed('gzip', hugeRecord(1_023).subarray(0, 16 * MIB));
     const next = await compressed('gzip', Buffer.alloc(16 * MIB));
     const payload = Buffer.concat([first, ...Array.from({ length: 64 }, () => next)]);
     await expectOneTooLarge(encodeBatch({ payload, count: 1, codec: codecs.gzip }));
   });
 
-  it('of many records that lie about the size of all are inflated up to the limit only', async () => {
+  it('of many records with a false total size are inflated only up to the limit', async () => {
     const payload = await compressed(
       'gzip',
       Buffer.concat([recordsOf([record('a')]), Buffer.alloc(100 * MIB, 2)]),
@@ -343,7 +343,7 @@ describe('bombs', () => {
     expect(found?.unreadable?.code).toBe('unreadable_batch');
   });
 
-  it('of many records are read up to the limit, and the rest is unreadable, each once, in whatever parts it is fetched', async () => {
+  it('of many records are read up to the limit, and each remaining one is unreadable once, in any split of fetches', async () => {
     const records = Array.from({ length: 100 }, (_, at) => record(String(at), { value: Buffer.alloc(MIB) }));
     const log = await batchOf(records, { codec: 'zstd' });
     const found: InboundRecord[] = [];
@@ -359,7 +359,7 @@ describe('bombs', () => {
     expect(found.slice(15).every(({ unreadable }) => unreadable?.code === 'too_large')).toBe(true);
   });
 
-  it('of a record far above the limit let the others of the batch be read', async () => {
+  it('of one record far above the limit do not affect the others of the batch', async () => {
     const payload = Buffer.concat([hugeRecord(17), recordsOf([record('a', { offsetDelta: 1 })])]);
     const records = await oneOf(encodeBatch({ payload, count: 2 }));
     expect(records).toMatchObject([
@@ -368,7 +368,7 @@ describe('bombs', () => {
     ]);
   });
 
-  it('of many empty records are taken over in parts', async () => {
+  it('of many empty records are decoded in parts', async () => {
     const count = 150_000;
     const log = await batchOf(
       Array.from({ length: count }, () => ({ key: null, value: null })),
@@ -401,7 +401,7 @@ describe('bombs', () => {
     }
   });
 
-  it('in great number do not fill the memory: the rest waits for the next fetch', async () => {
+  it('in large numbers do not fill the memory: the rest waits for the next fetch', async () => {
     const records = Array.from({ length: 15 }, () => record('a', { value: Buffer.alloc(MIB) }));
     const log = await batchOf(records, { codec: 'zstd' });
     const answers = Array.from({ length: 20 }, (_, at) => ({ topic: `t${at}`, log }));
@@ -421,7 +421,7 @@ describe('bombs', () => {
     expect(records.length).toBeLessThan(50);
   });
 
-  it('of more snappy blocks than there can be are not inflated', async () => {
+  it('of more snappy blocks than possible are not inflated', async () => {
     const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
     const empty = Buffer.from([0, 0, 0, 1, 0]);
     const payload = Buffer.concat([header, ...Array.from({ length: 10_000 }, () => empty)]);
@@ -473,7 +473,7 @@ describe('damaged batches', () => {
     await expectUnreadable(encodeBatch({ payload, count: 2 }), 'order of their offsets', [1]);
   });
 
-  it('that claim offsets of the batch behind them, or of nobody', async () => {
+  it('that claim offsets of the next batch, or nonexistent ones', async () => {
     const batch = encodeBatch({ payload: two, count: 2, lastOffsetDelta: 2_000_000_000, crc: 1 });
     await expectUnreadable(batch, 'checksum');
     const { records, nextOffset } = await fetchLog(batch, 0, { highWatermark: 2 });
@@ -484,11 +484,11 @@ describe('damaged batches', () => {
   it('of an unknown format, or without a header', async () => {
     const batch = encodeBatch({ payload: two, count: 2, magic: 9 });
     await expectUnreadable(batch, 'message format 9', [0]);
-    // Asked for an offset within it, reading goes on behind that.
+    // A fetch from an offset inside it continues after that offset.
     expect(await fetchLog(batch, 1)).toEqual({ records: [], nextOffset: 2 });
   });
 
-  it('of any bytes are never an error, and always progress', async () => {
+  it('of any bytes never throw, and always make progress', async () => {
     const honest = await batchOf([record('a', { headers: { one: ['x', 'y'] } }), record('b')]);
     const damage = fc.array(
       fc.record({ at: fc.nat({ max: honest.length - 1 }), byte: fc.nat({ max: 255 }) }),
@@ -502,7 +502,7 @@ describe('damaged batches', () => {
           const { crc32c } = await import('../../../src/adapters/kafka/fetch/crc32c.ts');
           batch.writeUInt32BE(crc32c(batch.subarray(21)), 17);
         }
-        // The broker sets the first offset, and answers with the batch that has the offset.
+        // The broker sets the first offset, and returns the batch that contains the requested offset.
         batch.writeBigInt64BE(0n, 0);
         const isOld = batch.readInt8(16) === 0 || batch.readInt8(16) === 1;
         fc.pre(!isOld);

@@ -6,7 +6,7 @@ import { createLogger } from '../../../src/logger.ts';
 
 const logger = createLogger({ level: 'silent' });
 
-/** What kafkajs is configured with in an environment. */
+/** The kafkajs configuration for an environment. */
 function configured(env: Record<string, string>, retry = NO_RETRIES) {
   const constructed = vi.spyOn(kafkajs, 'Kafka');
   createKafka(loadConfig(env, { readFile: () => '' }).kafka, logger, retry);
@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 describe('createKafka', () => {
-  it('speaks plainly unless told otherwise, with the retries that were asked for', () => {
+  it('uses no TLS by default, with the configured retries', () => {
     const config = configured({ KAFKA_BROKERS: 'a:1,b:2', KAFKA_CLIENT_ID: 'me' }, PATIENT_RETRIES);
     expect(config).toMatchObject({
       clientId: 'me',
@@ -31,7 +31,7 @@ describe('createKafka', () => {
     expect(config).not.toHaveProperty('sasl');
   });
 
-  it('speaks TLS with the system’s authorities, or with what was given', () => {
+  it('uses TLS with the system’s authorities, or with the configured ones', () => {
     expect(configured({ KAFKA_SSL: 'true' })?.ssl).toEqual({});
     vi.restoreAllMocks();
     const given = { KAFKA_SSL_CA: 'authority', KAFKA_SSL_CERT: 'certificate', KAFKA_SSL_KEY: 'key' };
@@ -42,7 +42,7 @@ describe('createKafka', () => {
     });
   });
 
-  it('logs in where a mechanism was given', () => {
+  it('authenticates when a mechanism is configured', () => {
     const env = {
       KAFKA_SASL_MECHANISM: 'scram-sha-512',
       KAFKA_SASL_USERNAME: 'me',

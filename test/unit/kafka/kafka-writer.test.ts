@@ -32,7 +32,7 @@ const record: OutboundRecord = {
   headers: { ce_id: Buffer.from('id') },
 };
 
-/** A thread that is none: requests and answers are copied as threads copy them. */
+/** A fake thread: it copies requests and answers as threads do. */
 class SameThread extends EventEmitter implements WriterThread {
   terminated = false;
   private serve: ((request: WriterRequest) => void) | null = null;
@@ -62,7 +62,7 @@ const SETTLED_AT = 1_234.5;
 
 function parts(members: Partial<WriterParts['transport']> = {}) {
   const done: unknown[] = [];
-  const told = async (what: unknown) => {
+  const note = async (what: unknown) => {
     done.push(what);
   };
   const transport = {
@@ -70,14 +70,14 @@ function parts(members: Partial<WriterParts['transport']> = {}) {
     holds: async () => true,
     fence: async () => ({
       settle: async (settlement: Settlement) => {
-        await told(settlement);
+        await note(settlement);
         return SETTLED_AT;
       },
-      close: () => told('producer closed'),
+      close: () => note('producer closed'),
     }),
     committedPosition: async () => ({ offset: 7, metadata: 'map', logStart: 0, logEnd: 9, topicId: 'id' }),
     topicId: async (topic: string) => `id of ${topic}`,
-    close: () => told('transport closed'),
+    close: () => note('transport closed'),
     ...members,
   };
   const sink = {
@@ -86,7 +86,7 @@ function parts(members: Partial<WriterParts['transport']> = {}) {
       for (const batch of batches)
         queueMicrotask(() => onWritten(batch, batch.partition === 2 ? [REFUSED] : []));
     },
-    close: () => told('sink closed'),
+    close: () => note('sink closed'),
   };
   return { done, transport, sink };
 }
@@ -113,8 +113,8 @@ async function connected(given = parts()) {
   return { writer: await connecting, thread, lines, crashes, failures, done: given.done };
 }
 
-describe('the thread that writes to Kafka', () => {
-  it('answers what a lane asks of the cluster', async () => {
+describe('the writer thread', () => {
+  it('answers a lane’s questions about the cluster', async () => {
     const { writer } = await connected();
     expect(writer.transport.clusterId).toBe('cluster');
     expect(await writer.transport.holds('member', partition)).toBe(true);
@@ -122,7 +122,7 @@ describe('the thread that writes to Kafka', () => {
     expect(await writer.transport.topicId('chat.requests')).toBe('id of chat.requests');
   });
 
-  it('settles through the producer that was fenced, and not after it is closed', async () => {
+  it('settles through the fenced producer, and not after it is closed', async () => {
     const { writer, done } = await connected();
     const producer = await writer.transport.fence(partition);
     const settlement = { offset: 42, metadata: 'map', records: [record], topicId: 'id' };
@@ -135,7 +135,7 @@ describe('the thread that writes to Kafka', () => {
     );
   });
 
-  it('writes batches outside transactions, each answered by itself', async () => {
+  it('writes batches outside transactions, and acknowledges each separately', async () => {
     const { writer, done } = await connected();
     const { sink } = writer;
     const batch = (part: number, records: OutboundRecord[]) => ({
@@ -162,11 +162,11 @@ describe('the thread that writes to Kafka', () => {
     expect(done).toContain('sink closed');
   });
 
-  it('knows the partitions and limits of its topics, also when they change', async () => {
+  it('knows the partitions and limits of its topics, even after changes', async () => {
     const { writer, thread } = await connected();
     const { sink } = writer;
     expect(sink.maxBatchBytes('chat.chunks')).toBe(100_000);
-    // As kafkajs's default partitioner has it, which is Kafka's own.
+    // The result of kafkajs's default partitioner, which is Kafka's own.
     const partitionMetadata = [0, 1, 2].map((partitionId) => ({ partitionId }) as kafkajs.PartitionMetadata);
     const partitioner = kafkajs.Partitioners.DefaultPartitioner();
     for (const key of ['a', 'b', 'request-1', '世界', 'x'.repeat(100)]) {
@@ -180,7 +180,7 @@ describe('the thread that writes to Kafka', () => {
     expect(() => sink.maxBatchBytes('other')).toThrow('other');
   });
 
-  it('reports what was not written, and how long the thread has not answered', async () => {
+  it('reports failed writes, and how long the thread has not answered', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
     try {
       const { writer, thread, failures } = await connected();
@@ -196,7 +196,7 @@ describe('the thread that writes to Kafka', () => {
     }
   });
 
-  it('tells a refused record, and a closed connection, from any other error, with the causes in words', async () => {
+  it('distinguishes a refused record and a closed connection from any other error, with the causes as text', async () => {
     const errors = [
       new RecordRefused('a broker refused a record', { cause: new Error('MESSAGE_TOO_LARGE') }),
       new ProducerDisconnected('the coordinator has closed the connection'),
@@ -217,7 +217,7 @@ describe('the thread that writes to Kafka', () => {
     expect(await settling()).toMatchObject({ name: 'TypeError', message: 'no coordinator' });
   });
 
-  it('closes its connections, ends, and does not call that a crash', async () => {
+  it('closes its connections and ends without reporting a crash', async () => {
     const { writer, thread, crashes, done } = await connected();
     await writer.close();
     expect(done).toEqual(['transport closed']);
@@ -225,7 +225,7 @@ describe('the thread that writes to Kafka', () => {
     expect(crashes).toEqual([]);
   });
 
-  it('rejects every call when it dies, and says so once', async () => {
+  it('rejects every call when it dies, and reports it once', async () => {
     const { writer, thread, crashes } = await connected(
       parts({ holds: () => new Promise<boolean>(() => undefined) }),
     );
@@ -247,7 +247,7 @@ describe('the thread that writes to Kafka', () => {
     expect(thread.terminated).toBe(true);
   });
 
-  it('does not start when it ends before', async () => {
+  it('does not start when it ends early', async () => {
     const thread = new SameThread();
     const logger = createLogger({ level: 'silent' });
     const connecting = KafkaWriter.connect(settings, logger, options, () => thread);
@@ -255,7 +255,7 @@ describe('the thread that writes to Kafka', () => {
     await expect(connecting).rejects.toThrow('ended with 9');
   });
 
-  it('logs through the service, with level and fields', async () => {
+  it('logs through the service’s logger, with level and fields', async () => {
     const { thread, lines } = await connected();
     const line = JSON.stringify({ level: 'warn', time: 'then', component: 'kafkajs', msg: 'slow broker' });
     thread.say({ kind: 'log', line });

@@ -5,7 +5,7 @@ import type { TransactionalProducer } from '../../../src/adapters/kafka/transact
 import { systemClock } from '../../../src/clock.ts';
 import { RecordRefused } from '../../../src/ports.ts';
 
-/** As kafkajs makes one from a broker's answer. */
+/** The error that kafkajs creates from a broker's answer. */
 const brokerError = (type: string) =>
   Object.assign(new kafkajs.KafkaJSProtocolError(new Error(type)), { type });
 
@@ -19,7 +19,7 @@ const position = { topic: 'chat.requests', partition: 3, groupId: 'group' };
 
 type Step = 'write' | 'commit' | 'abort' | 'close';
 
-/** A producer that does what it is told and remembers the order. */
+/** A producer that records the order of its calls. */
 function laneOf(fails: Partial<Record<Step, Error>> = {}, topicId: string | null = 'the topic') {
   const steps: Step[] = [];
   const written: unknown[] = [];
@@ -54,7 +54,7 @@ describe('the transactional producer of a lane', () => {
     expect(written).toEqual([{ position: { ...position, offset: 0, metadata: '' }, records: [] }]);
   });
 
-  it('commits the position with the map, and all records, and tells when', async () => {
+  it('commits the position with the map, and all records, and returns the time', async () => {
     const { lane, steps, written } = laneOf();
     const before = systemClock.monotonic();
     const at = await lane.settle(settlement);
@@ -66,13 +66,13 @@ describe('the transactional producer of a lane', () => {
     expect(at).toBeLessThanOrEqual(systemClock.monotonic());
   });
 
-  it('commits nothing for a topic that was deleted and created again', async () => {
+  it('commits nothing for a recreated topic', async () => {
     const { lane, steps } = laneOf({}, 'a new topic');
     await expect(lane.settle(settlement)).rejects.toThrow('chat.requests was deleted and created again');
     expect(steps).toEqual(['write']);
   });
 
-  it('compares nothing where brokers have no ids', async () => {
+  it('compares no ids when brokers have none', async () => {
     const { lane, steps } = laneOf({}, 'whatever');
     await lane.settle({ ...settlement, topicId: null });
     expect(steps).toContain('commit');
@@ -87,7 +87,7 @@ describe('the transactional producer of a lane', () => {
   });
 
   it.each(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD'])(
-    'tells that a broker refused a record for what it is: %s, however deep it is wrapped',
+    'reports that a broker refused the record itself: %s, however deeply it is wrapped',
     async (type) => {
       const original = brokerError(type);
       const wrapped = [
@@ -105,13 +105,13 @@ describe('the transactional producer of a lane', () => {
     },
   );
 
-  it('does not take any other failure of a write for a refusal', async () => {
+  it('does not report any other write failure as a refusal', async () => {
     for (const error of [
       ...['REQUEST_TIMED_OUT', 'INVALID_TIMESTAMP', 'CORRUPT_MESSAGE', 'TOPIC_AUTHORIZATION_FAILED'].map(
         brokerError,
       ),
       new Error('socket closed'),
-      // As kafkajs throws them where a connection is lost between two of its steps.
+      // Errors that kafkajs throws when a connection is lost between two of its steps.
       new TypeError("Cannot read properties of null (reading 'write')"),
       new RangeError('offset is out of range'),
     ]) {
@@ -120,7 +120,7 @@ describe('the transactional producer of a lane', () => {
     }
   });
 
-  it('tells that a record cannot be encoded', async () => {
+  it('reports that a record cannot be encoded', async () => {
     const error = new TypeError('not a buffer');
     const { lane } = laneOf({ write: error });
     const odd = { ...settlement.records[0], value: 7 } as unknown as (typeof settlement.records)[0];
@@ -128,7 +128,7 @@ describe('the transactional producer of a lane', () => {
     expect(refusal).toBeInstanceOf(RecordRefused);
   });
 
-  it('writes nothing once it is closed, nor what was handed over before', async () => {
+  it('writes nothing once it is closed, not even what was handed over before', async () => {
     const { lane, steps } = laneOf();
     const first = lane.settle(settlement);
     const second = lane.settle(settlement);

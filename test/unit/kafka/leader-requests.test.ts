@@ -12,7 +12,7 @@ interface Asked {
   fail(error: Error): void;
 }
 
-/** Brokers that answer when the test says so. */
+/** Brokers whose answers the test triggers. */
 class FakeConnections {
   readonly asked: Asked[] = [];
   readonly dropped: number[] = [];
@@ -48,12 +48,12 @@ class FakeConnections {
 
 function bench() {
   const connections = new FakeConnections();
-  const told: string[] = [];
+  const results: string[] = [];
   const leader = (node: number) =>
     new LeaderRequests(connections as unknown as BrokerConnections, node, 'main', 1_000, {
-      answered: ({ partition }, code) => told.push(`${partition}: ${code}`),
-      unencodable: ({ partition }) => told.push(`${partition}: unencodable`),
-      lost: ({ partition }, error) => told.push(`${partition}: ${(error as Error).message}`),
+      answered: ({ partition }, code) => results.push(`${partition}: ${code}`),
+      unencodable: ({ partition }) => results.push(`${partition}: unencodable`),
+      lost: ({ partition }, error) => results.push(`${partition}: ${(error as Error).message}`),
     });
   const writer = (partition: number, headers = {}) => {
     const one = new PartitionWriter('t', partition);
@@ -63,12 +63,12 @@ function bench() {
     );
     return one;
   };
-  return { connections, told, leader, writer };
+  return { connections, results, leader, writer };
 }
 
 describe('requests to the leaders', () => {
-  it('go to each by itself: one without an answer delays only its own partitions', async () => {
-    const { connections, told, leader, writer } = bench();
+  it('are sent to each leader separately: one without an answer delays only its own partitions', async () => {
+    const { connections, results, leader, writer } = bench();
     const [hung, good] = [leader(1), leader(2)];
     hung.push(writer(0));
     good.push(writer(1));
@@ -80,34 +80,34 @@ describe('requests to the leaders', () => {
     await turn();
     connections.asked[2]?.answer({ 3: 0 });
     await turn();
-    expect(told).toEqual(['1: 0', '3: 0']);
+    expect(results).toEqual(['1: 0', '3: 0']);
     expect(connections.asked.map(({ node }) => node)).toEqual([1, 2, 2]);
   });
 
-  it('take all partitions of a turn, and have an answer for each', async () => {
-    const { connections, told, leader, writer } = bench();
+  it('contain all partitions of a turn, and have an answer for each', async () => {
+    const { connections, results, leader, writer } = bench();
     const one = leader(1);
     for (const partition of [0, 1, 2, 3]) one.push(writer(partition));
     await turn();
     expect(connections.asked).toHaveLength(1);
     connections.asked[0]?.answer({ 0: 0, 1: 10, 2: 6 });
     await turn();
-    expect(told).toEqual(['0: 0', '1: 10', '2: 6', '3: null']);
+    expect(results).toEqual(['0: 0', '1: 10', '2: 6', '3: null']);
   });
 
-  it('are not spoiled by one that cannot be encoded', async () => {
-    const { connections, told, leader, writer } = bench();
+  it('are not affected by one that cannot be encoded', async () => {
+    const { connections, results, leader, writer } = bench();
     const one = leader(1);
     one.push(writer(0, { odd: 7 }));
     one.push(writer(1));
     await turn();
     connections.asked[0]?.answer({ 1: 0 });
     await turn();
-    expect(told).toEqual(['0: unencodable', '1: 0']);
+    expect(results).toEqual(['0: unencodable', '1: 0']);
   });
 
   it('drop the connection that got no answer', async () => {
-    const { connections, told, leader, writer } = bench();
+    const { connections, results, leader, writer } = bench();
     const one = leader(1);
     one.push(writer(0));
     await turn();
@@ -116,7 +116,7 @@ describe('requests to the leaders', () => {
     await turn();
     connections.asked[1]?.answer({ 1: 0 });
     await turn();
-    expect(told).toEqual(['0: timed out', '1: 0']);
+    expect(results).toEqual(['0: timed out', '1: 0']);
     expect(connections.dropped).toEqual([1]);
   });
 });
@@ -146,7 +146,7 @@ describe('the writer of a partition', () => {
   const record = (key: string) => ({ topic: 't', key, value: null, headers: {} });
   const keys = (writer: PartitionWriter) => writer.current().map(({ key }) => key);
 
-  it('sends the same again after an error that passes, with growing delays', () => {
+  it('resends the same batch after a temporary error, with growing delays', () => {
     const writer = new PartitionWriter('t', 0);
     expect(writer.push({ topic: 't', partition: 0, records: [record('a')] }, () => undefined)).toBe(true);
     const delays = Array.from({ length: 9 }, () => writer.failed());
@@ -174,7 +174,7 @@ describe('the writer of a partition', () => {
     expect(answers).toEqual([[{ index: 2, errorType: 'INVALID_RECORD' }], []]);
   });
 
-  it('sends a batch that was pushed while the last one was answered, once', () => {
+  it('sends a batch once that was pushed while the last one was answered', () => {
     const writer = new PartitionWriter('t', 0);
     const pushed: boolean[] = [];
     writer.push({ topic: 't', partition: 0, records: [record('a')] }, () =>

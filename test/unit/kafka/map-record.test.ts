@@ -13,7 +13,7 @@ const message = {
 };
 
 describe('mapInbound', () => {
-  it('keeps bytes and headers as they are, with the place and numbers for texts', () => {
+  it('keeps bytes and headers unchanged, and turns offset and timestamp into numbers', () => {
     expect(mapInbound(place, message)).toEqual({
       ...place,
       offset: Number.MAX_SAFE_INTEGER,
@@ -24,9 +24,9 @@ describe('mapInbound', () => {
     });
   });
 
-  it('takes a record without key, value and headers', () => {
+  it('accepts a record without key, value and headers', () => {
     const { headers: _none, ...rest } = message;
-    // As records of the oldest format come.
+    // Records of the oldest format look like this.
     const bare: KafkaMessage = { ...rest, size: 0, key: null, value: null };
     expect(mapInbound(place, bare)).toMatchObject({
       key: null,
@@ -37,7 +37,7 @@ describe('mapInbound', () => {
 });
 
 describe('the time of a record', () => {
-  it.each(['9223372036854775807', '-9223372036854775808'])('%s is one that a date can have', (timestamp) => {
+  it.each(['9223372036854775807', '-9223372036854775808'])('%s becomes a valid date', (timestamp) => {
     const { timestamp: mapped } = mapInbound(place, { ...message, timestamp });
     expect(() => new Date(mapped).toISOString()).not.toThrow();
   });
@@ -62,13 +62,13 @@ describe('mapOutbound', () => {
     expect(mapOutbound([])).toEqual([]);
   });
 
-  it('sends to the partition that was chosen, be it 0, and else lets the key decide', () => {
+  it('sends to the chosen partition, even 0, and otherwise lets the key decide', () => {
     const [group] = mapOutbound([{ ...record, partition: 0 }, record]);
     expect(group?.messages[0]).toHaveProperty('partition', 0);
     expect(group?.messages[1]).not.toHaveProperty('partition');
   });
 
-  it('gives plain bytes as a view on them, without a copy', () => {
+  it('passes plain bytes as a view, without a copy', () => {
     const bytes = new Uint8Array([9, 1, 2, 9]).subarray(1, 3);
     const [group] = mapOutbound([{ ...record, key: bytes, value: bytes }]);
     const value = group?.messages[0]?.value;
@@ -103,7 +103,7 @@ describe('mapOutbound', () => {
     );
   });
 
-  it('keeps headers that are called like what every object has', () => {
+  it('keeps headers that are named like inherited properties', () => {
     const headers = Object.create(null);
     Object.defineProperty(headers, '__proto__', { value: ['a', 'b'], enumerable: true });
     headers['toString'] = 'c';

@@ -21,7 +21,7 @@ const record: fc.Arbitrary<OutboundRecord> = fc
   .map(({ partition, ...rest }) => ({ ...rest, ...(partition !== undefined && { partition }) }));
 
 describe('packed records', () => {
-  it('come out as they went in, with text as its bytes', () => {
+  it('are unpacked unchanged, with text as bytes', () => {
     fc.assert(
       fc.property(fc.array(record, { maxLength: 20 }), (records) => {
         expect(unpackRecords(packRecords(records))).toEqual(records.map(asBytes));
@@ -37,7 +37,7 @@ describe('packed records', () => {
     expect(headerNames).toEqual(['ce_id', 'content-type']);
   });
 
-  it('have any number of topics and header names', () => {
+  it('support any number of topics and header names', () => {
     const records = Array.from({ length: 70_000 }, (_, at) => ({
       topic: `t${at}`,
       key: null,
@@ -47,7 +47,7 @@ describe('packed records', () => {
     expect(unpackRecords(packRecords(records)).at(-1)).toEqual(records.at(-1));
   });
 
-  it('have any number of values of one header', () => {
+  it('support any number of values of one header', () => {
     const many = Array.from({ length: 100_000 }, (_, at) => Buffer.from(String(at)));
     const one: OutboundRecord = { topic: 'chat.costs', key: null, value: null, headers: { many } };
     expect(unpackRecords(packRecords([one]))).toEqual([one]);

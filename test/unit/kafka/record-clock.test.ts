@@ -19,7 +19,7 @@ function bench(aheadMs: number, { beforeMs = Number.POSITIVE_INFINITY, afterMs =
 }
 
 describe('the time of records', () => {
-  it('is the machine’s while no broker refuses it', () => {
+  it('is the machine’s time while no broker refuses it', () => {
     const { clock, write } = bench(59 * MINUTE_MS);
     expect(write()).toBe(0);
     expect(clock.now()).toBe(BROKER_TIME + 59 * MINUTE_MS);
@@ -34,10 +34,10 @@ describe('the time of records', () => {
     // Both limits, with no doubled step between them.
     [-10 * HOUR_MS, { beforeMs: HOUR_MS }, 80],
     [-30 * 24 * HOUR_MS, { beforeMs: HOUR_MS }, 3_000],
-  ])('is one that brokers take when the clock is %i ms ahead', (aheadMs, limits, most) => {
+  ])('is accepted by brokers when the clock is %i ms ahead', (aheadMs, limits, most) => {
     const { write } = bench(aheadMs, limits);
     expect(write()).toBeLessThanOrEqual(most);
-    // What was learned stays.
+    // The correction stays.
     expect(write()).toBe(0);
   });
 
@@ -47,7 +47,7 @@ describe('the time of records', () => {
     expect(clock.correctionMs()).toBe(-30 * MINUTE_MS);
   });
 
-  it('is the machine’s again once its clock was set', () => {
+  it('is the machine’s time again once its clock was set', () => {
     const { times, clock, write } = bench(70 * MINUTE_MS);
     write();
     times.wall += 10_000;

@@ -26,7 +26,7 @@ const record = fc.record({
 });
 
 describe('the encoding of a record', () => {
-  it('is byte for byte what kafkajs makes of it', () => {
+  it('equals the encoding of kafkajs byte for byte', () => {
     fc.assert(
       fc.property(record, (one) => {
         expect(encodeRecord(one).buffer).toEqual(Buffer.from(byKafkajs(one).buffer));
@@ -35,12 +35,12 @@ describe('the encoding of a record', () => {
     );
   });
 
-  it('takes a value that is longer than one byte can tell', () => {
+  it('supports a length that needs more than one byte', () => {
     const one = { key: 'k', value: Buffer.alloc(70_000, 7) };
     expect(encodeRecord(one).buffer).toEqual(Buffer.from(byKafkajs(one).buffer));
   });
 
-  it('takes the place of the one in kafkajs', () => {
+  it('replaces the one in kafkajs', () => {
     installRecordEncoding();
     expect(require(path)).toBe(encodeRecord);
   });

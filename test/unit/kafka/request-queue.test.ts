@@ -8,7 +8,7 @@ interface Entry {
   reject(error: Error): void;
 }
 
-/** Of kafkajs's own class, what is used here. */
+/** The members of kafkajs's class that are used here. */
 interface Queue {
   push(request: {
     entry: Entry;
@@ -23,7 +23,7 @@ interface Queue {
 
 const require = createRequire(import.meta.url);
 
-/** A queue that has one request under way at a time, and what it sent. */
+/** A queue with one request in flight at a time, and what it sent. */
 function queueOf(options: { maxInFlightRequests?: number; enforceRequestTimeout?: boolean } = {}) {
   installRequestQueue();
   installRequestQueue();
@@ -65,7 +65,7 @@ afterEach(() => {
 });
 
 describe('the queue of a connection', () => {
-  it('has no timer when nothing waits, also after an answer', () => {
+  it('has no timer when nothing waits, even after an answer', () => {
     const { sent, push, answer } = queueOf();
     push(1);
     answer(1);
@@ -73,7 +73,7 @@ describe('the queue of a connection', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('sends what waited for an answer, or for the end of a throttling', () => {
+  it('sends requests that waited for an answer, or for the end of throttling', () => {
     const { queue, sent, push, answer } = queueOf();
     push(1);
     push(2);
@@ -88,7 +88,7 @@ describe('the queue of a connection', () => {
     expect(sent).toEqual([1, 2, 3]);
   });
 
-  it('looks for late answers only while a request is in flight', () => {
+  it('checks for late answers only while a request is in flight', () => {
     const { push, answer } = queueOf({ enforceRequestTimeout: true });
     push(1);
     expect(vi.getTimerCount()).toBe(1);
@@ -115,7 +115,7 @@ describe('a connection whose request got no answer in time', () => {
     return { ...parts, connection };
   }
 
-  it('is dropped with everything that waits on it, and half an answer with it', () => {
+  it('is dropped with everything that waits on it, partial answers included', () => {
     const { push, failed, connection } = connectionOf();
     push(1);
     vi.advanceTimersByTime(600);
@@ -127,7 +127,7 @@ describe('a connection whose request got no answer in time', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('is kept when it waited behind one that may take longer: a broker answers in order', () => {
+  it('is kept when the request waited behind one that may take longer: a broker answers in order', () => {
     const { push, failed, connection } = connectionOf();
     push(1, 60_000);
     push(2);

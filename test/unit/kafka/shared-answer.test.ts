@@ -12,7 +12,7 @@ function askedFor() {
 }
 
 describe('a shared answer', () => {
-  it('is never that of a request which began before it was asked for', async () => {
+  it('never comes from a request that began before the question', async () => {
     const { shared, begun } = askedFor();
     const first = shared.get();
     const [second, third] = [shared.get(), shared.get()];
@@ -24,7 +24,7 @@ describe('a shared answer', () => {
     expect(await Promise.all([second, third])).toEqual(['new', 'new']);
   });
 
-  it('is asked for again after a request that failed, also by those who waited for that', async () => {
+  it('is requested again after a failed request, also for callers that waited for the failed one', async () => {
     const { shared, begun } = askedFor();
     const first = shared.get();
     const second = shared.get();

@@ -4,7 +4,7 @@ import { type Membership, stickyAssigner } from '../../../src/adapters/kafka/sti
 
 const { MemberAssignment, MemberMetadata } = kafkajs.AssignerProtocol;
 
-/** What the leader's client knows of the cluster: topics only once it was told of them. */
+/** The cluster metadata of the leader's client: it has a topic only after that topic was added. */
 class FakeCluster {
   readonly targets = new Set<string>();
   private readonly partitions: Readonly<Record<string, number>>;
@@ -35,7 +35,7 @@ const owning = (...partitions: number[]): Membership => ({
   draining: false,
 });
 
-/** A member as the coordinator passes it on to the leader. */
+/** A member as the coordinator reports it to the leader. */
 function joined(memberId: string, membership: Membership, topics = ['t']) {
   const { metadata } = assignerOf(membership).protocol({ topics });
   return { memberId, memberMetadata: metadata };
@@ -59,23 +59,23 @@ async function divide(
 }
 
 describe('stickyAssigner', () => {
-  it('tells the group in each join what the member has then', () => {
+  it('reports to the group in each join what the member owns at that time', () => {
     const membership = { owned: new Set(['t/1']), draining: false };
     const assigner = assignerOf(membership);
-    const told = () => {
+    const reported = () => {
       const { name, metadata } = assigner.protocol({ topics: ['t'] });
       expect(name).toBe(assigner.name);
       const decoded = MemberMetadata.decode(metadata);
       expect(decoded?.topics).toEqual(['t']);
       return JSON.parse(String(decoded?.userData)) as unknown;
     };
-    expect(told()).toEqual({ owned: ['t/1'], draining: false });
+    expect(reported()).toEqual({ owned: ['t/1'], draining: false });
     membership.owned = new Set(['t/1', 't/4']);
     membership.draining = true;
-    expect(told()).toEqual({ owned: ['t/1', 't/4'], draining: true });
+    expect(reported()).toEqual({ owned: ['t/1', 't/4'], draining: true });
   });
 
-  it('leaves with each member what it has, and moves to a new one only its share', async () => {
+  it('leaves each member its partitions, and moves only its share to a new one', async () => {
     const division = await divide([
       joined('a', owning(0, 2, 4)),
       joined('b', owning(1, 3, 5)),
@@ -97,18 +97,18 @@ describe('stickyAssigner', () => {
 
   it.each([
     ['nothing', Buffer.alloc(0)],
-    ['no JSON', Buffer.from([0xff, 0x00])],
-    ['no object', Buffer.from('null')],
+    ['invalid JSON', Buffer.from([0xff, 0x00])],
+    ['a non-object', Buffer.from('null')],
     ['an object of another version', Buffer.from('{"generation":7}')],
     ['numbers for a list', Buffer.from('{"owned":7,"draining":"yes"}')],
     ['objects for places', Buffer.from('{"owned":[{},null,["t/1"]],"draining":0}')],
-  ])('counts a member that tells %s of itself as a new one that stays', async (_what, userData) => {
+  ])('treats a member that reports %s about itself as a new one that stays', async (_what, userData) => {
     const division = await divide([joined('a', owning(0, 1, 2, 3)), joinedWith('b', userData)]);
     expect(division['a']?.['t']).toEqual([0, 1, 2]);
     expect(division['b']?.['t']?.toSorted()).toEqual([3, 4, 5]);
   });
 
-  it('gives nothing to a member whose metadata cannot be read, and the others theirs', async () => {
+  it('gives nothing to a member with unreadable metadata, and the others their shares', async () => {
     const division = await divide([
       joined('a', owning(0, 1, 2, 3)),
       { memberId: 'b', memberMetadata: Buffer.from([0, 1, 0, 0]) },
@@ -116,7 +116,7 @@ describe('stickyAssigner', () => {
     expect(division).toEqual({ a: { t: [0, 1, 2, 3, 4, 5] }, b: {} });
   });
 
-  it('gives a member only what it subscribes to, also topics that the leader does not read itself', async () => {
+  it('gives a member only what it subscribes to, including topics that the leader does not read', async () => {
     const division = await divide([joined('a', newcomer, ['t']), joined('b', newcomer, ['u'])], {
       t: 2,
       u: 3,

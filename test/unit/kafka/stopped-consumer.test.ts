@@ -7,7 +7,7 @@ const require = createRequire(import.meta.url);
 const createFetcher = require('kafkajs/src/consumer/fetcher.js');
 const Runner = require('kafkajs/src/consumer/runner.js');
 
-it('a consumer that was stopped while the brokers changed ends the fetches that were begun anew', async () => {
+it('a consumer that was stopped while the brokers changed ends its restarted fetches', async () => {
   installConsumerGroup();
   const fetchers: { start(): Promise<void>; stop(): Promise<void> }[] = [];
   const logger = { debug: () => undefined, namespace: () => logger };
@@ -20,8 +20,8 @@ it('a consumer that was stopped while the brokers changed ends the fetches that 
   let fetches = 0;
   const fetch = (nodeId: string) => {
     fetches += 1;
-    // Without the repair it goes on for ever, and nothing else has a turn.
-    if (fetches > 1_000) throw new Error('it fetches for ever');
+    // Without the repair it fetches forever and blocks the event loop.
+    if (fetches > 1_000) throw new Error('it fetches forever');
     return Runner.prototype.fetch.call(stopped, nodeId);
   };
   fetchers.push(

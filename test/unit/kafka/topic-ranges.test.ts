@@ -7,7 +7,7 @@ const UNKNOWN_TOPIC_OR_PARTITION = 3;
 const LEADER_NOT_AVAILABLE = 5;
 const NOT_LEADER_FOR_PARTITION = 6;
 
-/** Fails with these first, as kafkajs does, then answers. */
+/** First fails with these errors, as kafkajs does, then answers. */
 function adminAfter(codes: number[]): Pick<Admin, 'fetchTopicOffsets'> {
   return {
     fetchTopicOffsets: async () => {
@@ -22,7 +22,7 @@ function adminAfter(codes: number[]): Pick<Admin, 'fetchTopicOffsets'> {
 }
 
 describe('topicRanges', () => {
-  it('asks again while a leader moves', async () => {
+  it('retries while a leader moves', async () => {
     const admin = adminAfter([NOT_LEADER_FOR_PARTITION, LEADER_NOT_AVAILABLE]);
     expect([...(await topicRanges(admin, 'chat.costs'))]).toEqual([
       [0, { low: 2, high: 7 }],
@@ -30,7 +30,7 @@ describe('topicRanges', () => {
     ]);
   });
 
-  it('does not wait for what does not pass by itself', async () => {
+  it('does not wait for a permanent error', async () => {
     const admin = adminAfter([UNKNOWN_TOPIC_OR_PARTITION]);
     await expect(topicRanges(admin, 'chat.costs')).rejects.toThrow(/does not host this topic/);
   });

@@ -16,13 +16,13 @@ const plan = {
 const DAY_MS = 86_400_000;
 const expected = { ledgerTtlMs: 14 * DAY_MS, recordMaxBytes: 900_000 };
 
-/** A cluster that creates what it is asked to, with a broker's default for sizes. */
+/** A cluster that creates the requested topics, with a broker's default sizes. */
 class Cluster {
   readonly topics = new Map<string, { partitions: number; settings: Map<string, string> }>();
   creations = 0;
   /** Topics that were given more partitions, in that order. */
   readonly grown: string[] = [];
-  /** What questions for metadata after a creation are answered with instead. */
+  /** Overrides the metadata answers after a creation. */
   readonly hiccups: (Error | 'no leader')[] = [];
 
   get admin(): Admin {
@@ -120,13 +120,13 @@ describe('createTopics', () => {
     });
   });
 
-  it('keeps costs for ever and compacts nothing', async () => {
+  it('keeps costs forever and compacts nothing', async () => {
     const { topics } = await Cluster.withAllTopics();
     expect(topics.get('chat.costs')?.settings.get('retention.ms')).toBe('-1');
     for (const { settings } of topics.values()) expect(settings.get('cleanup.policy')).toBe('delete');
   });
 
-  it('creates only what is missing, and asks for nothing when all is there', async () => {
+  it('creates only missing topics, and sends no request when none is missing', async () => {
     const cluster = await Cluster.withAllTopics();
     cluster.topics.delete('chat.chunks');
     expect(await createTopics(cluster.admin, plan)).toEqual(['chat.chunks']);
@@ -137,8 +137,8 @@ describe('createTopics', () => {
 
 const MIRRORS = ['chat.responses', 'chat.response-generated', 'chat.costs', 'chat.requests.dead'];
 
-describe('createTopics beside topics that exist', () => {
-  it('takes the number of partitions of the request topics', async () => {
+describe('createTopics next to existing topics', () => {
+  it('uses the number of partitions of the request topics', async () => {
     const cluster = await Cluster.withAllTopics();
     cluster.topics.delete('chat.costs');
     cluster.topics.delete('chat.requests.acme');
@@ -148,7 +148,7 @@ describe('createTopics beside topics that exist', () => {
     expect(cluster.counts()).toMatchObject({ 'chat.responses': 6, 'chat.cancellations': 1 });
   });
 
-  it('takes the number of the outputs where there is no request topic', async () => {
+  it('uses the number of the outputs when there is no request topic', async () => {
     const cluster = await Cluster.withAllTopics();
     for (const topic of ['chat.requests', 'chat.requests.acme']) cluster.topics.delete(topic);
     for (const topic of MIRRORS) cluster.grow(topic, 4);
@@ -182,7 +182,7 @@ describe('partitions', () => {
     expect(await repairPartitions(cluster.admin, plan)).toEqual([]);
   });
 
-  it('grow with the outputs first, whose number others may have grown already', async () => {
+  it('grow with the outputs first, which others may have grown already', async () => {
     const cluster = await Cluster.withAllTopics();
     cluster.grow('chat.responses', 10);
     await growTopics(cluster.admin, plan, 10);
@@ -197,7 +197,7 @@ describe('partitions', () => {
     expect(await growTopics(cluster.admin, plan, 10)).toEqual([]);
   });
 
-  it('are never fewer than they are', async () => {
+  it('are never removed', async () => {
     const cluster = await Cluster.withAllTopics();
     await expect(growTopics(cluster.admin, plan, 5)).rejects.toThrow(
       'chat.requests has 6 partitions, and Kafka cannot take partitions away: give 6 or more',
@@ -207,7 +207,7 @@ describe('partitions', () => {
 });
 
 describe('createTopics on several brokers', () => {
-  it('waits until all of them know every partition and its leader', async () => {
+  it('waits until all brokers know every partition and its leader', async () => {
     const cluster = new Cluster();
     const unknown = Object.assign(new Error('does not host this topic-partition'), { retriable: true });
     cluster.hiccups.push(unknown, 'no leader');
@@ -215,7 +215,7 @@ describe('createTopics on several brokers', () => {
     expect(cluster.hiccups).toEqual([]);
   });
 
-  it('does not wait for what cannot pass', async () => {
+  it('does not wait for a permanent error', async () => {
     const cluster = new Cluster();
     cluster.hiccups.push(Object.assign(new Error('not authorized'), { retriable: false }));
     await expect(createTopics(cluster.admin, plan)).rejects.toThrow('not authorized');
@@ -223,7 +223,7 @@ describe('createTopics on several brokers', () => {
 });
 
 describe('checkTopics', () => {
-  it('accepts what createTopics made', async () => {
+  it('accepts the topics that createTopics created', async () => {
     expect(await problemsOf(await Cluster.withAllTopics())).toBe('');
   });
 
@@ -236,7 +236,7 @@ describe('checkTopics', () => {
     );
   });
 
-  it('names every problem of every topic, with what would be right', async () => {
+  it('names every problem of every topic, with the expected value', async () => {
     const cluster = await Cluster.withAllTopics();
     Object.assign(cluster.topics.get('chat.responses') ?? {}, { partitions: 5 });
     cluster.set('chat.costs', 'max.message.bytes', '900000');
@@ -252,13 +252,13 @@ describe('checkTopics', () => {
     expect(problems[3]).toContain('RECORD_MAX_BYTES (900000)');
   });
 
-  it('lets other topics keep their records for as long as they like', async () => {
+  it('allows any retention for other topics', async () => {
     const cluster = await Cluster.withAllTopics();
     cluster.set('chat.responses', 'retention.ms', '-1');
     expect(await problemsOf(cluster)).toBe('');
   });
 
-  it('counts a segment’s time to that of its records', async () => {
+  it('adds a segment’s time to its records’ retention', async () => {
     const cluster = await Cluster.withAllTopics();
     cluster.set('chat.requests', 'segment.ms', String(7 * DAY_MS));
     expect(await problemsOf(cluster)).toBe('');

@@ -32,7 +32,7 @@ interface Request {
 
 /**
  * Three brokers: 1 coordinates transactions, 2 the group, and each topic's partition p is led by the broker of `leaders`. A test
- * may hold answers back: `held` answers when it is released.
+ * may delay answers: `held` answers when it is released.
  */
 class FakeCluster {
   readonly requests: Request[] = [];
@@ -44,7 +44,7 @@ class FakeCluster {
   onMetadata: () => void = () => undefined;
   groupConnected = true;
   disconnects = 0;
-  /** What comes instead of an answer; called for each request. */
+  /** Replaces an answer; called for each request. */
   fails: (name: Name) => Error | null = () => null;
   held: Promise<void> | null = null;
 
@@ -72,7 +72,7 @@ class FakeCluster {
     } as unknown as Broker;
   }
 
-  /** As kafkajs does when it connects again. */
+  /** Does what kafkajs does when it reconnects. */
   replaceSocket(): void {
     this.connection.socket = {};
   }
@@ -86,7 +86,7 @@ class FakeCluster {
       findBroker: async ({ nodeId }: { nodeId: number }) => this.broker(nodeId),
       findGroupCoordinator: async ({ groupId, coordinatorType }: Record<string, unknown>) => {
         this.coordinatorsAskedFor.push(String(groupId));
-        // As kafkajs does, which connects to whatever it finds.
+        // As kafkajs does: it connects to any broker that it finds.
         if (coordinatorType === 1) this.connected = true;
         else this.groupConnected = true;
         return this.broker(coordinatorType === 1 ? 1 : 2);
@@ -112,7 +112,7 @@ async function connected() {
 }
 
 describe('a transactional producer', () => {
-  it('ends the earlier ones of its id when it connects, and waits while the coordinator loads or ends them', async () => {
+  it('fences earlier producers of its id when it connects, and waits while the coordinator loads or ends their transactions', async () => {
     const cluster = new FakeCluster();
     const busy = ['GROUP_LOAD_IN_PROGRESS', 'CONCURRENT_TRANSACTIONS'];
     cluster.fails = () => {
@@ -124,7 +124,7 @@ describe('a transactional producer', () => {
     expect(cluster.requests).toEqual(Array(3).fill({ node: 1, name: 'initProducerId', of }));
   });
 
-  it('tells the coordinator everything first, then writes position and records, then commits', async () => {
+  it('registers everything with the coordinator, then writes position and records, then commits', async () => {
     const { cluster, producer } = await connected();
     await producer.write({ position, records: [record('responses', 3, 'a'), record('costs', 3, 'b')] });
     await producer.commit();
@@ -172,7 +172,7 @@ describe('a transactional producer', () => {
     expect(cluster.names.at(-1)).toBe('endTxn');
   });
 
-  it('waits for the answers of one round trip only, not for each request’s', async () => {
+  it('waits for a single round trip, not for each request', async () => {
     const { cluster, producer } = await connected();
     const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const [added, written] = answers as [PromiseWithResolvers<void>, PromiseWithResolvers<void>];
@@ -186,7 +186,7 @@ describe('a transactional producer', () => {
     await writing;
   });
 
-  it('asks for each coordinator once', async () => {
+  it('looks up each coordinator once', async () => {
     const { cluster, producer } = await connected();
     for (let count = 0; count < 3; count += 1) {
       await producer.write({ position, records: [] });
@@ -195,7 +195,7 @@ describe('a transactional producer', () => {
     expect(cluster.coordinatorsAskedFor).toEqual([identity.transactionalId, 'group']);
   });
 
-  it('sends each broker what it leads, and counts the records of each partition', async () => {
+  it('sends each broker the partitions that it leads, and numbers the records of each partition', async () => {
     const { cluster, producer } = await connected();
     const records = [
       record('responses', 3, 'a'),
@@ -282,7 +282,7 @@ describe('a transactional producer', () => {
     expect(cluster.requests).toEqual([]);
   });
 
-  it('writes nothing after that connection was lost while metadata was read', async () => {
+  it('writes nothing after that connection was lost during a metadata request', async () => {
     const { cluster, producer } = await connected();
     cluster.onMetadata = () => {
       cluster.connected = false;
@@ -292,7 +292,7 @@ describe('a transactional producer', () => {
     expect(cluster.requests).toEqual([]);
   });
 
-  it('writes nothing over another connection than that of the last transaction', async () => {
+  it('writes nothing over a connection other than the last transaction’s', async () => {
     const { cluster, producer } = await connected();
     cluster.onMetadata = () => cluster.replaceSocket();
     const records = [record('responses', 3, 'a')];
@@ -300,7 +300,7 @@ describe('a transactional producer', () => {
     expect(cluster.requests).toEqual([]);
   });
 
-  it('connects again to a group’s coordinator that has closed the connection', async () => {
+  it('reconnects to a group coordinator that has closed the connection', async () => {
     const { cluster, producer } = await connected();
     await producer.write({ position, records: [] });
     cluster.groupConnected = false;
@@ -308,7 +308,7 @@ describe('a transactional producer', () => {
     expect(cluster.coordinatorsAskedFor).toEqual([identity.transactionalId, 'group', 'group']);
   });
 
-  it('writes again once its coordinator was found again', async () => {
+  it('writes again once it has found its coordinator', async () => {
     const { cluster, producer } = await connected();
     cluster.connected = false;
     await producer.reconnect();
@@ -316,7 +316,7 @@ describe('a transactional producer', () => {
     expect(cluster.coordinatorsAskedFor.slice(0, 2)).toEqual(Array(2).fill(identity.transactionalId));
   });
 
-  it('begins nothing when a partition has no leader, or no number, and says which', async () => {
+  it('begins nothing when a partition has no leader or number, and names the partition', async () => {
     const { cluster, producer } = await connected();
     await expect(producer.write({ position, records: [record('responses', 9, 'a')] })).rejects.toThrow(
       'responses has no partition 9, only 2 partitions',
@@ -331,7 +331,7 @@ describe('a transactional producer', () => {
     expect(cluster.requests).toEqual([]);
   });
 
-  it('can be closed when its connections are gone', async () => {
+  it('can be closed when its connections are closed', async () => {
     const { cluster, producer } = await connected();
     await producer.close();
     expect(cluster.disconnects).toBe(1);

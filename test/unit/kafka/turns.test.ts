@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Turns } from '../../../src/adapters/kafka/turns.ts';
 
 describe('Turns', () => {
-  it('lets so many go at a time and the others in the order of asking, and tells them that they waited', async () => {
+  it('admits so many at a time and the others in order of arrival, and reports to them that they waited', async () => {
     const turns = new Turns(2);
     const begun: string[] = [];
     const ends = new Map<string, () => void>();
@@ -26,7 +26,7 @@ describe('Turns', () => {
     expect(await Promise.all(all)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('goes on after one that has failed', async () => {
+  it('continues after one that failed', async () => {
     const turns = new Turns(1);
     const failed = turns.take(async () => {
       throw new Error('no');

@@ -82,7 +82,7 @@ describe('settings', () => {
       ['prediction[0].type'],
       { prediction: [{ type: 'image_url', url: 'data:,' }] },
     ],
-    ['moderation by nobody', ['moderation.model'], { moderation: { model: '' } }],
+    ['moderation without a model', ['moderation.model'], { moderation: { model: '' } }],
     ['seventeen pairs', ['providerMetadata'], { providerMetadata: pairs(17) }],
     ['a pair with a long key', ['providerMetadata'], { providerMetadata: { ['k'.repeat(65)]: 'v' } }],
     ['a pair with a long value', ['providerMetadata'], { providerMetadata: { k: 'v'.repeat(513) } }],
@@ -91,26 +91,26 @@ describe('settings', () => {
       ['extraJson.temperature', 'extraJson.stream_options'],
       { extraJson: '{"temperature":1,"stream_options":{},"new":1}' },
     ],
-    ['extra parameters that are no object', ['extraJson'], { extraJson: '"x"' }],
-    ['extra parameters that are nothing', ['extraJson'], { extraJson: 'null' }],
-    ['extra parameters that are no JSON', ['extraJson'], { extraJson: '{my diary' }],
+    ['extra parameters that are not an object', ['extraJson'], { extraJson: '"x"' }],
+    ['extra parameters that are null', ['extraJson'], { extraJson: 'null' }],
+    ['extra parameters that are not JSON', ['extraJson'], { extraJson: '{my diary' }],
   ])('may not be %s: %s', (_what, paths, request) => {
     expect(pathsOf(request)).toEqual(paths);
   });
 
-  it('may not be JSON that is longer than anybody needs', () => {
+  it('may not be JSON above the size limit', () => {
     const extraJson = `{"a":"${'x'.repeat(262_144)}"}`;
     expect(validateRequest(sampleRequest({ extraJson }))).toMatchObject([
       { path: 'extraJson', code: 'too_large' },
     ]);
   });
 
-  it('quote nothing of what the caller wrote', () => {
+  it('quote no text of the caller', () => {
     const problems = validateRequest(sampleRequest({ extraJson: '{my diary' }));
     expect(JSON.stringify(problems)).not.toContain('diary');
   });
 
-  it('may not be a seed that was read as near as numbers go', () => {
+  it('may not be a seed that a number cannot represent exactly', () => {
     expect(validateRequest(sampleRequest({ seed: 2 ** 60 }))).toMatchObject([{ path: 'seed' }]);
   });
 });
