@@ -36,7 +36,7 @@ export function describeModelChange(
     return earlier === later ? [] : [{ property, before: earlier, after: later }];
   });
   if (before !== null && details.length === 0) return null;
-  const change = kindOf(before, after);
+  const change = kindOf(before, after, now);
   return {
     eventId: eventId(after.provider, after.id, change, now),
     provider: after.provider,
@@ -111,9 +111,9 @@ function entriesOf(place: string, components: object): [string, string][] {
   });
 }
 
-function kindOf(before: CatalogModel | null, after: CatalogModel): ModelChange {
+function kindOf(before: CatalogModel | null, after: CatalogModel, now: number): ModelChange {
   if (before === null) return 'ADDED';
-  const [earlier, later] = [lifecycleOf(before), lifecycleOf(after)];
+  const [earlier, later] = [lifecycleOf(before, now), lifecycleOf(after, now)];
   if (later === 'removed' && earlier !== 'removed') return 'REMOVED';
   if (later === 'deprecated' && earlier === 'active') return 'DEPRECATED';
   return 'UPDATED';

@@ -19,6 +19,9 @@ export interface ModelFamily
 export const INFERRED = 'inferred';
 
 const datedSnapshot = /-(\d{4}-\d{2}-\d{2}|\d{4})$/;
+/** What names of models say that do something else than chat: each a part of the name. */
+const OTHER_TASKS =
+  /(?:^|[-_./:])(?:embed(?:ding|dings)?|rerank(?:er)?|moderation|transcribe|transcription|whisper|tts|dall-e|image|imagen|realtime|sora|diffusion)(?:$|[-_./:\d])/i;
 const fineTuned = /^ft:([^:]+)/;
 
 /**
@@ -47,7 +50,10 @@ export function modelFacts(
       null,
     );
   const { prefix: _prefix, ...facts } = family ?? UNKNOWN_FAMILY;
-  return { contextWindow: null, maxOutputTokens: null, ...facts, ...inferred };
+  const capabilities = OTHER_TASKS.test(base)
+    ? facts.capabilities.filter((one) => one !== 'chat')
+    : facts.capabilities;
+  return { contextWindow: null, maxOutputTokens: null, ...facts, capabilities, ...inferred };
 }
 
 /** Nothing is added to a request of such a model, renamed or refused. */

@@ -19,7 +19,17 @@ export function modelInfo(
     defaultReasoningEffort,
     streams: capabilities.includes('streaming'),
     reasons: capabilities.includes('reasoning'),
+    chats: capabilities.includes('chat'),
     lifecycle,
     shutdownAt,
   };
+}
+
+/** How far a model has come now (epoch ms), which its shutdown date decides too. */
+export function lifecycleAt(
+  { lifecycle, shutdownAt }: Pick<ModelInfo, 'lifecycle' | 'shutdownAt'>,
+  now: number,
+): ModelInfo['lifecycle'] {
+  if (shutdownAt === null || lifecycle === 'removed') return lifecycle;
+  return shutdownAt <= now ? 'removed' : 'deprecated';
 }

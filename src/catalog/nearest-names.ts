@@ -9,6 +9,16 @@ export function nearestNames(name: string, names: readonly string[]): string[] {
     .map(({ candidate }) => candidate);
 }
 
+/** Longer names are not compared. */
+const MAX_CHARACTERS = 64;
+
+/** The names that one may be a misspelling of: those of the nearest that differ in two characters at most. */
+export function misspelled(name: string, nearest: readonly string[]): string[] {
+  if (name.length > MAX_CHARACTERS) return [];
+  const most = Math.min(2, Math.floor(name.length / 3));
+  return nearest.filter((other) => other.length <= MAX_CHARACTERS && editDistance(name, other) <= most);
+}
+
 /**
  * The least number of characters to insert, delete or replace that makes one text the other.
  *

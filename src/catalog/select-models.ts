@@ -30,22 +30,26 @@ export interface ModelCriteria {
   readonly sort?: (typeof sortOrders)[number];
 }
 
-/** The models that fit, in order; what the order does not tell apart goes by name, and what is not known comes last. */
-export function selectModels(all: readonly PricedModel[], criteria: ModelCriteria): PricedModel[] {
+/** The models that fit now (epoch ms), in order; what the order does not tell apart goes by name, and what is not known comes last. */
+export function selectModels(
+  all: readonly PricedModel[],
+  criteria: ModelCriteria,
+  now: number,
+): PricedModel[] {
   const { sort = 'name' } = criteria;
   return all
-    .filter((one) => fits(one, criteria))
+    .filter((one) => fits(one, criteria, now))
     .sort((one, other) => order[sort](one, other) || order.name(one, other));
 }
 
-function fits({ model, price }: PricedModel, criteria: ModelCriteria): boolean {
+function fits({ model, price }: PricedModel, criteria: ModelCriteria, now: number): boolean {
   const { can = [], provider, name, lifecycle = ['active', 'deprecated'] } = criteria;
   const names = [model.id, ...model.aliases].map((text) => text.toLowerCase());
   return (
     can.every((capability) => model.capabilities.includes(capability)) &&
     (provider === undefined || model.provider === provider) &&
     (name === undefined || names.some((text) => text.includes(name.toLowerCase()))) &&
-    lifecycle.includes(lifecycleOf(model)) &&
+    lifecycle.includes(lifecycleOf(model, now)) &&
     isAtLeast(model.contextWindow, criteria.minContext) &&
     isAtLeast(model.maxOutputTokens, criteria.minOutput) &&
     isAtMost(price?.components.input, criteria.maxInputPrice) &&

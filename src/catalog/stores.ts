@@ -46,11 +46,16 @@ export interface CatalogModel extends ModelFacts {
   readonly removedAt: number | null;
 }
 
-/** How far a model has come: announced to end, or missing from the provider's lists. */
+/**
+ * How far a model has come: announced to end, ended, or missing from the provider's lists.
+ *
+ * @param now epoch ms: after its shutdown date a model counts as removed
+ */
 export function lifecycleOf(
   model: Pick<CatalogModel, 'shutdownAt' | 'deprecatedAt' | 'removedAt'>,
+  now: number,
 ): 'active' | 'deprecated' | 'removed' {
-  if (model.removedAt !== null) return 'removed';
+  if (model.removedAt !== null || (model.shutdownAt !== null && model.shutdownAt <= now)) return 'removed';
   return model.deprecatedAt !== null || model.shutdownAt !== null ? 'deprecated' : 'active';
 }
 

@@ -46,7 +46,7 @@ export async function syncModelsNow(tool: Tool, acceptShort: boolean): Promise<v
 /** `models list [NAME] […]`: those that fit, with their prices now. */
 export async function listModels(tool: Tool, criteria: ModelCriteria, asJson: boolean): Promise<void> {
   await withDatabase(tool, async (db) => {
-    for (const one of selectModels(await pricedModels(db), criteria))
+    for (const one of selectModels(await pricedModels(db), criteria, Date.now()))
       tool.print(asJson ? `${JSON.stringify(record(one))}\n` : line(one));
   });
 }
@@ -88,7 +88,7 @@ async function pricedModels(db: Db): Promise<PricedModel[]> {
 }
 
 function line({ model, price }: PricedModel): string {
-  const lifecycle = lifecycleOf(model);
+  const lifecycle = lifecycleOf(model, Date.now());
   const until = model.shutdownAt === null ? '' : ` ${new Date(model.shutdownAt).toISOString().slice(0, 10)}`;
   return `${[
     `${model.provider}/${model.id}`,
@@ -105,7 +105,11 @@ function line({ model, price }: PricedModel): string {
 
 /** For programs: instants as ISO 8601. */
 function record({ model, price }: PricedModel): object {
-  return { ...withInstants(model), lifecycle: lifecycleOf(model), price: price && withInstants(price) };
+  return {
+    ...withInstants(model),
+    lifecycle: lifecycleOf(model, Date.now()),
+    price: price && withInstants(price),
+  };
 }
 
 function withInstants(value: object): object {

@@ -222,7 +222,7 @@ export const environment = z.object({
     description:
       'Whether a prompt that certainly does not fit into the model’s context is refused before the call, by the lowest estimate.',
   }),
-  AI_DEFAULT_MODEL: set('gpt-3.5-turbo', text, { description: 'Model of requests that name none.' }),
+  AI_DEFAULT_MODEL: set('gpt-5.4-mini', text, { description: 'Model of requests that name none.' }),
   AI_DEFAULT_MAX_TOKENS: optional(orNone(wholeNumber(1, 10_000_000)), {
     description:
       'Output limit of requests that set none, clamped to what model and prompt leave; `none` sends no limit.',

@@ -1,4 +1,6 @@
 import { Big } from 'big.js';
+import { lifecycleAt } from '../catalog/model-info.ts';
+import { misspelled } from '../catalog/nearest-names.ts';
 import { unlistedModel } from '../catalog/unlisted-model.ts';
 import type { ChatRequest, Problem } from '../contract/records.ts';
 import { highestCost } from '../domain/estimate-cost.ts';
@@ -79,8 +81,10 @@ export function planCall(
   const provider = providers.get(providerName);
   if (provider === undefined) throw unknownProvider(providerName, [...providers.keys()]);
   const requestedModel = request.model ?? defaults.model;
-  const model = catalog.model(providerName, requestedModel) ?? unlistedModel(providerName, requestedModel);
-  if (model.lifecycle === 'removed') {
+  const known = catalog.model(providerName, requestedModel);
+  const model = known ?? unlistedModel(providerName, requestedModel);
+  const lifecycle = lifecycleAt(model, now);
+  if (lifecycle === 'removed') {
     throw modelRemoved(requestedModel, catalog.nearest(providerName, requestedModel));
   }
   const refused = refusedParameters(request, model);
@@ -108,7 +112,12 @@ export function planCall(
     estimatedInputTokens,
     input,
     estimatedCost,
-    warnings: model.lifecycle === 'deprecated' ? [deprecatedModel(model)] : [],
+    warnings: [
+      ...(lifecycle === 'deprecated' ? [deprecatedModel(model)] : []),
+      ...(known === null
+        ? misspelledModel(requestedModel, catalog.nearest(providerName, requestedModel))
+        : []),
+    ],
   };
 }
 
@@ -123,6 +132,14 @@ function deprecatedModel({ id, shutdownAt }: ModelInfo): Problem {
     code: 'deprecated_model',
     message: `model ${id} is deprecated: ${until}; choose another model`,
   };
+}
+
+/** @param nearest names of the catalog that are most alike */
+function misspelledModel(name: string, nearest: readonly string[]): Problem[] {
+  const meant = misspelled(name, nearest);
+  if (meant.length === 0) return [];
+  const message = `model ${name} is not in the catalog and was called under this name, without a known price; did you mean ${meant.join(' or ')}?`;
+  return [{ path: 'model', code: 'unknown_model', message }];
 }
 
 const dateOf = (at: number) => new Date(at).toISOString().slice(0, 10);

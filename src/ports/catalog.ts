@@ -11,7 +11,9 @@ export interface ModelInfo extends ModelParameters {
   readonly streams: boolean;
   /** Whether it can think before it answers, which the limit of tokens counts too. */
   readonly reasons: boolean;
-  /** A deprecated model works until the provider takes it away; a removed one does not. */
+  /** Whether it answers chat requests at all; others are not suggested. */
+  readonly chats: boolean;
+  /** A deprecated model works until the provider takes it away; a removed one does not. As of the last reading: see `lifecycleAt`. */
   readonly lifecycle: 'active' | 'deprecated' | 'removed';
   /** When the provider takes it away, epoch ms; null when it has not said. */
   readonly shutdownAt: number | null;

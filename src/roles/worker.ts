@@ -22,6 +22,7 @@ import { ProgressReporter } from '../pipeline/progress-reporter.ts';
 import { untilAborted } from '../pipeline/until-aborted.ts';
 import { reservationTtlMs } from '../spend/reservation-ttl.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { checkDefaultModel } from './check-default-model.ts';
 import { decodeOptions } from './decode-options.ts';
 import { joinGroup } from './join-group.ts';
 import { quietWarning } from './quiet-warning.ts';
@@ -98,6 +99,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       onRefreshFailed: (error) => logger.warn({ err: error }, 'models and prices could not be read again'),
     });
     parts.add(catalog, () => catalog.stop());
+    checkDefaultModel(catalog, 'openai', config.defaults.model, clock.now(), logger);
     const startingLease = startWorkerLease({
       db,
       leaseMs: config.ledger.leaseMs,

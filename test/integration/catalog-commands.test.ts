@@ -64,6 +64,8 @@ describe('models list', () => {
   };
 
   it('shows what fits, in order, with prices and what is about to end', async () => {
+    await world.endModel('gpt-3.5-turbo', Date.UTC(2999, 9, 23));
+    await world.endModel('gpt-4-turbo', Date.UTC(2020, 0, 1));
     const lines = await listed('--can vision,tools --max-input-price 0.2 --sort price');
     expect(lines.map((line) => line.split('\t')[0])).toEqual(
       expect.arrayContaining(['openai/gpt-5-nano', 'openai/gpt-4o-mini']),
@@ -72,16 +74,20 @@ describe('models list', () => {
     expect(prices).toEqual(prices.toSorted((one, other) => one - other));
     expect(Math.max(...prices)).toBeLessThanOrEqual(0.2);
     expect(await listed('gpt-35')).toEqual([
-      expect.stringMatching(/^openai\/gpt-3\.5-turbo\t.*\tdeprecated 2026-10-23\talso gpt-35-turbo$/),
+      expect.stringMatching(/^openai\/gpt-3\.5-turbo\t.*\tdeprecated 2999-10-23\talso gpt-35-turbo$/),
+    ]);
+    expect(await listed('gpt-4-turbo --lifecycle removed')).toEqual([
+      expect.stringMatching(/^openai\/gpt-4-turbo\t.*\tremoved 2020-01-01$/),
     ]);
   });
 
   it('gives programs everything', async () => {
+    await world.endModel('gpt-4o-2024-08-06', Date.UTC(2999, 0, 14));
     const [one] = (await listed('gpt-4o-2024-08-06 --json')).map((line) => JSON.parse(line));
     expect(one).toMatchObject({
       id: 'gpt-4o-2024-08-06',
       lifecycle: 'deprecated',
-      shutdownAt: '2027-01-14T00:00:00.000Z',
+      shutdownAt: '2999-01-14T00:00:00.000Z',
       listedAt: null,
       price: { currency: 'USD', components: { input: expect.stringMatching(/^[\d.]+$/) } },
     });

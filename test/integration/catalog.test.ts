@@ -146,18 +146,23 @@ describe('the catalog', () => {
     await expect.poll(() => catalog.price('openai', 'gpt-4', at), { timeout: 10_000 }).not.toBeNull();
   });
 
+  const DISTANT = Date.UTC(2999, 0);
+
   it('knows a model by its aliases, which hide no other’s id, and the nearest names of those that work', async () => {
     await models.update(() => [
       { ...catalogModel('a-1'), aliases: ['fast', 'a-2'] },
       catalogModel('a-2'),
       { ...catalogModel('a-3'), removedAt: 1, deprecatedAt: 1 },
-      { ...catalogModel('a-4'), shutdownAt: 5 },
+      { ...catalogModel('a-4'), shutdownAt: DISTANT },
+      { ...catalogModel('a-5'), shutdownAt: 5 },
+      { ...catalogModel('a-6'), capabilities: [] },
     ]);
     const catalog = await catalogOf();
     expect(catalog.model('openai', 'fast')?.id).toBe('a-1');
     expect(catalog.model('openai', 'a-2')?.id).toBe('a-2');
     expect(catalog.model('openai', 'a-3')?.lifecycle).toBe('removed');
-    expect(catalog.model('openai', 'a-4')).toMatchObject({ lifecycle: 'deprecated', shutdownAt: 5 });
+    expect(catalog.model('openai', 'a-4')).toMatchObject({ lifecycle: 'deprecated', shutdownAt: DISTANT });
+    expect(catalog.model('openai', 'a-5')?.lifecycle).toBe('removed');
     expect(catalog.nearest('openai', 'a-3')).toEqual(['a-1', 'a-2', 'a-4']);
     expect(catalog.nearest('acme', 'a-3')).toEqual([]);
   });

@@ -59,9 +59,11 @@ describe('topics, models and prices', () => {
   });
 
   it('models import and list show what ships with the service, and a second import changes nothing', async () => {
-    // The world has imported everything before.
+    // The world has imported everything before, without shutdown dates.
+    await run(['models', 'import']);
     const imported = await run(['models', 'import']);
     expect(imported.stdout).toMatch(/^0 added, 0 changed, \d+ unchanged, 0 refused\n$/);
+    await world.importModels();
     const { code, stdout } = await run(['models', 'list']);
     expect(code).toBe(0);
     expect(lines(stdout)).toContainEqual(expect.stringMatching(/^openai\/gpt-4\tcontext 8192\toutput \d+\t/));

@@ -7,6 +7,8 @@ let history: History;
 
 beforeAll(async () => {
   world = await World.create({ partitions: 1, env: { CATALOG_REFRESH: '24h' } });
+  await world.endModel('gpt-4', Date.UTC(2999, 9, 23));
+  await world.endModel('gpt-4-turbo', Date.UTC(2020, 0, 1));
   await world.startWorker();
   history = await world.readHistory();
 });
@@ -34,7 +36,22 @@ it('a deprecated model works, and says until when', async () => {
   const { status, warnings } = await answerTo('deprecated', 'gpt-4');
   expect(status).toBe('COMPLETED');
   expect(warnings).toMatchObject([
-    { path: 'model', code: 'deprecated_model', message: expect.stringContaining('2026-10-23') },
+    { path: 'model', code: 'deprecated_model', message: expect.stringContaining('2999-10-23') },
+  ]);
+});
+
+it('a model whose shutdown date has passed is refused without a call', async () => {
+  const { status, attempts, error } = await answerTo('ended', 'gpt-4-turbo');
+  expect({ status, attempts }).toEqual({ status: 'FAILED', attempts: 0 });
+  expect(error).toMatchObject({ code: 'model_not_found', retryable: false, param: 'model' });
+  expect(error?.message).not.toContain('gpt-4-turbo,');
+});
+
+it('a misspelled name is called as it is, with a warning that names the one that may be meant', async () => {
+  const { status, warnings } = await answerTo('misspelled', 'gpt-4o-mni');
+  expect(status).toBe('COMPLETED');
+  expect(warnings).toMatchObject([
+    { path: 'model', code: 'unknown_model', message: expect.stringContaining('did you mean gpt-4o-mini') },
   ]);
 });
 
@@ -52,8 +69,10 @@ it('a worker that runs sees that a model was removed: it is refused without a ca
     error: { code: 'model_not_found', retryable: false, param: 'model' },
   });
   expect(response.error?.message).toMatch(/"gpt-4o-mini" was removed by its provider.*gpt-4\.1-mini/);
-  const refused = history.originals.filter(({ status }) => status === 'FAILED').length;
-  expect(refused).toBe(1);
+  const refused = history.originals.filter(
+    ({ status, requestId }) => status === 'FAILED' && requestId.startsWith('removed'),
+  );
+  expect(refused).toHaveLength(1);
   const completed = history.originals.filter(({ requestId }) => requestId.startsWith('removed')).length - 1;
   expect((await world.standIn.calls()).length - before).toBe(completed);
 });

@@ -11,6 +11,7 @@ import { importModels } from '../../src/catalog/import-models.ts';
 import { importPriceSource } from '../../src/catalog/import-price-source.ts';
 import { importPrices } from '../../src/catalog/import-prices.ts';
 import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
+import type { CatalogModel } from '../../src/catalog/stores.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import type { RecordCodec } from '../../src/contract/codec.ts';
 import type { ChatRequestInput } from '../../src/contract/records.ts';
@@ -31,6 +32,14 @@ export interface WorldOptions {
   /** Environment of every worker. */
   readonly env?: Readonly<Record<string, string>>;
 }
+
+/** The shipped models without their shutdown dates: what a test sees does not depend on its day. */
+const lastingModels = {
+  name: 'lasting models.json',
+  text: JSON.stringify(
+    (JSON.parse(shippedModels.text) as object[]).map((model) => ({ ...model, shutdownAt: null })),
+  ),
+};
 
 /** A request as a test publishes it. */
 export interface Published {
@@ -105,7 +114,7 @@ export class World {
     await createTopics(admin, config.topics);
     await admin.disconnect();
     const db = mongo.db(config.mongo.database);
-    await importModels(createModelStore(db), shippedModels);
+    await world.importModels();
     await importPrices(createPriceStore(db), shippedPrices);
     return world;
   }
@@ -190,12 +199,24 @@ export class World {
 
   /** What six lists without a model come to. */
   async removeModel(id: string): Promise<void> {
-    const store = createModelStore(this.mongo.db(this.config.mongo.database));
     const at = Date.now();
+    await this.changeModel(id, { deprecatedAt: at, removedAt: at });
+  }
+
+  /** Imports the shipped models, as if none of them ever ended. */
+  async importModels(): Promise<void> {
+    await importModels(createModelStore(this.mongo.db(this.config.mongo.database)), lastingModels);
+  }
+
+  /** Says when a model ends, epoch ms. */
+  async endModel(id: string, shutdownAt: number): Promise<void> {
+    await this.changeModel(id, { shutdownAt });
+  }
+
+  private async changeModel(id: string, members: Partial<CatalogModel>): Promise<void> {
+    const store = createModelStore(this.mongo.db(this.config.mongo.database));
     await store.update((known) =>
-      known
-        .filter((model) => model.id === id)
-        .map((model) => ({ ...model, deprecatedAt: at, removedAt: at })),
+      known.filter((model) => model.id === id).map((model) => ({ ...model, ...members })),
     );
   }
 

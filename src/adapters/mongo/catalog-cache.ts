@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { findPrice, type PriceTimelines, priceTimelines } from '../../catalog/find-price.ts';
-import { modelInfo } from '../../catalog/model-info.ts';
+import { lifecycleAt, modelInfo } from '../../catalog/model-info.ts';
 import { nearestNames } from '../../catalog/nearest-names.ts';
 import { type CatalogModel, lifecycleOf } from '../../catalog/stores.ts';
 import type { Catalog, Clock, ModelInfo } from '../../ports.ts';
@@ -69,7 +69,7 @@ export async function createCatalog({
 
   return {
     model: (provider, name) => current.models.get(`${provider}/${name}`) ?? null,
-    nearest: (provider, name) => nearestNames(name, workingNames(current.models, provider)),
+    nearest: (provider, name) => nearestNames(name, workingNames(current.models, provider, clock.now())),
     price: (provider, model, at) => findPrice(current.prices, provider, model, at),
     ageMs: () => clock.monotonic() - current.readAt,
     refresh,
@@ -84,15 +84,15 @@ async function readSnapshot(db: Db, clock: Clock): Promise<Snapshot> {
     db.collection<PriceRow>('prices').find({}, boundedRead).toArray(),
   ]);
   return {
-    models: byName(models),
+    models: byName(models, clock.now()),
     prices: priceTimelines(prices.map(priceVersion)),
     readAt,
   };
 }
 
 /** An id is never hidden by another model's alias. */
-function byName(models: readonly CatalogModel[]): ReadonlyMap<string, ModelInfo> {
-  const infos = models.map((model) => ({ model, info: modelInfo(model, lifecycleOf(model)) }));
+function byName(models: readonly CatalogModel[], now: number): ReadonlyMap<string, ModelInfo> {
+  const infos = models.map((model) => ({ model, info: modelInfo(model, lifecycleOf(model, now)) }));
   return new Map([
     ...infos.flatMap(({ model, info }) =>
       model.aliases.map((alias) => [`${model.provider}/${alias}`, info] as const),
@@ -101,9 +101,12 @@ function byName(models: readonly CatalogModel[]): ReadonlyMap<string, ModelInfo>
   ]);
 }
 
-function workingNames(models: ReadonlyMap<string, ModelInfo>, provider: string): string[] {
+/** Models that end by their date may do so between two readings. */
+function workingNames(models: ReadonlyMap<string, ModelInfo>, provider: string, now: number): string[] {
   const beginning = `${provider}/`;
   return [...models]
-    .filter(([name, { lifecycle }]) => name.startsWith(beginning) && lifecycle !== 'removed')
+    .filter(
+      ([name, model]) => name.startsWith(beginning) && model.chats && lifecycleAt(model, now) !== 'removed',
+    )
     .map(([name]) => name.slice(beginning.length));
 }

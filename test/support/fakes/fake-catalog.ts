@@ -40,6 +40,7 @@ export function modelInfo(id: string, members: Partial<ModelInfo> = {}): ModelIn
     defaultReasoningEffort: null,
     streams: true,
     reasons: false,
+    chats: true,
     lifecycle: 'active',
     shutdownAt: null,
     ...members,

@@ -152,7 +152,7 @@ describe('comparing the catalog with the provider’s list', () => {
           expect([...before].every((id) => known.some((model) => model.id === id))).toBe(true);
           expect(new Set(known.map(({ id }) => id)).size).toBe(known.length);
           for (const model of known) {
-            if (listed.includes(model.id)) expect(lifecycleOf(model)).toBe('active');
+            if (listed.includes(model.id)) expect(lifecycleOf(model, START)).toBe('active');
             else expect(model.missedRuns).toBeGreaterThan(0);
           }
         }

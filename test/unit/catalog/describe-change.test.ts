@@ -54,8 +54,9 @@ describe('a change of a model', () => {
 
   it('is the one kind that says most', () => {
     expect(kindOf({}, { contextWindow: 2 })).toBe('UPDATED');
-    expect(kindOf({}, { shutdownAt: NOW, contextWindow: 2 })).toBe('DEPRECATED');
-    expect(kindOf({ shutdownAt: NOW }, { shutdownAt: NOW, deprecatedAt: NOW })).toBe('UPDATED');
+    expect(kindOf({}, { shutdownAt: NOW + 1, contextWindow: 2 })).toBe('DEPRECATED');
+    expect(kindOf({}, { shutdownAt: NOW })).toBe('REMOVED');
+    expect(kindOf({ shutdownAt: NOW + 1 }, { shutdownAt: NOW + 1, deprecatedAt: NOW })).toBe('UPDATED');
     expect(kindOf({ deprecatedAt: 1 }, { deprecatedAt: 1, removedAt: NOW })).toBe('REMOVED');
     expect(kindOf({ deprecatedAt: 1, removedAt: 2 }, {})).toBe('UPDATED');
     expect(kindOf({ deprecatedAt: 1, removedAt: 2 }, { deprecatedAt: 1 })).toBe('UPDATED');

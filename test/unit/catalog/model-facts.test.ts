@@ -76,6 +76,34 @@ describe('what is known of a model that a provider lists', () => {
     expect(factsOf(id).defaultReasoningEffort).toBe(effort);
   });
 
+  it.each([
+    'text-embedding-3-small',
+    'nomic-embed-text:latest',
+    'bge-reranker-v2',
+    'qwen3-embedding',
+    'gpt-4o-mini-transcribe-2025-12-15',
+    'gpt-5-tts',
+    'gpt-realtime-2',
+    'dall-e-4',
+    'gpt-image-2',
+    'whisper-large-v3',
+    'omni-moderation-latest',
+    'stable-diffusion-3',
+    'o3-pro',
+    'gpt-5.2-pro-2025-12-11',
+    'gpt-5-codex',
+    'o4-mini-deep-research',
+  ])('does not take %s for a model that chats', (id) => {
+    expect(factsOf(id).capabilities).not.toContain('chat');
+  });
+
+  it.each(['gpt-audio-9', 'imaginary-1', 'llama-4-scout', 'gpt-5.2-chat-latest', 'embedder9'])(
+    'takes %s for one',
+    (id) => {
+      expect(factsOf(id).capabilities).toContain('chat');
+    },
+  );
+
   it('promises nothing of a family that nobody knows', () => {
     expect(factsOf('llama-9')).toMatchObject({
       provider: 'openai',

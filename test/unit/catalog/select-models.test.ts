@@ -20,16 +20,19 @@ function priced(
   return { model, price };
 }
 
+const NOW = Date.UTC(2026, 0, 1);
+
 const all: PricedModel[] = [
   priced('seer', { capabilities: ['chat', 'vision', 'tools'] }, ['0.5', '9']),
   priced('large', { contextWindow: 200_000, maxOutputTokens: 900 }, ['10', '1']),
   priced('cheap', { capabilities: ['chat', 'tools'], aliases: ['Thrifty'] }, ['0.5', '1']),
   priced('odd', { contextWindow: null, maxOutputTokens: null }, null),
-  priced('old', { shutdownAt: 1 }),
+  priced('old', { shutdownAt: NOW + 1 }),
+  priced('ended', { shutdownAt: NOW }),
   priced('gone', { removedAt: 1 }),
   priced('other', { provider: 'acme' }, ['9', '9']),
 ];
-const ids = (criteria: ModelCriteria) => selectModels(all, criteria).map(({ model }) => model.id);
+const ids = (criteria: ModelCriteria) => selectModels(all, criteria, NOW).map(({ model }) => model.id);
 
 describe('selecting models', () => {
   it.each<[string, ModelCriteria, string[]]>([
@@ -42,7 +45,7 @@ describe('selecting models', () => {
     ['the output, which must be known', { minOutput: 101 }, ['large']],
     ['the price of input, which must be known', { maxInputPrice: '0.50' }, ['cheap', 'seer']],
     ['the price of output', { maxInputPrice: '0.5', maxOutputPrice: '1' }, ['cheap']],
-    ['the lifecycle', { lifecycle: ['removed', 'deprecated'] }, ['gone', 'old']],
+    ['the lifecycle', { lifecycle: ['removed', 'deprecated'] }, ['ended', 'gone', 'old']],
   ])('goes by %s', (_what, criteria, expected) => {
     expect(ids(criteria)).toEqual(expected);
   });
@@ -77,7 +80,7 @@ describe('selecting models', () => {
     });
     fc.assert(
       fc.property(models, criteria, (some, wanted) => {
-        const selected = selectModels(some, wanted);
+        const selected = selectModels(some, wanted, NOW);
         const isIn = new Set(selected);
         for (const one of some) {
           const fits =
@@ -90,7 +93,7 @@ describe('selecting models', () => {
         const keys = (list: readonly PricedModel[]) =>
           list.map(({ model, price }) => [model.id, model.contextWindow, price?.components.input]);
         if (new Set(some.map(({ model }) => model.id)).size === some.length) {
-          expect(keys(selectModels(some.toReversed(), wanted))).toEqual(keys(selected));
+          expect(keys(selectModels(some.toReversed(), wanted, NOW))).toEqual(keys(selected));
         }
       }),
     );

@@ -47,7 +47,7 @@ describe('loadConfig', () => {
     });
     expect(config.defaults).toEqual({
       refuseOverflow: false,
-      model: 'gpt-3.5-turbo',
+      model: 'gpt-5.4-mini',
       maxOutputTokens: { value: 4000, isConfigured: false },
       temperature: { value: 0.7, isConfigured: false },
     });

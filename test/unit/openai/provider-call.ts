@@ -58,6 +58,7 @@ const model: ModelInfo = {
   defaultReasoningEffort: null,
   streams: true,
   reasons: false,
+  chats: true,
   lifecycle: 'active',
   shutdownAt: null,
 };

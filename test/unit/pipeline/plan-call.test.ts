@@ -75,6 +75,51 @@ describe('planCall', () => {
     ]);
   });
 
+  it('takes a model for removed from its shutdown date on, and for deprecated before', () => {
+    expect(planOf({}, { shutdownAt: NOW + 1 }).warnings).toMatchObject([{ code: 'deprecated_model' }]);
+    expect(() => planOf({}, { shutdownAt: NOW })).toThrow(
+      expect.objectContaining({ code: 'model_not_found', retryable: false, param: 'model' }),
+    );
+  });
+
+  it('knows the end of a model from the shipped file, also where the catalog does not have it', () => {
+    const at = (now: number) =>
+      planCall(
+        chatRequest({ model: 'o1-2024-12-17' }),
+        new Map([['openai', provider]]),
+        new FakeCatalog(),
+        { provider: 'openai', model: 'gpt-4', temperature: null, maxOutputTokens: null },
+        now,
+        tokens,
+      );
+    const end = Date.UTC(2026, 9, 23);
+    expect(at(end - 1).warnings).toMatchObject([{ code: 'deprecated_model' }]);
+    expect(() => at(end)).toThrow(expect.objectContaining({ code: 'model_not_found' }));
+  });
+
+  it('asks whether a name that is almost that of a model is meant', () => {
+    const warningsOf = (name: string) => {
+      const catalog = new FakeCatalog();
+      for (const id of ['gpt-4o-mini', 'o3']) catalog.models.set(`openai/${id}`, modelInfo(id));
+      const request = chatRequest({ model: name });
+      const defaults = { provider: 'openai', model: 'gpt-4', temperature: null, maxOutputTokens: null };
+      return planCall(request, new Map([['openai', provider]]), catalog, defaults, NOW, tokens).warnings;
+    };
+    expect(warningsOf('gpt-4o-mni')).toEqual([
+      {
+        path: 'model',
+        code: 'unknown_model',
+        message:
+          'model gpt-4o-mni is not in the catalog and was called under this name, without a known price; did you mean gpt-4o-mini?',
+      },
+    ]);
+    expect(warningsOf('gpt4o-mini')).toHaveLength(1);
+    expect(warningsOf('gpt-4o-mini')).toEqual([]);
+    expect(warningsOf('llama3.2:3b')).toEqual([]);
+    expect(warningsOf('o4')).toEqual([]);
+    expect(warningsOf('x'.repeat(1_000))).toEqual([]);
+  });
+
   it('refuses a removed model, naming those that are nearest', () => {
     const catalog = new FakeCatalog();
     catalog.models.set('openai/gpt-4-0314', modelInfo('gpt-4-0314', { lifecycle: 'removed' }));
