@@ -24,7 +24,7 @@ function problemsOf(read: () => unknown): readonly string[] {
 }
 
 describe('a price file', () => {
-  it('is read with amounts without padding, instants in epoch ms and tiers in rising order', () => {
+  it('is read with unpadded amounts, instants in epoch ms and tiers in ascending order', () => {
     const tiers = [
       { aboveInputTokens: 500, components: { input: '3', output: '4' } },
       { aboveInputTokens: 200, components: { input: '2.0', output: '0.000001', cachedInput: '0.00' } },
@@ -44,7 +44,7 @@ describe('a price file', () => {
     ]);
   });
 
-  it('is refused with every problem at once, each with its place', () => {
+  it('is refused with every problem at once, each with its path', () => {
     const problems = problemsOf(() =>
       readPriceFile(
         file([
@@ -74,7 +74,7 @@ describe('a price file', () => {
     ]);
   });
 
-  it('that is no list, or no JSON, says so by its name', () => {
+  it('that is not a list or not JSON is refused by name', () => {
     expect(problemsOf(() => readPriceFile(file({})))).toEqual([
       'the file: must be a list of prices, or LiteLLM’s object of models',
     ]);
@@ -85,7 +85,7 @@ describe('a price file', () => {
 });
 
 describe('a model file', () => {
-  it('is refused when it lists a model twice, or a capability that nobody knows', () => {
+  it('is refused when it lists a model twice or has an unknown capability', () => {
     const model = {
       provider: 'openai',
       id: 'gpt-x',
@@ -104,7 +104,7 @@ describe('a model file', () => {
   });
 });
 
-describe('what ships with the service', () => {
+describe('the shipped catalog', () => {
   const prices = readPriceFile(shippedPrices).entries;
   const models = readModelFile(shippedModels);
   const componentsOf = (model: string) =>
@@ -121,7 +121,7 @@ describe('what ships with the service', () => {
     expect(componentsOf('gpt-4-turbo')).toEqual([['10', '30']]);
   });
 
-  it('has what each model can do, and of every alias and snapshot only one', () => {
+  it('has the capabilities of each model, and every alias and snapshot once', () => {
     const withAudio = models.filter(({ capabilities }) => capabilities.includes('audio_input'));
     expect(withAudio.map(({ id }) => id)).toContain('gpt-audio');
     for (const { id, capabilities } of models) expect(capabilities, id).toContain('chat');
@@ -141,7 +141,7 @@ describe('what ships with the service', () => {
     expect(versionsOfFile(shippedPrices)).toHaveLength(prices.length);
   });
 
-  it('has reasoning models that refuse sampling parameters and take max_completion_tokens', () => {
+  it('has reasoning models that refuse sampling parameters and accept max_completion_tokens', () => {
     const reasoning = models.filter(({ id }) => /^(o\d|gpt-[56])/.test(id));
     expect(reasoning.length).toBeGreaterThan(0);
     for (const model of reasoning) {
@@ -153,7 +153,7 @@ describe('what ships with the service', () => {
     }
   });
 
-  it('has models whose sampling can be set when they do not reason, from gpt-5.1 on', () => {
+  it('has models that accept sampling parameters without reasoning, from gpt-5.1 on', () => {
     const withChoice = models.filter(({ refusedWhileReasoning }) => refusedWhileReasoning.length > 0);
     expect(withChoice.map(({ id }) => id)).toEqual(
       models.map(({ id }) => id).filter((id) => /^gpt-(5\.\d|6-(luna|sol)|6\.1-terra)/.test(id)),

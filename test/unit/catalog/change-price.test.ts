@@ -62,7 +62,7 @@ const change = (components: Record<string, string>, members: Partial<PriceChange
 const FIRST = 'openai/gpt-x@2025-01-01T00:00:00.000Z';
 
 describe('a price that is set', () => {
-  it('changes what is named and keeps cached, search, tiers and service tiers', async () => {
+  it('changes the named amounts and keeps cached, search, tiers and service tiers', async () => {
     const store = storeOf(full);
     const done = await changePrice(store, change({ input: '3' }), false);
     expect(done.differences).toEqual([
@@ -80,7 +80,7 @@ describe('a price that is set', () => {
     });
   });
 
-  it('keeps nothing when it replaces all', async () => {
+  it('keeps no amount when it replaces all', async () => {
     const store = storeOf(full);
     await changePrice(store, change({ input: '3', output: '9' }, { replace: true }), false);
     expect(store.versions[1]?.components).toEqual({ input: '3', output: '9' });
@@ -88,7 +88,7 @@ describe('a price that is set', () => {
     expect(store.versions[1]).not.toHaveProperty('serviceTiers');
   });
 
-  it('keeps what was in force at its begin, not what is in force later', async () => {
+  it('keeps the amounts in force at its start, not later ones', async () => {
     const store = storeOf(full, {
       ...full,
       effectiveFrom: '2025-09-01',
@@ -98,7 +98,7 @@ describe('a price that is set', () => {
     expect(store.versions[2]?.components).toMatchObject({ input: '3', output: '8', cachedInput: '0.5' });
   });
 
-  it('of a dated snapshot keeps its base model’s', async () => {
+  it('of a dated snapshot keeps its base model’s amounts', async () => {
     const store = storeOf(full);
     await changePrice(store, change({ output: '9' }, { model: 'gpt-x-2025-05-05' }), false);
     expect(store.versions[1]).toMatchObject({
@@ -107,7 +107,7 @@ describe('a price that is set', () => {
     });
   });
 
-  it('adds no version for equal figures, however they are written', async () => {
+  it('adds no version for equal amounts in any notation', async () => {
     const store = storeOf(full);
     const done = await changePrice(store, change({ input: '2.000', cachedInput: '0.50' }), false);
     expect(done).toMatchObject({ unchanged: [FIRST], added: [], changed: [] });
@@ -116,7 +116,7 @@ describe('a price that is set', () => {
     expect(all.changed).toHaveLength(1);
   });
 
-  it('is a version with an end of its own even for equal figures', async () => {
+  it('is a new version if it has an end, even for equal amounts', async () => {
     const store = storeOf(full);
     await changePrice(store, change({ input: '2' }, { effectiveTo: at('2025-07-01') }), false);
     expect(store.versions).toHaveLength(2);
@@ -129,12 +129,8 @@ describe('a price that is set', () => {
       'no price to keep the rest of: give --output too',
     ],
     ['half of a replacement', change({ output: '1' }, { replace: true }), 'needs --input'],
-    [
-      'another currency beside amounts that are kept',
-      change({ input: '1' }, { currency: 'EUR' }),
-      'priced in USD',
-    ],
-    ['an amount that is none', change({ input: 'x' }), 'components.input: must be'],
+    ['another currency with kept amounts', change({ input: '1' }, { currency: 'EUR' }), 'priced in USD'],
+    ['an invalid amount', change({ input: 'x' }), 'components.input: must be'],
   ])('is refused for %s', async (_what, wanted, message) => {
     const store = storeOf(full);
     await expect(changePrice(store, wanted, false)).rejects.toThrow(message);
@@ -148,7 +144,7 @@ describe('a price that is set', () => {
     expect(store.versions[1]).toMatchObject({ currency: 'EUR' });
   });
 
-  it('keeps what another writer set meanwhile', async () => {
+  it('keeps the amounts that another writer set in the meantime', async () => {
     const store = storeOf(full);
     const other = versionsOfFile({
       name: 'other.json',
@@ -164,7 +160,7 @@ describe('a price that is set', () => {
     expect(store.versions.at(-1)?.components).toEqual({ input: '3', output: '99' });
   });
 
-  it('writes nothing when it is only tried', async () => {
+  it('writes nothing in a dry run', async () => {
     const store = storeOf(full);
     expect((await changePrice(store, change({ input: '3' }), true)).changed).toHaveLength(1);
     expect(store.versions).toHaveLength(1);
@@ -177,7 +173,7 @@ describe('a correction', () => {
   const priceIn = (store: Store, time: string) =>
     findPrice(priceTimelines(store.versions), 'openai', 'gpt-x', at(time));
 
-  it('holds in place of the wrong version, which stays in the history', async () => {
+  it('replaces the wrong version, which stays in the history', async () => {
     const store = storeOf(full, { ...full, effectiveFrom: '2025-09-01' });
     const done = await changePrice(store, correction({ input: '1.5' }), false);
     expect(done.differences[0]?.changes).toEqual([{ figure: 'input', before: '2', after: '1.5' }]);
@@ -191,7 +187,7 @@ describe('a correction', () => {
     expect(priceIn(store, '2025-10-01')?.id).toBe('openai/gpt-x@2025-09-01T00:00:00.000Z');
   });
 
-  it('can be corrected again, back to what it was too, and only the last one', async () => {
+  it('can be corrected again, even to the original amounts, but only the latest', async () => {
     const store = storeOf(full);
     await changePrice(store, correction({ input: '1.5' }), false);
     await expect(changePrice(store, correction({ input: '1.6' }), false)).rejects.toThrow(
@@ -201,14 +197,14 @@ describe('a correction', () => {
     expect(priceIn(store, '2025-03-01')).toMatchObject({ id: `${FIRST}#3`, components: full.components });
   });
 
-  it('can move the begin', async () => {
+  it('can move the start', async () => {
     const store = storeOf(full);
     await changePrice(store, correction({}, { effectiveFrom: at('2025-02-01') }), false);
     expect(priceIn(store, '2025-01-15')).toBeNull();
     expect(priceIn(store, '2025-02-15')?.components).toEqual(full.components);
   });
 
-  it('that changes nothing adds no version, and one of nothing is an error', async () => {
+  it('without a change adds no version, and without a wrong version is an error', async () => {
     const store = storeOf(full);
     expect(await changePrice(store, correction({ input: '2' }), false)).toMatchObject({ unchanged: [FIRST] });
     expect(store.versions).toHaveLength(1);
@@ -217,7 +213,7 @@ describe('a correction', () => {
     );
   });
 
-  it('is not undone by an import of the file that was wrong', async () => {
+  it('is not undone by an import of the wrong file', async () => {
     const store = storeOf(full);
     await changePrice(store, correction({ input: '1.5' }), false);
     const done = await importPrices(store, { name: 'prices.json', text: JSON.stringify([full]) });
@@ -225,7 +221,7 @@ describe('a correction', () => {
     expect(priceIn(store, '2025-03-01')?.components.input).toBe('1.5');
   });
 
-  it('goes elsewhere with an export, history and all', async () => {
+  it('is exported and imported with its history', async () => {
     const store = storeOf(full, { ...full, effectiveFrom: '2025-09-01' });
     await changePrice(store, correction({ input: '1.5' }), false);
     await changePrice(store, correction({ input: '1.4' }, { corrects: `${FIRST}#2` }), false);
@@ -238,7 +234,7 @@ describe('a correction', () => {
     expect(priceIn(other, '2025-03-01')?.components.input).toBe('1.4');
   });
 
-  it('of a version that a file does not have is refused by name', async () => {
+  it('of a version missing from the file is refused by name', async () => {
     const text = JSON.stringify([{ ...full, supersedes: 'openai/gpt-x@2024-01-01T00:00:00.000Z' }]);
     const done = await importPrices(storeOf(), { name: 'prices.json', text });
     expect(done.refused).toMatchObject([{ reason: expect.stringContaining('which is not known') }]);

@@ -48,7 +48,7 @@ function compare(known: readonly CatalogModel[], listed: readonly string[], more
   });
 }
 
-/** The catalog after some lists, an hour apart, and the kinds of change that each of them made. */
+/** The catalog after some lists, an hour apart, and the changes that each list made. */
 function afterLists(lists: readonly (readonly string[])[], first: readonly CatalogModel[] = []) {
   let known = first;
   const changes = lists.map((listed, index) => {
@@ -65,7 +65,7 @@ function afterLists(lists: readonly (readonly string[])[], first: readonly Catal
 const modelOf = (known: readonly CatalogModel[], id: string) => known.find((model) => model.id === id);
 
 describe('comparing the catalog with the provider’s list', () => {
-  it('adds what is new, and finds nothing to say of it the next time', () => {
+  it('adds new models, and reports them only once', () => {
     const { known, changes } = afterLists([
       ['a', 'b'],
       ['a', 'b'],
@@ -77,10 +77,10 @@ describe('comparing the catalog with the provider’s list', () => {
   it('deprecates a model after three lists without it and removes it after six, keeping the dates', () => {
     const without = Array.from({ length: REMOVED_AFTER_LISTS + 2 }, () => ['a', 'b']);
     const { known, changes } = afterLists([['a', 'b', 'c'], ...without]);
-    const told = changes.map((of) => of.join());
-    expect(told.indexOf('DEPRECATED c')).toBe(DEPRECATED_AFTER_LISTS);
-    expect(told.indexOf('REMOVED c')).toBe(REMOVED_AFTER_LISTS);
-    expect(told.filter((of) => of.includes(' c'))).toHaveLength(3);
+    const reported = changes.map((of) => of.join());
+    expect(reported.indexOf('DEPRECATED c')).toBe(DEPRECATED_AFTER_LISTS);
+    expect(reported.indexOf('REMOVED c')).toBe(REMOVED_AFTER_LISTS);
+    expect(reported.filter((of) => of.includes(' c'))).toHaveLength(3);
     expect(modelOf(known, 'c')).toMatchObject({
       listedAt: START,
       deprecatedAt: START + DEPRECATED_AFTER_LISTS * HOUR,
@@ -88,13 +88,13 @@ describe('comparing the catalog with the provider’s list', () => {
     });
   });
 
-  it('begins to count anew when a model is listed again, and takes it back as updated', () => {
-    const gone = Array.from({ length: DEPRECATED_AFTER_LISTS }, () => ['a', 'b']);
+  it('resets its count when a model is listed again, and restores the model as updated', () => {
+    const missing = Array.from({ length: DEPRECATED_AFTER_LISTS }, () => ['a', 'b']);
     const { known, changes } = afterLists([
       ['a', 'b', 'c'],
       ['a', 'b'],
       ['a', 'b', 'c'],
-      ...gone,
+      ...missing,
       ['a', 'b', 'c'],
     ]);
     expect(changes.flat().filter((of) => of.endsWith(' c'))).toEqual([
@@ -106,7 +106,7 @@ describe('comparing the catalog with the provider’s list', () => {
     expect(modelOf(known, 'c')).toMatchObject({ missedRuns: 0, deprecatedAt: null, removedAt: null });
   });
 
-  it('refuses a list that is missing more than half of the models, unless it is to be taken', () => {
+  it('refuses a list without more than half of the models, unless short lists are accepted', () => {
     const { known } = afterLists([['a', 'b', 'c']]);
     expect(() => compare(known, ['a', 'x', 'y', 'z'])).toThrow(ShortModelList);
     expect(() => compare(known, [])).toThrow(/0 of the 3 models.*--accept-short/s);
@@ -114,7 +114,7 @@ describe('comparing the catalog with the provider’s list', () => {
     expect(compare(known, ['a', 'b'])).toHaveLength(3);
   });
 
-  it('does not miss models from a file, nor those of other providers', () => {
+  it('ignores models from a file and those of other providers', () => {
     const imported = { ...factsOf('mine', { source: 'mine.json' }), ...NEVER_LISTED };
     const foreign = { ...factsOf('a', { provider: 'acme' }), ...NEVER_LISTED, listedAt: 1 };
     const { known } = afterLists(
@@ -125,7 +125,7 @@ describe('comparing the catalog with the provider’s list', () => {
     expect(known.filter(({ provider }) => provider === 'acme')).toEqual([]);
   });
 
-  it('replaces facts that nobody has imported, and no others', () => {
+  it('replaces inferred facts, but not imported ones', () => {
     const known = [
       { ...factsOf('a'), ...NEVER_LISTED },
       { ...factsOf('b', { source: 'mine.json' }), ...NEVER_LISTED },
@@ -142,7 +142,7 @@ describe('comparing the catalog with the provider’s list', () => {
   const ids = ['a', 'b', 'c', 'd', 'e', 'f'];
   const lists = fc.array(fc.subarray(ids, { minLength: 1 }), { minLength: 1, maxLength: 30 });
 
-  it('never loses a model, whatever the lists', () => {
+  it('never loses a model, for any lists', () => {
     fc.assert(
       fc.property(lists, (all) => {
         let known: CatalogModel[] = [];
@@ -160,7 +160,7 @@ describe('comparing the catalog with the provider’s list', () => {
     );
   });
 
-  it('announces nothing twice: the same list again changes no lifecycle but by its count', () => {
+  it('announces nothing twice: a repeated list changes a lifecycle only by its count', () => {
     fc.assert(
       fc.property(lists, fc.subarray(ids, { minLength: 1 }), (all, last) => {
         let known: CatalogModel[] = [];
@@ -174,7 +174,7 @@ describe('comparing the catalog with the provider’s list', () => {
     );
   });
 
-  it('lets no believed list deprecate more than half of the models at once', () => {
+  it('lets no accepted list deprecate more than half of the models at once', () => {
     fc.assert(
       fc.property(lists, (all) => {
         let known: CatalogModel[] = [];

@@ -6,8 +6,8 @@ import { versionsOfFile } from '../../../src/catalog/price-versions.ts';
 import { calculateCost } from '../../../src/domain/calculate-cost.ts';
 
 /**
- * Prices and usages as a provider would have them, and what they cost by another calculation than the service's: whole
- * picodollars in BigInt, straight from LiteLLM's members.
+ * Realistic prices and usage, and their cost by a calculation independent of the service's: whole
+ * picodollars in BigInt, directly from LiteLLM's members.
  */
 const PICO = 10n ** 12n;
 type Members = Record<string, bigint>;
@@ -75,8 +75,8 @@ function picodollars(amount: string): bigint {
   return BigInt(whole) * PICO + BigInt(fraction.padEnd(12, '0'));
 }
 
-describe('a usage that is priced by LiteLLM’s figures', () => {
-  it('costs what an independent calculation in whole picodollars says, for any figures and any usage', () => {
+describe('a usage priced with LiteLLM’s amounts', () => {
+  it('costs what an independent calculation in whole picodollars says, for any amounts and usage', () => {
     fc.assert(
       fc.property(members, usages, fc.constantFrom(...tiers), (prices, parts, tier) => {
         const figures = Object.entries(prices).map(([name, amount]) => `"${name}": ${amount}e-12`);

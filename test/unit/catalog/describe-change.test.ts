@@ -35,7 +35,7 @@ const kindOf = (before: Partial<CatalogModel>, after: Partial<CatalogModel>) =>
   describeModelChange({ ...model, ...before }, { ...model, ...after }, NOW)?.change ?? null;
 
 describe('a change of a model', () => {
-  it('tells a new one with its facts', () => {
+  it('reports a new model with its facts', () => {
     expect(describeModelChange(null, model, NOW)).toEqual({
       eventId: expect.stringMatching(/^[0-9a-f-]{14}5/),
       provider: 'openai',
@@ -52,7 +52,7 @@ describe('a change of a model', () => {
     });
   });
 
-  it('is the one kind that says most', () => {
+  it('has only the most significant kind', () => {
     expect(kindOf({}, { contextWindow: 2 })).toBe('UPDATED');
     expect(kindOf({}, { shutdownAt: NOW + 1, contextWindow: 2 })).toBe('DEPRECATED');
     expect(kindOf({}, { shutdownAt: NOW })).toBe('REMOVED');
@@ -62,11 +62,11 @@ describe('a change of a model', () => {
     expect(kindOf({ deprecatedAt: 1, removedAt: 2 }, { deprecatedAt: 1 })).toBe('UPDATED');
   });
 
-  it('is none when only the next comparison cares', () => {
+  it('is null when only comparison state differs', () => {
     expect(kindOf({}, { missedRuns: 2, listedAt: NOW, source: 'other.json' })).toBeNull();
   });
 
-  it('has instants as text, and an id that tells it from the same change at another time', () => {
+  it('has instants as text, and a different id for the same change at another time', () => {
     const change = describeModelChange(model, { ...model, removedAt: NOW }, NOW);
     expect(change?.details).toEqual([
       { property: 'removedAt', before: null, after: '2026-06-01T00:00:00.000Z' },
@@ -77,7 +77,7 @@ describe('a change of a model', () => {
 });
 
 describe('a change of a price', () => {
-  it('tells every amount that is different by its place', () => {
+  it('reports every changed amount by its path', () => {
     const before = {
       ...price,
       tiers: [{ aboveInputTokens: 272_000, components: { input: '2', output: '3' } }],
@@ -115,7 +115,7 @@ describe('a change of a price', () => {
     ]);
   });
 
-  it('has one id per version, whenever it is told', () => {
+  it('has one id per version, whenever it is reported', () => {
     expect(describePriceChange(null, price, NOW).eventId).toBe(
       describePriceChange(null, price, NOW + 1).eventId,
     );

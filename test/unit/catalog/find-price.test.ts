@@ -37,7 +37,7 @@ describe('the price in force', () => {
     ]);
   });
 
-  it('is none between a version’s own end and the next one’s begin', () => {
+  it('is null between a version’s own end and the next one’s start', () => {
     expect([199, 200, 249, 250].map((at) => idAt('gpt-y', at))).toEqual([
       'openai/gpt-y@100',
       null,
@@ -46,13 +46,13 @@ describe('the price in force', () => {
     ]);
   });
 
-  it('tells when it really ends', () => {
+  it('has its actual end', () => {
     expect(findPrice(timelines, 'openai', 'gpt-x', 100)).toMatchObject({ effectiveTo: 300 });
     expect(findPrice(timelines, 'openai', 'gpt-x', 300)).toMatchObject({ effectiveTo: null });
     expect(findPrice(timelines, 'openai', 'gpt-y', 100)).toMatchObject({ effectiveTo: 200 });
   });
 
-  it('of a dated snapshot is its base model’s until its first own price begins, and no other from then on', () => {
+  it('of a dated snapshot is its base model’s until its first own price begins, and only its own from then on', () => {
     expect(idAt('gpt-y-2024-08-06', 100)).toBe('openai/gpt-y@100');
     expect(idAt('gpt-x-2025-01-31', 149)).toBe('openai/gpt-x@100');
     expect(idAt('gpt-x-2025-01-31', 150)).toBe('openai/gpt-x-2025-01-31@150');
@@ -61,12 +61,12 @@ describe('the price in force', () => {
     expect(idAt('gpt-z-2024-08-06', 100)).toBeNull();
   });
 
-  it('of a fine-tuned model is that of what was tuned', () => {
+  it('of a fine-tuned model is the tuned base model’s price', () => {
     expect(idAt('ft:gpt-x-2025-01-31:acme:support:8Ab', 100)).toBe('openai/ft:gpt-x-2025-01-31@100');
     expect(idAt('ft:gpt-y:acme::1', 100)).toBeNull();
   });
 
-  it('changes in nothing but its id when a version is split in two at any instant', () => {
+  it('changes only its id when a version is split in two at any instant', () => {
     const begins = fc.uniqueArray(fc.integer({ min: 0, max: 1_000 }), { minLength: 1, maxLength: 6 });
     fc.assert(
       fc.property(begins, fc.nat(5), fc.nat(1_200), fc.nat(1_200), (starts, which, cut, at) => {

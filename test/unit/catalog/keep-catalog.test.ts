@@ -9,9 +9,9 @@ import { createLogger } from '../../../src/logger.ts';
 
 const HOUR = 3_600_000;
 
-/** A database in memory: what is due, and what was done with the task. */
+/** A database in memory: whether the task is due, and the steps done. */
 function dutyOf(members: Partial<CatalogDuty> = {}) {
-  const told: string[] = [];
+  const done: string[] = [];
   let isDue = true;
   let pending = false;
   const stop = new AbortController();
@@ -19,11 +19,11 @@ function dutyOf(members: Partial<CatalogDuty> = {}) {
     lead: {
       isDue: async () => isDue,
       take: async () => {
-        told.push('take');
+        done.push('take');
         return 'me';
       },
       give: async (owner, nextInMs) => {
-        told.push(`give ${owner} ${nextInMs}`);
+        done.push(`give ${owner} ${nextInMs}`);
         if (nextInMs !== null) isDue = false;
       },
     },
@@ -31,7 +31,7 @@ function dutyOf(members: Partial<CatalogDuty> = {}) {
     announce: {
       isNeeded: async () => pending,
       all: async () => {
-        told.push('announce');
+        done.push('announce');
         pending = false;
       },
     },
@@ -39,33 +39,33 @@ function dutyOf(members: Partial<CatalogDuty> = {}) {
     lookMs: 0,
     random: () => 0.5,
     metrics: {
-      stepDone: (step, error) => void told.push(`${step} ${error}`),
+      stepDone: (step, error) => void done.push(`${step} ${error}`),
       announced: () => undefined,
       pricesWaiting: () => undefined,
     },
     logger: createLogger({ level: 'silent' }),
     ...members,
   };
-  return { duty, told, stop, makePending: () => (pending = true) };
+  return { duty, done, stop, makePending: () => (pending = true) };
 }
 
 const step = (name: CatalogStep['name'], run: CatalogStep['run']): CatalogStep => ({ name, run });
 const lasting = new AbortController().signal;
 
-/** Keeps the catalog until something was told. */
-async function until({ duty, told, stop }: ReturnType<typeof dutyOf>, last: string): Promise<string[]> {
+/** Keeps the catalog until a step was done. */
+async function until({ duty, done, stop }: ReturnType<typeof dutyOf>, last: string): Promise<string[]> {
   const keeping = keepCatalog(duty, stop.signal, () => lasting);
-  while (!told.includes(last)) await new Promise(setImmediate);
+  while (!done.includes(last)) await new Promise(setImmediate);
   stop.abort();
   await keeping;
-  return told;
+  return done;
 }
 
 describe('keeping the catalog', () => {
-  it('does every step when it is due, announces, and says when it is due again', async () => {
+  it('runs every step when it is due, announces, and sets its next due time', async () => {
     const world = dutyOf({
       steps: [
-        step('models', async (owner) => void world.told.push(owner)),
+        step('models', async (owner) => void world.done.push(owner)),
         step('prices', async () => undefined),
       ],
     });
@@ -87,7 +87,7 @@ describe('keeping the catalog', () => {
     await until(world, `give me ${Math.round(expected)}`);
   });
 
-  it('does the other steps when one fails, announces what there is, and tries again sooner', async () => {
+  it('runs the other steps when one fails, announces pending changes, and retries sooner', async () => {
     const failing = [
       step('models', () => Promise.reject(Object.assign(new Error('no'), { code: 'timeout' }))),
       step('prices', () => Promise.reject(new RangeError('no'))),
@@ -107,11 +107,11 @@ describe('keeping the catalog', () => {
     const again = dutyOf({ lead: { ...world.duty.lead } });
     again.makePending();
     await until(again, 'announce');
-    expect(again.told).toEqual(['announce']);
-    expect(world.told.slice(-2)).toEqual(['take', 'give me null']);
+    expect(again.done).toEqual(['announce']);
+    expect(world.done.slice(-2)).toEqual(['take', 'give me null']);
   });
 
-  it('leaves the due time to others when the task was lost, and goes on', async () => {
+  it('leaves the due time to others when it lost the task, and continues', async () => {
     let times = 0;
     const world = dutyOf({
       steps: [
@@ -131,7 +131,7 @@ describe('keeping the catalog', () => {
     ]);
   });
 
-  it('stops in the middle of a step, and gives the task back as due as it was', async () => {
+  it('stops in the middle of a step, and releases the task without changing its due time', async () => {
     const running = Promise.withResolvers<void>();
     const world = dutyOf({
       steps: [
@@ -145,10 +145,10 @@ describe('keeping the catalog', () => {
     await running.promise;
     world.stop.abort(new Error('stopping'));
     await keeping;
-    expect(world.told).toEqual(['take', 'give me null']);
+    expect(world.done).toEqual(['take', 'give me null']);
   });
 
-  it('outlives a database that is away', async () => {
+  it('survives an unavailable database', async () => {
     let isAway = true;
     const world = dutyOf();
     const lead = {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readPriceFile } from '../../../src/catalog/catalog-file.ts';
 
-/** A file of LiteLLM's with one model; members are JSON text, so that the digits are as written. */
+/** A LiteLLM file with one model; members are JSON text, so that the digits stay as written. */
 function fileOf(members: string, key = 'gpt-x', more = ''): { name: string; text: string } {
   const text = `{"${key}": {"litellm_provider": "openai", "mode": "chat", ${members}}${more}}`;
   return { name: 'litellm.json', text };
@@ -12,7 +12,7 @@ const entryOf = (members: string, key?: string) => readPriceFile(fileOf(members,
 const reasonOf = (members: string) => readPriceFile(fileOf(members)).unpriced[0]?.reason;
 
 describe('a price file of LiteLLM', () => {
-  it('is read per million tokens, from the digits as they are written', () => {
+  it('is read per million tokens, from the written digits', () => {
     const members =
       '"input_cost_per_token": 5e-07, "output_cost_per_token": 0.00000123456789, "cache_read_input_token_cost": 1.25E-8';
     expect(readPriceFile(fileOf(members))).toMatchObject({
@@ -34,7 +34,7 @@ describe('a price file of LiteLLM', () => {
     });
   });
 
-  it('keeps every digit of any price that a cost event can hold, however it is written', () => {
+  it('keeps every digit of any price that a cost event can hold, in any notation', () => {
     const millionthsPerMillion = fc.bigInt({ min: 0n, max: 999_999_999_999_999n });
     const written = (value: bigint) => [
       `${value}e-12`,
@@ -51,7 +51,7 @@ describe('a price file of LiteLLM', () => {
     );
   });
 
-  it('has every price that usage can be charged by: tiers, service tiers, batch and tools', () => {
+  it('has every kind of price: tiers, service tiers, batch and tools', () => {
     const members = `${both},
       "cache_read_input_token_cost": 1e-07, "cache_creation_input_token_cost": 1.25e-06,
       "input_cost_per_audio_token": 4e-05, "output_cost_per_audio_token": 8e-05,
@@ -95,7 +95,7 @@ describe('a price file of LiteLLM', () => {
     expect(readPriceFile(fileOf(members)).unusedKeys).toEqual([]);
   });
 
-  it('has one fee for searches of sizes that cost the same', () => {
+  it('has one fee for search sizes that cost the same', () => {
     const bySize =
       '"search_context_cost_per_query": {"search_context_size_low": 0.01, "search_context_size_medium": 0.01, "search_context_size_high": 0.01}';
     expect(entryOf(`${both}, ${bySize}`)?.components).toEqual({ input: '1', output: '2', webSearch: '0.01' });
@@ -107,13 +107,13 @@ describe('a price file of LiteLLM', () => {
     expect(entryOf(both, 'azure/gpt-x')).toMatchObject({ model: 'azure/gpt-x' });
   });
 
-  it('tells every key that no price was read from, with how many models have it', () => {
+  it('reports every key that no price was read from, with its number of models', () => {
     const more = `, "gpt-y": {"litellm_provider": "openai", "mode": "chat", ${both}, "rpm": 7, "supports_vision": true}`;
     const members = `${both}, "supports_vision": true, "deprecation_date": "2026-07-23", "input_cost_per_token_ultrafast": 1e-05,
       "cache_creation_input_token_cost_above_12hr": 2e-06, "cache_read_input_token_cost_priority": 1e-07`;
     expect(readPriceFile(fileOf(members, 'gpt-x', more)).unusedKeys).toEqual([
       { key: 'cache_creation_input_token_cost_above_12hr', models: 1 },
-      // Without prices of its own for input and output it is no price of that tier.
+      // Without its own prices for input and output, it is not a price of that tier.
       { key: 'cache_read_input_token_cost_priority', models: 1 },
       { key: 'deprecation_date', models: 1 },
       { key: 'input_cost_per_token_ultrafast', models: 1 },
@@ -151,12 +151,12 @@ describe('a price file of LiteLLM', () => {
       /input_cost_per_token is no price/,
     ],
     [
-      'a fee that is none',
+      'an invalid fee',
       `${both}, "file_search_cost_per_1k_calls": "much"`,
       /file_search_cost_per_1k_calls is no/,
     ],
     [
-      'fees by size that are none',
+      'invalid fees by size',
       `${both}, "search_context_cost_per_query": 1e-13`,
       /search_context_cost_per_query/,
     ],
@@ -167,12 +167,8 @@ describe('a price file of LiteLLM', () => {
     ],
     ['a price by the hour', `${both}, "off_peak_pricing": {}`, /off_peak_pricing/],
     ['another kind of call', `${both}, "mode": "image_generation"`, /its mode is image_generation, not chat/],
-    [
-      'a provider that is none',
-      `${both}, "litellm_provider": "one of https://example.com"`,
-      /names no provider/,
-    ],
-  ])('does not price a model with %s, and says why', (_what, members, reason) => {
+    ['an invalid provider', `${both}, "litellm_provider": "one of https://example.com"`, /names no provider/],
+  ])('does not price a model with %s, and reports the reason', (_what, members, reason) => {
     expect(readPriceFile(fileOf(members)).entries).toEqual([]);
     expect(reasonOf(members)).toMatch(reason);
   });
@@ -263,12 +259,12 @@ describe('a price file of LiteLLM', () => {
     expect(entryOf(members)?.components).toEqual({ input: '1', output: '2' });
   });
 
-  it('does not price what is no object', () => {
+  it('does not price a non-object', () => {
     const { unpriced } = readPriceFile(fileOf(both, 'gpt-x', ', "sample_spec": 7'));
     expect(unpriced).toEqual([{ name: 'sample_spec', reason: 'it is not an object' }]);
   });
 
-  it('takes one model under two keys once, and not at all when the prices differ', () => {
+  it('imports a model with two keys once, and not at all when the prices differ', () => {
     const again = (members: string) =>
       `, "openai/gpt-x": {"litellm_provider": "openai", "mode": "chat", ${members}}`;
     const reordered = '"output_cost_per_token": 0.000002, "input_cost_per_token": 0.000001';

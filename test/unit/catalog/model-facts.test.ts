@@ -4,8 +4,8 @@ import { families, shippedModelEntries } from '../../../src/catalog/shipped-cata
 
 const factsOf = (id: string) => modelFacts('openai', id, shippedModelEntries, families);
 
-describe('what is known of a model that a provider lists', () => {
-  it('is what the file says of it', () => {
+describe('the facts of a listed model', () => {
+  it('come from the file', () => {
     expect(factsOf('gpt-4o')).toMatchObject({
       source: 'shipped models.json',
       contextWindow: 128_000,
@@ -18,7 +18,7 @@ describe('what is known of a model that a provider lists', () => {
     ['ft:gpt-4o-mini-2024-07-18:acme::abc123', 'gpt-4o-mini'],
     ['gpt-4-9999', 'gpt-4'],
   ])(
-    'is for the snapshot or copy %s that of %s, as inferred and without its aliases and dates',
+    'of the snapshot or copy %s are those of %s, as inferred and without its aliases and dates',
     (id, base) => {
       const { contextWindow, capabilities } = factsOf(base);
       expect(factsOf(id)).toMatchObject({
@@ -33,7 +33,7 @@ describe('what is known of a model that a provider lists', () => {
     },
   );
 
-  it('is for another model of a family what the family can do, without sizes', () => {
+  it('are those of the family for an unknown model of that family, without sizes', () => {
     expect(factsOf('gpt-5.9-pro')).toMatchObject({
       source: 'inferred',
       contextWindow: null,
@@ -48,7 +48,7 @@ describe('what is known of a model that a provider lists', () => {
     expect(factsOf('text-embedding-3-large').capabilities).toEqual([]);
   });
 
-  it('takes the longest prefix that ends with a part of the name', () => {
+  it('come from the longest prefix that ends with a part of the name', () => {
     expect(factsOf('gpt-4o-realtime-preview-x').capabilities).toEqual([]);
     expect(factsOf('gpt-4x').capabilities).toEqual(['chat', 'streaming']);
   });
@@ -72,7 +72,7 @@ describe('what is known of a model that a provider lists', () => {
     ['o4-mini', 'medium'],
     ['gpt-4o', null],
     ['llama-9', null],
-  ])('knows the reasoning effort that %s has of its own: %s', (id, effort) => {
+  ])('include the default reasoning effort of %s: %s', (id, effort) => {
     expect(factsOf(id).defaultReasoningEffort).toBe(effort);
   });
 
@@ -104,7 +104,7 @@ describe('what is known of a model that a provider lists', () => {
     },
   );
 
-  it('promises nothing of a family that nobody knows', () => {
+  it('are empty for an unknown family', () => {
     expect(factsOf('llama-9')).toMatchObject({
       provider: 'openai',
       maxTokensParameter: null,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { editDistance, nearestNames } from '../../../src/catalog/nearest-names.ts';
 
 describe('the nearest names', () => {
-  it('are at most three, the most alike first, equal ones in order', () => {
+  it('are at most three, the most similar first, equal ones in order', () => {
     expect(nearestNames('gpt-4-0314', ['o3', 'gpt-4-0613', 'gpt-4', 'gpt-4o', 'gpt-3.5-turbo'])).toEqual([
       'gpt-4-0613',
       'gpt-4',

@@ -16,12 +16,12 @@ const version = (effectiveFrom: number, effectiveTo: number | null, input = '1')
 });
 
 describe('new versions of a price', () => {
-  it('may begin in an open version, before it, and right at another one’s end', () => {
+  it('may begin in an open version, before it, and exactly at another one’s end', () => {
     const wanted = [version(500, null), version(10, 20), version(20, 50)];
     expect(planPriceVersions([version(100, null)], wanted).append).toEqual(wanted);
   });
 
-  it('are held against each other as well', () => {
+  it('are checked against each other as well', () => {
     const { append, refused } = planPriceVersions([], [version(0, 100), version(50, null)]);
     expect(append).toEqual([version(0, 100)]);
     expect(refused).toMatchObject([
@@ -29,12 +29,12 @@ describe('new versions of a price', () => {
     ]);
   });
 
-  it('with an end of their own may not reach into a later one, open or not', () => {
+  it('with their own end may not overlap a later one, open or not', () => {
     const { refused } = planPriceVersions([version(100, null)], [version(50, 101)]);
     expect(refused).toMatchObject([{ reason: expect.stringContaining('to open') }]);
   });
 
-  it('that are known, be it from another source, are no change', () => {
+  it('that are already known, even from another source, are no change', () => {
     const known = version(0, null);
     const { append, unchanged } = planPriceVersions(
       [known],
@@ -43,7 +43,7 @@ describe('new versions of a price', () => {
     expect([append.length, unchanged.length]).toEqual([0, 1]);
   });
 
-  it('never give one instant two prices, in whatever order they come', () => {
+  it('never give one instant two prices, in any order', () => {
     const anyVersion = fc
       .record({
         from: fc.integer({ min: 0, max: 30 }),

@@ -46,7 +46,7 @@ describe('selecting models', () => {
     ['the price of input, which must be known', { maxInputPrice: '0.50' }, ['cheap', 'seer']],
     ['the price of output', { maxInputPrice: '0.5', maxOutputPrice: '1' }, ['cheap']],
     ['the lifecycle', { lifecycle: ['removed', 'deprecated'] }, ['ended', 'gone', 'old']],
-  ])('goes by %s', (_what, criteria, expected) => {
+  ])('filters by %s', (_what, criteria, expected) => {
     expect(ids(criteria)).toEqual(expected);
   });
 
@@ -54,7 +54,7 @@ describe('selecting models', () => {
     ['price', ['cheap', 'seer', 'old', 'other', 'large', 'odd']],
     ['context', ['large', 'other', 'cheap', 'old', 'seer', 'odd']],
     ['output', ['large', 'other', 'cheap', 'old', 'seer', 'odd']],
-  ])('sorts by %s, with what is not known at the end', (sort, expected) => {
+  ])('sorts by %s, with unknown values at the end', (sort, expected) => {
     expect(ids({ sort })).toEqual(expected);
   });
 
@@ -71,7 +71,7 @@ describe('selecting models', () => {
       ),
   );
 
-  it('is the same whatever the order before, and keeps exactly what fits', () => {
+  it('is the same for any input order, and keeps exactly the matching models', () => {
     const criteria = fc.record({
       can: fc.subarray([...capabilities], { maxLength: 2 }),
       minContext: fc.nat(10),

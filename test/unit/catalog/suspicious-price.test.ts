@@ -38,7 +38,7 @@ describe('a new price', () => {
     expect(suspicionsOf(price(), after)).toEqual(expected);
   });
 
-  it('is held against the tiers of the one before too', () => {
+  it('is compared with the previous price’s tiers too', () => {
     const tier = (input: string) => ({
       tiers: [{ aboveInputTokens: 200, components: { input, output: '1' } }],
       serviceTiers: { flex: { components: { input, output: '1' } } },
@@ -49,7 +49,7 @@ describe('a new price', () => {
     ]);
   });
 
-  it('is as suspicious as the way back', () => {
+  it('is as suspicious as the reverse change', () => {
     const amount = fc.nat(1_000_000).map((n) => `${n / 1_000}`);
     fc.assert(
       fc.property(amount, amount, (one, other) => {

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { tellChanges } from '../../../src/catalog/tell-changes.ts';
 import type { ModelChanged } from '../../../src/contract/records.ts';
 
-function told(changes: readonly ModelChanged[]): [level: string, fields: object][] {
+function logged(changes: readonly ModelChanged[]): [level: string, fields: object][] {
   const lines: [string, object][] = [];
   const level = (name: string) => (fields: object) => void lines.push([name, fields]);
   tellChanges(changes, { info: level('info'), debug: level('debug') } as Parameters<typeof tellChanges>[1]);
@@ -21,15 +21,15 @@ const changes = (count: number, change: ModelChanged['change']): ModelChanged[] 
     occurredAt: 0,
   }));
 
-it('tells a few changes one by one', () => {
-  expect(told([])).toEqual([]);
-  const lines = told(changes(20, 'ADDED'));
+it('logs a few changes one by one', () => {
+  expect(logged([])).toEqual([]);
+  const lines = logged(changes(20, 'ADDED'));
   expect(lines).toHaveLength(20);
   expect(lines[3]).toEqual(['info', { provider: 'openai', model: 'm3', change: 'ADDED', details: [] }]);
 });
 
-it('tells many by their number, and each to whoever wants to know', () => {
-  const lines = told([...changes(14, 'ADDED'), ...changes(7, 'PRICED')]);
+it('logs many as counts, and each one at debug level', () => {
+  const lines = logged([...changes(14, 'ADDED'), ...changes(7, 'PRICED')]);
   expect(lines.filter(([level]) => level === 'debug')).toHaveLength(21);
   expect(lines.filter(([level]) => level === 'info')).toEqual([
     ['info', { changes: { ADDED: 14, PRICED: 7 } }],

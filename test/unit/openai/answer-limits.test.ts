@@ -15,7 +15,7 @@ function begin() {
   return { decoder, deltas, send, sendChunk: (chunk: unknown) => send(`data: ${JSON.stringify(chunk)}\n\n`) };
 }
 
-/** Sends the same until the decoder ends the answer, at most so often. */
+/** Repeats a chunk until the decoder ends the answer, at most so often. */
 function sendUntilEnded(text: string | ((turn: number) => string), turns: number) {
   const answer = begin();
   let turn = 0;
@@ -36,7 +36,7 @@ const tooMuch = (what: string) => ({
   message: expect.stringContaining(what),
 });
 
-describe('an answer without end', () => {
+describe('an endless answer', () => {
   it.each([
     ['a line', 'data: x', 'x'],
     ['a line of a comment', ': x', 'x'],
@@ -55,7 +55,7 @@ describe('an answer without end', () => {
     }
     expect(decoder.failure).toMatchObject(tooMuch('characters in one event'));
     expect(sent).toBeLessThan(32 * MiB);
-    // It stays ended: what comes now is not even looked at.
+    // It stays ended: later bytes are not read.
     expect(decoder.push(Buffer.from(`\n\n${event({ content: 'x' })}`))).toBeNull();
   });
 
@@ -64,7 +64,7 @@ describe('an answer without end', () => {
     ['empty events', 'data: {"choices":[]}\n\n'],
     ['empty deltas', event({})],
     ['blank lines', '\n\n'],
-  ])('of %s is ended when nothing of the answer has come for long', (_, nothing) => {
+  ])('of %s is ended when no part of the answer has come for too long', (_, nothing) => {
     const { decoder, send } = begin();
     const many = nothing.repeat(Math.ceil(65_536 / nothing.length));
     for (let count = 0; count < 8; count += 1) send(many);
@@ -105,7 +105,7 @@ describe('an answer without end', () => {
     ['annotations', () => event({ annotations: [{ type: 'url_citation', url_citation: {} }] })],
     ['unknown members', (turn: number) => event({ [`name${turn}`]: 1 })],
     ['unknown members', (turn: number) => event({}, { logprobs: { [`name${turn}`]: [] } })],
-  ])('of ever more %s is ended at their limit', (what, text) => {
+  ])('of too many %s is ended at their limit', (what, text) => {
     const { decoder, turn } = sendUntilEnded(text, 5_000);
     expect(decoder.failure).toMatchObject(tooMuch(what));
     expect(turn).toBeGreaterThan(100);
@@ -140,13 +140,13 @@ describe('one event', () => {
     ['usage', (deep: string) => `{"choices":[],"usage":{"prompt_tokens":1,"x":${deep}}}`],
     ['moderation', (deep: string) => `{"choices":[],"moderation":{"x":${deep}}}`],
     ['an error', (deep: string) => `{"error":{"message":${deep}}}`],
-  ])('with %s that is nested without end ends the answer', (_, text) => {
+  ])('with deeply nested %s ends the answer', (_, text) => {
     const { decoder, send } = begin();
     send(`data: ${text(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)}\n\n`);
     expect(decoder.failure).toMatchObject(tooMuch('levels of JSON'));
   });
 
-  it('tells usage also when the rest of it is too much', () => {
+  it('reports usage even when the rest of it exceeds a limit', () => {
     const decoder = new StreamDecoder(context, null);
     const choices = Array.from({ length: 200 }, () => ({}));
     const usage = { prompt_tokens: 5, completion_tokens: 6 };
@@ -157,7 +157,7 @@ describe('one event', () => {
 });
 
 describe('a large answer within the limits', () => {
-  it('passes: 4 MB of text or audio in one piece, and brackets in a text are none', () => {
+  it('passes: 4 MB of text or audio in one piece, and brackets in a text do not count as nesting', () => {
     const { decoder, deltas, send } = begin();
     send(event({ content: '[{'.repeat(2_000_000) }));
     send(event({ audio: { data: Buffer.alloc(3_000_000, 1).toString('base64') } }));
@@ -167,7 +167,7 @@ describe('a large answer within the limits', () => {
     expect(deltas[1]?.audio?.data).toHaveLength(3_000_000);
   });
 
-  it('has its log probabilities and annotations in pieces that fit into a chunk, and they add up', () => {
+  it('has its log probabilities and annotations in pieces that fit into a chunk and add up', () => {
     const entries = Array.from({ length: 2_000 }, (_, index) => ({
       token: 'x'.repeat(500),
       logprob: index,
@@ -187,7 +187,7 @@ describe('a large answer within the limits', () => {
     expect(choice?.annotations).toHaveLength(600);
   });
 
-  it('brings nothing and takes no memory when its chunks are empty', () => {
+  it('yields nothing and takes no memory when its chunks are empty', () => {
     const { decoder, deltas } = sendUntilEnded(event({}).repeat(500), 30);
     expect(decoder.failure).toBeNull();
     expect(deltas).toEqual([]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ToldUsage } from '../../../src/domain/usage.ts';
 import { decodeReads } from '../../support/recorded-streams.ts';
 
-/** The last usage that is given out for a stream of these chunks, in one read, byte by byte, and with CRLF. */
+/** The last usage of a stream of these chunks, in one read, byte by byte, and with CRLF. */
 function lastUsage(...chunks: readonly object[]): ToldUsage | null {
   const events = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]'];
   const text = (end: string) => events.map((event) => `data: ${event}${end}${end}`).join('');
@@ -60,7 +60,7 @@ describe('the usage of an answer', () => {
     expect(lastUsage(text(), end({ x_groq: { id: 'req_1', usage: real } }))).toMatchObject(counted);
   });
 
-  it('is that of the chunk where several places have one', () => {
+  it('is that of the chunk when several places have one', () => {
     const other = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
     const chunk = end({ usage: real, x_groq: { usage: other } }, { usage: other });
     expect(lastUsage(text(), chunk)).toMatchObject(counted);
@@ -68,7 +68,7 @@ describe('the usage of an answer', () => {
     expect(lastUsage(text(), empty)).toMatchObject(counted);
   });
 
-  it('has both sides where the prompt is reported first and the answer last', () => {
+  it('has both sides when the prompt is reported first and the answer last', () => {
     const prompt = { prompt_tokens: 10, completion_tokens: 1, prompt_tokens_details: { cached_tokens: 4 } };
     const answer = { prompt_tokens: 0, completion_tokens: 5, total_tokens: 5 };
     expect(lastUsage(text({ usage: prompt }), end({ usage: answer }))).toMatchObject({

@@ -16,7 +16,7 @@ function start(): { guard: CallGuard; caller: AbortController } {
 }
 
 describe('CallGuard', () => {
-  it('ends a call whose first piece does not come, reads or not', () => {
+  it('ends a call whose first piece does not come, with or without reads', () => {
     const { guard } = start();
     vi.advanceTimersByTime(600);
     guard.wait();
@@ -32,7 +32,7 @@ describe('CallGuard', () => {
     expect(() => guard.throwIfEnded()).toThrow(/did not begin its answer within 1000 ms/);
   });
 
-  it('ends a call that falls silent between two pieces, whatever reads bring nothing', () => {
+  it('ends a call that falls silent between two pieces, despite empty reads', () => {
     const { guard } = start();
     guard.received();
     guard.wait();
@@ -44,7 +44,7 @@ describe('CallGuard', () => {
     expect(() => guard.throwIfEnded()).toThrow(/sent nothing for 100 ms/);
   });
 
-  it('does not count the time that the reader takes for itself', () => {
+  it('does not count the reader’s own time', () => {
     const { guard } = start();
     guard.received();
     vi.advanceTimersByTime(5000);
@@ -59,7 +59,7 @@ describe('CallGuard', () => {
     expect(() => guard.throwIfEnded()).toThrow(/sent nothing/);
   });
 
-  it("keeps the first reason: the caller's is thrown as it is", () => {
+  it("keeps the first reason, and throws the caller's unchanged", () => {
     const { guard, caller } = start();
     const reason = { cancelled: true };
     caller.abort(reason);
@@ -75,7 +75,7 @@ describe('CallGuard', () => {
     expect(thrown).toBe(reason);
   });
 
-  it('does nothing any more once it is disposed', () => {
+  it('does nothing once it is disposed', () => {
     const { guard, caller } = start();
     guard.dispose();
     caller.abort();
@@ -85,7 +85,7 @@ describe('CallGuard', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('starts nothing for a caller that has aborted already', () => {
+  it('starts nothing for a caller that has already aborted', () => {
     const reason = new Error('shutdown');
     expect(() => new CallGuard('openai', limits, AbortSignal.abort(reason))).toThrow(reason);
     expect(vi.getTimerCount()).toBe(0);

@@ -10,7 +10,7 @@ const error = (message: string, members: object = {}) => ({
   ...members,
 });
 
-describe('a full context, in the words of', () => {
+describe('a full context, as reported by', () => {
   it.each([
     ['Ollama', 'the input length exceeds the context length'],
     ['Ollama, when it truncates nothing', 'prompt too long; exceeded max context length by 512 tokens'],
@@ -79,18 +79,18 @@ describe('a full context, in the words of', () => {
     'Input should be a valid integer',
     'The file is too long to be read.',
     '',
-  ])('of nobody: %s', (message) => {
+  ])('no server: %s', (message) => {
     expect(classifyError(error(message))).toBe('invalid_request');
   });
 
-  it('but a limit, a wrong key and a policy stay what they are', () => {
+  it('does not override a limit, a wrong key or a policy', () => {
     const message = 'Requests exceed the maximum context length is 5';
     expect(classifyError(error(message, { httpStatus: 429 }))).toBe('rate_limited');
     expect(classifyError(error(message, { httpStatus: 401 }))).toBe('invalid_credentials');
     expect(classifyError(error(message, { code: 'content_filter' }))).toBe('content_filtered');
   });
 
-  it('takes no longer for a long text', () => {
+  it('takes linear time for a long text', () => {
     const message = 'prompt input exceeds max_tokens context tokens '.repeat(2_000);
     expect(classifyError(error(`${message}!`))).toBe('invalid_request');
   });
@@ -103,14 +103,14 @@ describe('a request above the tokens per minute', () => {
     [429, 'rate_limit_exceeded', tooLarge],
     [413, 'rate_limit_exceeded', tooLarge.replace('min', 'minute')],
     [429, null, 'request too large on tokens per minute'],
-  ])('is a limit that no wait overcomes: HTTP %s, code %s', (httpStatus, code, message) => {
+  ])('is a limit that waiting cannot overcome: HTTP %s, code %s', (httpStatus, code, message) => {
     const refused = error(message, { httpStatus, code, type: 'tokens' });
     expect(classifyError(refused)).toBe('rate_limited');
     expect(isRetryable('rate_limited', refused, null)).toBe(false);
     expect(isRetryable('rate_limited', refused, 'true')).toBe(false);
   });
 
-  it('is none where waiting helps', () => {
+  it('is not reported where waiting helps', () => {
     const message =
       'Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 29000, Requested 2000.';
     expect(isRetryable('rate_limited', error(message, { httpStatus: 429 }), null)).toBe(true);

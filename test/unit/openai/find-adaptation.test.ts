@@ -20,16 +20,16 @@ describe('a refusal of stream_options', () => {
     ['{"error":"json: unknown field \\"stream_options\\""}'],
     ['Unrecognized request argument supplied: stream_options'],
     ["{'message': 'property \"stream_options\" is unsupported'}"],
-  ])('is answered without it: %s', (text) => {
+  ])('makes the next call without it: %s', (text) => {
     expect(found(sent, text)).toBe('without_stream_options');
     expect(found(sent, text, null, 422)).toBe('without_stream_options');
   });
 
-  it('is known by the parameter alone', () => {
+  it('is recognized by the parameter alone', () => {
     expect(found(sent, 'no', 'stream_options.include_usage')).toBe('without_stream_options');
   });
 
-  it('is none where it was not sent', () => {
+  it('is not recognized when it was not sent', () => {
     expect(found(older, 'stream_options is unknown')).toBeNull();
   });
 });
@@ -42,12 +42,12 @@ describe('a refusal to stream', () => {
     ['This model does not support streaming.', null],
     ['stream mode is unsupported here', null],
     ['Unsupported value: true', 'stream'],
-  ])('is answered without streaming: %s', (text, param) => {
+  ])('makes the next call without streaming: %s', (text, param) => {
     expect(found(sent, text, param)).toBe('without_stream');
     expect(found(sent, text, param, 403)).toBe('without_stream');
   });
 
-  it('is none where nothing was streamed, or where something else is refused', () => {
+  it('is not recognized when the call did not stream or something else is refused', () => {
     expect(found({ stream: false }, 'must be verified to stream this model', 'stream')).toBeNull();
     expect(found(sent, 'messages: a stream of thoughts')).toBeNull();
     expect(found(sent, 'tools cannot be used while streaming', 'tools')).toBeNull();
@@ -59,18 +59,18 @@ describe('a refusal of the limit’s name', () => {
     ['Unrecognized request argument supplied: max_completion_tokens'],
     ['{"detail":[{"loc":["body","max_completion_tokens"],"msg":"Extra inputs are not permitted"}]}'],
     ["property 'max_completion_tokens' is unsupported, did you mean 'max_tokens'?"],
-  ])('is answered with the older one: %s', (text) => {
+  ])('makes the next call use the older name: %s', (text) => {
     expect(found({ ...sent, stream_options: undefined }, text)).toBe('max_tokens');
   });
 
-  it('is answered with the newer one where the server wants it', () => {
+  it('makes the next call use the newer name if the server requires it', () => {
     const text =
       "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.";
     expect(found(older, text, 'max_tokens')).toBe('max_completion_tokens');
     expect(found(older, "Unrecognized request argument supplied: 'max_tokens'", 'max_tokens')).toBeNull();
   });
 
-  it('is none where the value is refused', () => {
+  it('is not recognized when the value is refused', () => {
     const text = 'max_tokens is too large: 200000. This model supports at most 16384 completion tokens.';
     expect(found(sent, text, 'max_completion_tokens')).toBeNull();
     expect(found(older, text, 'max_tokens')).toBeNull();
@@ -87,7 +87,7 @@ describe('other refusals', () => {
     expect(found(sent, 'temperature is not supported')).toBeNull();
   });
 
-  it('of any length are read in time in proportion', () => {
+  it('of any length are read in linear time', () => {
     const text = `${'stream not '.repeat(6_000)}`;
     expect(found({ stream: true }, text.slice(0, 65_536))).toBeDefined();
   });

@@ -6,7 +6,7 @@ const base64 = fc
   .uint8Array({ minLength: 1, maxLength: 9 })
   .map((bytes) => Buffer.from(bytes).toString('base64'));
 const maybe = { requiredKeys: [] as never[] };
-/** Without negative zero, which JSON text does not keep. */
+/** Excludes negative zero, which JSON text does not keep. */
 const number = (min: number, max: number) =>
   fc.double({ min, max, noNaN: true }).map((value) => (value === 0 ? 0 : value));
 const schema = fc.record({
@@ -249,13 +249,13 @@ const limit = fc.oneof(
   fc.record({ max_completion_tokens: fc.integer({ min: 1, max: 100_000 }) }),
 );
 
-/** One form or the other: calls of both in one body would be sent in the older one. */
+/** Either form, not both: a body with both would be sent in the older form. */
 const talk = fc.oneof(
   fc.tuple(conversation(turn, toolTurn), fc.oneof(fc.constant({}), currentTools)),
   fc.tuple(conversation(turn), olderTools),
 );
 
-/** Bodies that the provider's API takes, in the form that the service sends them in: each parameter may be there. */
+/** Bodies that the provider's API accepts, in the form that the service sends. Any parameter may be present. */
 export const bodies: fc.Arbitrary<Record<string, unknown>> = fc
   .tuple(talk, settings, together, limit)
   .map(

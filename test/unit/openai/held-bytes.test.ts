@@ -43,29 +43,29 @@ const answers = {
   'an event': 'content-type: text/event-stream\r\n\r\ndata: {"choices":[{"index":0,"delta":{"content":"',
 };
 
-describe('what is read of an answer and not given out yet', () => {
+describe('the bytes of an answer that are read but not yet passed on', () => {
   it.each(Object.entries(answers))(
-    'is told while it grows, and no more of %s is read while memory is short',
+    'are reported while they grow, and no more of %s is read while memory is short',
     async (_, start) => {
       head = `HTTP/1.1 200 OK\r\nconnection: close\r\n${start}`;
-      const told: number[] = [];
+      const reported: number[] = [];
       const released = Promise.withResolvers<void>();
       const hold = (bytes: number) => {
-        told.push(bytes);
+        reported.push(bytes);
         return bytes < HELD_BYTES ? undefined : released.promise;
       };
       const call = { ...aCall(), firstTokenTimeoutMs: FIRST_TOKEN_MS, hold };
       const failed = (async () => {
         for await (const _ of await provider.stream(call, new AbortController().signal));
       })().catch((error: unknown) => error);
-      await vi.waitUntil(() => told.some((bytes) => bytes >= HELD_BYTES), { timeout: 20_000 });
-      // Longer than the provider may be silent: it is not silent, nobody listens.
+      await vi.waitUntil(() => reported.some((bytes) => bytes >= HELD_BYTES), { timeout: 20_000 });
+      // Longer than the silence timeout: the provider is not silent, the service does not read.
       await wait(2 * FIRST_TOKEN_MS);
-      expect(told.filter((bytes) => bytes >= HELD_BYTES)).toHaveLength(1);
-      expect(Math.max(...told)).toBeLessThan(HELD_BYTES + 400_000);
+      expect(reported.filter((bytes) => bytes >= HELD_BYTES)).toHaveLength(1);
+      expect(Math.max(...reported)).toBeLessThan(HELD_BYTES + 400_000);
       released.resolve();
       expect(await failed).toMatchObject({ code: expect.not.stringMatching('timeout') });
-      expect(Math.max(...told)).toBeGreaterThan(PIECES * PIECE.length * 0.9);
+      expect(Math.max(...reported)).toBeGreaterThan(PIECES * PIECE.length * 0.9);
     },
   );
 });

@@ -25,7 +25,7 @@ interface Decoded {
   readonly decoder: StreamDecoder;
 }
 
-/** Decodes chunks, each in a read of its own, and encodes whatever comes of them as the service does. */
+/** Decodes chunks, each in a separate read, and encodes the result as the service does. */
 function decode(...chunks: unknown[]): Decoded {
   const decoder = new StreamDecoder(context, 'req_1');
   const fold = new CompletionFold();
@@ -48,7 +48,7 @@ function decode(...chunks: unknown[]): Decoded {
 function encode(
   deltas: readonly CompletionDelta[],
   choices: Choice[],
-  told: ToldUsage | null,
+  reported: ToldUsage | null,
   { served }: StreamDecoder,
 ): void {
   for (const [sequence, { extraJson: _, ...delta }] of deltas.entries()) {
@@ -56,7 +56,7 @@ function encode(
     codec.encode('ChatChunk', { ...chunk, requestId: 'r', tenantId: 't', attempt: 1, sequence });
   }
   const usage =
-    told === null ? null : completeUsage(told, { inputTokens: 1, arrived: () => 1, broke: false });
+    reported === null ? null : completeUsage(reported, { inputTokens: 1, arrived: () => 1, broke: false });
   const answer = {
     attempt: 1,
     choices,
@@ -85,7 +85,7 @@ function encode(
   expect(JSON.stringify(record.choices.map(comparable))).toBe(JSON.stringify(choices.map(comparable)));
 }
 
-/** Whatever kind of array the bytes are in. */
+/** The bytes, from any kind of array. */
 function comparable({ audio, ...choice }: Choice) {
   return {
     ...choice,
@@ -98,7 +98,7 @@ const chunkOf = (delta: unknown, choice: object = { index: 0 }) => ({ choices: [
 const toolChunk = (...calls: object[]) => chunkOf({ tool_calls: calls });
 const args = (text: string) => ({ function: { arguments: text } });
 
-describe('an index that is none', () => {
+describe('an invalid index', () => {
   it.each<[unknown]>([
     [0.5],
     [-1],
@@ -132,7 +132,7 @@ describe('an index that is none', () => {
     },
   );
 
-  it('never merges two choices of one chunk, and is the only choice where there is one', () => {
+  it('never merges two choices of one chunk, and means the only choice if there is one', () => {
     const odd = (content: string) => ({ index: 0.5, delta: { content } });
     const even = (index: number, content: string) => ({ index, delta: { content } });
     const texts = (...lists: object[][]) =>
@@ -168,7 +168,7 @@ describe('an index that is none', () => {
   });
 });
 
-describe('a value that does not fit', () => {
+describe('an invalid value', () => {
   it.each([
     [1.0005, 1001],
     [-1, null],
@@ -179,7 +179,7 @@ describe('a value that does not fit', () => {
     expect(decode(chunkOf({ audio: { id: 'a', expires_at } })).choices[0]?.audio?.expiresAt).toBe(expiresAt);
   });
 
-  it('is no annotation, and the others stay', () => {
+  it('is left out as an annotation, and the others stay', () => {
     const url_citation = { start_index: 1, end_index: 2, title: 'T', url: 'https://example.com' };
     const odd = [
       null,
@@ -204,7 +204,7 @@ describe('a value that does not fit', () => {
     ]);
   });
 
-  it('is not reported when it is an id that is too long, and cut when it is a word', () => {
+  it('is left out when it is a too long id, and cut when it is a word', () => {
     const long = '🗼'.repeat(250_000);
     const { decoder, choices } = decode(
       { id: long, model: long, service_tier: `x${long}`, system_fingerprint: long, choices: [] },
@@ -219,7 +219,7 @@ describe('a value that does not fit', () => {
     expect(choices[0]?.finishReason?.length).toBeLessThanOrEqual(1_024);
   });
 
-  it('is replaced when it is the id of a call that is too long: by the same in each piece, by another for another', () => {
+  it('is replaced when it is a too long call id: by the same id in each piece, by another for another call', () => {
     const long = (end: string) => call(0, { id: `${'x'.repeat(100_000)}${end}`, ...args('1') });
     const [first, second] = decode(toolChunk(long('a')), toolChunk(long('a'))).deltas;
     expect(first?.toolCalls[0]?.id).toMatch(/^call_[0-9a-f]{32}$/);
@@ -240,7 +240,7 @@ describe('a value that does not fit', () => {
     expect(texts.isWellFormed() && !/\\ud83d"/.test(texts.replace(/extraJson.*?}"/g, ''))).toBe(true);
   });
 
-  it('of an error is masked, short, and has no words of the request', () => {
+  it('of an error is masked and short, and has no text of the request', () => {
     const prompt = 'my diary of today';
     const decoder = new StreamDecoder(context, null);
     const error = { message: prompt, code: prompt, type: `${prompt} `.repeat(100_000), param: prompt };
@@ -250,7 +250,7 @@ describe('a value that does not fit', () => {
     expect(shown.length).toBeLessThan(1_000);
   });
 
-  it('echoes no key in what describes the answer', () => {
+  it('leaks no key into the fields that describe the answer', () => {
     const { served } = decode({
       id: `Bearer ${context.apiKey}`,
       model: context.apiKey,
@@ -276,7 +276,7 @@ describe('usage', () => {
     expect(usageOf({ prompt_tokens: 1e12, completion_tokens: 0 })?.inputTokens).toBe(1e12);
   });
 
-  it('is kept as it was sent unless that is very large', () => {
+  it('is kept as sent unless it is very large', () => {
     expect(usageOf({ prompt_tokens: 1, x: 'y' })?.rawJson).toBe('{"prompt_tokens":1,"x":"y"}');
     expect(usageOf({ prompt_tokens: 1, x: 'y'.repeat(3_000_000) })).toMatchObject({
       inputTokens: 1,
@@ -336,7 +336,7 @@ const chunks = record({
   }),
 });
 
-describe('whatever JSON stands anywhere in a chunk', () => {
+describe('any JSON anywhere in a chunk', () => {
   it('becomes records, or a failure of the closed set', () => {
     fc.assert(
       fc.property(fc.array(chunks, { minLength: 1, maxLength: 4 }), (list) => {

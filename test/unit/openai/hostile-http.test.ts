@@ -32,7 +32,7 @@ afterAll(async () => {
   server.close();
 });
 
-/** Answers with these bytes; writes the last one again and again for as long as the connection is open. */
+/** Answers with these bytes, and repeats the last one while the connection is open. */
 const send = (head: string, ...repeated: string[]) => {
   answer = (socket) => {
     socket.write(head, 'latin1');
@@ -74,12 +74,12 @@ const piece = (content: string) =>
   `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
 const ending = `data: ${JSON.stringify({ choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] })}\n\ndata: [DONE]\n\n`;
 
-describe('an answer without end', () => {
+describe('an endless answer', () => {
   it.each([
     ['a line', 'x'.repeat(65_536)],
     ['an event', `data: ${'x'.repeat(1_000)}\n`],
     ['text', piece('x'.repeat(60_000))],
-  ])('as %s is given up at a limit, once, and its connection closed', async (_, repeated) => {
+  ])('as %s is aborted at a limit, not retried, and its connection closed', async (_, repeated) => {
     send(streamed(piece('before')), repeated);
     const before = calls;
     const { events, failure } = await call();
@@ -90,7 +90,7 @@ describe('an answer without end', () => {
     expect(calls - before).toBe(1);
   });
 
-  it('that is not a stream is given up at a limit', async () => {
+  it('that is not a stream is aborted at a limit', async () => {
     send(
       head('200 OK', 'content-type: application/json\r\n', '{"choices":[{"message":{"content":"'),
       'x'.repeat(65_536),
@@ -117,11 +117,11 @@ describe('an answer without end', () => {
   });
 });
 
-describe('a whole answer', () => {
+describe('an answer without streaming', () => {
   const json = (body: object) =>
     send(head('200 OK', 'content-type: application/json\r\n', JSON.stringify(body)));
 
-  it('above a limit is a failure, and its usage is billed all the same', async () => {
+  it('above a limit is a failure, but its usage is billed', async () => {
     json({
       choices: Array.from({ length: 500 }, () => ({})),
       usage: { prompt_tokens: 7, completion_tokens: 8 },
@@ -131,7 +131,7 @@ describe('a whole answer', () => {
     expect(events[0]?.usage).toMatchObject({ inputTokens: 7, outputTokens: 8 });
   });
 
-  it('of 4 MB is taken', async () => {
+  it('of 4 MB is accepted', async () => {
     const message = { role: 'assistant', content: 'x'.repeat(4_000_000) };
     json({ choices: [{ index: 0.5, message, finish_reason: 'stop' }] });
     const { events, failure } = await call();
@@ -141,7 +141,7 @@ describe('a whole answer', () => {
 });
 
 describe('headers', () => {
-  it('without end are a failure that is not repeated', async () => {
+  it('without end are a failure that is not retried', async () => {
     send(head('200 OK', '').slice(0, -2), `x-more: ${'x'.repeat(1_000)}\r\n`);
     expect((await call()).failure).toMatchObject({
       code: 'provider_error',
@@ -150,12 +150,12 @@ describe('headers', () => {
     });
   });
 
-  it('with bytes that are no text are read over', async () => {
+  it('with bytes that are not text are skipped', async () => {
     send(streamed(`${piece('Hi')}${ending}`).replace('connection', 'x-odd: \xe6\x97\xa5\xff\r\nconnection'));
     expect((await call()).failure).toBeNull();
   });
 
-  it('that repeat the key or a long text show neither', async () => {
+  it('that repeat the key or a long text leak neither', async () => {
     for (const echoed of [`Bearer ${apiKey}`, apiKey, `${'y'.repeat(300)} ${apiKey}`, 'y'.repeat(8_000)]) {
       for (const [status, body] of [
         ['200 OK', `${piece('Hi')}${ending}`],
@@ -170,7 +170,7 @@ describe('headers', () => {
     }
   });
 
-  it('that ask for an endless wait fit into a record', async () => {
+  it('that ask for an endless wait are limited to fit into a record', async () => {
     for (const header of [
       'retry-after: 1e308',
       'retry-after-ms: 9e99',
@@ -190,7 +190,7 @@ describe('headers', () => {
   });
 });
 
-describe('an answer that is no HTTP', () => {
+describe('an answer that is not HTTP', () => {
   it.each([
     'no HTTP at all\r\n\r\n',
     'HTTP/1.1 abc OK\r\n\r\n',
@@ -214,16 +214,16 @@ describe('an answer that is no HTTP', () => {
 
 describe('an error body', () => {
   it.each([
-    ['nested without end', `{"error":{"message":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`],
-    ['nested without end at the top', `{"x":${'{"x":'.repeat(10_000)}1${'}'.repeat(10_000)}}`],
+    ['deeply nested', `{"error":{"message":${'['.repeat(30_000)}${']'.repeat(30_000)}}}`],
+    ['deeply nested at the top', `{"x":${'{"x":'.repeat(10_000)}1${'}'.repeat(10_000)}}`],
     [
       'of words that are slow to mask',
       JSON.stringify({ error: { message: `sk-${'.-'.repeat(32_000)}a`, code: 'invalid_api_key' } }),
     ],
-    ['of members that are no text', '{"error":{"message":{"a":[1]},"code":{},"type":[],"param":0.5}}'],
+    ['of members that are not text', '{"error":{"message":{"a":[1]},"code":{},"type":[],"param":0.5}}'],
     ['that is a list', '[[1]]'],
-    ['that is longer than it may be', `{"error":{"message":"${'x'.repeat(70_000)}"}}`],
-  ])('%s is told by its status alone', async (_, body) => {
+    ['that is too long', `{"error":{"message":"${'x'.repeat(70_000)}"}}`],
+  ])('%s is reported by its status alone', async (_, body) => {
     send(head('401 No', 'content-type: application/json\r\n', body));
     const { failure } = await call();
     expect(failure).toMatchObject({ code: 'invalid_credentials', httpStatus: 401 });

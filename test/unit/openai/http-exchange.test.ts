@@ -30,14 +30,14 @@ function begin(signal: AbortSignal | null = null) {
 }
 
 describe('an HTTP exchange', () => {
-  it('tells the head of the answer, not of interim ones', async () => {
+  it('returns the headers of the final answer, not of interim ones', async () => {
     const { connection, exchange } = begin();
     exchange.onResponseStart(connection, 103, { link: '</a>' });
     exchange.onResponseStart(connection, 200, { server: 'x' });
     expect(await exchange.head).toEqual({ status: 200, headers: { server: 'x' } });
   });
 
-  it('gives what waits in one piece, then each piece as it comes, then the end', async () => {
+  it('returns buffered data in one piece, then each piece as it comes, then the end', async () => {
     const { exchange, receive } = begin();
     receive('a');
     receive('b');
@@ -53,7 +53,7 @@ describe('an HTTP exchange', () => {
     expect(await exchange.read()).toBeNull();
   });
 
-  it('stops the connection at 64 KiB that nobody reads, until somebody does', async () => {
+  it('pauses the connection at 64 KiB of unread data until it is read', async () => {
     const { connection, exchange, receive } = begin();
     receive('x'.repeat(65_535));
     expect(connection.paused).toBe(false);
@@ -65,7 +65,7 @@ describe('an HTTP exchange', () => {
     expect(connection.paused).toBe(false);
   });
 
-  it('stops it also at many small pieces', async () => {
+  it('also pauses it at many small pieces', async () => {
     const { connection, exchange, receive } = begin();
     for (let count = 0; count < 1_024; count += 1) {
       expect(connection.paused).toBe(false);
@@ -76,7 +76,7 @@ describe('an HTTP exchange', () => {
     expect(connection.paused).toBe(false);
   });
 
-  it('gives what had come before it breaks off', async () => {
+  it('returns the data that came before it breaks off', async () => {
     const { connection, exchange, receive } = begin();
     exchange.onResponseStart(connection, 200, {});
     receive('usage');
@@ -87,7 +87,7 @@ describe('an HTTP exchange', () => {
     await expect(exchange.read()).rejects.toThrow('other side closed');
   });
 
-  it('fails who waits for the head or for a piece', async () => {
+  it('rejects callers that wait for the headers or for a piece', async () => {
     const { connection, exchange } = begin();
     const piece = exchange.read();
     exchange.onResponseError(connection, new Error('connect ECONNREFUSED'));
@@ -126,7 +126,7 @@ describe('an HTTP exchange', () => {
     expect(late.reason).toBe(reason);
   });
 
-  it('closes the connection of a body that nobody wants, but not of one that ended', async () => {
+  it('closes the connection of an abandoned body, but not of one that ended', async () => {
     const unwanted = begin();
     unwanted.exchange.onResponseStart(unwanted.connection, 200, {});
     unwanted.exchange.close();

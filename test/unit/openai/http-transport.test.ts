@@ -22,14 +22,14 @@ afterAll(async () => {
 });
 
 describe('the transport', () => {
-  it('gives the body of a good answer unread, apart from the response', async () => {
+  it('returns the body of a successful answer unread, separate from the response', async () => {
     const response = await transport.fetch(url);
     expect(response.body).toBeNull();
     expect(response.headers.getSetCookie()).toEqual(['a=1', 'b=2']);
     expect(await readText(transport.bodyOf(response), 1000)).toBe('GET /x');
   });
 
-  it('gives the body of an error as text in the response', async () => {
+  it('returns the body of an error as text in the response', async () => {
     const response = await transport.fetch(new URL(url), { method: 'POST', body: 'x' });
     expect(response.status).toBe(400);
     expect(await response.text()).toBe('POST /x');

@@ -58,7 +58,7 @@ describe('mapChunk', () => {
     expect(delta?.extraJson).toBe('{"reasoning_content":"hm","tool_calls":"odd"}');
   });
 
-  it('keeps an unknown field whatever its name is', () => {
+  it('keeps an unknown field with any name', () => {
     const delta = JSON.parse('{"__proto__":{"a":1},"constructor":"x","toString":"y"}') as object;
     expect(deltaOf(delta)?.extraJson).toBe('{"__proto__":{"a":1},"constructor":"x","toString":"y"}');
   });
@@ -102,7 +102,7 @@ describe('mapChunk', () => {
     expect(delta).toMatchObject({ content: text, refusal, extraJson });
   });
 
-  it('numbers choices by place when they have no index, and leaves out what is no choice or carries nothing', () => {
+  it('numbers choices by position when they have no index, and leaves out invalid and empty ones', () => {
     const deltas: CompletionDelta[] = [];
     mapChunk({ choices: [null, { delta: { content: 'x' } }, { finish_reason: 'stop' }] }, deltas);
     mapChunk({ choices: [{ index: 4, delta: { content: '', refusal: '' }, finish_reason: '' }] }, deltas);

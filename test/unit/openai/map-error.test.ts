@@ -11,7 +11,7 @@ const now = Date.parse('2026-01-01T00:00:00Z');
 
 type Body = Record<string, unknown> | string | undefined;
 
-/** As the SDK throws it for an HTTP answer. */
+/** The error that the SDK throws for an HTTP answer. */
 function httpError(status: number, error: Body, headers: Record<string, string> = {}): ChatFailure {
   const all = new Headers({ 'x-request-id': 'req_9', ...headers });
   const body = error === undefined ? undefined : { error };
@@ -100,7 +100,7 @@ describe('an HTTP error', () => {
     });
   });
 
-  it('carries what the provider told, and says what happened and what to do', () => {
+  it('carries the provider’s details, and states what happened and what to do', () => {
     const failure = httpError(400, {
       message: "Unsupported value: 'temperature' does not support 3.",
       type: 'invalid_request_error',
@@ -123,7 +123,7 @@ describe('an HTTP error', () => {
     expect(httpError(422, { code: 422, type: null }).providerCode).toBe('422');
   });
 
-  it('has the words of the provider for the caller, and nowhere that a log would look', () => {
+  it('has the provider’s words for the caller, and not in any field that is logged', () => {
     const words = 'my diary';
     for (const failure of [
       httpError(400, { message: words, param: 'messages[0].content', code: 'invalid_value' }),
@@ -143,7 +143,7 @@ describe('an HTTP error', () => {
     }
   });
 
-  it('has no words where the provider had none', () => {
+  it('has no words when the provider sent none', () => {
     for (const failure of [
       httpError(400, { code: 'x' }),
       httpError(502, undefined),
@@ -152,7 +152,7 @@ describe('an HTTP error', () => {
       expect(failure.providerMessage).toBeNull();
   });
 
-  it('shows no key that the provider repeats', () => {
+  it('leaks no key that the provider repeats', () => {
     const message = `Bad key sk-proj-abcdefgh12345678 or ${apiKey}, header was "Bearer tok.en-1".`;
     const failure = httpError(401, { message, code: `invalid ${apiKey}` });
     const shown = `${failure.providerMessage} ${failure.providerCode}`;
@@ -162,7 +162,7 @@ describe('an HTTP error', () => {
     expect(shown).not.toMatch(/abcdefgh|gateway|tok\.en/);
   });
 
-  it('takes out known forms of keys also when the service has no key', () => {
+  it('masks known forms of keys even when the service has no key', () => {
     const headers = new Headers();
     const error = APIError.generate(
       401,
@@ -175,7 +175,7 @@ describe('an HTTP error', () => {
     expect(failure.providerRequestId).toBeNull();
   });
 
-  it('cuts long words', () => {
+  it('cuts a long message', () => {
     const { providerMessage } = httpError(429, {
       message: `${'é '.repeat(2_047)}🗼🗼${' x'.repeat(30_000)}`,
     });
@@ -183,7 +183,7 @@ describe('an HTTP error', () => {
   });
 });
 
-describe("the provider's wishes", () => {
+describe("the provider's retry hints", () => {
   it.each([
     [{ 'retry-after-ms': '1500.2', 'retry-after': '9' }, 1501],
     [{ 'retry-after': '2.5' }, 2500],
@@ -207,7 +207,7 @@ describe("the provider's wishes", () => {
     expect(httpError(429, {}, headers).retryAfterMs).toBe(retryAfterMs);
   });
 
-  it('not to retry is obeyed, to retry only where it can help', () => {
+  it('not to retry is obeyed, and to retry only where it can help', () => {
     const wish = (status: number, error: Body, value: string): boolean =>
       httpError(status, error, { 'x-should-retry': value }).retryable;
     expect(wish(503, {}, 'false')).toBe(false);
@@ -236,7 +236,7 @@ describe('an error without a status', () => {
     expect(inStream(error)).toMatchObject({ code, retryable, httpStatus: null, retryAfterMs: null });
   });
 
-  it('is the network when there was no connection, and names the innermost reason', () => {
+  it('is a network error when there was no connection, and names the innermost reason', () => {
     const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
     const nested = new TypeError('fetch failed', { cause: refused });
     const failure = mapError(new APIConnectionError({ cause: nested }), context, now);
@@ -255,7 +255,7 @@ describe('an error without a status', () => {
     expect(bare.message).toContain('no code');
   });
 
-  it('is a defect of ours when it is nothing of the provider', () => {
+  it('is a defect of this service when it does not come from the provider', () => {
     const cause = new TypeError('x is undefined');
     const failure = mapError(cause, context, now);
     expect(failure).toMatchObject({ code: 'internal', retryable: false });
@@ -263,7 +263,7 @@ describe('an error without a status', () => {
     expect(mapError('thrown text', context, now).message).toContain('string');
   });
 
-  it('has a cause without keys and without what libraries attach to their errors', () => {
+  it('has a cause without keys and without members that libraries attach', () => {
     const error = Object.assign(new TypeError(`"Bearer ${apiKey}" is an invalid header value`), {
       data: 'my diary',
     });
@@ -274,7 +274,7 @@ describe('an error without a status', () => {
     expect((cause as Error).stack).toContain('Bearer');
   });
 
-  it('stays as it is when it is a failure already', () => {
+  it('stays unchanged when it is already a failure', () => {
     const failure = new ChatFailure('invalid_request', 'x', false);
     expect(mapError(failure, context, now)).toBe(failure);
   });

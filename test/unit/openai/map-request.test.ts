@@ -22,7 +22,7 @@ function aTool(members: Partial<Tool>): Tool {
 }
 
 describe('mapRequest', () => {
-  it('sends nothing that was left open, and nothing that is only ours', () => {
+  it('sends no field that was left open, and none of the service’s own', () => {
     expect(body()).toEqual({
       model: 'gpt-4o',
       messages: [{ role: 'user', content: 'Hello' }],
@@ -31,12 +31,12 @@ describe('mapRequest', () => {
     });
   });
 
-  it('turns obfuscation off only where the server knows the option', () => {
+  it('disables obfuscation only for a server that knows the option', () => {
     const sent = mapRequest(aCall(), { includeObfuscationOption: true });
     expect(sent['stream_options']).toEqual({ include_usage: true, include_obfuscation: false });
   });
 
-  it('asks for a whole answer where the model or the audio format cannot be streamed', () => {
+  it('does not stream when the model or the audio format cannot be streamed', () => {
     const options = { includeObfuscationOption: true };
     const call = aCall();
     const whole = mapRequest({ ...call, model: { ...call.model, streams: false } }, options);
@@ -48,7 +48,7 @@ describe('mapRequest', () => {
     expect(body({ stream: false })['stream']).toBe(true);
   });
 
-  it("takes the limit's name from the model, and limit and temperature from the call", () => {
+  it('takes the name of the token limit from the model, and limit and temperature from the call', () => {
     const call = aCall({ temperature: 2, maxOutputTokens: 9 }, { temperature: 0, maxOutputTokens: 100 });
     const older = { ...call, model: { ...call.model, maxTokensParameter: 'max_tokens' as const } };
     const options = { includeObfuscationOption: false };
@@ -61,16 +61,13 @@ describe('mapRequest', () => {
     ['max_completion_tokens', 'max_completion_tokens'],
     ['max_tokens', 'max_tokens'],
     [null, 'max_tokens'],
-  ])(
-    'sends the limit to a model of which nothing is known as the caller wrote it: %s',
-    (written, expected) => {
-      const call = aCall({ maxTokensParameter: written });
-      const unknown = { ...call, model: { ...call.model, maxTokensParameter: null } };
-      const body = mapRequest({ ...unknown, maxOutputTokens: 100 }, { includeObfuscationOption: false });
-      expect(body[expected]).toBe(100);
-      expect(Object.keys(body).filter((name) => name.startsWith('max_'))).toEqual([expected]);
-    },
-  );
+  ])('sends the limit to an unknown model as the caller wrote it: %s', (written, expected) => {
+    const call = aCall({ maxTokensParameter: written });
+    const unknown = { ...call, model: { ...call.model, maxTokensParameter: null } };
+    const body = mapRequest({ ...unknown, maxOutputTokens: 100 }, { includeObfuscationOption: false });
+    expect(body[expected]).toBe(100);
+    expect(Object.keys(body).filter((name) => name.startsWith('max_'))).toEqual([expected]);
+  });
 
   it('maps every setting', () => {
     const request: Partial<ChatRequest> = {
@@ -136,7 +133,7 @@ describe('mapRequest', () => {
     });
   });
 
-  it('maps records that turn something on without more', () => {
+  it('maps records that only enable an option', () => {
     const nowhere = { contextSize: null, city: null, country: null, region: null, timezone: null };
     expect(body({ webSearch: nowhere })['web_search_options']).toEqual({});
     const moderation = { model: 'm', inputMode: null, outputMode: null };
@@ -157,7 +154,7 @@ describe('mapRequest', () => {
     ['"x"', 'extraJson'],
     ['null', 'extraJson'],
     ['{my diary', 'extraJson'],
-  ])('refuses %s as extra parameters, naming the place and quoting nothing', (extraJson, param) => {
+  ])('refuses %s as extra parameters, naming the path and quoting nothing', (extraJson, param) => {
     const attempt = () => body({ extraJson });
     expect(attempt).toThrow(expect.objectContaining({ code: 'invalid_request', retryable: false, param }));
     expect(attempt).not.toThrow('diary');
@@ -165,7 +162,7 @@ describe('mapRequest', () => {
 });
 
 describe('messages', () => {
-  it('keep their role and name, also roles that are new', () => {
+  it('keep their role and name, including unknown roles', () => {
     expect(
       messages(
         aMessage({ role: 'developer', content: 'Be brief.' }),
@@ -280,7 +277,7 @@ describe('tools', () => {
     ]);
   });
 
-  it('with a broken schema are an invalid request that names the place', () => {
+  it('with a broken schema are an invalid request that names the path', () => {
     const tools = [aTool({}), aTool({ parametersJson: '{' })];
     expect(() => body({ tools })).toThrow(
       expect.objectContaining({ code: 'invalid_request', param: 'tools[1].parametersJson' }),
@@ -361,7 +358,7 @@ describe('the older functions form', () => {
     expect(sent).not.toHaveProperty('parallel_tool_calls');
   });
 
-  it('has none, auto or one function as its choice, and no custom tools', () => {
+  it('supports none, auto or one function as its choice, and no custom tools', () => {
     const choice = (mode: string) =>
       body({ legacyFunctions: true, toolChoice: { mode, allowedMode: null, tools: [] } })['function_call'];
     expect(choice('none')).toBe('none');

@@ -43,7 +43,7 @@ describe('mapUsage', () => {
     });
   });
 
-  it('leaves null what was not told or is no count, and keeps the zeros that were told', () => {
+  it('keeps reported zeros, and returns null for unreported or invalid counts', () => {
     const details = { cached_tokens: null, audio_tokens: 1.5, text_tokens: -1, image_tokens: 0 };
     expect(
       mapUsage({ prompt_tokens: 3, completion_tokens: 0, prompt_tokens_details: details }),
@@ -60,7 +60,7 @@ describe('mapUsage', () => {
     });
   });
 
-  it('leaves null a side that was not told, and is nothing when neither was', () => {
+  it('returns null for an unreported side, and no usage when neither was reported', () => {
     expect(mapUsage({ prompt_tokens: 3 })).toMatchObject({ inputTokens: 3, outputTokens: null });
     expect(mapUsage({ completion_tokens: 4 })).toMatchObject({ inputTokens: null, outputTokens: 4 });
     expect(mapUsage({ total_tokens: 9 })).toBeNull();
@@ -76,12 +76,12 @@ describe('mapUsage', () => {
     ['LiteLLM', { cache_read_input_tokens: 64, cache_creation_input_tokens: 0 }],
     ['a gateway that fills in zeros', { prompt_tokens_details: { cached_tokens: 0 }, cached_tokens: 64 }],
     ['a gateway with the names of Responses', { input_tokens_details: { cached_tokens: 64 } }],
-  ])('reads cached tokens as %s writes them', (_who, cached) => {
+  ])('reads cached tokens in the form of %s', (_who, cached) => {
     const usage = { prompt_tokens: 100, completion_tokens: 5, total_tokens: 105, ...cached };
     expect(mapUsage(usage)).toMatchObject({ inputTokens: 100, outputTokens: 5, cachedInputTokens: 64 });
   });
 
-  it('reads the names of the Responses API, and the cache beside the input of Anthropic', () => {
+  it('reads the names of the Responses API, and Anthropic’s cache counts outside the input', () => {
     expect(
       mapUsage({ input_tokens: 10, output_tokens: 4, output_tokens_details: { reasoning_tokens: 3 } }),
     ).toMatchObject({ inputTokens: 10, outputTokens: 4, reasoningTokens: 3 });

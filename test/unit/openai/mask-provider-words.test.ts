@@ -5,7 +5,7 @@ import { maskProviderWords } from '../../../src/adapters/openai/mask-provider-wo
 const secret = 'my-own-gateway-secret-9876543210';
 const mask = (text: string, most = 4_096) => maskProviderWords(text, secret, most);
 
-describe('the words of a provider', () => {
+describe('the message of a provider', () => {
   it.each([
     "Unsupported value: 'temperature' does not support 0.7 with this model. Only the default (1) value is supported.",
     "Invalid schema for function 'get_user': In context=('properties', 'user_id'), 'additionalProperties' is required to be supplied and to be false.",
@@ -18,7 +18,7 @@ describe('the words of a provider', () => {
     'You must provide a model parameter; the user-supplied value was empty',
     'The "api_key" field and the "password" field are unknown',
     'hf_transformers are not available',
-  ])('stay as they are: %s', (words) => {
+  ])('stays unchanged: %s', (words) => {
     expect(mask(words)).toBe(words);
   });
 
@@ -33,7 +33,7 @@ describe('the words of a provider', () => {
     ['jwt eyJhbGciOi.eyJzdWIi.c2ln', 'jwt …'],
     ['call https://me:pass@host/v1?api-key=abc&key=def', 'call https://…@host/v1?api-key=…'],
     ['GET /v1?key=def&alt=json', 'GET /v1?key=…&alt=json'],
-  ])('hold no key: %s', (words, shown) => {
+  ])('has no key: %s', (words, shown) => {
     expect(mask(words)).toBe(shown);
   });
 
@@ -49,7 +49,7 @@ describe('the words of a provider', () => {
     ['OpenAI-Organization: acme', 'OpenAI-Organization: …'],
     ['proxy-authorization: Basic dXNlcjpwYXNz', 'proxy-authorization: Basic …'],
     ['X-Amz-Security-Token: IQoJb3JpZ2lu', 'X-Amz-Security-Token: …'],
-  ])('hold no value of an echoed header: %s', (words, shown) => {
+  ])('has no value of an echoed header: %s', (words, shown) => {
     expect(mask(words)).toBe(shown);
   });
 
@@ -71,24 +71,24 @@ describe('the words of a provider', () => {
       'projects/…/locations/eu was not found in organization "…"',
     ],
     ['arn:aws:bedrock:eu-central-1:123456789012:model/x', 'arn:aws:bedrock:eu-central-1:…:model/x'],
-  ])('hold no id of the account: %s', (words, shown) => {
+  ])('has no id of the account: %s', (words, shown) => {
     expect(mask(words)).toBe(shown);
   });
 
-  it('are cut where they are long, and always whole characters', () => {
+  it('is cut when it is long, at whole characters', () => {
     const shown = mask(`${'é'.repeat(4_094)}🗼${' x'.repeat(30_000)}`);
     expect(shown).toBe(`${'é'.repeat(4_094)}…`);
     expect(shown.isWellFormed()).toBe(true);
   });
 
-  it('hold no secret that is cut', () => {
+  it('has no part of a secret that is cut', () => {
     for (let before = 4_040; before < 4_110; before += 1)
       expect(mask(`${'x '.repeat(before / 2)} gsk_ABCDEFGH12345678`)).not.toMatch(/ABC/);
     for (let before = 16_340; before < 16_400; before += 1)
       expect(mask(`${' '.repeat(before)}x-api-key: "ABC DEF GHI JKL"`)).not.toMatch(/ABC|DEF|GHI|JKL/);
   });
 
-  it('take the same time whatever is in them', () => {
+  it('is masked in linear time for any content', () => {
     for (const piece of [
       'authorization: ',
       'api-',
@@ -106,7 +106,7 @@ describe('the words of a provider', () => {
       expect(mask(piece.repeat(200_000)).length).toBeLessThanOrEqual(4_096);
   });
 
-  it('never hold a header’s value, whatever it is', () => {
+  it('never has any header’s value', () => {
     fc.assert(
       fc.property(
         fc.string({ minLength: 1, unit: fc.constantFrom('a', 'B', '7', '-', '.', '/', '+', '_') }),

@@ -5,7 +5,7 @@ import { maskSecrets } from '../../../src/adapters/openai/mask-secrets.ts';
 const secret = 'my-own-gateway-secret-9876543210';
 
 describe('maskSecrets', () => {
-  it('leaves nothing of a key that is cut, wherever it stands', () => {
+  it('leaves nothing of a key that is cut, at any position', () => {
     const spaces = (count: number) => ' '.repeat(count);
     for (let before = 16_300; before < 16_420; before += 1) {
       for (const key of [secret, 'sk-proj-abcdefghijklmnopqrstuvwxyz0123', `Bearer ${secret}x`]) {
@@ -15,13 +15,13 @@ describe('maskSecrets', () => {
     }
   });
 
-  it('shows a key with spaces in it nowhere, whole or cut', () => {
+  it('masks a key with spaces, whole or cut', () => {
     const odd = 'first half second half third end-9';
     for (let before = 16_300; before < 16_400; before += 1)
       expect(maskSecrets(`${' '.repeat(before)}${odd} rest`, odd)).not.toContain('half');
   });
 
-  it('takes as long for a long text as for a short one, whatever is in it', () => {
+  it('takes as long for a long text as for a short one, for any content', () => {
     for (const piece of [
       'sk-.',
       'sk-........',
@@ -43,7 +43,7 @@ describe('maskSecrets', () => {
         expect(maskSecrets(text, secret).length).toBeLessThanOrEqual(500);
   });
 
-  it('never shows more than it may, and always whole characters', () => {
+  it('never exceeds its limit, and returns whole characters', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: 'binary', maxLength: 60 }),

@@ -28,7 +28,7 @@ const json =
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 
 describe('the list of models', () => {
-  it('is asked for once, as the account, and read by its ids', async () => {
+  it('is requested once, with the account’s key, and read by its ids', async () => {
     const asked: string[] = [];
     answer = (request, response) => {
       const { authorization, 'openai-organization': organization } = request.headers;
@@ -53,7 +53,7 @@ describe('the list of models', () => {
     });
   });
 
-  it('fails in the provider’s words, without the key, and is not asked for again', async () => {
+  it('fails with the provider’s message, without the key, and is not requested again', async () => {
     let calls = 0;
     answer = (request, response) => {
       calls += 1;
@@ -70,7 +70,7 @@ describe('the list of models', () => {
     expect(calls).toBe(1);
   });
 
-  it('is not waited for longer than its time, nor when the process stops', async () => {
+  it('ends at its timeout and when the process stops', async () => {
     answer = (_, response) => response.writeHead(200).write('{');
     await expect(lister.list(never)).rejects.toMatchObject({
       code: 'timeout',

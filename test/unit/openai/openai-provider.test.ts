@@ -79,7 +79,7 @@ const answerWith =
     void response.writeHead(status, headers).end(body);
 
 describe('a call', () => {
-  it('is one streaming request with key, client request id and nothing of the environment', async () => {
+  it('is one streaming request with key and client request id, and nothing from the environment', async () => {
     vi.stubEnv('OPENAI_ORG_ID', 'org-of-the-environment');
     vi.stubEnv('OPENAI_PROJECT_ID', 'proj-of-the-environment');
     const own = createOpenAiProvider({ apiKey, baseUrl });
@@ -124,7 +124,7 @@ describe('a call', () => {
     expect(provider).toMatchObject({ name: 'openai', account: 'team' });
   });
 
-  it('gives the answer, its usage and who served it', async () => {
+  it('returns the answer, its usage, and the model and tier that served it', async () => {
     answer = answerWith(200, stream, recording('text.sse'));
     const answered = await provider.stream(aCall(), idle);
     const events = await collect(answered);
@@ -133,7 +133,7 @@ describe('a call', () => {
     expect(answered.served).toMatchObject({ responseId: 'chatcmpl-Fx1', providerRequestId: 'req_1' });
   });
 
-  it('gives each read at once, and no read that brought nothing', async () => {
+  it('yields each read at once, and no empty read', async () => {
     const said = recording('text.sse').toString();
     const [role = '', first = '', ...rest] = said.split(/(?<=\n\n)/);
     const moves: (() => void)[] = [];
@@ -151,7 +151,7 @@ describe('a call', () => {
     expect(contents.slice(0, 2)).toEqual(['', 'Grüße']);
   });
 
-  it('leaves its connection to the next one, also when the end of the body comes late', async () => {
+  it('leaves its connection to the next call, even when the end of the body comes late', async () => {
     const own = createOpenAiProvider({ apiKey, baseUrl });
     const before = connections;
     for (let round = 0; round < 10; round += 1) {
@@ -166,19 +166,19 @@ describe('a call', () => {
       await collect(await own.stream(aCall(), idle));
       await end();
     }
-    // A connection is free a moment after its answer, so that others may be opened meanwhile.
+    // A connection becomes free shortly after its answer, so that others may be opened in between.
     expect(connections - before).toBeLessThanOrEqual(3);
     await own.close();
   });
 
-  it('does not hold on to its caller when it is over', async () => {
+  it('keeps no reference to its caller afterwards', async () => {
     answer = answerWith(200, stream, recording('text.sse'));
     const caller = new AbortController();
     await collect(await provider.stream(aCall(), caller.signal));
     await vi.waitFor(() => expect(getEventListeners(caller.signal, 'abort')).toHaveLength(0));
   });
 
-  it('does not wait for the end of the body behind [DONE], and closes the connection when it never comes', async () => {
+  it('does not wait for the end of the body after [DONE], and closes the connection when it never comes', async () => {
     let closed: Promise<unknown> = Promise.resolve();
     answer = (response) => {
       closed = once(response, 'close');
@@ -189,7 +189,7 @@ describe('a call', () => {
     await closed;
   });
 
-  it('takes a whole answer from a server that does not stream', async () => {
+  it('accepts a complete answer from a server that does not stream', async () => {
     const choices = [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }];
     const headers = { 'content-type': 'application/json' };
     answer = answerWith(200, headers, JSON.stringify({ id: 'c1', model: 'm', choices }));
@@ -198,7 +198,7 @@ describe('a call', () => {
     expect(answered.served).toMatchObject({ responseId: 'c1', model: 'm', providerRequestId: null });
   });
 
-  it('that cannot be put into words of the provider is not made', async () => {
+  it('that cannot be mapped to the provider’s API is not made', async () => {
     await expect(provider.stream(aCall({ extraJson: '{' }), idle)).rejects.toMatchObject({
       code: 'invalid_request',
     });
@@ -209,7 +209,7 @@ describe('a call', () => {
 describe('a failed call', () => {
   const json = { 'content-type': 'application/json', 'x-request-id': 'req_2' };
 
-  it("is told in the provider's words, without the key, and made only once", async () => {
+  it("is reported with the provider's message, without the key, and made only once", async () => {
     const error = { message: `Incorrect API key provided: ${apiKey}.`, type: 'x', code: 'invalid_api_key' };
     answer = answerWith(401, json, JSON.stringify({ error }));
     const failure = await failureOf(aCall());
@@ -225,13 +225,7 @@ describe('a failed call', () => {
 
   it.each([
     ['a retryable error', 503, json, '{"error":{"code":"server_is_overloaded"}}', 'provider_unavailable'],
-    [
-      'an error without `error` around it',
-      422,
-      json,
-      '{"object":"error","message":"m","code":422}',
-      'invalid_request',
-    ],
+    ['an error outside `error`', 422, json, '{"object":"error","message":"m","code":422}', 'invalid_request'],
     ['an error that is only text', 404, json, '{"error":"model not found"}', 'model_not_found'],
     ['a page of HTML', 502, { 'content-type': 'text/html' }, '<html>', 'provider_unavailable'],
     ['an empty body', 500, {}, '', 'provider_error'],
@@ -240,13 +234,13 @@ describe('a failed call', () => {
     ['an error with status 200', 200, json, '{"error":{"code":"rate_limit_exceeded"}}', 'rate_limited'],
     ['HTML with status 200', 200, { 'content-type': 'text/html' }, '<html>', 'provider_error'],
     ['an empty answer', 204, {}, '', 'stream_interrupted'],
-  ])('with %s is told by its code, and made only once', async (_, status, headers, body, code) => {
+  ])('with %s is reported by its code, and made only once', async (_, status, headers, body, code) => {
     answer = answerWith(status, headers as Record<string, string>, body);
     expect(await failureOf(aCall())).toMatchObject({ code });
     expect(requests).toHaveLength(1);
   });
 
-  it('shows no key that cannot be a header', async () => {
+  it('leaks no key that cannot be a header', async () => {
     const own = createOpenAiProvider({ apiKey: 'sk-line-one\nline-two-secret', baseUrl });
     const failure: ChatFailure = await own.stream(aCall(), idle).then(
       () => expect.fail('the call succeeded'),
@@ -270,7 +264,7 @@ describe('a failed call', () => {
     expect(await failureOf(aCall())).toMatchObject({ code: 'provider_error', httpStatus: 500 });
   });
 
-  it('is unavailable when nobody listens or the connection ends before the answer', async () => {
+  it('is unavailable when no server listens or the connection ends before the answer', async () => {
     const nobody = createOpenAiProvider({ apiKey, baseUrl: 'http://127.0.0.1:1/v1' });
     await expect(nobody.stream(aCall(), idle)).rejects.toMatchObject({
       code: 'provider_unavailable',
@@ -282,8 +276,8 @@ describe('a failed call', () => {
     expect(await failureOf(aCall())).toMatchObject({ code: 'provider_unavailable', retryable: true });
   });
 
-  it('is interrupted when the connection breaks in mid-stream, after all that had come', async () => {
-    // The first bytes say that it is a stream, whatever the content type says.
+  it('is interrupted when the connection breaks in mid-stream, after everything that had arrived', async () => {
+    // The first bytes identify a stream, regardless of the content type.
     for (const type of ['text/event-stream', 'application/json']) {
       let texts = '';
       answer = (response) => {
@@ -298,7 +292,7 @@ describe('a failed call', () => {
     }
   });
 
-  it('is whole when the connection breaks behind the finish reason and the usage', async () => {
+  it('is complete when the connection breaks after the finish reason and the usage', async () => {
     const said = recording('text.sse').toString();
     const breakAfter = async (text: string): Promise<ProviderEvents[]> => {
       answer = (response) => {
@@ -316,7 +310,7 @@ describe('a failed call', () => {
     expect((await breakAfter(besideChoices)).at(-1)?.usage?.outputTokens).toBe(6);
   });
 
-  it('gives what came before an error event in the same read', async () => {
+  it('yields what came before an error event in the same read', async () => {
     answer = answerWith(200, stream, recording('error-event.sse'));
     const events: ProviderEvents[] = [];
     const reading = async (): Promise<void> => {
@@ -358,7 +352,7 @@ describe('silence of the provider', () => {
 describe('an abort by the caller', () => {
   const reason = { because: 'cancelled' };
 
-  /** Rejections that are no errors pass through as they are. */
+  /** Returns rejections that are not errors unchanged. */
   const thrownBy = (call: Promise<unknown>): Promise<unknown> =>
     call.then(
       () => expect.fail('the call succeeded'),
@@ -381,7 +375,7 @@ describe('an abort by the caller', () => {
     await closed;
   });
 
-  it('in mid-stream closes the connection at once, read or not, and throws its reason', async () => {
+  it('in mid-stream closes the connection at once, even without reads, and throws its reason', async () => {
     for (const abortWhile of ['reading', 'between reads'] as const) {
       const caller = new AbortController();
       let closed: Promise<unknown> = Promise.resolve();
@@ -411,7 +405,7 @@ describe('an abort by the caller', () => {
     expect(await thrownBy(collect(answered))).toBe(reason);
   });
 
-  it('once the last events are out changes nothing', async () => {
+  it('after the last events changes nothing', async () => {
     const caller = new AbortController();
     let closed: Promise<unknown> = Promise.resolve();
     answer = (response, request) => {

@@ -5,8 +5,8 @@ const headers = (of: Record<string, string>) =>
   new Headers(Object.entries(of).map(([name, value]) => [`x-ratelimit-${name}`, value] as [string, string]));
 
 describe('rate limit headers', () => {
-  it('tell of requests and tokens', () => {
-    const told = headers({
+  it('report requests and tokens', () => {
+    const reported = headers({
       'limit-requests': '60',
       'remaining-requests': '59',
       'reset-requests': '1s',
@@ -14,13 +14,13 @@ describe('rate limit headers', () => {
       'remaining-tokens': '149984',
       'reset-tokens': '6m0s',
     });
-    expect(parseRateLimits(told)).toEqual({
+    expect(parseRateLimits(reported)).toEqual({
       requests: { limit: 60, remaining: 59, resetMs: 1_000 },
       tokens: { limit: 150_000, remaining: 149_984, resetMs: 360_000 },
     });
   });
 
-  it('tell nothing when there are none', () => {
+  it('report nothing when they are missing', () => {
     expect(parseRateLimits(new Headers())).toBeNull();
   });
 
@@ -31,11 +31,11 @@ describe('rate limit headers', () => {
     ['', '5'],
     ['1e9', '5'],
     ['60', '9'.repeat(40)],
-  ])('that are no limit (%s, %s) tell nothing', (limit, remaining) => {
+  ])('that are not a valid limit (%s, %s) report nothing', (limit, remaining) => {
     expect(parseRateLimits(headers({ 'limit-tokens': limit, 'remaining-tokens': remaining }))).toBeNull();
   });
 
-  it('may leave out one of the two, or the reset, and never leave more than the limit', () => {
+  it('may omit one of the two, or the reset, and never report more remaining than the limit', () => {
     expect(parseRateLimits(headers({ 'limit-tokens': '10', 'remaining-tokens': '12' }))).toEqual({
       requests: null,
       tokens: { limit: 10, remaining: 10, resetMs: null },

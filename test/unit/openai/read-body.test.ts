@@ -22,7 +22,7 @@ function sentFor(request: ChatRequest): Record<string, unknown> {
 }
 
 describe('readBody', () => {
-  it('reads whatever the provider takes, so that the same body is sent again', () => {
+  it('reads any body that the provider accepts, so that the same body is sent', () => {
     fc.assert(
       fc.property(bodies, (body) => {
         const json = JSON.parse(JSON.stringify(body)) as Record<string, unknown>;
@@ -38,7 +38,7 @@ describe('readBody', () => {
     );
   });
 
-  it('takes a text for one stop, an older name of the limit, a guess as text, and chunks unless told otherwise', () => {
+  it('accepts text for one stop, the limit’s older name and a text prediction, and streams by default', () => {
     const request = requestOf({
       messages: [user],
       stop: 'END',
@@ -57,7 +57,7 @@ describe('readBody', () => {
     expect(requestOf({ messages: [user], stream: false }).stream).toBe(false);
   });
 
-  it('takes null for absent, and a message of the assistant as the provider answered it', () => {
+  it('treats null as absent, and accepts an assistant message as the provider returned it', () => {
     const answered = {
       role: 'assistant',
       content: 'Hi',
@@ -82,7 +82,7 @@ describe('readBody', () => {
     );
   });
 
-  it('takes a call of a stream, a grammar of free text, and places and policies that say nothing', () => {
+  it('accepts a call from a stream, a free text grammar, and empty locations and policies', () => {
     const request = requestOf({
       messages: [
         { role: 'assistant', tool_calls: [{ index: 0, id: 'c', function: { name: 'f', arguments: '' } }] },
@@ -100,7 +100,7 @@ describe('readBody', () => {
     });
   });
 
-  it('carries what it does not know as extra parameters, whatever they are called', () => {
+  it('passes unknown parameters on as extra ones, with any name', () => {
     const body = JSON.parse(
       '{"messages":[],"brand_new":[1],"__proto__":{"a":1},"constructor":null}',
     ) as object;
@@ -193,7 +193,7 @@ describe('readBody', () => {
     expect(partProblems(part)).toEqual([`messages[0].content[0].${expected}`]);
   });
 
-  it('leaves to the checks what is only missing', () => {
+  it('leaves missing members to the checks', () => {
     const empty = {
       messages: [{ content: [{}, { type: 'image_url' }], tool_calls: [{ type: 'custom' }] }],
       tools: [{}, { type: 'custom' }],

@@ -8,7 +8,7 @@ import { FakeProvider } from '../../support/fakes/fake-provider.ts';
 import { codec, Handling, outcomeOf } from '../../support/fakes/handling.ts';
 import { cut, decodeReads, recording, recordings } from '../../support/recorded-streams.ts';
 
-/** One finished choice with nothing but what is given. */
+/** One finished choice with only the given members. */
 const choice = (members: Partial<Choice> = {}): Partial<Choice> => ({
   index: 0,
   content: null,
@@ -160,23 +160,26 @@ const expected: Readonly<Record<string, Expected>> = {
 };
 
 describe('a recorded stream', () => {
-  it('of every kind is here', () => {
+  it('of every kind has an expectation', () => {
     expect(Object.keys(expected).toSorted()).toEqual(recordings.toSorted());
   });
 
-  it.each(Object.entries(expected))('%s comes to what it says', (name, { choices, tokens, failure }) => {
-    const decoded = decodeReads([recording(name)]);
-    const fold = new CompletionFold();
-    for (const { deltas } of decoded.reads) for (const delta of deltas) fold.add(delta);
-    const usage = decoded.reads.findLast((events) => events.usage !== null)?.usage;
-    expect(fold.result()).toMatchObject(choices);
-    expect(fold.result()).toHaveLength(choices.length);
-    expect(usage && [usage.inputTokens, usage.outputTokens]).toEqual(tokens);
-    expect(decoded.failure?.code).toBe(failure);
-  });
+  it.each(Object.entries(expected))(
+    '%s decodes to its expected answer',
+    (name, { choices, tokens, failure }) => {
+      const decoded = decodeReads([recording(name)]);
+      const fold = new CompletionFold();
+      for (const { deltas } of decoded.reads) for (const delta of deltas) fold.add(delta);
+      const usage = decoded.reads.findLast((events) => events.usage !== null)?.usage;
+      expect(fold.result()).toMatchObject(choices);
+      expect(fold.result()).toHaveLength(choices.length);
+      expect(usage && [usage.inputTokens, usage.outputTokens]).toEqual(tokens);
+      expect(decoded.failure?.code).toBe(failure);
+    },
+  );
 });
 
-/** Without what no chunk carries: fields of the provider that the contract does not know, and the service's own checks. */
+/** Without members that no chunk carries: unknown fields of the provider, and the service's own checks. */
 function asStreamed(choices: readonly Choice[]): Choice[] {
   return choices.map((one) => ({
     ...one,
@@ -192,7 +195,7 @@ function foldChunks(chunks: readonly ChatChunk[]): Choice[] {
   return fold.result();
 }
 
-describe('the chunks that are published of a stream', () => {
+describe('the published chunks of a stream', () => {
   /** @param turns how long the broker takes for each send, in turns of the event loop */
   async function handle(pieces: readonly Buffer[], turns: readonly number[]) {
     const { reads, failure } = decodeReads(pieces);
@@ -219,7 +222,7 @@ describe('the chunks that are published of a stream', () => {
     return { response, chunks: handling.chunks() };
   }
 
-  it.each(recordings)('%s add up to its response, byte for byte, however both are cut', async (name) => {
+  it.each(recordings)('%s add up to its response byte for byte, for any cuts of both', async (name) => {
     const bytes = recording(name);
     const positions = fc.array(fc.nat(bytes.length), { maxLength: 60 });
     const turns = fc.array(fc.nat(3), { maxLength: 5 });
@@ -257,7 +260,7 @@ describe('a text of a megabyte', () => {
     return user + system;
   }
 
-  it('takes work in proportion to its length', () => {
+  it('takes work proportional to its length', () => {
     workFor(65_536);
     // Sixteen times the text; quadratic would be 256 times the work, and noise is far below four times.
     expect(workFor(1_048_576)).toBeLessThan(64 * workFor(65_536));

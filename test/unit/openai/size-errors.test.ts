@@ -67,7 +67,7 @@ describe('a full context', () => {
     ['MiniMax', 'context window exceeds limit (2013)'],
     ['Zhipu', 'Prompt exceeds max length'],
     ['GitHub Models', 'Request body too large for gpt-4.1 model. Max size: 8000 tokens.'],
-  ])('is known by the words of %s', (_server, words) => {
+  ])('is recognized in a message of %s', (_server, words) => {
     expect(saysContextIsFull(words)).toBe(true);
   });
 
@@ -79,7 +79,7 @@ describe('a full context', () => {
     ['Unsupported parameter: temperature'],
     ['The file is too long'],
     [''],
-  ])('is not meant by %s', (words) => {
+  ])('is not recognized in %s', (words) => {
     expect(saysContextIsFull(words)).toBe(false);
   });
 

@@ -14,7 +14,7 @@ function read(text: string, pieceLength = Number.MAX_SAFE_INTEGER): string[] {
   return last === null ? payloads : [...payloads, last];
 }
 
-/** The same by another parser, from one text: it neither knows bytes nor gives out an event that no blank line ended. */
+/** The result of another parser for one text: it does not read bytes or return an event without its blank line. */
 function readByOracle(text: string): string[] {
   const payloads: string[] = [];
   const parser = createParser({ onEvent: ({ data }) => payloads.push(data) });
@@ -23,7 +23,7 @@ function readByOracle(text: string): string[] {
 }
 
 describe('SseReader', () => {
-  it('gives the data of each event of one read', () => {
+  it('returns the data of each event of one read', () => {
     const reader = new SseReader();
     expect(reader.push(Buffer.from('data: one\n\ndata: two\n\ndata: th'))).toEqual(['one', 'two']);
     expect(reader.push(Buffer.from('ree\n'))).toEqual([]);
@@ -35,7 +35,7 @@ describe('SseReader', () => {
     ['LF', '\n'],
     ['CRLF', '\r\n'],
     ['CR', '\r'],
-  ])('reads lines that end in %s, also one byte at a time', (_, newline) => {
+  ])('reads lines that end in %s, even one byte at a time', (_, newline) => {
     const text = ['data: one', '', ': comment', 'event: x', 'data: two', 'data: lines', '', ''].join(newline);
     expect(read(text)).toEqual(['one', 'two\nlines']);
     expect(read(text, 1)).toEqual(['one', 'two\nlines']);
@@ -45,20 +45,20 @@ describe('SseReader', () => {
     expect(read(': hi\n\nid: 1\nretry: 5\ndatabase: no\nevent: message\n\ndata: yes\n\n')).toEqual(['yes']);
   });
 
-  it('takes away one space after the colon and no more, and knows data without a value', () => {
+  it('removes exactly one space after the colon, and accepts data without a value', () => {
     expect(read('data:a\n\ndata:  b\n\ndata\ndata: c\n\n')).toEqual(['a', ' b', '\nc']);
   });
 
-  it('gives out a last event without its blank line, and skips a byte order mark', () => {
+  it('returns a last event without its blank line, and skips a byte order mark', () => {
     expect(read('\uFEFFdata: one\n\ndata: two\n')).toEqual(['one', 'two']);
     expect(read('data: one\n\ndata: tw')).toEqual(['one', 'tw']);
   });
 
-  it('does not mind where the bytes of a character are cut', () => {
+  it('accepts characters whose bytes are cut anywhere', () => {
     expect(read('data: Grüße 東京 🗼\n\n', 1)).toEqual(['Grüße 東京 🗼']);
   });
 
-  it('gives the same for any text however it is cut', () => {
+  it('returns the same events for any text in any pieces', () => {
     const line = fc.constantFrom('data: é', 'data:🗼', '', ': c', 'event: e', 'data', 'x');
     const stream = fc.array(fc.tuple(line, fc.constantFrom('\n', '\r\n', '\r')), { maxLength: 12 });
     fc.assert(
@@ -69,7 +69,7 @@ describe('SseReader', () => {
     );
   });
 
-  it('agrees with eventsource-parser on any stream, however its bytes are cut', () => {
+  it('agrees with eventsource-parser on any stream in any pieces', () => {
     const name = fc.constantFrom('data', 'event', 'id', 'retry', '', 'datas', ' data', 'Data');
     const separator = fc.constantFrom(':', ': ', ':  ', '');
     const value = fc.oneof(
@@ -88,7 +88,7 @@ describe('SseReader', () => {
     );
   });
 
-  it('takes time linear in a long line that comes in small pieces', () => {
+  it('takes linear time for a long line in small pieces', () => {
     const timeFor = (length: number): number => {
       const text = `data: ${'x'.repeat(length)}\n\n`;
       const start = performance.now();
@@ -96,7 +96,7 @@ describe('SseReader', () => {
       return performance.now() - start;
     };
     timeFor(20_000);
-    // Quadratic would be 256 times as long; noise is not.
+    // Quadratic time would be 256 times as long; noise is far less.
     expect(timeFor(1_600_000)).toBeLessThan(Math.max(2_000, 64 * timeFor(100_000)));
   });
 });

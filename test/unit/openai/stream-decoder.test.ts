@@ -30,7 +30,7 @@ function decode(pieces: readonly Uint8Array[]): Decoded {
 const decodeText = (text: string): Decoded => decode([Buffer.from(text)]);
 
 describe('a recorded stream', () => {
-  it.each(recordings)('%s gives the same wherever one cut falls', (name) => {
+  it.each(recordings)('%s decodes to the same for any single cut', (name) => {
     const bytes = recording(name);
     const whole = JSON.stringify(decode([bytes]));
     for (let position = 1; position < bytes.length; position += 1) {
@@ -40,7 +40,7 @@ describe('a recorded stream', () => {
     }
   });
 
-  it('gives the same however many cuts there are, down to single bytes', () => {
+  it('decodes to the same for any number of cuts, down to single bytes', () => {
     const all = recordings.map(recording);
     for (const bytes of all) {
       const single = Array.from(bytes, (_, index) => bytes.subarray(index, index + 1));
@@ -58,7 +58,7 @@ describe('a recorded stream', () => {
     );
   });
 
-  it('tells text, usage and who served it', () => {
+  it('returns text, usage, and the model and tier that served it', () => {
     const { deltas, usage, served, failure } = decode([recording('text.sse')]);
     expect(deltas[0]?.role).toBe('assistant');
     expect(deltas.map((delta) => delta.content).join('')).toBe('Grüße aus 東京 🗼!\n“Zeile”');
@@ -76,30 +76,30 @@ describe('a recorded stream', () => {
   });
 
   it.each(['text-crlf-comments.sse', 'text-no-final-blank-line.sse', 'text-no-done.sse'])(
-    '%s tells the same as the plain one',
+    '%s decodes to the same as the plain one',
     (name) => {
       expect(decode([recording(name)])).toEqual(decode([recording('text.sse')]));
     },
   );
 
-  it('completes without usage, and takes the last of several', () => {
+  it('completes without usage, and uses the last of several', () => {
     expect(decode([recording('text-no-usage.sse')])).toMatchObject({ usage: null, failure: null });
     const repeated = decode([recording('text-usage-with-choices.sse')]);
     expect(repeated.usage?.outputTokens).toBe(6);
   });
 
-  it('keeps what comes after the finish reason', () => {
+  it('keeps deltas after the finish reason', () => {
     const { deltas } = decode([recording('audio.sse')]);
     expect(deltas.at(-1)?.audio?.expiresAt).toBe(1_760_003_600_000);
   });
 
-  it('gives out what came before an error event, and tells the error', () => {
+  it('returns what came before an error event, and reports the error', () => {
     const { deltas, failure } = decode([recording('error-event.sse')]);
     expect(deltas.map((delta) => delta.content).join('')).toBe('Grüße aus');
     expect(failure).toMatchObject({ code: 'provider_error', retryable: true, providerType: 'server_error' });
   });
 
-  it('gives out what came before malformed JSON, and quotes none of it', () => {
+  it('returns what came before malformed JSON, and quotes none of it', () => {
     const { deltas, failure } = decode([recording('malformed.sse')]);
     expect(deltas.map((delta) => delta.content).join('')).toBe('Grüße aus');
     expect(failure).toMatchObject({ code: 'provider_error', retryable: true, providerRequestId: 'req_1' });
@@ -107,7 +107,7 @@ describe('a recorded stream', () => {
     expect(failure?.message).not.toContain('choices');
   });
 
-  it('is interrupted when it ends without a finish reason, also in the middle of an event', () => {
+  it('is interrupted when it ends without a finish reason, even in the middle of an event', () => {
     const interrupted = { code: 'stream_interrupted', retryable: true };
     expect(decode([recording('cut.sse')]).failure).toMatchObject(interrupted);
     const bytes = recording('text-no-done.sse');
@@ -124,12 +124,12 @@ describe('a recorded stream', () => {
 });
 
 describe('an event of a stream', () => {
-  it('that is valid JSON but no object is malformed', () => {
+  it('that is valid JSON but not an object is malformed', () => {
     expect(decodeText('data: [1]\n\n').failure?.code).toBe('provider_error');
     expect(decodeText('data: "x"\n\n').failure?.code).toBe('provider_error');
   });
 
-  it('without data, choices or contents brings nothing', () => {
+  it('without data, choices or contents yields nothing', () => {
     const decoder = new StreamDecoder(context, null);
     expect(decoder.push(Buffer.from(': wait\n\ndata:\n\ndata: {"choices":[]}\n\n'))).toBeNull();
     expect(decoder.push(Buffer.from('data: {"choices":[{"index":0,"delta":{}}]}\n\n'))).toBeNull();
@@ -138,7 +138,7 @@ describe('an event of a stream', () => {
   });
 });
 
-describe('a whole answer in place of a stream', () => {
+describe('a complete answer instead of a stream', () => {
   const whole = (body: unknown, init: ResponseInit = {}): Decoded => {
     const head = new Response(null, init);
     const decoder = new StreamDecoder(context, null, { head });
@@ -152,7 +152,7 @@ describe('a whole answer in place of a stream', () => {
     };
   };
 
-  it('is taken as one piece', () => {
+  it('is returned as one piece', () => {
     const message = { role: 'assistant', content: 'Hi', refusal: null, annotations: [] };
     const { deltas, usage, failure } = whole({
       id: 'chatcmpl-2',

@@ -46,7 +46,7 @@ describe('the template of text chunks', () => {
     );
   });
 
-  it('knows nothing before it has seen a chunk of text', () => {
+  it('matches nothing before it has seen a chunk of text', () => {
     expect(new TextChunkTemplate().read(text('Hello'))).toBeNull();
   });
 

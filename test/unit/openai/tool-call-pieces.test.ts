@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { CompletionFold, type FoldedChoice } from '../../../src/domain/fold-completion.ts';
 import { decodeReads } from '../../support/recorded-streams.ts';
 
-/** The choice that these deltas, one per chunk, and a finish reason come to. */
+/** The choice that results from these deltas, one per chunk, and a finish reason. */
 function choiceOf(...deltas: object[]): FoldedChoice {
   const chunks = [
     ...deltas.map((delta) => ({ choices: [{ index: 0, delta }] })),
@@ -22,10 +22,10 @@ const summary = ({ toolCalls }: FoldedChoice) =>
   toolCalls.map(({ id, name, arguments: text }) => [id, name, text]);
 const GIVEN = expect.stringMatching(/^call_[0-9a-f]{32}$/);
 
-describe('calls whose indexes say nothing', () => {
+describe('calls without usable indexes', () => {
   const indexes = [{}, { index: 0 }, { index: -1 }, { index: 'x' }, { index: '0' }, { index: null }];
 
-  it.each(indexes)('%j: another id with a name begins a call', (index) => {
+  it.each(indexes)('%j: a different id with a name begins a new call', (index) => {
     const choice = choiceOf(
       calls(piece({ ...index, id: 'a', type: 'function' }, { name: 'f', arguments: '' })),
       calls(piece(index, { arguments: '{"x":' })),
@@ -54,7 +54,7 @@ describe('calls whose indexes say nothing', () => {
     ]);
   });
 
-  it.each(indexes)('%j: without ids, a name behind complete arguments begins a call', (index) => {
+  it.each(indexes)('%j: without ids, a name after complete arguments begins a new call', (index) => {
     const choice = choiceOf(
       calls(piece(index, { name: 'f', arguments: '{"x":"}' })),
       calls(piece(index, { name: 'f', arguments: '\\"{"}' })),
@@ -78,7 +78,7 @@ describe('calls whose indexes say nothing', () => {
 });
 
 describe('calls with usable indexes', () => {
-  it('stay at them, whatever the ids are', () => {
+  it('keep them, for any ids', () => {
     const choice = choiceOf(
       calls(piece({ index: 1, id: 'x' }, { name: 'g', arguments: '{' })),
       calls(piece({ index: 0, id: 'x' }, { name: 'f', arguments: '{' })),
@@ -90,7 +90,7 @@ describe('calls with usable indexes', () => {
     ]);
   });
 
-  it('are not divided by an id that is made up for each piece', () => {
+  it('are not split by an id that is generated for each piece', () => {
     const choice = choiceOf(
       calls(piece({ index: 0, id: 'a1' }, { name: 'f', arguments: '' })),
       calls(piece({ index: 0, id: 'a2' }, { arguments: '{"x":' })),
@@ -99,7 +99,7 @@ describe('calls with usable indexes', () => {
     expect(summary(choice)).toEqual([['a1', 'f', '{"x":1}']]);
   });
 
-  it('take an id that comes late, and get one when none comes', () => {
+  it('use an id that comes late, and get a generated one when none comes', () => {
     const late = choiceOf(
       calls(piece({ index: 0 }, { name: 'f' })),
       calls(piece({ index: 0, id: 'a' }, { arguments: '{}' })),
@@ -128,7 +128,7 @@ describe('a name', () => {
 });
 
 describe('arguments', () => {
-  it('that are no text are their JSON text', () => {
+  it('that are not text become JSON text', () => {
     const choice = choiceOf(
       calls(piece({ index: 0, id: 'a' }, { name: 'f', arguments: { city: 'Köln', days: [1, null] } })),
       calls({ index: 1, id: 'b', type: 'custom', custom: { name: 'sql', input: { q: 1 } } }),
@@ -155,7 +155,7 @@ describe('empty members', () => {
     { tool_calls: [{ index: 0, id: '', type: 'function', function: { name: '', arguments: '' } }] },
   ];
 
-  it.each(empties)('%j are nothing', (empty) => {
+  it.each(empties)('%j are ignored', (empty) => {
     expect(choiceOf({ content: 'x', ...empty })).toMatchObject({
       content: 'x',
       toolCalls: [],
@@ -164,7 +164,7 @@ describe('empty members', () => {
     });
   });
 
-  it.each(empties)('%j hide no real call, before or behind it', (empty) => {
+  it.each(empties)('%j hide no real call, before or after it', (empty) => {
     const tool = piece({ index: 0, id: 'a' }, { name: 'f', arguments: '{}' });
     const expected = [{ id: 'a', name: 'f', arguments: '{}', type: 'function' }];
     expect(choiceOf({ ...empty, tool_calls: [tool] }).toolCalls).toMatchObject(expected);

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../../src/adapters/openai/openai-provider.ts';
 import { aCall } from './provider-call.ts';
 
-/** Listens, and never accepts: once its queue is full, connecting takes for ever. */
+/** Listens, and never accepts: once its queue is full, connecting never ends. */
 const DEAF_LISTENER = `
   const { parentPort } = require('node:worker_threads');
   const server = require('node:net').createServer();
@@ -35,7 +35,7 @@ function providerAt(baseUrl: string): OpenAiProvider {
   return provider;
 }
 
-/** Each makes a provider, and says when its call is as far as it gets. */
+/** Each creates a provider, and reports when its call has stalled. */
 const stalls: Record<string, () => Promise<{ provider: OpenAiProvider; stalled: Promise<unknown> }>> = {
   'the name lookup': async () => {
     const stalled = Promise.withResolvers<void>();
@@ -66,7 +66,7 @@ const stalls: Record<string, () => Promise<{ provider: OpenAiProvider; stalled: 
 };
 
 describe.each(Object.entries(stalls))('while %s stalls', (_what, stall) => {
-  it('a call that is ended was never sent', async () => {
+  it('an aborted call was never sent', async () => {
     const { provider, stalled } = await stall();
     const onSent = vi.fn();
     const ending = new AbortController();
@@ -78,7 +78,7 @@ describe.each(Object.entries(stalls))('while %s stalls', (_what, stall) => {
     expect(onSent).not.toHaveBeenCalled();
   });
 
-  it('a call that takes too long was never sent, and says that there was no connection', async () => {
+  it('a call that times out was never sent, and reports that there was no connection', async () => {
     const { provider } = await stall();
     const onSent = vi.fn();
     const call = aCall({}, { onSent, firstTokenTimeoutMs: 50 });
@@ -92,7 +92,7 @@ describe.each(Object.entries(stalls))('while %s stalls', (_what, stall) => {
 });
 
 describe('a call', () => {
-  it('that no connection was made for was never sent', async () => {
+  it('without a connection was never sent', async () => {
     const server = createServer();
     const port = await listening(server);
     server.close();
@@ -117,7 +117,7 @@ describe('a call', () => {
     expect(onSent).not.toHaveBeenCalled();
   });
 
-  it.each(['a new', 'a kept'])('on %s connection is sent once, whatever ends it then', async (which) => {
+  it.each(['a new', 'a kept'])('on %s connection is sent once, however it ends', async (which) => {
     const arrived = Promise.withResolvers<void>();
     let calls = 0;
     const server = createServer((socket) => {

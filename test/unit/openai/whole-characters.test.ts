@@ -26,7 +26,7 @@ function through(...deltas: CompletionDelta[]): CompletionDelta[] {
 }
 
 describe('WholeCharacters', () => {
-  it('passes whole text on as the very same delta', () => {
+  it('passes whole text on as the same delta object', () => {
     const piece = delta({
       content: 'Grüße 🗼',
       refusal: 'no',
@@ -36,7 +36,7 @@ describe('WholeCharacters', () => {
     expect(new WholeCharacters().take(piece)).toBe(piece);
   });
 
-  it('joins the halves of a character, whatever text they are in', () => {
+  it('joins the halves of a character in any text', () => {
     const pieces = (half: string): CompletionDelta[] => [
       delta({ content: half }),
       delta({ refusal: half }),
@@ -48,7 +48,7 @@ describe('WholeCharacters', () => {
     expect(given).toEqual(pieces('😀'));
   });
 
-  it('gives nothing for a piece that is only half a character, unless it says something else too', () => {
+  it('returns nothing for a piece that is only half a character, unless it has other members', () => {
     const characters = new WholeCharacters();
     expect(characters.take(delta({ content: '\ud83d' }))).toBeNull();
     expect(characters.take(delta({ toolCalls: [call(0, '\ud83d')], audio: audio('\ud83d') }))).toBeNull();
@@ -64,7 +64,7 @@ describe('WholeCharacters', () => {
     });
   });
 
-  it('keeps texts apart: the half of one is not the partner of another', () => {
+  it('keeps texts separate: the half of one is not the partner of another', () => {
     const given = through(
       delta({ content: '\ud83d' }),
       delta({ choiceIndex: 1, content: '\ude00' }),
@@ -77,7 +77,7 @@ describe('WholeCharacters', () => {
     ]);
   });
 
-  it('waits through pieces without text, and tells a half without its partner as U+FFFD', () => {
+  it('waits through pieces without text, and returns a half without its partner as U+FFFD', () => {
     const given = through(delta({ content: 'a\ud83d' }), delta({ finishReason: 'stop' }));
     expect(given).toMatchObject([{ content: 'a' }, { finishReason: 'stop' }, { content: '\uFFFD' }]);
     expect(through(delta({ content: '\ud83d' }), delta({ content: 'b' }))).toMatchObject([
@@ -92,7 +92,7 @@ describe('WholeCharacters', () => {
     expect(through(delta({ content: 'a\ude00b' }))).toMatchObject([{ content: 'a\uFFFDb' }]);
   });
 
-  it('comes to the well-formed text, wherever it was cut', () => {
+  it('returns the well-formed text for any cut', () => {
     const unit = fc.constantFrom('a', 'é', '🗼', '\ud83d', '\ude00', '\ud83c', '\uddee');
     fc.assert(
       fc.property(fc.string({ unit }), fc.array(fc.nat(30)), (text, cuts) => {
