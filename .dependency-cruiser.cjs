@@ -39,9 +39,26 @@ module.exports = {
       to: { path: ['^src/(pipeline|main|service|roles|cli)', '^src/adapters/(?!$1)'] },
     },
     {
+      name: 'client-sees-contract-and-kafka',
+      comment: 'A program that uses the client loads nothing of the pipeline, of MongoDB or of OpenAI.',
+      severity: 'error',
+      from: { path: '^src/client' },
+      to: {
+        path: ['^src', 'node_modules/(mongodb|openai|undici|ajv|ajv-formats|gpt-tokenizer)/'],
+        pathNot: '^src/(client|contract|adapters/(kafka|avro)|ports\\.ts|logger\\.ts)',
+      },
+    },
+    {
+      name: 'client-is-its-own-entry',
+      comment: 'Commands are built on the client; the service is not.',
+      severity: 'error',
+      from: { path: '^src', pathNot: '^src/(client|cli)' },
+      to: { path: '^src/client' },
+    },
+    {
       name: 'only-the-composition-root-sees-adapters',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/(adapters|main|service|roles|cli)' },
+      from: { path: '^src/', pathNot: '^src/(adapters|main|service|roles|cli|client)' },
       to: { path: '^src/adapters' },
     },
   ],

@@ -1,7 +1,9 @@
 import { ChatFailure, type ErrorCode, type FailureDetails } from './chat-failure.ts';
 
+type FailureClass = new (message: string, retryable: boolean, details?: FailureDetails) => ChatFailure;
+
 /** What a class for one code inherits: it is a `ChatFailure` that cannot have another code. */
-function failureWith(code: ErrorCode) {
+function failureWith(code: ErrorCode): FailureClass {
   return class extends ChatFailure {
     constructor(message: string, retryable: boolean, details?: FailureDetails) {
       super(code, message, retryable, details);
@@ -29,8 +31,6 @@ export class BudgetExceeded extends failureWith('budget_exceeded') {}
 export class Cancelled extends failureWith('cancelled') {}
 export class Poison extends failureWith('poison') {}
 export class Internal extends failureWith('internal') {}
-
-type FailureClass = new (message: string, retryable: boolean, details?: FailureDetails) => ChatFailure;
 
 export const failureClasses: Readonly<Record<ErrorCode, FailureClass>> = {
   invalid_request: InvalidRequest,

@@ -10,6 +10,12 @@ import { installRequestQueue } from './repairs/request-queue.ts';
 
 export type KafkaSettings = Config['kafka'];
 
+/** What a client that joins no group needs of them. */
+export type KafkaConnection = Pick<
+  KafkaSettings,
+  'brokers' | 'clientId' | 'recordMaxBytes' | 'requestTimeoutMs' | 'ssl' | 'sasl'
+>;
+
 /** Nothing is repeated by kafkajs: whoever calls decides. See `LaneProducer` for what its own retries do to a transaction. */
 export const NO_RETRIES: RetryOptions = { retries: 0 };
 
@@ -26,7 +32,7 @@ export const PATIENT_RETRIES: RetryOptions = {
 };
 
 /** A new kafkajs client: its own connections, its own retry rule. */
-export function createKafka(settings: KafkaSettings, logger: Logger, retry: RetryOptions): Kafka {
+export function createKafka(settings: KafkaConnection, logger: Logger, retry: RetryOptions): Kafka {
   registerCompressionCodecs();
   installRecordEncoding();
   installFetchDecoding(settings.recordMaxBytes);

@@ -9,7 +9,7 @@ import {
   type TopicFacts,
 } from '../../ports.ts';
 import { errorType } from './broker-errors.ts';
-import type { KafkaSettings } from './kafka-client.ts';
+import type { KafkaConnection } from './kafka-client.ts';
 import { BrokerConnections, type ConnectionLane } from './produce/broker-connections.ts';
 import { LeaderRequests } from './produce/leader-requests.ts';
 import { partitionOfKey } from './produce/partition-of-key.ts';
@@ -57,7 +57,7 @@ export class KafkaRecordSink implements RecordSink {
 
   private constructor(
     connections: BrokerConnections,
-    settings: KafkaSettings,
+    settings: KafkaConnection,
     logger: Logger,
     options: RecordSinkOptions,
   ) {
@@ -70,7 +70,7 @@ export class KafkaRecordSink implements RecordSink {
 
   /** @throws when no broker answers, or one of the topics does not exist */
   static async connect(
-    settings: KafkaSettings,
+    settings: KafkaConnection,
     logger: Logger,
     options: RecordSinkOptions = {},
   ): Promise<KafkaRecordSink> {

@@ -3,7 +3,7 @@ import type { Logger } from '../../../logger.ts';
 import type { FetchedRecords, TopicPartition } from '../../../ports.ts';
 import { errorType } from '../broker-errors.ts';
 import { brokerError } from '../cluster-requests.ts';
-import type { KafkaSettings } from '../kafka-client.ts';
+import type { KafkaConnection } from '../kafka-client.ts';
 import { mapInbound } from '../map-record.ts';
 import { BrokerConnections } from '../produce/broker-connections.ts';
 import type { FetchAnswer, FetchLimits, IsolationLevel } from './fetch-records.ts';
@@ -41,7 +41,7 @@ const FINAL: ReadonlySet<string> = new Set([
 ]);
 
 export interface FollowerOptions {
-  readonly settings: KafkaSettings;
+  readonly settings: KafkaConnection;
   readonly logger: Logger;
   readonly isolationLevel: IsolationLevel;
   /**
@@ -129,7 +129,12 @@ export class TopicFollower {
     return offsets;
   }
 
-  /** The offsets of these points, as of now. @throws as `follow` does */
+  /** The offset of the next record of a followed partition; null when it is not followed. */
+  positionOf(partition: TopicPartition): number | null {
+    return this.followed.get(nameOf(partition))?.offset ?? null;
+  }
+
+  /** The offsets of these points, as of now; each partition once. @throws as `follow` does */
   async offsetsOf(partitions: readonly PartitionToFollow[]): Promise<number[]> {
     this.leaders.add(partitions.map(({ topic }) => topic));
     return this.lookup.offsetsOf(partitions, this.closing.signal);

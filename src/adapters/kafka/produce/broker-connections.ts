@@ -9,7 +9,7 @@ import {
   connectAny,
   isConnected,
 } from '../cluster-requests.ts';
-import { createKafka, type KafkaSettings, NO_RETRIES } from '../kafka-client.ts';
+import { createKafka, type KafkaConnection, NO_RETRIES } from '../kafka-client.ts';
 
 /** `suspect`: a connection for partitions that did not answer in time, so that the others do not wait behind them. */
 export type ConnectionLane = 'main' | 'suspect';
@@ -36,7 +36,7 @@ export class BrokerConnections {
   }
 
   /** @throws when no configured broker answers */
-  static async connect(settings: KafkaSettings, logger: Logger): Promise<BrokerConnections> {
+  static async connect(settings: KafkaConnection, logger: Logger): Promise<BrokerConnections> {
     const cluster = clusterOf(createKafka(settings, logger, NO_RETRIES));
     await connectAny(cluster, settings.brokers.length);
     return new BrokerConnections(cluster, settings.requestTimeoutMs);
