@@ -29,6 +29,9 @@ const javaFingerprints = JSON.parse(
   readFileSync(new URL('../fixtures/java-fingerprints.json', import.meta.url), 'utf8'),
 ) as { records: Record<string, string>; specification: { schema: SchemaJson; fingerprint: string }[] };
 
+const withoutDocs = (json: string): unknown =>
+  JSON.parse(json, (key, value) => (key === 'doc' && typeof value === 'string' ? undefined : value));
+
 const fingerprintTextOf = (json: string): string => fingerprintText(fingerprintOf(parseSchema(json)));
 
 describe.each(RECORD_NAMES)('the schema of %s', (name) => {
@@ -41,9 +44,10 @@ describe.each(RECORD_NAMES)('the schema of %s', (name) => {
     expect(parseSchema(current[name]).name).toBe(`completionbus.v1.${name}`);
   });
 
-  test('is among the released ones, unchanged', () => {
+  test('is among the released ones, unchanged but for its documentation', () => {
     const file = `${name}.${fingerprintTextOf(current[name])}.avsc`;
-    expect(released.find((version) => version.file === file)?.json).toBe(current[name]);
+    const version = released.find((one) => one.file === file);
+    expect(version && withoutDocs(version.json)).toEqual(withoutDocs(current[name]));
   });
 
   test('reads every released version and is read by it', () => {

@@ -229,21 +229,21 @@ describe('records that the broker refuses permanently', () => {
 describe('the cost metric', () => {
   it('records the cost of a priced request, and nothing for an unpriced one', async () => {
     const recorded: object[] = [];
-    const handle = async (model: string, ...before: CallScript[]) => {
-      const provider = new FakeProvider(...before, { served: { model } });
+    const handle = async (requested: string, served: string, ...before: CallScript[]) => {
+      const provider = new FakeProvider(...before, { served: { model: served } });
       const handling = new Handling(provider);
       const metrics = { ...handling.options.metrics, costCalculated: (of: object) => void recorded.push(of) };
       Object.assign(handling.options, { metrics });
-      return handling.handle(handling.record());
+      return handling.handle(handling.record({ model: requested }));
     };
-    await handle('gpt-4');
-    const unpriced = outcomeOf((await handle('gpt-4-future')).records);
+    await handle('gpt-4', 'gpt-4');
+    const unpriced = outcomeOf((await handle('future', 'future-1')).records);
     expect(unpriced).toMatchObject({
       response: { status: 'COMPLETED', costStatus: 'UNPRICED', cost: null, currency: null },
       cost: { costStatus: 'UNPRICED', totalCost: null, lines: [] },
     });
     const broke = new ChatFailure('stream_interrupted', 'cut', true);
-    const partly = await handle('gpt-4', { served: { model: 'gpt-4-future' }, steps: [broke] });
+    const partly = await handle('future', 'gpt-4', { served: { model: 'future-1' }, steps: [broke] });
     expect(outcomeOf(partly.records).cost).toMatchObject({ costStatus: 'PARTLY_PRICED', totalCost: null });
     expect(recorded).toEqual([{ amount: 0.006, currency: 'USD', model: 'gpt-4' }]);
   });

@@ -22,7 +22,7 @@ const textOf = (path: string) => readFileSync(new URL(`../../../${path}`, import
 const samples = {
   prose: textOf('docs/architecture.md'),
   code: textOf('src/pipeline/pipeline.ts'),
-  json: textOf('schemas/ChatRequest.avsc'),
+  json: textOf('schemas/released/ChatRequest.9aa497546bfc723a.avsc'),
   Chinese: '今天天气很好，我们一起去公园散步吧。'.repeat(40),
   emoji: '👩‍👩‍👧 🇩🇪 naïve café ﬁ Ⅷ'.repeat(20),
 };
