@@ -33,7 +33,7 @@ function framed(bodyHex: string): Buffer {
 }
 
 describe('a record', () => {
-  test('arrives as it was written', () => {
+  test('is read as it was written', () => {
     const { record, unknownFields } = singleObject.decode(
       'ChatResponse',
       singleObject.encode('ChatResponse', sampleResponse),
@@ -45,7 +45,7 @@ describe('a record', () => {
     ).toEqual(sampleCost);
   });
 
-  test('has its defaults where the publisher left fields out', () => {
+  test('has defaults for fields that the publisher left out', () => {
     const { record } = singleObject.decode('ChatRequest', singleObject.encode('ChatRequest', sampleRequest));
     expect(record).toMatchObject({
       tenantId: 'default',
@@ -57,12 +57,12 @@ describe('a record', () => {
     expect(record.messages[1]?.parts[0]).toMatchObject({ url: null, data: Buffer.from([0, 255, 128]) });
   });
 
-  test('is these very bytes in single-object encoding', () => {
+  test('has exactly these bytes in single-object encoding', () => {
     const value = singleObject.encode('CancelRequest', { requestId: 'r', tenantId: 't', reason: null });
     expect(value.toString('hex')).toBe('c301655903717d0f5a4c' + '0272' + '0274' + '00');
   });
 
-  test('is these very bytes in Confluent framing', () => {
+  test('has exactly these bytes in Confluent framing', () => {
     const { codec } = withRegistry(schemas.current.CancelRequest);
     const value = codec.encode('CancelRequest', { requestId: 'r', tenantId: 't', reason: 'x' });
     expect(value.toString('hex')).toBe('0000000001' + '0272' + '0274' + '020278');
@@ -73,7 +73,7 @@ describe('a record', () => {
     });
   });
 
-  test('may be larger than the scratch buffer, and of just that size', () => {
+  test('may be larger than the scratch buffer, or exactly its size', () => {
     for (const length of [65_480, 65_505, 65_530, 65_536, 300_000]) {
       const reason = 'é'.repeat(length / 2);
       const value = singleObject.encode('CancelRequest', { requestId: 'r', reason });
@@ -87,7 +87,7 @@ describe('a record', () => {
     expect(singleObject.decode('CancelRequest', first).record.requestId).toBe('first');
   });
 
-  test('takes bytes as any Uint8Array, also as a part of a larger one', () => {
+  test('accepts bytes as any Uint8Array, even as a view on a larger one', () => {
     const data = new Uint8Array([9, 1, 2, 3, 9]).subarray(1, 4);
     const messages = [{ role: 'user', parts: [{ type: 'file', data }] }];
     const value = singleObject.encode('ChatRequest', { requestId: 'r', messages });
@@ -96,7 +96,7 @@ describe('a record', () => {
     ).toEqual(Buffer.from([1, 2, 3]));
   });
 
-  test('never holds half a surrogate pair, which other languages refuse to read', () => {
+  test('never contains a lone surrogate, which other languages refuse to read', () => {
     const value = singleObject.encode('CancelRequest', { requestId: 'r', reason: 'x\ud83d' });
     expect(singleObject.decode('CancelRequest', value).record.reason).toBe('x\ufffd');
   });
@@ -107,7 +107,7 @@ describe('a record', () => {
     expect(record).toMatchObject({ temperature: Number.NaN, topP: Number.POSITIVE_INFINITY });
   });
 
-  test('carries longs as far as numbers are exact', () => {
+  test('represents longs up to the largest safe integer', () => {
     for (const seed of [
       Number.MAX_SAFE_INTEGER,
       Number.MIN_SAFE_INTEGER,
@@ -122,7 +122,7 @@ describe('a record', () => {
     }
   });
 
-  test('passes on a request’s longs beyond that as near as numbers go, for validation to refuse', () => {
+  test('rounds larger longs of a request, for validation to refuse', () => {
     const whole = singleObject.encode('ChatRequest', { ...sampleRequest, seed: 9_007_199_254_740_990 });
     const seedAt = whole.indexOf(Buffer.from('fcffffffffffff1f', 'hex'));
     const withSeed = (hex: string) =>
@@ -160,20 +160,20 @@ describe('a record that does not fit its schema', () => {
     [{ requestStatus: 'DONE' }, 'does not fit completionbus.v1.ResponseStatus'],
     [{ usageAt: null }, 'CostCalculated.usageAt is null that does not fit long'],
     [{ labels: ['secret'] }, 'CostCalculated.labels is an array that does not fit map'],
-  ])('is refused by the field: %o', (change, message) => {
+  ])('is refused with the field: %o', (change, message) => {
     expect(encodeCost(change)).toThrow(TypeError);
     expect(encodeCost(change)).toThrow(message);
     expect(encodeCost(change)).not.toThrow('secret');
   });
 
-  test('is refused where bytes are meant', () => {
+  test('is refused in place of bytes', () => {
     const messages = [{ role: 'user', parts: [{ type: 'file', data: 'AAEC' as unknown as Uint8Array }] }];
     expect(() => singleObject.encode('ChatRequest', { requestId: 'r', messages })).toThrow(
       'ChatRequest.messages[0].parts[0].data is a value of type string that does not fit null or octets',
     );
   });
 
-  test('is refused when there is no such record', () => {
+  test('is refused when its record type is unknown', () => {
     expect(() => singleObject.encode('Nonsense' as RecordName, {} as never)).toThrow('no record Nonsense');
   });
 });
@@ -183,7 +183,7 @@ describe('a value is refused when', () => {
   const value = singleObject.encode('CancelRequest', cancel);
   const decode = (bytes: Uint8Array) => () => singleObject.decode('CancelRequest', bytes);
 
-  test('it ends early, wherever that is', () => {
+  test('it ends early, at any position', () => {
     const whole = singleObject.encode('ChatResponse', sampleResponse);
     for (let length = 10; length < whole.length; length += 1) {
       const error = refusal(() => singleObject.decode('ChatResponse', whole.subarray(0, length)));
@@ -191,7 +191,7 @@ describe('a value is refused when', () => {
     }
   });
 
-  test('it goes on after its end', () => {
+  test('it continues after its end', () => {
     const error = refusal(decode(Buffer.concat([value, Buffer.from('xyz')])));
     expect(error).toMatchObject({
       code: 'trailing_bytes',
@@ -199,7 +199,7 @@ describe('a value is refused when', () => {
     });
   });
 
-  test('it is too large, before anything else is looked at', () => {
+  test('it is too large, before any other check', () => {
     const codec = createAvroCodec({ schemas, framing: { kind: 'single-object' }, maxBytes: 10 });
     const error = refusal(() => codec.decode('CancelRequest', Buffer.alloc(11)));
     expect(error).toMatchObject({
@@ -217,7 +217,7 @@ describe('a value is refused when', () => {
     expect(error.message).toContain('abababababababab');
   });
 
-  test('it is another record', () => {
+  test('it has another record type', () => {
     const error = refusal(() => singleObject.decode('ChatRequest', value));
     expect(error.code).toBe('wrong_type');
     expect(error.message).toContain(
@@ -254,7 +254,7 @@ describe('a value is refused when', () => {
     expect(error.message).toContain(message);
   });
 
-  test('it claims a billion items, without making them', () => {
+  test('it claims a billion items, without allocating them', () => {
     const request = singleObject.encode('ChatRequest', { requestId: 'r', fallbackModels: [] });
     // requestId, tenantId, four nulls, then the count of fallbackModels.
     const countAt = 10 + 2 + 8 + 4;
@@ -265,7 +265,7 @@ describe('a value is refused when', () => {
     expect(error.message).toContain('ChatRequest.fallbackModels claims 1000000000 items');
   });
 
-  test('it has any byte changed: then it is another record or an error, never a crash', () => {
+  test('any byte is changed, unless the result is another valid record', () => {
     const whole = singleObject.encode('ChatResponse', sampleResponse);
     fc.assert(
       fc.property(fc.nat(whole.length - 11), fc.nat(255), (offset, byte) => {
@@ -281,13 +281,13 @@ describe('a value is refused when', () => {
     );
   });
 
-  test('and the message never holds what is in it', () => {
+  test('it has any content, which the message never contains', () => {
     for (const bytes of [value.subarray(0, -2), Buffer.concat([value, value])]) {
       expect(refusal(decode(bytes)).message).not.toContain('secret');
     }
   });
 
-  test('a request has items without end, which a response may have', () => {
+  test('a request has too many items, which a response may have', () => {
     const stop = (count: number) => ({ requestId: 'r', stop: Array.from({ length: count }, () => '') });
     const whole = singleObject.encode('ChatRequest', stop(65_537));
     expect(refusal(() => singleObject.decode('ChatRequest', whole))).toMatchObject({
@@ -302,7 +302,7 @@ describe('a value is refused when', () => {
     expect(singleObject.decode('ChatResponse', response).record.warnings).toHaveLength(70_000);
   });
 
-  test('a number is outside of what can be carried exactly', () => {
+  test('a number cannot be represented exactly', () => {
     const whole = singleObject.encode('CostCalculated', { ...sampleCost, usageAt: 9_007_199_254_740_990 });
     whole.write('ffffffffffffff1f', whole.indexOf(Buffer.from('fcffffffffffff1f', 'hex')), 'hex');
     const error = refusal(() => singleObject.decode('CostCalculated', whole));
@@ -321,7 +321,7 @@ describe('a value is refused when', () => {
     expect(error.message).toContain('ChatResponse.cost has 39 digits');
   });
 
-  test('a boolean is neither, a map key is not UTF-8', () => {
+  test('a boolean is neither true nor false, or a map key is not UTF-8', () => {
     const whole = singleObject.encode('ChatRequest', { requestId: 'r', labels: { abcdefghi: 'v' } });
     const withKey = (key: Buffer) => {
       const forged = Buffer.from(whole);

@@ -31,12 +31,12 @@ beforeAll(registerCompressionCodecs);
 describe.each(cases)('$name batches', ({ name, type }) => {
   const codec = (): CompressionCodec => CompressionCodecs[type]() as CompressionCodec;
 
-  test('are read as a Java client writes them', async () => {
+  test('written by a Java client are read', async () => {
     const text = await codec().decompress(Buffer.from(fixtures[name] ?? '', 'base64'));
     expect(text.toString()).toBe(javaText);
   });
 
-  test.each([0, 1, 300_000])('are read as we write them (%i bytes)', async (byteCount) => {
+  test.each([0, 1, 300_000])('written by this service are read (%i bytes)', async (byteCount) => {
     const buffer = Buffer.alloc(byteCount, 'some text ');
     const compressed = await codec().compress({ buffer });
     expect(buffer.equals(await codec().decompress(compressed))).toBe(true);
@@ -48,12 +48,12 @@ describe.each(cases)('$name batches', ({ name, type }) => {
   });
 });
 
-test('a bare snappy block, as clients other than Java write it, is read', async () => {
+test('a bare snappy block of a client other than Java is read', async () => {
   const block = await compress(Buffer.from('bare'));
   expect((await snappyCodec.decompress(block)).toString()).toBe('bare');
 });
 
-test('a snappy block that claims a negative length is an error that says where', async () => {
+test('a snappy block with a negative length is an error with its position', async () => {
   const batch = await snappyCodec.compress({ buffer: Buffer.from('text') });
   batch.writeInt32BE(-5, 16);
   await expect(snappyCodec.decompress(batch)).rejects.toThrow('block at byte 20');

@@ -21,7 +21,7 @@ describe('decimal text', () => {
     expect(decimalToBytes(text, money).toString('hex')).toBe(hex);
   });
 
-  test('comes back in its canonical form', () => {
+  test('is read in its canonical form', () => {
     const back = (text: string) => bytesToDecimal(decimalToBytes(text, money), money);
     expect(back('0.0060')).toBe('0.006');
     expect(back('-0.0')).toBe('0');
@@ -29,7 +29,7 @@ describe('decimal text', () => {
     expect(back('-12')).toBe('-12');
   });
 
-  test('survives whatever it is', () => {
+  test('is read as it was written, for any value', () => {
     fc.assert(
       fc.property(fc.oneof(unscaledOf(38n), unscaledOf(17n)), (unscaled) => {
         const whole = { precision: 38, scale: 0 };
@@ -55,16 +55,16 @@ describe('decimal text', () => {
   });
 });
 
-test('a number with more digits than a small decimal has is refused', () => {
+test('a number with more digits than a small decimal is refused', () => {
   expect(() => decimalToBytes('123.45', { precision: 4, scale: 2 })).toThrow('has 5 digits');
   expect(decimalToBytes('23.45', { precision: 4, scale: 2 }).toString('hex')).toBe('0929');
 });
 
-test('bytes that are no decimal are refused', () => {
+test('bytes that are not a decimal are refused', () => {
   expect(() => bytesToDecimal(Buffer.alloc(0), money)).toThrow('has no bytes');
   expect(() => bytesToDecimal(Buffer.alloc(17, 0x7f), money)).toThrow('has 41 digits');
 });
 
-test('sign-extended bytes, which are longer than need be, are read', () => {
+test('sign-extended bytes, which are longer than necessary, are read', () => {
   expect(bytesToDecimal(Buffer.from('ffffffff', 'hex'), money)).toBe('-0.000000000001');
 });

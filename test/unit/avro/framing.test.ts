@@ -38,7 +38,7 @@ describe('a frame', () => {
     });
   });
 
-  test('is written as it is read, also into a part of a larger buffer', () => {
+  test('is read as it was written, even in a part of a larger buffer', () => {
     const buffer = Buffer.alloc(32);
     writeSingleObjectHeader(buffer.subarray(3), 0xfedcba9876543210n);
     expect(buffer.subarray(3, 13).toString('hex')).toBe('c3011032547698badcfe');
@@ -46,13 +46,13 @@ describe('a frame', () => {
     expect(buffer.subarray(20, 25).toString('hex')).toBe('0000000102');
   });
 
-  test('of single-object encoding is believed before a header copied from another record', () => {
+  test('of single-object encoding takes precedence over a header copied from another record', () => {
     const frame = parseFrame(bytes('c3010102030405060708'), { __value_schema_id: Buffer.alloc(17) });
     expect(frame.kind).toBe('single-object');
   });
 });
 
-describe('a value is refused with its reason and the way out when', () => {
+describe('a value is refused with a reason and a remedy when', () => {
   test.each<[string, Uint8Array | null, RecordHeaders, string, string]>([
     ['it is a tombstone', null, {}, 'tombstone', 'never compacted'],
     ['it is empty', bytes(''), {}, 'empty_record', 'no bytes'],
@@ -81,13 +81,13 @@ describe('a value is refused with its reason and the way out when', () => {
 });
 
 describe('a key', () => {
-  test('is UTF-8 text, or none', () => {
+  test('is UTF-8 text or missing', () => {
     expect(decodeKey(Buffer.from('conversation-ü'))).toBe('conversation-ü');
     expect(decodeKey(new Uint8Array())).toBe('');
     expect(decodeKey(null)).toBeNull();
   });
 
-  test('keeps a byte order mark, since it decides the partition', () => {
+  test('keeps a byte order mark, because it affects the partition', () => {
     expect(decodeKey(bytes('efbbbf61'))).toBe('\uFEFFa');
   });
 

@@ -49,7 +49,7 @@ function refusal(action: () => unknown): UndecodableRecord {
 }
 
 describe('a writer of another version', () => {
-  test('that is released is read by its fingerprint, with defaults for what it did not know', () => {
+  test('that is released is read by its fingerprint, with defaults for newer fields', () => {
     const older = variant('CancelRequest', (schema) => schema.fields.pop());
     const value = writerWith('CancelRequest', older).encode('CancelRequest', { requestId: 'r' });
     const codec = createAvroCodec({
@@ -95,14 +95,14 @@ describe('a writer of another version', () => {
     expect(schemaOf).toHaveBeenCalledOnce();
   });
 
-  test('has the fields reported that it set and that are not known here', () => {
+  test('has its unknown fields reported', () => {
     const newer = variant('ChatRequest', (schema) => {
       schema.fields.push(
         { name: 'mood', type: ['null', 'string'], default: null },
         { name: 'size', type: { type: 'fixed', name: 'Size', size: 2 }, default: '\u0000\u0001' },
         { name: 'weight', type: 'float', default: 1 },
         { name: 'either', type: ['null', 'int', 'float'], default: null },
-        { name: 'untold', type: ['null', 'string'] },
+        { name: 'required', type: ['null', 'string'] },
       );
       const messages = schema.fields.find(({ name }) => name === 'messages')?.type as { items: SchemaJson };
       messages.items.fields.push({ name: 'tone', type: 'string', default: 'plain' });
@@ -111,7 +111,7 @@ describe('a writer of another version', () => {
     });
     const writer = writerWith('ChatRequest', newer, confluentWriter);
     const unknownFields = (extra: object) => {
-      const value = writer.encode('ChatRequest', { ...sampleRequest, untold: null, ...extra } as never);
+      const value = writer.encode('ChatRequest', { ...sampleRequest, required: null, ...extra } as never);
       return withRegistry(newer).codec.decode('ChatRequest', value).unknownFields;
     };
     expect(unknownFields({})).toEqual([]);
@@ -124,12 +124,12 @@ describe('a writer of another version', () => {
         size: Buffer.from([1, 1]),
         weight: 2,
         either: { float: 5 },
-        untold: 'x',
+        required: 'x',
       }),
-    ).toEqual(['messages[1].tone', 'toolChoice.limit', 'mood', 'size', 'weight', 'either', 'untold']);
+    ).toEqual(['messages[1].tone', 'toolChoice.limit', 'mood', 'size', 'weight', 'either', 'required']);
   });
 
-  test('with a symbol that is not known here is read as UNKNOWN', () => {
+  test('with an unknown symbol is read as UNKNOWN', () => {
     const newer = variant('ChatRequest', (schema) => {
       const history = schema.fields.find(({ name }) => name === 'history')?.type as { symbols: string[] };
       history.symbols.push('SUMMARIZED');
@@ -141,7 +141,7 @@ describe('a writer of another version', () => {
     expect(withRegistry(newer).codec.decode('ChatRequest', value).record.history).toBe('UNKNOWN');
   });
 
-  test('that cannot be read as ours is refused', () => {
+  test('with an incompatible schema is refused', () => {
     const broken = variant('CancelRequest', (schema) => schema.fields.shift());
     const { codec } = withRegistry(broken);
     const error = refusal(() => codec.decode('CancelRequest', Buffer.from('0000000001027400', 'hex')));
@@ -180,19 +180,19 @@ describe('a writer of another version', () => {
     expect(error.code).toBe('wrong_type');
   });
 
-  test('that has microseconds for milliseconds is refused', () => {
+  test('that has microseconds instead of milliseconds is refused', () => {
     const micros = schemas.current.ModelChanged.replace('timestamp-millis', 'timestamp-micros');
     const error = refusal(() => withRegistry(micros).codec.decode('ModelChanged', confluentZeros));
     expect(error.code).toBe('wrong_type');
   });
 
-  test('that has text for bytes is refused', () => {
+  test('that has text instead of bytes is refused', () => {
     const other = schemas.current.ChatChunk.replace('"bytes"', '"string"');
     const error = refusal(() => withRegistry(other).codec.decode('ChatChunk', confluentZeros));
     expect(error.code).toBe('wrong_type');
   });
 
-  test('whose nesting has no end is refused, not a crash', () => {
+  test('with recursive nesting is refused without a crash', () => {
     const node = { type: 'record', name: 'Node', fields: [{ name: 'next', type: ['null', 'Node'] }] };
     const nested = variant('CancelRequest', (schema) =>
       schema.fields.push({ name: 'node', type: ['null', node], default: null }),
@@ -220,7 +220,7 @@ describe('a writer of another version', () => {
     expect(singleObject.decode('ChatRequest', blocks).record.fallbackModels).toEqual(['a', 'b']);
   });
 
-  test.each(['avro.java.string', 'logicalType'])('that says more of a string (%s) is read', (attribute) => {
+  test.each(['avro.java.string', 'logicalType'])('with a string attribute (%s) is read', (attribute) => {
     const java = schemas.current.CancelRequest.replace(
       '"type": "string"',
       `"type": {"type": "string", "${attribute}": "uuid"}`,

@@ -21,7 +21,7 @@ interface PricedOutput {
 
 const noDatabase = { MONGODB_URL: 'mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=1' };
 
-/** Runs `costs calculate` over usages that come in pieces, without any database. */
+/** Runs `costs calculate` over usage lines that come in pieces, without a database. */
 async function calculate(usages: Iterable<string | Uint8Array>, ...args: string[]) {
   const { code, stdout, stderr } = await runCommand(
     noDatabase,
@@ -39,7 +39,7 @@ const usage = { prompt_tokens: 100, completion_tokens: 50 };
 const line = (members: object) => `${JSON.stringify({ model: 'gpt-3.5-turbo', usage, ...members })}\n`;
 
 describe('costs calculate', () => {
-  it('prices usages of the provider exactly, straight from a file of LiteLLM’s', async () => {
+  it('prices the provider’s usage exactly, directly from a LiteLLM file', async () => {
     const text = readFile(fixture('cost-cases.jsonl'));
     const cases = text
       .trim()
@@ -57,7 +57,7 @@ describe('costs calculate', () => {
     }
   });
 
-  it('tells how each amount comes about, and by which version of the price', async () => {
+  it('shows the calculation of each amount, and the version of the price', async () => {
     const { priced } = await calculate([line({ id: 7 })], ...litellm);
     expect(priced).toEqual([
       {
@@ -90,7 +90,7 @@ describe('costs calculate', () => {
     ]);
   });
 
-  it('prices by a file of our own format at the time that it is told', async () => {
+  it('prices with a file in the service’s own format at the given time', async () => {
     const prices = [
       '--prices',
       fileURLToPath(new URL('../../../src/catalog/data/prices.json', import.meta.url)),
@@ -101,7 +101,7 @@ describe('costs calculate', () => {
     expect(await at('2020-01-01')).toMatchObject({ status: 'UNPRICED', totalCost: null, reason: 'no_price' });
   });
 
-  it('knows whose model it is from the line, else from the option', async () => {
+  it('takes the provider from the line, else from the option', async () => {
     const grok = line({ model: 'grok-4.20', provider: 'xai' });
     expect((await calculate([grok], ...litellm)).priced[0]?.priceId).toMatch(/^xai\/grok-4\.20@/);
     const named = await calculate([line({ model: 'grok-4.20' })], ...litellm, '--provider', 'xai');
@@ -110,13 +110,13 @@ describe('costs calculate', () => {
     expect(unnamed).toMatchObject({ code: 0, priced: [{ status: 'UNPRICED', lines: [], currency: null }] });
   });
 
-  it('counts tools that the line tells beside the usage', async () => {
+  it('counts tool calls that the line has in addition to the usage', async () => {
     const searched = line({ model: 'gpt-5.5', web_search_calls: 3, search_context_size: 'low' });
     const { priced } = await calculate([searched], ...litellm);
     expect(priced[0]?.lines.find(({ kind }) => kind === 'web_search')).toMatchObject({ amount: '0.03' });
   });
 
-  it('leaves unpriced what does not add up', async () => {
+  it('leaves usage that does not add up unpriced', async () => {
     const odd = line({ usage: { ...usage, prompt_tokens_details: { cached_tokens: 101 } } });
     expect((await calculate([odd], ...litellm)).priced[0]).toMatchObject({
       status: 'UNPRICED',
@@ -125,8 +125,8 @@ describe('costs calculate', () => {
   });
 
   it.each([
-    ['no JSON', 'nonsense\n', /not JSON/],
-    ['no object', '[]\n', /must be a JSON object/],
+    ['invalid JSON', 'nonsense\n', /not JSON/],
+    ['a non-object', '[]\n', /must be a JSON object/],
     ['no model', line({ model: undefined }), /model must be the name/],
     ['an id of another kind', line({ id: {} }), /id must be text or a number/],
     ['no usage', line({ usage: undefined }), /usage must be the provider/],
@@ -137,18 +137,14 @@ describe('costs calculate', () => {
       /usage\.prompt_tokens must be a whole/,
     ],
     [
-      'a detail that is no count',
+      'a detail that is not a count',
       line({ usage: { ...usage, prompt_tokens_details: { cached_tokens: '7' } } }),
       /usage\.prompt_tokens_details\.cached_tokens must be a whole/,
     ],
-    [
-      'details that are none',
-      line({ usage: { ...usage, prompt_tokens_details: 7 } }),
-      /details must be an object/,
-    ],
-    ['a tier that is none', line({ service_tier: 7 }), /service_tier must be text/],
-    ['a count of tools that is none', line({ web_search_calls: 0.5 }), /web_search_calls must be a whole/],
-  ])('names the line with %s, prices the others and ends with 1', async (_what, bad, problem) => {
+    ['invalid details', line({ usage: { ...usage, prompt_tokens_details: 7 } }), /details must be an object/],
+    ['an invalid tier', line({ service_tier: 7 }), /service_tier must be text/],
+    ['an invalid count of tool calls', line({ web_search_calls: 0.5 }), /web_search_calls must be a whole/],
+  ])('names the line with %s, prices the others and exits with 1', async (_what, bad, problem) => {
     const { code, stderr, priced } = await calculate(
       [line({ id: 1 }), '\n', bad, line({ id: 2 })],
       ...litellm,
@@ -159,7 +155,7 @@ describe('costs calculate', () => {
     expect(priced.map(({ id }) => id)).toEqual([1, 2]);
   });
 
-  it('reads lines however they are cut in pieces, with either end of line, and the last without one', async () => {
+  it('reads lines in any pieces, with either line ending, and a last line without one', async () => {
     const bytes = Buffer.from(line({ id: 'ä' }).replace('\n', '\r\n') + line({ id: 'ö' }).trim());
     const pieces = Array.from(bytes, (byte) => Buffer.from([byte]));
     const { code, priced } = await calculate(pieces, ...litellm);
@@ -167,7 +163,7 @@ describe('costs calculate', () => {
     expect(priced.map(({ id }) => id)).toEqual(['ä', 'ö']);
   });
 
-  it('writes page by page, and waits for a reader that is slower', async () => {
+  it('writes page by page, and waits for a slower reader', async () => {
     const many = Array.from({ length: 2_000 }, (_, id) => line({ id }));
     let written = '';
     let isBusy = false;

@@ -20,7 +20,7 @@ describe('the command line', () => {
       expect(stdout).toContain(option);
   });
 
-  it('tells its version', async () => {
+  it('prints its version', async () => {
     expect(await run(['--version'])).toEqual({ code: 0, stdout: '1.2.3\n', stderr: '' });
   });
 
@@ -32,10 +32,10 @@ describe('the command line', () => {
     ['a time that is no number', ['chat', 'Hello', '--timeout', 'soon'], 'a number of seconds'],
     ['a time of nothing', ['chat', 'Hello', '--timeout', '0'], 'a number of seconds'],
     ['a time without end', ['chat', 'Hello', '--timeout', 'Infinity'], 'a number of seconds'],
-    ['a date that is none', ['prices', 'import', '--effective-from', '2025-02-30'], 'ISO 8601'],
+    ['an invalid date', ['prices', 'import', '--effective-from', '2025-02-30'], 'ISO 8601'],
     ['a correction of nothing', ['prices', 'correct'], "missing required argument 'version'"],
     ['nothing at all', [], 'Usage: completion-bus'],
-  ])('ends with 2 for %s, and says so', async (_what, args, message) => {
+  ])('exits with 2 for %s, and reports it', async (_what, args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect(code).toBe(2);
     expect(stderr).toContain(message);
@@ -49,7 +49,7 @@ describe('the command line', () => {
     ['prices', 'list'],
     ['costs', 'reprice'],
     ['serve'],
-  ])('ends with 2 for a bad configuration of %s %s, and lists every problem', async (...args) => {
+  ])('exits with 2 for an invalid configuration of %s %s, and lists every problem', async (...args) => {
     const env = { KAFKA_BROKERS: 'nowhere', MONGODB_URL: 'mysql://user:secret@host', LOG_LEVEL: 'loud' };
     const { code, stderr } = await run(
       args.filter((arg) => arg !== undefined),
@@ -60,13 +60,13 @@ describe('the command line', () => {
     expect(stderr).not.toContain('secret');
   });
 
-  it('asks serve for what only serve needs', async () => {
+  it('requires variables of serve only for serve', async () => {
     const { code, stderr } = await run(['serve']);
     expect(code).toBe(2);
     expect(stderr).toContain('AI_OPENAI_API_KEY: not set');
   });
 
-  it('ends with 1 when a file cannot be read, and says which', async () => {
+  it('exits with 1 when a file cannot be read, and names it', async () => {
     const { code, stderr } = await run(['prices', 'import', 'no-such-file.json']);
     expect({ code, stderr }).toEqual({
       code: 1,
@@ -85,7 +85,7 @@ describe('the command line', () => {
     expect(stderr).toContain(words);
   });
 
-  it('warns of variables that have no effect, before whatever else it says', async () => {
+  it('warns of variables without an effect before any other output', async () => {
     const env = { OPENAI_API_KEY: 'sk-secret', KAFKA_BROKERS: 'nowhere' };
     const { code, stderr } = await run(['topics', 'check'], env);
     expect(code).toBe(2);

@@ -3,7 +3,7 @@ import { describeCost } from '../../../src/cli/chat.ts';
 import { sampleCost } from '../../contract/sample-records.ts';
 
 describe('describeCost', () => {
-  it('shows the total with its tokens, and each line with how it came about', () => {
+  it('shows the total with its tokens, and each line with its calculation', () => {
     expect(describeCost(sampleCost)).toBe(
       [
         'cost 0.006 USD (100 tokens in, 50 out)',
@@ -14,7 +14,7 @@ describe('describeCost', () => {
     );
   });
 
-  it('shows an unknown price as unknown, not as nothing', () => {
+  it('shows an unknown price as unknown, not as zero', () => {
     const unpriced = { ...sampleCost, costStatus: 'UNPRICED' as const, totalCost: null, currency: null };
     expect(describeCost({ ...unpriced, lines: [] })).toBe(
       'cost UNPRICED: no price is known (100 tokens in, 50 out)\n',

@@ -8,7 +8,7 @@ import { describeFailure } from '../../../src/cli/describe-failure.ts';
 const refused = new kafkajs.KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1', {});
 
 describe('describeFailure', () => {
-  it('names the broker and its setting when none answers, however deep that is wrapped', () => {
+  it('names the broker and its setting when none answers, however deeply the error is wrapped', () => {
     const wrapped = new kafkajs.KafkaJSNumberOfRetriesExceeded(refused, { retryCount: 10, retryTime: 3_000 });
     for (const error of [refused, wrapped]) {
       const text = describeFailure(error);
@@ -19,7 +19,7 @@ describe('describeFailure', () => {
     }
   });
 
-  it('says what a broker refused, for each topic', () => {
+  it('reports what a broker refused, for each topic', () => {
     const parts = [{ message: 'Replication factor is below 1 or larger than the number of brokers' }];
     const error = Object.assign(new Error('Topic creation errors'), {
       name: 'KafkaJSAggregateError',
@@ -32,7 +32,7 @@ describe('describeFailure', () => {
     expect(describeFailure(sasl)).toBe('Kafka: SASL PLAIN authentication failed');
   });
 
-  it('names the database and its setting when it does not answer, and otherwise what it said', () => {
+  it('names the database and its setting when it does not answer, and otherwise its error', () => {
     expect(describeFailure(new MongoNetworkError('connect ECONNREFUSED 127.0.0.1:1'))).toContain(
       'MONGODB_URL',
     );
@@ -52,7 +52,7 @@ describe('describeFailure', () => {
     );
   });
 
-  it('names the setting of an address that cannot be listened on', async () => {
+  it('names the setting of an address that the service cannot listen on', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
@@ -77,7 +77,7 @@ describe('describeFailure', () => {
     taken.close();
   });
 
-  it('leaves our own messages as they are', () => {
+  it('does not change the service’s own messages', () => {
     expect(describeFailure(new Error('these topics are missing'))).toBe('these topics are missing');
     expect(describeFailure('no error at all')).toBe('no error at all');
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { runCommand } from '../../support/run-command.ts';
 
-/** Runs `estimate` with prices that need no database, and gives back what it wrote. */
+/** Runs `estimate` with prices that need no database, and returns its output. */
 function run(args: readonly string[], files: Record<string, unknown> = {}, prices = 'shipped') {
   return runCommand({}, ['estimate', ...args, '--prices', prices], {
     readFile: (path) => {
@@ -25,7 +25,7 @@ const price = (components: object) => [
 ];
 
 describe('the estimate command', () => {
-  it('prints tokens by part, the lowest and the highest cost, and the price that they follow from', async () => {
+  it('prints tokens by part, the lowest and the highest cost, and their price', async () => {
     const { code, stdout, stderr } = await run([
       'Hello there, how are you?',
       '-m',
@@ -45,7 +45,7 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
 `);
   });
 
-  it('takes a request of the provider’s form, and prints JSON', async () => {
+  it('accepts a request in the provider’s form, and prints JSON', async () => {
     const body = {
       ...user([
         { type: 'text', text: 'What is this?' },
@@ -68,7 +68,7 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
     });
   });
 
-  it('takes prices from a file, and bounds by the context what cannot be counted', async () => {
+  it('reads prices from a file, and bounds uncountable content by the context', async () => {
     const body = { ...user([{ type: 'file', file: { file_id: 'file-1' } }]), model: 'gpt-4o' };
     const { stdout } = await run(['-f', 'a.json'], { 'a.json': body, 'p.json': price({}) }, 'p.json');
     expect(stdout).toContain('input 7 tokens (at least 7, no known limit: a file or an earlier audio answer');
@@ -76,7 +76,7 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
     expect(stdout).toContain('from a contract');
   });
 
-  it('tells the range of what is known by its bounds only', async () => {
+  it('prints the range of values with known bounds only', async () => {
     const audio = { type: 'input_audio', input_audio: { data: 'AAAA'.repeat(5_000), format: 'mp3' } };
     const body = { ...user([audio]), model: 'gpt-4o' };
     const { stdout } = await run(['-f', 'a.json'], { 'a.json': body });
@@ -84,7 +84,7 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
     expect(stdout).toContain('highest cost cannot be told\n');
   });
 
-  it('says that no price is known, and that there is no limit', async () => {
+  it('reports that no price is known, and that there is no limit', async () => {
     const { stdout } = await run(['-f', 'a.json'], { 'a.json': { ...user('Hi'), model: 'o9' } });
     expect(stdout).toContain('lowest cost cannot be told\nhighest cost cannot be told\nno price is known\n');
     const unlimited = { ...user('Hi'), model: 'o9', max_completion_tokens: 0 };
@@ -101,7 +101,7 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
     [['-f', 'list.json'], 'list.json must hold one JSON object', 1],
     [['-f', 'a.json'], 'messages[0].role', 1],
     [['Hello', '--max-output-tokens', '0'], 'It is a whole number above 0.', 2],
-  ])('refuses %o, saying %s', async (args, message, exitCode) => {
+  ])('refuses %o with the message %s', async (args, message, exitCode) => {
     const files = {
       'a.json': { messages: [{ role: 'nobody', content: 'x' }] },
       'list.json': [],

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
 import { holdSignals } from '../../../src/cli/hold-signals.ts';
 
-it('a signal before there is a listener reaches it as soon as there is one, and later ones at once', () => {
+it('a signal before the first listener reaches it as soon as it is added, and later ones at once', () => {
   const source = new EventEmitter();
   const onSignal = holdSignals(source);
   source.emit('SIGTERM', 'SIGTERM');

@@ -33,13 +33,13 @@ describe('variables without an effect', () => {
     ]);
   });
 
-  it('a file for what cannot come from one is a warning', () => {
+  it('a file for a variable that cannot come from one is a warning', () => {
     expect(messages({ KAFKA_BROKERS_FILE: '/x', AI_OPENAI_API_KEY_FILE: '/y' })).toEqual([
       'KAFKA_BROKERS_FILE is not read: KAFKA_BROKERS cannot come from a file',
     ]);
   });
 
-  it('what others set is not', () => {
+  it('a variable of other software is not', () => {
     const others = [
       'PATH',
       'HTTP_PROXY',
@@ -57,13 +57,13 @@ describe('variables without an effect', () => {
     expect(messages(Object.fromEntries(others.map((name) => [name, 'x'])))).toEqual([]);
   });
 
-  it('neither is what the service reads, nor what is empty', () => {
+  it('neither is a variable that the service reads, nor an empty one', () => {
     const known = VARIABLE_NAMES.filter((name) => name !== 'SCHEMA_REGISTRY_URL');
     expect(messages(Object.fromEntries(known.map((name) => [name, 'x'])))).toEqual([]);
     expect(messages({ KAFKA_BROKER: ' ', SCHEMA_REGISTRY_URL: '' })).toEqual([]);
   });
 
-  it('are at most twenty, each name within bounds', () => {
+  it('are at most twenty, each with a bounded name', () => {
     const many = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`KAFKA_X${index}`, 'x']));
     expect(messages(many)).toHaveLength(20);
     expect(messages({ [`AI_${'X'.repeat(100_000)}`]: 'x' })).toEqual([]);

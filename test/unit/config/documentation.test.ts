@@ -31,7 +31,7 @@ describe('describeConfig', () => {
     for (const { name, description } of describeConfig()) expect(description, name).toMatch(/^[A-Z].*\.$/);
   });
 
-  it('knows the secrets and what may come from a file', () => {
+  it('marks the secrets and the variables that may come from a file', () => {
     const named = (flag: 'secret' | 'fromFile') =>
       describeConfig()
         .filter((variable) => variable[flag])

@@ -53,7 +53,7 @@ describe('loadConfig', () => {
     });
   });
 
-  it('knows which defaults the operator chose, and that there may be none', () => {
+  it('records which defaults the operator chose, and allows none', () => {
     expect(load({ AI_DEFAULT_TEMPERATURE: '0.7', AI_DEFAULT_MAX_TOKENS: '4000' }).defaults).toMatchObject({
       maxOutputTokens: { value: 4000, isConfigured: true },
       temperature: { value: 0.7, isConfigured: true },
@@ -92,7 +92,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  it('reads the weights of tenants; nobody has one unless it is given', () => {
+  it('reads the weights of tenants, and has none by default', () => {
     const weights = load({ TENANT_WEIGHTS: 'acme=3, search = 2' }).limits.tenantWeights;
     expect([...weights]).toEqual([
       ['acme', 3],
@@ -107,7 +107,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  it('reads lists whatever their case and spaces, each item once', () => {
+  it('reads lists in any case and spacing, each item once', () => {
     const config = load({
       ROLES: 'Worker, ledger,worker',
       KAFKA_BROKERS: 'a:1, [::1]:2',
@@ -118,7 +118,7 @@ describe('loadConfig', () => {
     expect(config.logLevel).toBe('debug');
   });
 
-  it('takes an empty variable as not set, as Compose and Helm write it', () => {
+  it('treats an empty variable as unset, as Compose and Helm write it', () => {
     expect(load({ KAFKA_BROKERS: '', SCHEMA_REGISTRY_URL: ' ' })).toMatchObject({
       kafka: { brokers: ['127.0.0.1:9092'] },
       schemaRegistryUrl: null,
@@ -148,7 +148,7 @@ describe('loadConfig', () => {
     expect(() => load({ [name]: value })).toThrow(new RegExp(`^  ${name}: `, 'm'));
   });
 
-  it('takes connection strings with several hosts, a login and options', () => {
+  it('accepts connection strings with several hosts, a login and options', () => {
     const MONGODB_URL = 'mongodb://u:p%40s@a:27017,b:27018/admin?replicaSet=rs0&tls=true';
     expect(load({ MONGODB_URL }).mongo.url).toBe(MONGODB_URL);
     expect(load({ MONGODB_URL: 'mongodb+srv://u:p@cluster.example.net' }).mongo.url).toContain('cluster');
@@ -169,7 +169,7 @@ describe('loadConfig', () => {
     expect(load({ LOG_LEVEL_FILE: '/run/level' }).logLevel).toBe('info');
   });
 
-  it('takes over the whole login and client certificate', () => {
+  it('reads the complete login and client certificate', () => {
     const config = load({
       KAFKA_SSL: 'TRUE',
       KAFKA_SSL_CERT: 'cert',
@@ -182,7 +182,7 @@ describe('loadConfig', () => {
     expect(config.kafka.sasl).toEqual({ mechanism: 'scram-sha-512', username: 'user', password: 'password' });
   });
 
-  it('reports every problem at once, with its name and what would be right', () => {
+  it('reports every problem at once, with its name and the expected value', () => {
     const { problems, message } = problemsOf(
       { KAFKA_BROKERS: 'localhost', HTTP_PORT: '70000', KAFKA_REQUEST_TIMEOUT: '20s', ROLES: 'worker,chef' },
       { serve: true },
@@ -242,7 +242,7 @@ describe('loadConfig', () => {
     expect(message).toContain("'ftp://***@registry'");
   });
 
-  it('wants the API key only for serving with a role that asks the provider', () => {
+  it('requires the API key only for serving with a role that calls the provider', () => {
     expect(load({}, false).openai.apiKey).toBeNull();
     expect(load({ ROLES: 'ledger' }, true).openai.apiKey).toBeNull();
     const { problems: ofCatalog } = problemsOf({ ROLES: 'ledger,catalog' }, { serve: true });
@@ -276,7 +276,7 @@ describe('loadConfig', () => {
     expect(problems.map(({ name }) => name)).toEqual(['KAFKA_SASL_MECHANISM']);
   });
 
-  it('does not blame a variable for one that could not be read', () => {
+  it('does not report a variable for another that could not be read', () => {
     const env = {
       KAFKA_SASL_MECHANISM: 'magic',
       KAFKA_SASL_USERNAME: 'u',
@@ -296,7 +296,7 @@ describe('loadConfig', () => {
     ]);
   });
 
-  it('refuses a secret that is given twice, an empty file and a reader that fails oddly', () => {
+  it('refuses a secret that is given twice, an empty file and a reader that throws a non-error', () => {
     const env = { AI_OPENAI_API_KEY_FILE: '/run/key' };
     const twice = problemsOf({ ...env, AI_OPENAI_API_KEY: 'sk' });
     expect(twice.message).toContain('only one of AI_OPENAI_API_KEY and AI_OPENAI_API_KEY_FILE');

@@ -16,7 +16,7 @@ const record: InboundRecord = {
 };
 const written = outputs.dead(record, { code: 'wrong_framing', message: 'No frame.' });
 
-/** As it is read: header values are bytes. */
+/** A letter as it is read: header values are bytes. */
 function asRead({ key, value, headers }: OutboundRecord): InboundRecord {
   const bytes = Object.entries(headers).map(([name, text]) => [name, Buffer.from(String(text))]);
   return {
@@ -31,7 +31,7 @@ function asRead({ key, value, headers }: OutboundRecord): InboundRecord {
 }
 
 describe('readDeadLetter', () => {
-  it('gives the record as it was, where it came from and why it is dead', () => {
+  it('returns the original record, its origin and its reason', () => {
     expect(readDeadLetter(asRead(written))).toEqual({
       id: '3/17',
       at: Date.UTC(2026, 0, 2),
@@ -45,7 +45,7 @@ describe('readDeadLetter', () => {
     });
   });
 
-  it('knows a value that was left out from one that never was', () => {
+  it('distinguishes a value that was left out from one that was never there', () => {
     expect(readDeadLetter(asRead(outputs.deadWithoutValue(written)))).toMatchObject({
       value: null,
       isWithoutValue: true,
@@ -53,7 +53,7 @@ describe('readDeadLetter', () => {
     expect(readDeadLetter(asRead({ ...written, value: null }))).toMatchObject({ isWithoutValue: false });
   });
 
-  it('takes what somebody else wrote', () => {
+  it('reads a letter of another writer', () => {
     expect(readDeadLetter({ ...record, headers: {} })).toMatchObject({
       code: null,
       message: '',
@@ -67,7 +67,7 @@ describe('readDeadLetter', () => {
     for (const headers of places) expect(readDeadLetter({ ...record, headers }).source).toBeNull();
   });
 
-  it('believes the last of headers that are there twice', () => {
+  it('uses the last of repeated headers', () => {
     const headers = { 'dead-code': ['invalid_json', Buffer.from('poison')] };
     expect(readDeadLetter({ ...record, headers }).code).toBe('poison');
   });
@@ -91,7 +91,7 @@ describe('a letter in one line', () => {
     });
   });
 
-  it('stays one line, whatever its key is', () => {
+  it('stays one line for any key', () => {
     const ofKey = (key: Buffer | null) => describeLetter({ ...letter, key }).split('\t')[4];
     expect(ofKey(Buffer.from('a\n\u001b[2Jb'))).toBe('a [2Jb');
     expect(ofKey(Buffer.from([0xff, 0x01]))).toBe('0xff01');
@@ -99,7 +99,7 @@ describe('a letter in one line', () => {
     expect(JSON.parse(letterAsJson({ ...letter, key: null }))).toMatchObject({ key: null });
   });
 
-  it('leaves empty what is not known', () => {
+  it('leaves unknown fields empty', () => {
     const line = describeLetter({ ...letter, code: null, source: null, message: '' });
     expect(line).toBe('3/17\t2026-01-02T00:00:00.000Z\t\t\tc-1\t\n');
   });

@@ -41,7 +41,7 @@ const reason = (changes: Partial<DeadLetter>) => {
 };
 
 describe('replayLetter', () => {
-  it('publishes what can be read now as it was, to where it came from, under its key', () => {
+  it('publishes a letter that can now be read unchanged to its origin, under its key', () => {
     expect(replay()).toEqual({
       identity: { tenantId: 'default', requestId: 'r-1' },
       record: {
@@ -53,12 +53,12 @@ describe('replayLetter', () => {
     });
   });
 
-  it('knows the tenant of the topic', () => {
+  it('uses the tenant of the topic', () => {
     const source = { topic: 'chat.requests.acme', partition: 3, offset: 41 };
     expect(replay({ source }).identity).toEqual({ tenantId: 'acme', requestId: 'r-1' });
   });
 
-  it('gives poison another id that is made of its own, and nothing else', () => {
+  it('gives poison a new id derived from its own, and changes nothing else', () => {
     const { identity, record } = replay({ code: 'poison' });
     expect(identity.requestId).toBe('r-1-replay-3-17');
     const { record: original } = codec.decode('ChatRequest', letter.value);
@@ -91,13 +91,13 @@ describe('replayLetter', () => {
     expect(poison.record).toMatchObject({ value, headers: { 'request-id': 'r-9-replay-3-17' } });
   });
 
-  it('does not publish what would only die again', () => {
+  it('does not publish a letter that would only be dead-lettered again', () => {
     expect(reason({ value: Buffer.from('plain') })).toMatch(/^it still cannot be read: wrong_framing: /);
     expect(reason({ value: null })).toMatch(/^it still cannot be read: tombstone: /);
     expect(reason({ value: Buffer.from('{"messages"') })).toMatch(/still cannot be read: invalid_json/);
   });
 
-  it('says why a letter cannot be published', () => {
+  it('reports why a letter cannot be published', () => {
     expect(reason({ source: null })).toMatch(/the service did not write it/);
     expect(reason({ source: { topic: 'old.requests', partition: 0, offset: 0 } })).toBe(
       'it came from old.requests, which is none of chat.requests, chat.requests.acme (CHAT_REQUEST_TOPICS)',
@@ -105,7 +105,7 @@ describe('replayLetter', () => {
     expect(reason({ isWithoutValue: true, value: null })).toMatch(/publish the record again from its source/);
   });
 
-  it('does not lose what only a newer version knows', () => {
+  it('does not lose fields that only a newer version knows', () => {
     const newer: DecodeOptions = {
       ...decode,
       codec: {
@@ -119,7 +119,7 @@ describe('replayLetter', () => {
     expect(() => replayLetter({ ...letter, code: 'poison' }, 'chat.requests.dead', newer)).toThrow(
       /^messages\[0\]\.mood was set by a newer writer and would be lost/,
     );
-    // As it is, it is refused by whoever reads it, and says so to its publisher.
+    // Unchanged, its reader refuses it and reports that to its publisher.
     expect(replayLetter(letter, 'chat.requests.dead', newer).record.value).toBe(letter.value);
   });
 });

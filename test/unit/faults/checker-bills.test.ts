@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { ChatChunk } from '../../../src/contract/records.ts';
 import { at, bill, call, check, cost, type Forged, values } from './forged-evidence.ts';
 
-test('a refusal that nobody waited for any more may have been billed', () => {
+test('a refusal that the worker no longer waited for may have been billed', () => {
   const forge = (endedAt: number) =>
     check(({ calls: [first] }) => {
       if (first !== undefined) Object.assign(first, { status: 429, outcome: 'error', endedAt });

@@ -6,7 +6,7 @@ test('a history in which every guarantee holds has no breaches', () => {
   expect(check(() => undefined)).toEqual([]);
 });
 
-test('chunks that were sent twice, and a zombie’s of a lower attempt, are no breach', () => {
+test('repeated chunks, and a zombie’s chunks of a lower attempt, are no breach', () => {
   expect(
     check(({ chunks }) => {
       chunks.push(...chunksOf('a', 1));
@@ -41,11 +41,11 @@ test('records that vanished from the log may be answered or not, but not twice',
   expect(forge(0)).toEqual([]);
   expect(forge(1)).toEqual([]);
   expect(forge(2)).toEqual(['v: 2 responses to 1 records: doubled']);
-  // Nobody knows how often it was written to a topic that is gone.
+  // The number of its copies in the deleted topic is unknown.
   expect(forge(2, true)).toEqual([]);
 });
 
-test('a replay may differ where the broker refused an answer, and only there', () => {
+test('a replay may differ only where the broker refused an answer', () => {
   const forge = (refusedAnswers: boolean) =>
     check((evidence) => {
       const error = { code: 'internal', retryable: false, param: null } as const;
@@ -57,7 +57,7 @@ test('a replay may differ where the broker refused an answer, and only there', (
   expect(forge(false)).toContain('c: the replay says something else than the original');
 });
 
-test('a call whose record vanished cannot be billed where its worker died or all records are lost, else it must be', () => {
+test('a call whose record vanished must be billed unless its worker died or all records are lost', () => {
   const forge = (deaths: number, lostRecords = false) =>
     check((evidence) => {
       evidence.vanished.push({ key: 'k', requestId: 'v' });
@@ -79,7 +79,7 @@ describe('outcomes (G1, G6, G9)', () => {
       'a: 2 responses to 1 records: doubled',
     ],
     [
-      'a repetition that was handled afresh',
+      'a duplicate that was handled again',
       (e) => {
         e.responses[3] = at(response('c'));
       },
@@ -170,7 +170,7 @@ test('order (G3): a response before that of an earlier request of its key', () =
   expect(check(({ responses }) => responses.reverse())).toContain('b: out of order under key k');
 });
 
-test('order (G3): a key whose records lie on two partitions has moved and is exempt', () => {
+test('order (G3): a key with records on two partitions has moved and is exempt', () => {
   expect(
     check((evidence) => {
       evidence.responses.reverse();
@@ -225,7 +225,7 @@ describe('dead letters (G1, G9)', () => {
   });
 });
 
-test('positions: an offset that is behind the end of the log when everything is answered', () => {
+test('positions: an offset before the end of the log when everything is answered', () => {
   expect(
     check(({ positions }) => {
       positions.push({ partition: 1, committed: 2, logStart: 0, logEnd: 3 });

@@ -12,17 +12,17 @@ const notFlat = (change: (index: number) => Partial<typeof flat>) =>
     .filter(({ isFlat }) => !isFlat)
     .map(({ measure }) => measure);
 
-test('what stays the same is flat, whatever it did while it warmed up', () => {
+test('a constant value is flat, whatever it did during the warm-up', () => {
   expect(notFlat((index) => ({ rss: index < 6 ? index * 30e6 : 200e6 }))).toEqual([]);
 });
 
-test('what swings around a level is flat', () => {
+test('a value that oscillates around a level is flat', () => {
   expect(
     notFlat((index) => ({ timers: 100 + 60 * (index % 2), heapUsed: 50e6 + 5e6 * (index % 3) })),
   ).toEqual([]);
 });
 
-test('memory, sockets, descriptors and timers that grow are told', () => {
+test('growing memory, sockets, descriptors and timers are reported', () => {
   expect(notFlat((index) => ({ heapUsed: 50e6 + index * 2e6 }))).toEqual(['heapUsed']);
   expect(notFlat((index) => ({ sockets: 40 + index, descriptors: 60 + index }))).toEqual([
     'descriptors',
@@ -31,7 +31,7 @@ test('memory, sockets, descriptors and timers that grow are told', () => {
   expect(notFlat((index) => ({ timers: 100 + index * 10 }))).toEqual(['timers']);
 });
 
-test('the slope is told per hour', () => {
+test('the slope is reported per hour', () => {
   const [rss] = trends(
     samplesOf((index) => ({ rss: 200e6 + index * 5_000 })),
     30_000,
@@ -39,7 +39,7 @@ test('the slope is told per hour', () => {
   expect(rss?.perHour).toBeCloseTo(3_600_000);
 });
 
-test('too few samples are no verdict', () => {
+test('too few samples give no verdict', () => {
   expect(() =>
     trends(
       samplesOf(() => ({})),

@@ -33,7 +33,7 @@ const choices = [{ index: 0, content: TEXT, toolCalls: [{ arguments: '{"city":"U
 
 /**
  * Three requests of one conversation, the second retried once, the third repeated by its publisher, and a record that is no
- * request: all as it should be.
+ * request: a correct history.
  */
 export function good(): Forged {
   return {
@@ -189,7 +189,7 @@ export function call(requestId: string, attempt: number, fields: Partial<Call> =
   } as Call;
 }
 
-/** The values of a topic, to be changed in place. */
+/** The values of a topic, to change in place. */
 export const values = <T>(records: Visible<T>[]): T[] => records.map(({ value }) => value);
 
 export function check(forge: (evidence: Forged) => void): string[] {

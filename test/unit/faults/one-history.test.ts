@@ -11,12 +11,12 @@ const letter = { key: null, value: null, headers: { 'dead-partition': '0', 'dead
 const outputs = (responses: (typeof refusal)[], dead = [letter]) =>
   ({ responses: responses.map(at), generated: [], costs: [], chunks: [], dead }) as never;
 
-test('what another cluster says of a record alone counts once', () => {
+test('a refusal or dead letter that two clusters have counts once', () => {
   const { responses, dead } = oneHistory([outputs([refusal]), outputs([refusal])]);
   expect([responses.length, dead.length]).toEqual([1, 1]);
 });
 
-test('what one cluster says twice counts twice, and so does every answer', () => {
+test('one that the same cluster has twice counts twice, and so does every answer', () => {
   const { responses, dead } = oneHistory([outputs([refusal, refusal], [letter, letter])]);
   expect([responses.length, dead.length]).toEqual([2, 2]);
   const answer = response('b', { eventId: '2' });

@@ -18,7 +18,7 @@ const variables = describeConfig();
 const names = (secret: boolean) =>
   variables.filter((variable) => variable.secret === secret).map(({ name }) => name);
 
-/** Where a cluster needs something else than a single machine does. */
+/** Values that differ between a cluster and a single machine. */
 const CLUSTER_VALUES = { KAFKA_BROKERS: 'kafka:9092', CHAT_TOPIC_REPLICATION: '3' };
 
 describe('the chart', () => {
@@ -38,7 +38,7 @@ describe('the chart', () => {
     expect(values.config).toEqual({ ...Object.fromEntries(defaults), ...CLUSTER_VALUES });
   });
 
-  it('makes a configuration that the service starts with', () => {
+  it('produces a configuration that the service starts with', () => {
     const env = {
       ...values.config,
       AI_OPENAI_API_KEY: 'sk',

@@ -51,7 +51,7 @@ const call = (id: string, members: Partial<Call> = {}): Call => ({
 
 const nothing = { dead: [], hostileResponses: [], hostileBills: [] };
 
-it('finds nothing where each record has a response or a dead letter, and each call a bill', () => {
+it('finds nothing when each record has a response or a dead letter, and each call a bill', () => {
   const published = [record('a', 1), record('b', 2), record('b', 3)];
   const outputs = {
     dead: [placeOf(record('b', 2))],
@@ -74,7 +74,7 @@ it('finds a record without an outcome, and one with two', () => {
   ]);
 });
 
-it('finds a response to what nobody published', () => {
+it('finds a response to a record that was never published', () => {
   const { outcomes } = checkHostile([], { ...nothing, hostileResponses: [response('a')] }, []);
   expect(outcomes).toEqual(['a response under a, which nobody published']);
 });
@@ -90,7 +90,7 @@ it('finds a paid call on no bill, one on two, and one made twice', () => {
   expect(bills).toEqual(['call a/1: on 0 bills', 'call b/1: on 2 bills', 'call c/1: made 2 times']);
 });
 
-it("finds what was charged to another tenant, and another's answer", () => {
+it("finds a call charged to another tenant, and another tenant's answer", () => {
   const outputs = {
     ...nothing,
     hostileBills: [bill('a', { tenantId: 'tenant-9' })],

@@ -5,7 +5,7 @@ import { asInbound } from '../../hostile/wire/raw-record.ts';
 
 const places = Array.from({ length: 500 }, (_, index) => index);
 
-it('makes the same record of the same seed and place, and another one of another place', () => {
+it('generates the same record from the same seed and position, and a different one from another position', () => {
   expect(places.map((index) => randomRecord(1, index))).toEqual(
     places.map((index) => randomRecord(1, index)),
   );
@@ -14,12 +14,12 @@ it('makes the same record of the same seed and place, and another one of another
   expect(randomRecord(2, 7)).not.toEqual(randomRecord(1, 7));
 });
 
-it('makes the same answer of the same seed and place', () => {
+it('generates the same answer from the same seed and position', () => {
   const answers = () => places.map((index) => randomAnswer(1, index, index % 2 === 0));
   expect(answers()).toEqual(answers());
 });
 
-it('keeps headers of every name, values of one name together', () => {
+it('keeps headers of every name, and the values of one name together', () => {
   const record = {
     key: null,
     value: null,

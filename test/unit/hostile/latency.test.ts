@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { latencyOf } from '../../hostile/run/latency.ts';
 
-it('counts from publishing to the visible response, within the span alone', () => {
+it('counts from publishing to the visible response, only within the span', () => {
   const published = Array.from({ length: 100 }, (_, at) => ({ requestId: `r${at}`, sentAt: at }));
   const answeredAt = new Map(
     published.map(({ requestId, sentAt }) => [requestId, sentAt + (sentAt === 60 ? 500 : 10)]),
@@ -16,7 +16,7 @@ it('counts from publishing to the visible response, within the span alone', () =
   expect(latencyOf(published, answeredAt, 50, 100)).toMatchObject({ count: 50, p50: 10, p99: 500, max: 500 });
 });
 
-it('takes what was never answered for infinitely late', () => {
+it('counts an unanswered request as infinitely late', () => {
   const latency = latencyOf([{ requestId: 'a', sentAt: 1 }], new Map(), 0, 10);
   expect(latency).toMatchObject({ count: 1, missing: 1, p99: Number.POSITIVE_INFINITY });
 });

@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 const Decoder = require('kafkajs/src/protocol/decoder.js');
 const decodeBatch = require('kafkajs/src/protocol/recordBatch/v0/decoder.js');
 
-it('writes a batch that a client reads', async () => {
+it('writes a batch that a client can read', async () => {
   const records = [
     {
       key: Buffer.from('k'),
@@ -35,7 +35,7 @@ it('writes a batch that a client reads', async () => {
   ]);
 });
 
-it('compresses a record whose value is longer than what it is made of', async () => {
+it('compresses a record with a repeated value', async () => {
   const key = Buffer.from('bomb');
   const inflated = await promisify(gunzip)(await compressBomb(key, 3_000_000, 'gzip'));
   const plain = encodeRecords([{ key, value: Buffer.alloc(3_000_000), headers: [] }]);

@@ -24,7 +24,7 @@ async function serve(checks: { live?: () => Check[]; ready?: () => Check[] } = {
 }
 
 describe('the health server', () => {
-  it('answers 200 with every check while all are right', async () => {
+  it('answers 200 with every check while all succeed', async () => {
     const get = await serve({ ready: () => [{ name: 'kafka', ok: true, why: 'fetched 12 ms ago' }] });
     const response = await get('/readyz?verbose');
     expect(response.status).toBe(200);
@@ -35,7 +35,7 @@ describe('the health server', () => {
     });
   });
 
-  it('answers 503 and says which check fails and why', async () => {
+  it('answers 503 with the failing check and its reason', async () => {
     const checks = [
       { name: 'kafka', ok: true },
       { name: 'mongodb', ok: false, why: 'no primary' },
@@ -46,7 +46,7 @@ describe('the health server', () => {
     expect(await response.json()).toEqual({ ok: false, checks });
   });
 
-  it('asks again on every request', async () => {
+  it('runs the checks on every request', async () => {
     let ok = false;
     const get = await serve({ ready: () => [{ name: 'lanes', ok }] });
     expect((await get('/readyz')).status).toBe(503);
@@ -54,7 +54,7 @@ describe('the health server', () => {
     expect((await get('/readyz')).status).toBe(200);
   });
 
-  it('keeps being alive apart from being ready', async () => {
+  it('separates liveness from readiness', async () => {
     const get = await serve({
       live: () => [{ name: 'consumer', ok: true }],
       ready: () => [{ name: 'mongodb', ok: false }],
@@ -82,14 +82,14 @@ describe('the health server', () => {
     expect(await (await get('/metrics')).text()).toBe('requests_total 7\n');
   });
 
-  it('names the three paths to someone who asks for another', async () => {
+  it('names the three paths for any other path', async () => {
     const get = await serve();
     const response = await get('/');
     expect(response.status).toBe(404);
     expect(await response.text()).toMatch(/\/livez, \/readyz or \/metrics/);
   });
 
-  it('refuses to be written to', async () => {
+  it('refuses write methods', async () => {
     const get = await serve();
     const response = await get('/readyz', { method: 'POST' });
     expect(response.status).toBe(405);

@@ -28,7 +28,7 @@ const chain = (keyword: string) => ({
   ]),
 });
 
-/** Schemas and answers that have ended or held up a process, or might. */
+/** Schemas and answers that have ended or blocked a process, or might. */
 export const HOSTILE: Readonly<Record<string, HostileCase>> = {
   'nested look-behinds': {
     schema: { pattern: `${'(?<='.repeat(10_000)}a${')'.repeat(10_000)}` },

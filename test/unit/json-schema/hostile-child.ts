@@ -1,6 +1,6 @@
 /**
- * Holds hostile answers against hostile schemas, and prints the results: a process of its own, because it was ended by
- * them. With `die`, it ends in the middle of a check and prints the id of the process that was doing it.
+ * Checks hostile answers against hostile schemas, and prints the results: a separate process, because they have ended
+ * it. With `die`, it ends in the middle of a check and prints the id of the checking process.
  */
 import { CheckerProcess } from '../../../src/adapters/json-schema/checker-process.ts';
 import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';

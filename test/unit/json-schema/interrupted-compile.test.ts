@@ -11,7 +11,7 @@ vi.mock('../../../src/adapters/json-schema/engine/time-limit.ts', async (origina
 });
 const { compileSchema } = await import('../../../src/adapters/json-schema/engine/compile-schema.ts');
 
-it('a compilation that is cut short, the very first one too, harms none that comes after it', () => {
+it('an interrupted compilation, even the first one, does not affect later ones', () => {
   const properties = Object.fromEntries(Array.from({ length: 300 }, (_, n) => [`p${n}`, { type: 'string' }]));
   const large = { type: 'object', properties, required: Object.keys(properties) };
   expect(compileSchema(large, 500)).toEqual({ unusable: expect.stringContaining('too long to compile') });

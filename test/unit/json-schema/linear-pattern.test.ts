@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { linearPattern, NotCheckable } from '../../../src/adapters/json-schema/engine/linear-pattern.ts';
 import { PATTERN_LIMITS } from '../../../src/adapters/json-schema/engine/translate-pattern.ts';
 
-/** What a JSON Schema validator on V8 takes the pattern for. */
+/** The regular expression that a JSON Schema validator on V8 makes of the pattern. */
 function nativePattern(pattern: string): RegExp {
   try {
     return new RegExp(pattern, 'u');
@@ -12,7 +12,7 @@ function nativePattern(pattern: string): RegExp {
   }
 }
 
-/** V8 looks for word boundaries in the middle of a character too, which ECMA-262 does not. */
+/** Unlike ECMA-262, V8 also finds word boundaries in the middle of a character. */
 const isQuirk = (pattern: string, text: string) => pattern.includes('\\B') && /[\ud800-\udfff]/.test(text);
 
 const TEXTS = [
@@ -169,7 +169,7 @@ describe('a pattern means what it means to V8', () => {
     }
   });
 
-  it('whatever harmless pattern and text there are', () => {
+  it('for any harmless pattern and text', () => {
     const atom = fc.constantFrom(
       ...[
         'a',
@@ -223,7 +223,7 @@ describe('a pattern means what it means to V8', () => {
     );
   });
 
-  it('or it is left unchecked: any text at all as a pattern', () => {
+  it('or is unchecked: any text as a pattern', () => {
     const character = fc.constantFrom(...'ab0-^$.*+?()[]{}|\\/,:=!<>dDsSwWbBuxckpPnt12é😀\ud800');
     fc.assert(
       fc.property(fc.string({ maxLength: 10, unit: character }), (source) => {
@@ -264,9 +264,9 @@ describe('a pattern has no linear form', () => {
     ['counts down', 'a{2,1}'],
     ['has a range that runs down', '[b-a]'],
     ['ends in an escape', 'a\\'],
-    ['has half of a character', '\\ud83d'],
-    ['has a property that the engine has not', '\\p{Emoji}'],
-    ['has a property that is none', '\\p{Nothing}'],
+    ['has half a character', '\\ud83d'],
+    ['has a property that the engine lacks', '\\p{Emoji}'],
+    ['has an invalid property', '\\p{Nothing}'],
     ['is too long', 'a'.repeat(PATTERN_LIMITS.characters + 1)],
     ['is too deep', `${'('.repeat(40)}a${')'.repeat(40)}`],
     ['counts too far', '(a{100}){100}'],
@@ -277,7 +277,7 @@ describe('a pattern has no linear form', () => {
   });
 });
 
-it('text that a translation does not mean the same for is not decided', () => {
+it('a text that the translated pattern treats differently is not decided', () => {
   expect(() => linearPattern('^a')?.test('\ud800')).toThrow(NotCheckable);
   expect(() => linearPattern('^[\\w-.]')?.test('😀')).toThrow(NotCheckable);
 });

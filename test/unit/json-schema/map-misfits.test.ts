@@ -7,7 +7,7 @@ function problemsOf(schema: unknown, value: unknown) {
   return problems;
 }
 
-describe('a value that does not fit is told with path, kind and expectation', () => {
+describe('a value that does not fit is reported with path, kind and expectation', () => {
   const nested = object({ location: object({ city: { type: 'string' } }, { required: ['city'] }) });
   it.each<[string, unknown, unknown, unknown[]]>([
     [
@@ -219,7 +219,7 @@ describe('a value that does not fit is told with path, kind and expectation', ()
     expect(misfits(twice, {})).toHaveLength(1);
   });
 
-  it('without a word of the value', () => {
+  it('without any text of the value', () => {
     const secret = 'swordfish';
     const schema = object({
       a: { type: 'integer' },

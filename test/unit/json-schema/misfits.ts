@@ -15,7 +15,7 @@ function run(schemaJson: string, text: string | null, limitMs: number): ItemResu
   return job?.results[0] as ItemResult;
 }
 
-/** What is found out about a schema: the text of one, or an object. */
+/** The verdict on a schema, given as text or an object. */
 export function verdictOn(schema: unknown): SchemaVerdict | null {
   return run(typeof schema === 'string' ? schema : JSON.stringify(schema), null, LIMIT_MS).verdict;
 }
@@ -28,12 +28,12 @@ export function checkedText(schema: unknown, text: string, limitMs = LIMIT_MS): 
   return run(JSON.stringify(schema), text, limitMs).check;
 }
 
-/** What of a value does not fit a schema, which has to be one; the reason where that was not found out. */
+/** The problems of a value with a valid schema, or the reason why it was not checked. */
 export function misfits(schema: unknown, value: unknown, limitMs = LIMIT_MS) {
   const result = checked(schema, value, limitMs);
   if (result?.kind === 'checked') return result.problems;
   return result?.kind === 'not_checked' ? result.reason : null;
 }
 
-/** A schema of objects. */
+/** A schema for objects. */
 export const object = (properties: object, more: object = {}) => ({ type: 'object', properties, ...more });

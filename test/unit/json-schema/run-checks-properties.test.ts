@@ -7,7 +7,7 @@ import { checkedText } from './misfits.ts';
 const LINEAR = ['^a', 'b$', '^[a-c]+$', '\\d', '^\\w{1,3}$', '(a|b)c?', '^$', '[^a]', '\\p{Lu}', '^.b'];
 const OTHERS = ['(?=a)', '(?!b)', '(a)\\1', '(?<=a)b', '(?<!a)'];
 
-/** Schemas whose keywords, applied to each other, are what a missing pattern could make wrong. */
+/** Schemas with combined keywords that an unchecked pattern could make wrong. */
 function schemas(patterns: readonly string[]) {
   const pattern = fc.constantFrom(...patterns);
   const key = fc.constantFrom('a', 'b', 'ab', 'c1');
@@ -94,11 +94,11 @@ function validator(schema: object): (value: unknown) => boolean {
 const whole = (patterns: readonly string[]) =>
   fc
     .tuple(schemas(patterns), schemas(LINEAR.slice(0, 3)), schemas(patterns))
-    // Definitions refer to nothing, so that none goes round in circles.
+    // Definitions have no references, so that none is recursive.
     .filter(([, one, two]) => !JSON.stringify([one, two]).includes('$ref'))
     .map(([schema, one, two]) => ({ ...schema, $defs: { one, two } }));
 
-it('a schema within limits says the same as Ajv on V8', () => {
+it('a schema within limits has the same result as Ajv on V8', () => {
   fc.assert(
     fc.property(whole(LINEAR), fc.array(value, { minLength: 1, maxLength: 4 }), (schema, values) => {
       const fits = validator(schema);
@@ -112,7 +112,7 @@ it('a schema within limits says the same as Ajv on V8', () => {
   );
 });
 
-it('a schema with patterns that cannot be checked never says more than is known', () => {
+it('a schema with uncheckable patterns never reports an uncertain problem', () => {
   fc.assert(
     fc.property(
       whole([...OTHERS, ...LINEAR.slice(0, 2)]),

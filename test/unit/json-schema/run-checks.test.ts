@@ -4,7 +4,7 @@ import { checked, checkedText, misfits, object, verdictOn } from './misfits.ts';
 
 describe('what is not a JSON Schema is invalid', () => {
   it.each<[string, unknown, RegExp]>([
-    ['text that is no JSON', '{"type": "object"', /^it is not valid JSON$/],
+    ['text that is not JSON', '{"type": "object"', /^it is not valid JSON$/],
     ['a list', '[]', /^it is not a JSON object$/],
     ['null', 'null', /^it is not a JSON object$/],
     [
@@ -18,12 +18,12 @@ describe('what is not a JSON Schema is invalid', () => {
   });
 });
 
-describe('what may be a JSON Schema but cannot be used here is unchecked, and says why', () => {
+describe('a possible JSON Schema that cannot be used here is unchecked, with a reason', () => {
   const look = object({ city: { pattern: '(?<=a)b' } });
   it.each<[string, unknown, RegExp]>([
     ['a pattern that looks behind', look, /^the pattern at properties\.city\.pattern cannot be checked$/],
     [
-      'a pattern that is none',
+      'an invalid pattern',
       object({ 'the city': { pattern: '(' } }),
       /^the pattern at properties\["the city"\]\.pattern/,
     ],
@@ -92,7 +92,7 @@ describe('what may be a JSON Schema but cannot be used here is unchecked, and sa
   });
 });
 
-describe('a schema that any provider takes can be used', () => {
+describe('a schema that any provider accepts can be used', () => {
   it.each<[string, unknown, unknown]>([
     [
       'a tuple of draft-07 without its name',
@@ -133,13 +133,13 @@ describe('a schema that any provider takes can be used', () => {
     expect(misfits(schema, fitting)).toEqual([]);
   });
 
-  it('one that promises an answer later is held against values at once', () => {
+  it('an asynchronous one is checked synchronously', () => {
     const later = { $async: true, ...object({}, { required: ['a'] }) };
     expect(misfits(later, {})).toMatchObject([{ path: 'arguments.a', code: 'missing_required' }]);
     expect(misfits(later, { a: 1 })).toEqual([]);
   });
 
-  it('whatever it calls itself, other schemas are not touched', () => {
+  it('other schemas are not affected by its id', () => {
     const id = 'https://json-schema.org/draft/2020-12/schema';
     expect(verdictOn({ $id: id, type: 'string' })).toEqual({ kind: 'usable' });
     expect(verdictOn({ $schema: id, type: 'nothing' })).toMatchObject({ kind: 'invalid' });
@@ -179,7 +179,7 @@ describe('a schema of another dialect is sent, and its values are not checked', 
     expect(verdictOn(schema)).toMatchObject({ kind: 'invalid' });
   });
 
-  it('is held against values where it has nothing of its own', () => {
+  it('is checked if it uses no dialect-specific keyword', () => {
     const schema = { $schema: draft4, id: 'x', ...object({ a: { type: 'string' } }) };
     expect(misfits(schema, { a: 5 })).toMatchObject([{ path: 'arguments.a', code: 'wrong_type' }]);
   });
@@ -193,7 +193,7 @@ describe('a schema of another dialect is sent, and its values are not checked', 
 describe('a pattern that cannot be checked', () => {
   const password = { pattern: '^(?=.*[0-9]).+$' };
 
-  it('leaves the rest of the schema to be held against the value', () => {
+  it('does not prevent the check of the rest of the schema', () => {
     const schema = object({ password, name: { pattern: '^[a-z]+$' } }, { required: ['name'] });
     const reason = 'the pattern at properties.password.pattern cannot be checked';
     expect(checked(schema, { name: 'x', password: '1' })).toEqual({ kind: 'not_checked', reason });
@@ -229,11 +229,11 @@ describe('a pattern that cannot be checked', () => {
       { anyOf: [{ properties: { a: password } }], unevaluatedProperties: false },
       { a: '1' },
     ],
-  ])('makes no fitting value wrong where it is %s', (_what, schema, value) => {
+  ])('reports no problem for a valid value where it is %s', (_what, schema, value) => {
     expect(checked(schema, value)).toMatchObject({ kind: 'not_checked' });
   });
 
-  it('of one alternative leaves the others', () => {
+  it('in one alternative does not affect the others', () => {
     const schema = { oneOf: [{ type: 'string', ...password }, { type: 'null' }] };
     expect(misfits(schema, 7)).toMatchObject([
       { code: 'wrong_type', message: 'arguments must be string or null' },
@@ -242,13 +242,13 @@ describe('a pattern that cannot be checked', () => {
 });
 
 describe('a check that would take too long', () => {
-  it('of a pattern that backtracks without end elsewhere is made', () => {
+  it('is made for a pattern that backtracks endlessly in other engines', () => {
     const schema = object({ name: { pattern: '^(a+)+$' } });
     expect(misfits(schema, { name: `${'a'.repeat(10_000)}!` })).toMatchObject([{ code: 'wrong_format' }]);
     expect(misfits(schema, { name: 'a' })).toEqual([]);
   });
 
-  it('of a value deeper than the stack is given up', () => {
+  it('is aborted for a value deeper than the stack', () => {
     const list = { type: 'array', items: { $ref: '#' } };
     const text = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     expect(checkedText(list, text)).toEqual({
@@ -257,7 +257,7 @@ describe('a check that would take too long', () => {
     });
   });
 
-  it('of alternatives that multiply is given up', () => {
+  it('is aborted for alternatives that multiply', () => {
     const twice = {
       anyOf: [
         { required: ['x'], properties: { a: { $ref: '#' } } },
@@ -268,15 +268,15 @@ describe('a check that would take too long', () => {
     expect(misfits({ ...twice, type: 'object' }, value, 20)).toBe('the check takes too long');
   });
 
-  it('is not begun when there is no time left', () => {
+  it('does not begin when no time is left', () => {
     expect(misfits({ type: 'object', title: 'late' }, {}, 0)).toBe('there was no time left');
   });
 
-  it('is not the end of what comes after it', () => {
+  it('does not affect later checks', () => {
     expect(misfits(object({ name: { pattern: '^b+$' } }), { name: 'bbb' })).toEqual([]);
   });
 
-  it('by its size alone is given a limit too', () => {
+  it('has a limit for its size alone too', () => {
     const schema = object(
       { list: { type: 'array', items: { type: 'integer' } } },
       { description: 'x'.repeat(60_000) },
@@ -288,7 +288,7 @@ describe('a check that would take too long', () => {
 });
 
 describe('a format', () => {
-  it('is not applied to text that is far too long for it', () => {
+  it('is not applied to text that is far too long', () => {
     const schema = object({ mail: { format: 'email' } });
     expect(misfits(schema, { mail: 'a'.repeat(5_000) })).toBe(
       'a text is too long for its format to be checked',
@@ -297,14 +297,14 @@ describe('a format', () => {
     expect(misfits(schema, { mail: 'a@b.example' })).toEqual([]);
   });
 
-  it('of regular expressions never makes one of the text', () => {
+  it('for regular expressions never compiles the text', () => {
     const schema = object({ search: { format: 'regex' } });
     expect(misfits(schema, { search: '^a+$' })).toEqual([]);
     expect(misfits(schema, { search: '(?<='.repeat(10_000) })).toMatch(/^a text /);
     expect(misfits(schema, { search: '(' })).toMatch(/^a text cannot be checked for being a regular/);
   });
 
-  it('has bounds as before', () => {
+  it('still has bounds', () => {
     const schema = object({ day: { format: 'date', formatMinimum: '2024-01-01' } });
     expect(misfits(schema, { day: '2023-12-31' })).toHaveLength(1);
     expect(misfits(schema, { day: '2024-01-01' })).toEqual([]);
@@ -314,7 +314,7 @@ describe('a format', () => {
 describe('a turn', () => {
   const value = { text: '{}', root: 'arguments', isObject: true };
 
-  it('does at least one item', () => {
+  it('checks at least one item', () => {
     const runner = new CheckRunner();
     const slow = { schemaId: 1, schemaJson: JSON.stringify({ $ref: '#', title: 'x' }), value };
     const twice = {
@@ -333,14 +333,14 @@ describe('a turn', () => {
     expect(done[0]?.results[0]).toMatchObject({ overran: true, check: { kind: 'not_checked' } });
   });
 
-  it('tells of schemas that it does not know', () => {
+  it('reports schemas that it does not know', () => {
     const [job] = new CheckRunner().run([
       { items: [{ schemaId: 7, schemaJson: null, value }], limitMs: 200 },
     ]);
     expect(job?.results).toEqual([{ verdict: null, check: null, overran: false }]);
   });
 
-  it('looks at values without a schema', () => {
+  it('checks values without a schema', () => {
     const without = (text: string, isObject: boolean) =>
       new CheckRunner().run([
         {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { SchemaCache } from '../../../src/adapters/json-schema/schema-cache.ts';
 
-/** A cache that tells what it had made. */
+/** A cache that records the schemas that it compiled. */
 function counting(maxEntries: number, maxCharacters: number) {
   const cache = new SchemaCache<string>({ maxEntries, maxCharacters });
   const made: string[] = [];
@@ -13,14 +13,14 @@ function counting(maxEntries: number, maxCharacters: number) {
   return { cache, made, get };
 }
 
-it('keeps what was used last, by count', () => {
+it('keeps the most recently used entries, by count', () => {
   const { cache, made, get } = counting(2, 100);
   expect(['a', 'b', 'a', 'c', 'a', 'b'].map(get)).toEqual(['A', 'B', 'A', 'C', 'A', 'B']);
   expect(made).toEqual(['a', 'b', 'c', 'b']);
   expect(cache.size).toBe(2);
 });
 
-it('keeps no more characters than it may', () => {
+it('keeps no more characters than its limit', () => {
   const { cache, made, get } = counting(100, 10);
   for (const text of ['aaaa', 'bbbb', 'cccc', 'bbbb', 'aaaa']) get(text);
   expect(made).toEqual(['aaaa', 'bbbb', 'cccc', 'aaaa']);

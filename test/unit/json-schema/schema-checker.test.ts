@@ -20,7 +20,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A process that does what a test says, when it says so. */
+/** A fake process that the test controls. */
 class FakeProcess implements RunningProcess {
   isReady = false;
   readonly pid = null;
@@ -49,7 +49,7 @@ class FakeProcess implements RunningProcess {
     this.#listener.onDied(reason);
   }
 
-  /** All of the last batch is done, or its first jobs; nothing is wrong with anything. */
+  /** Completes the last batch, or its first jobs, without any problem. */
   done(count = Number.POSITIVE_INFINITY, slowMs = 0): void {
     const jobs = this.batches.at(-1)?.slice(0, count) ?? [];
     const result = ({ value }: ItemToRun) => ({
@@ -70,7 +70,7 @@ class FakeProcess implements RunningProcess {
   }
 }
 
-/** A checker on fake processes, with what it logged. */
+/** A checker with fake processes, and its log lines. */
 function faked(options: Partial<SchemaCheckerOptions> = {}) {
   const processes: FakeProcess[] = [];
   const lines: Record<string, unknown>[] = [];
@@ -105,8 +105,8 @@ function value(text: string, schemaJson: string | null = '{"type":"object"}'): V
   return { text, root: 'arguments', schemaJson, isObject: true };
 }
 
-describe('with a process of its own', () => {
-  it('schemas are known and values are held against them', async () => {
+describe('with a separate process', () => {
+  it('schemas are compiled and values are checked', async () => {
     const checker = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
     closers.push(() => checker.close());
     const verdicts = await checker.verdicts(['{"type":"object"}', '{"type":"strin"}', '{'], asker('a'));
@@ -124,7 +124,7 @@ describe('with a process of its own', () => {
     ]);
   });
 
-  it('text arrives as it was, whatever its characters', async () => {
+  it('text arrives unchanged, with any characters', async () => {
     const checker = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });
     closers.push(() => checker.close());
     const text = JSON.stringify({ name: '\u0000 é 😀 \u2028', '\ud800': 1 });
@@ -139,7 +139,7 @@ describe('with a process of its own', () => {
     ]);
   });
 
-  it('its death is an ordinary event', async () => {
+  it('the death of the process is handled', async () => {
     const started: CheckerProcess[] = [];
     const lost: string[] = [];
     const checker = new IsolatedSchemaChecker({
@@ -155,17 +155,17 @@ describe('with a process of its own', () => {
     await checker.check([value('{}')], asker('a'));
     const checks = [1, 2, 3].map((n) => checker.check([value(`{"n":${n}}`)], asker(`tenant-${n}`)));
     process.kill(started[0]?.pid as number, 'SIGKILL');
-    // The first was alone with it, so it may have been what ended it.
+    // The first item was alone in the process, so it may have ended the process.
     const [, ...others] = await Promise.all(checks);
     for (const results of others) expect(results).toMatchObject([{ kind: 'checked' }]);
-    // The checks may have been done before it died.
+    // The checks may have completed before it died.
     await vi.waitFor(() => expect(lost).toEqual(['SIGKILL']));
     expect(await checker.check([value('{}')], asker('a'))).toMatchObject([{ kind: 'checked' }]);
   });
 });
 
 describe('the same text', () => {
-  it('is asked about once, and sent once', async () => {
+  it('is checked once, and sent once', async () => {
     const { checker, first } = faked();
     first.ready();
     const text = '{"title":"once"}';
@@ -181,7 +181,7 @@ describe('the same text', () => {
     expect(first.batches).toHaveLength(2);
   });
 
-  it('is sent again to a process that does not know it any more', async () => {
+  it('is sent again to a process that no longer knows it', async () => {
     const { checker, first } = faked();
     first.ready();
     const one = checker.check([value('1')], asker('a'));
@@ -195,8 +195,8 @@ describe('the same text', () => {
   });
 });
 
-describe('nothing waits for ever', () => {
-  it('a request is sent when its schemas are not known in time', async () => {
+describe('nothing waits forever', () => {
+  it('a request is sent when its schemas are not compiled in time', async () => {
     vi.useFakeTimers();
     const { checker, first } = faked();
     first.ready();
@@ -205,7 +205,7 @@ describe('nothing waits for ever', () => {
     expect(await verdicts).toEqual([{ kind: 'unchecked', reason: 'the schema was not looked at in time' }]);
   });
 
-  it('an answer leaves without its checks', async () => {
+  it('an answer is published without its checks', async () => {
     vi.useFakeTimers();
     const { checker } = faked();
     const checks = checker.check([value('{}'), value('{}')], asker('a'));
@@ -214,7 +214,7 @@ describe('nothing waits for ever', () => {
     expect(await checks).toEqual([notChecked, notChecked]);
   });
 
-  it('waiting ends with the signal', async () => {
+  it('a wait ends with the signal', async () => {
     const { checker, first } = faked();
     const stop = new AbortController();
     const reason = new Error('stop');
@@ -226,7 +226,7 @@ describe('nothing waits for ever', () => {
     expect(first.batches).toEqual([]);
   });
 
-  it('closing ends what is done and what waits', async () => {
+  it('closing ends running and waiting checks', async () => {
     const { checker, first } = faked();
     first.ready();
     const running = checker.check([value('1')], asker('a'));
@@ -241,7 +241,7 @@ describe('nothing waits for ever', () => {
     expect(first.isEnded).toBe(true);
   });
 
-  it('what is too large is not handed over', async () => {
+  it('a too large text is not sent to the process', async () => {
     const { checker, first } = faked();
     first.ready();
     const large = JSON.stringify({ description: 'x'.repeat(70_000) });
@@ -257,7 +257,7 @@ describe('nothing waits for ever', () => {
 });
 
 describe('tenants take turns', () => {
-  it('what a batch had no time for waits with the others', async () => {
+  it('checks that a batch had no time for wait with the others', async () => {
     const { checker, first } = faked();
     first.ready();
     const ask = (tenantId: string, text: string) => checker.check([value(text)], asker(tenantId));
@@ -265,7 +265,7 @@ describe('tenants take turns', () => {
     for (const text of ['h1', 'h2', 'h3', 'h4']) checks.push(ask('hostile', text));
     checks.push(ask('other', 'o1'));
     expect(first.given).toEqual([['h0']]);
-    // A slow one: from now on, one at a time, and the other tenant after it.
+    // A slow check: from now on one at a time, and then the other tenant.
     first.done(1, 300);
     expect(first.given).toEqual([['h1']]);
     checks.push(ask('third', 't1'));
@@ -281,7 +281,7 @@ describe('tenants take turns', () => {
     for (const results of await Promise.all(checks)) expect(results).toMatchObject([{ kind: 'checked' }]);
   });
 
-  it('one whose checks take the time of all is not checked for a while', async () => {
+  it('a tenant whose checks take all the time is not checked for a while', async () => {
     vi.useFakeTimers();
     const { checker, first } = faked();
     first.ready();
@@ -301,7 +301,7 @@ describe('tenants take turns', () => {
     expect(await later).toMatchObject([{ kind: 'checked' }]);
   });
 
-  it('one has no more waiting than it may', async () => {
+  it('a tenant has a limit of waiting checks', async () => {
     const { checker } = faked();
     const many = Array.from({ length: 2_049 }, () => checker.check([value('{}')], asker('hostile')));
     const reason = "too many of this tenant's checks are waiting";
@@ -310,7 +310,7 @@ describe('tenants take turns', () => {
     await Promise.all(many);
   });
 
-  it('an answer whose checks together take too long is left', async () => {
+  it('an answer whose checks together take too long is left unchecked', async () => {
     const { checker, first } = faked();
     first.ready();
     const checks = checker.check([value('1'), value('2'), value('3')], asker('a'));
@@ -323,7 +323,7 @@ describe('tenants take turns', () => {
     expect((await checks).map(({ kind }) => kind)).toEqual(['checked', 'not_checked', 'not_checked']);
   });
 
-  it('a schema whose checks take too long is not tried a fourth time, for the tenant whose answers do', async () => {
+  it('a schema whose checks take too long is not tried a fourth time for that tenant', async () => {
     const { checker, first } = faked();
     first.ready();
     const check = { kind: 'not_checked', reason: 'the check takes too long' } as const;
@@ -343,7 +343,7 @@ describe('tenants take turns', () => {
 });
 
 describe('a process that ends', () => {
-  it('takes only the item with it that ends it again', async () => {
+  it('fails only the item that ends it again', async () => {
     const { checker, processes, first, lost, lines } = faked();
     const checks = ['bad', 'good', 'fine'].map((text) =>
       checker.check([value(text, `{"title":"${text}"}`)], asker(`tenant ${text}`)),
@@ -398,7 +398,7 @@ describe('a process that ends', () => {
     expect(processes).toHaveLength(3);
   });
 
-  it('before it starts is tried again with growing pauses, while nothing waits for ever', async () => {
+  it('before it starts is restarted with growing pauses, while nothing waits forever', async () => {
     vi.useFakeTimers();
     const { checker, processes, first } = faked();
     const checks = checker.check([value('{}')], asker('a'));
@@ -417,7 +417,7 @@ describe('a process that ends', () => {
     expect(await checks).toMatchObject([{ kind: 'checked' }]);
   });
 
-  it('never takes the service with it, nor outlives it', async () => {
+  it('neither ends the service nor outlives it', async () => {
     const { spawn } = await import('node:child_process');
     const script = new URL('./hostile-child.ts', import.meta.url).pathname;
     const child = spawn(process.execPath, [script, 'die'], { stdio: ['ignore', 'pipe', 'inherit'] });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { isTimeout, withTimeLimit } from '../../../src/adapters/json-schema/engine/time-limit.ts';
 
-/** Calls a function that must not end well. @returns what it threw */
+/** Calls a function that must throw. @returns what it threw */
 function thrownBy(work: () => unknown, limitMs: number): unknown {
   try {
     return withTimeLimit(work, limitMs);
@@ -10,12 +10,12 @@ function thrownBy(work: () => unknown, limitMs: number): unknown {
   }
 }
 
-/** Stands still without the processor. */
+/** Blocks without using the processor. */
 function standStill(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-it('work within its time is as if it had been called', () => {
+it('work within its time behaves like a plain call', () => {
   expect(withTimeLimit(() => 'done', 1_000)).toBe('done');
   const wrong = new TypeError('wrong');
   expect(
@@ -42,23 +42,23 @@ it.each<[string, () => unknown]>([
         } catch {}
     },
   ],
-])('%s without an end is ended, and what comes after it works', (_what, work) => {
+])('an endless %s is aborted, and later work succeeds', (_what, work) => {
   expect(isTimeout(thrownBy(work, 5))).toBe(true);
   expect(withTimeLimit(() => 'done', 1_000)).toBe('done');
 });
 
-it('work that did not get the processor has another chance', () => {
+it('work that did not get the processor gets a second try', () => {
   let calls = 0;
   const result = withTimeLimit(() => {
     calls += 1;
     if (calls === 1) standStill(200);
     return calls;
   }, 50);
-  // Others may have had the processor in its second chance too.
+  // Other processes may have used the processor during the second try too.
   expect(result).toBeGreaterThanOrEqual(2);
 });
 
-it('work that never gets the processor is given up', () => {
+it('work that never gets the processor is aborted', () => {
   let calls = 0;
   const error = thrownBy(() => {
     calls += 1;
@@ -68,7 +68,7 @@ it('work that never gets the processor is given up', () => {
   expect(calls).toBe(4);
 });
 
-it('other errors are no timeouts', () => {
+it('other errors are not timeouts', () => {
   for (const error of [new Error('other'), null, 'text', { code: 'OTHER' }])
     expect(isTimeout(error)).toBe(false);
 });

@@ -32,7 +32,7 @@ describe('createLogger', () => {
     expect(lines).toMatchObject([{ trace_id: ids.traceId, span_id: ids.spanId }]);
   });
 
-  it('censors what looks like a secret, also inside objects', () => {
+  it('redacts fields that look like secrets, even inside objects', () => {
     const { lines, logger } = capture();
     logger.info({
       apiKey: 'hunter1',
@@ -53,7 +53,7 @@ describe('createLogger', () => {
     ]);
   });
 
-  it('leaves out what is below its level', () => {
+  it('leaves out lines below its level', () => {
     const { lines, logger } = capture({ level: 'warn' });
     logger.info('unimportant');
     logger.warn('important');
@@ -93,7 +93,7 @@ describe('kafkaLogCreator', () => {
     ]);
   });
 
-  it('copes with an error in the place of a message', () => {
+  it('accepts an error in place of a message', () => {
     const { lines, logger } = capture();
     kafkaLogCreator(logger)()(entry(1, new Error('no brokers')));
     expect(lines).toMatchObject([{ level: 'warn', msg: 'Error: no brokers' }]);

@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 const LOGGER = fileURLToPath(new URL('../../../src/logger.ts', import.meta.url));
 const LINES = 400;
 
-it('writes every line in its order, fatal ones too, before the process ends', async () => {
+it('writes every line in order, including fatal ones, before the process ends', async () => {
   const script = `
     const { createLogger, logWritten } = await import(${JSON.stringify(LOGGER)});
     const logger = createLogger({ level: 'info' });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createBatchWriter } from '../../../src/adapters/mongo/batch-writer.ts';
 
-/** A database whose answers are given by hand. */
+/** A database whose answers the test provides. */
 function heldDatabase() {
   const batches: { items: readonly number[]; answer: () => void; fail: (error: Error) => void }[] = [];
   const write = createBatchWriter<number, string>((items) => {
@@ -34,7 +34,7 @@ describe('a batch writer', () => {
     expect(await written).toEqual(['written 1', 'written 2', 'written 3']);
   });
 
-  it('keeps two batches in flight, and gathers what comes meanwhile into the next', async () => {
+  it('keeps two batches in flight, and gathers later writes into the next', async () => {
     const { batches, write } = heldDatabase();
     for (let item = 1; item <= 8; item += 1) {
       void write(item);
@@ -71,7 +71,7 @@ describe('a batch writer', () => {
     expect(most).toBe(8);
   });
 
-  it('writes each item of a failed batch alone, so that a bad one harms no other', async () => {
+  it('writes each item of a failed batch alone, so that a bad one does not affect others', async () => {
     const write = createBatchWriter<number, number>(async (items) => {
       if (items.includes(2)) throw new Error('two is refused');
       return items.map((item) => item * 10);

@@ -3,7 +3,7 @@ import { createDatabaseClock } from '../../../src/adapters/mongo/database-clock.
 
 const SERVER_TIME = Date.UTC(2026, 0, 15, 12);
 
-/** A machine whose wall clock is wrong by so much; `at` is its monotonic time. */
+/** A machine whose wall clock is off by so much; `at` is its monotonic time. */
 function machine(wrongByMs: number) {
   const state = { at: 1_000, wrongByMs };
   const trueTime = () => SERVER_TIME + state.at;
@@ -12,19 +12,19 @@ function machine(wrongByMs: number) {
 }
 
 describe('the database’s clock', () => {
-  it.each([70 * 60_000, -70 * 60_000])('corrects a wall clock that is wrong by %i ms', (wrongByMs) => {
+  it.each([70 * 60_000, -70 * 60_000])('corrects a wall clock that is off by %i ms', (wrongByMs) => {
     const { clock, trueTime, state } = machine(wrongByMs);
     clock.observe(trueTime(), state.at - 4, state.at + 6);
     expect(Math.abs(clock.now() - trueTime())).toBeLessThanOrEqual(7);
   });
 
-  it('believes a wall clock that an answer does not prove wrong', () => {
+  it('trusts a wall clock that no answer proves wrong', () => {
     const { clock, trueTime, state } = machine(30);
     clock.observe(trueTime(), state.at - 5_000, state.at + 5_000);
     expect(clock.now()).toBe(trueTime() + 30);
   });
 
-  it('runs by the monotonic clock: a wall clock that jumps changes nothing', () => {
+  it('follows the monotonic clock: a jump of the wall clock changes nothing', () => {
     const { clock, trueTime, state } = machine(0);
     state.wrongByMs = 3_600_000;
     state.at += 500;

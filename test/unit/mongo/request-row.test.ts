@@ -3,7 +3,7 @@ import { claimOf, freshRow } from '../../../src/adapters/mongo/request-row.ts';
 import { again, claimRequest } from '../../contract/ledger-contract.ts';
 
 describe('the reading of a claim', () => {
-  it('does not pass off a free row as anything else: it names the row', () => {
+  it('fails for a free row and names the row', () => {
     const first = claimRequest({ identity: { tenantId: 'acme', requestId: 'r-1' } });
     const free = { ...freshRow(first, 1_000), claim: null };
     expect(() => claimOf(free, again(first))).toThrow("'acme r-1'");

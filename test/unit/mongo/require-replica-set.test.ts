@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { requireReplicaSet } from '../../../src/adapters/mongo/database.ts';
 
 describe('a server', () => {
-  it('that is a member of a replica set or a router of a sharded cluster will do', () => {
+  it('that is a member of a replica set or a router of a sharded cluster is accepted', () => {
     expect(() => requireReplicaSet({ setName: 'rs0' })).not.toThrow();
     expect(() => requireReplicaSet({ msg: 'isdbgrid' })).not.toThrow();
   });
 
-  it('that stands alone is refused, with the way out', () => {
+  it('that is standalone is refused, with a remedy', () => {
     expect(() => requireReplicaSet({ isWritablePrimary: true })).toThrow(/--replSet.*rs\.initiate\(\)/);
   });
 });

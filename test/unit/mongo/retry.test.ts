@@ -3,22 +3,24 @@ import { describe, expect, it, vi } from 'vitest';
 import { pause, retry, untilAborted } from '../../../src/adapters/mongo/retry.ts';
 
 const never = new AbortController().signal;
-const away = new MongoNetworkError('away');
+const unavailable = new MongoNetworkError('unavailable');
 
 describe('retrying', () => {
-  it('goes on until the database is back, and tells of every failure', async () => {
-    const told: unknown[] = [];
-    const answers = [away, away, 'written'];
+  it('continues until the database is available, and reports every failure', async () => {
+    const reported: unknown[] = [];
+    const answers = [unavailable, unavailable, 'written'];
     const operation = async () => {
       const answer = answers.shift();
       if (answer instanceof Error) throw answer;
       return answer;
     };
-    expect(await retry(operation, { signal: never, onRetry: (error) => told.push(error) })).toBe('written');
-    expect(told).toEqual([away, away]);
+    expect(await retry(operation, { signal: never, onRetry: (error) => reported.push(error) })).toBe(
+      'written',
+    );
+    expect(reported).toEqual([unavailable, unavailable]);
   });
 
-  it('gives an error that waiting cannot cure to the caller, once', async () => {
+  it('throws a permanent error to the caller without a retry', async () => {
     let calls = 0;
     const operation = async () => {
       calls += 1;
@@ -28,19 +30,19 @@ describe('retrying', () => {
     expect(calls).toBe(1);
   });
 
-  it('repeats an operation that is not answered', async () => {
+  it('repeats an operation that gets no answer', async () => {
     vi.useFakeTimers();
     try {
-      const told: unknown[] = [];
+      const reported: unknown[] = [];
       const answers = [new Promise<string>(() => undefined), Promise.resolve('written')];
       const operation = async () => (await answers.shift()) ?? 'nothing';
-      const policy = { signal: never, onRetry: (error: unknown) => told.push(error) };
+      const policy = { signal: never, onRetry: (error: unknown) => reported.push(error) };
       const written = retry(operation, policy);
       await vi.advanceTimersByTimeAsync(29_999);
-      expect(told).toEqual([]);
+      expect(reported).toEqual([]);
       await vi.advanceTimersByTimeAsync(1_000);
       expect(await written).toBe('written');
-      expect(told.map(String)).toEqual(['NoAnswer: the database has not answered for 30 s']);
+      expect(reported.map(String)).toEqual(['NoAnswer: the database has not answered for 30 s']);
       expect(vi.getTimerCount()).toBe(0);
     } finally {
       vi.useRealTimers();
@@ -60,7 +62,7 @@ describe('retrying', () => {
     await expect(hanging).rejects.toBe(reason);
 
     const after = new AbortController();
-    const pausing = retry(() => Promise.reject(away), {
+    const pausing = retry(() => Promise.reject(unavailable), {
       signal: after.signal,
       onRetry: () => after.abort(reason),
     });
@@ -69,7 +71,7 @@ describe('retrying', () => {
 });
 
 describe('waiting', () => {
-  it('ends with the reason of a signal that fired already, even if there is a result', async () => {
+  it('ends with the reason of a signal that has already fired, even if there is a result', async () => {
     const stopped = AbortSignal.abort(new Error('stopped'));
     await expect(untilAborted(Promise.resolve('late'), stopped)).rejects.toThrow('stopped');
   });

@@ -45,16 +45,16 @@ describe('an error of the database', () => {
       'a batch whose connection was lost',
       new MongoBulkWriteError(new MongoNetworkError('closed'), bulkResult()),
     ],
-    ['a socket that was closed as it was written to', Object.assign(new Error('ended'), { code: 'EPIPE' })],
+    ['a socket that was closed during a write', Object.assign(new Error('ended'), { code: 'EPIPE' })],
     [
-      'a batch whose socket was closed as it was written to',
+      'a batch whose socket was closed during a write',
       new MongoBulkWriteError(
         Object.assign(new Error('ended'), { code: 'EPIPE' }) as unknown as MongoError,
         bulkResult(),
       ),
     ],
     ['a batch that found no server', new MongoBulkWriteError(unreachable, bulkResult())],
-  ])('is waited out when it is %s', (_what, error) => {
+  ])('is retried when it is %s', (_what, error) => {
     expect(isTransientError(error)).toBe(true);
   });
 
@@ -71,7 +71,7 @@ describe('an error of the database', () => {
     ['a client of ours that is closed', new MongoClientClosedError()],
     ['an error of the driver without a class of its own', new MongoError('odd')],
     ['no error of the database at all', new TypeError('a bug')],
-  ])('is not waited out when it is %s', (_what, error) => {
+  ])('is not retried when it is %s', (_what, error) => {
     expect(isTransientError(error)).toBe(false);
   });
 });
