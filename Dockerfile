@@ -1,4 +1,4 @@
-# completion-bus: the service in an image without build tools, run by an unprivileged user.
+# completion-bus: an image without build tools that runs the service as an unprivileged user.
 
 FROM node:24-slim AS build
 WORKDIR /app
@@ -27,7 +27,7 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
 COPY schemas ./schemas
 COPY package.json LICENSE ./
-# By number, so that Kubernetes can see that it is not root.
+# A numeric id lets Kubernetes verify that the user is not root.
 USER 10001:10001
 EXPOSE 8080
 ENTRYPOINT ["node", "--enable-source-maps", "dist/main.js"]

@@ -1,10 +1,10 @@
-/** `npm run check`: types, lint and format, generated code, import directions, dead code. Runs all, reports all. */
+/** `npm run check`: types, lint and format, generated code, import directions, dead code. Runs every check and reports each result. */
 import { spawnSync } from 'node:child_process';
 
 interface Check {
   readonly name: string;
   readonly command: readonly [string, ...string[]];
-  /** Why its output is not good although it exited with 0; null when it is. */
+  /** Returns why the output is wrong although the command exited with 0, or null when it is right. */
   readonly objection?: (output: string) => string | null;
 }
 
@@ -15,7 +15,7 @@ const checks: readonly Check[] = [
   {
     name: 'import directions',
     command: ['depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
-    objection: (output) => (/\b[1-9]\d* modules/.test(output) ? null : 'it looked at no module'),
+    objection: (output) => (/\b[1-9]\d* modules/.test(output) ? null : 'it checked no modules'),
   },
   { name: 'dead code', command: ['knip'] },
 ];

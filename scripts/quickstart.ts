@@ -1,4 +1,4 @@
-/** `npm run quickstart`: from a fresh clone to an answer that streams out of Kafka, and its exact cost, in one command. */
+/** `npm run quickstart`: from a fresh clone to an answer streamed through Kafka, and its exact cost, in one command. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -27,14 +27,14 @@ import { stackUp } from './stack/stack.ts';
 
 const CONVERSATIONS_TIMEOUT_MS = 180_000;
 const TRACE_TIMEOUT_MS = 10_000;
-/** Slow enough to be read along. */
+/** Slow enough to read along. */
 const STAND_IN_PACE = { firstTokenMs: 250, gapMs: 30 };
 const MODEL_OF_ALL = process.env['AI_DEFAULT_MODEL'];
 
 const startedAt = performance.now();
 const seconds = () => `${((performance.now() - startedAt) / 1000).toFixed(1)} s`;
 const logger = createLogger({ level: 'silent' });
-/** What has to be stopped, the newest first. */
+/** Stop functions of everything started, newest first. */
 const stops: (() => Promise<void>)[] = [];
 const stopAll = async () => {
   for (const stop of stops.splice(0)) await stop();
@@ -49,7 +49,7 @@ try {
   process.exitCode = 1;
 }
 await stopAll();
-// kafkajs leaves timers behind that would keep the process alive for a while.
+// kafkajs leaves timers behind that would delay the exit.
 process.exit();
 
 async function quickstart(): Promise<number> {
@@ -59,7 +59,7 @@ async function quickstart(): Promise<number> {
   );
   print();
 
-  // 1 Spans are received here, unless the user has a place for them; the quickstart's own are the first of each trace.
+  // 1 Receive spans here, unless the user has a trace backend. Each trace starts with a span of the quickstart.
   const receiver = hasTraceBackend(process.env) ? null : await startTraceReceiver();
   if (receiver !== null) {
     stops.unshift(() => receiver.close());
@@ -68,7 +68,7 @@ async function quickstart(): Promise<number> {
   const telemetry = startTelemetry({ serviceName: NAME, serviceVersion: packageVersion(), env: process.env });
   stops.unshift(() => telemetry.shutdown());
 
-  // 2 Kafka and MongoDB, the topics, models and prices, and somebody who answers.
+  // 2 Start Kafka, MongoDB and a model server, and prepare topics, models and prices.
   const stack = await step('stack', async (tell) => {
     const value = await stackUp({ onProgress: tell });
     const mongodb = new URL(value.mongodbUrl).host;
@@ -81,17 +81,17 @@ async function quickstart(): Promise<number> {
     }
     const standIn = await startStandIn({ defaultScript: STAND_IN_PACE });
     stops.unshift(() => standIn.close());
-    const remark = 'For real ones: AI_OPENAI_API_KEY=… npm run quickstart';
+    const remark = 'For real answers: AI_OPENAI_API_KEY=… npm run quickstart';
     return {
       value: serviceEnvironment(process.env, stack, standIn.url),
-      detail: `a stand-in for OpenAI with made-up answers\n${remark}`,
+      detail: `a stand-in for OpenAI with invented answers\n${remark}`,
     };
   });
   const config = loadConfig(env, { readFile: (path) => readFileSync(path, 'utf8') });
   await step('topics', async () => ({ value: null, detail: await prepareTopics(config, logger) }));
   await step('catalog', async () => ({ value: null, detail: await loadCatalog(config) }));
 
-  // 3 The service, and a program beside it that talks to it through Kafka alone.
+  // 3 Start the service, and a client that talks to it only through Kafka.
   const service = await step('service', async () => {
     const value = await startService(env, (stop) => stops.unshift(stop));
     return { value, detail: `ready; /readyz and /metrics on http://127.0.0.1:${value.httpPort}` };
@@ -99,18 +99,18 @@ async function quickstart(): Promise<number> {
   const exchange = await openExchange(config, logger);
   stops.unshift(() => exchange.close());
 
-  // 4 Two conversations at once.
+  // 4 Hold two conversations at the same time.
   heading('Two conversations at once', `${NAME}.requests → ${NAME}.chunks`);
   const outcomes = await Promise.race([holdConversations(exchange), service.failed, timeout()]);
 
-  // 5 What came of them.
+  // 5 Print responses, costs and a trace.
   heading('Responses', `${NAME}.responses: status, tokens, first chunk and total time`);
   printResponses(outcomes);
   heading('Costs', `${NAME}.costs: one exact event for each request`);
   printCosts(outcomes);
   await printTrace(receiver, outcomes);
 
-  // 6 Stop, and say how to go on.
+  // 6 Stop, and print the next steps.
   await stopAll();
   const failed = outcomes.filter(({ response }) => response.status !== 'COMPLETED').length;
   printEnd(failed);
@@ -138,15 +138,17 @@ async function printTrace(receiver: TraceReceiver | null, outcomes: readonly Ans
   heading('Trace', `${traceId} of ${response.requestId}`);
   if (receiver === null) {
     const { OTEL_TRACES_EXPORTER: exporter, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = process.env;
-    print(`  sent to where the OTEL_* variables say: ${endpoint ?? exporter ?? 'OTLP'}`);
+    print(`  sent to the backend of your OTEL_* variables: ${endpoint ?? exporter ?? 'OTLP'}`);
     return;
   }
   const expected = [`send ${NAME}.requests`, 'process ', 'chat ', `send ${NAME}.responses`];
   const spans = await receiver.trace(traceId, expected, TRACE_TIMEOUT_MS);
-  if (spans.length === 0) print('  no span of it has come (is OTEL_SDK_DISABLED set?)');
+  if (spans.length === 0) print('  received no span of this trace (is OTEL_SDK_DISABLED set?)');
   else for (const line of traceTree(spans)) print(line);
   print();
-  print(paint('dim', '  For a tool of yours: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart'));
+  print(
+    paint('dim', '  To use your own trace backend: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart'),
+  );
 }
 
 function printEnd(failed: number): void {
@@ -160,18 +162,18 @@ function printEnd(failed: number): void {
   }
   print();
   if (failed === 0) print(`${paint('green', `Done in ${seconds()}.`)} The service is stopped.`);
-  else print(paint('red', `${failed} of the requests failed, see above.`));
+  else print(paint('red', `${failed} requests failed. Their errors are above.`));
   print(`Kafka and MongoDB keep running; ${paint('cyan', 'npm run stack -- down')} stops them.`);
 }
 
 async function timeout(): Promise<never> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const text = `no answer after ${CONVERSATIONS_TIMEOUT_MS / 1000} s`;
+  const text = `the conversations did not finish within ${CONVERSATIONS_TIMEOUT_MS / 1000} s`;
   setTimeout(() => reject(new Error(text)), CONVERSATIONS_TIMEOUT_MS).unref();
   return promise;
 }
 
-/** Ctrl-C stops what was started, in order; a second one at once. */
+/** Ctrl-C stops everything in order. A second Ctrl-C exits immediately. */
 function stopOnSignals(): void {
   let signals = 0;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

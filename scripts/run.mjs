@@ -1,5 +1,5 @@
-// Runs a script of this project under a Node that is new enough, with its dependencies installed. Plain JavaScript
-// without dependencies: it is the first thing that runs on a fresh clone, on whatever Node the user has (16 or newer).
+// Runs a script of this project with a recent Node and with its dependencies installed. This file is plain JavaScript
+// without dependencies, because it runs first on a fresh clone, on any Node the user has (16 or newer).
 //
 //   node scripts/run.mjs [--no-install] SCRIPT [ARGS…]
 //   node scripts/run.mjs [--no-install] --bin NAME [ARGS…]      a program of node_modules/.bin
@@ -25,14 +25,14 @@ async function main(commandLine) {
   const [target, ...args] = isProgram ? rest.slice(1) : rest;
   if (target === undefined) fail('usage: node scripts/run.mjs [--no-install] SCRIPT|--bin NAME [ARGS…]');
 
-  // 1. A Node that is new enough, first on the path of everything below.
+  // 1. Find a recent Node and put it first on the path.
   const node = isNewEnough(process.version) ? process.execPath : await fetchNode();
   const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` };
 
-  // 2. The dependencies that the lock file names.
+  // 2. Install the dependencies that the lock file lists.
   if (install && !isInstalled()) await installDependencies(node, env);
 
-  // 3. The script, as if it had been started itself.
+  // 3. Run the script as if the user had started it directly.
   const script = isProgram
     ? realpathSync(join(checkout, 'node_modules', '.bin', target))
     : resolve(checkout, target);
@@ -44,19 +44,19 @@ function isNewEnough(version) {
   return major > NODE_AT_LEAST[0] || (major === NODE_AT_LEAST[0] && minor >= NODE_AT_LEAST[1]);
 }
 
-/** The path of a Node 24, which npm fetches and keeps in its cache. */
+/** Returns the path of a Node 24, which npm downloads and caches. */
 async function fetchNode() {
   const remembered = existsSync(rememberedNodeFile) ? readFileSync(rememberedNodeFile, 'utf8') : '';
   if (remembered !== '' && nodeWorks(remembered)) return remembered;
   tell(
-    `This is Node ${process.version}; getting Node ${NODE_FETCHED} from npm (first time only, kept in npm's cache) …`,
+    `Node ${process.version} is too old. Downloading Node ${NODE_FETCHED} with npm (first time only, kept in npm's cache) …`,
   );
   const args = ['exec', '--yes', `--package=node@${NODE_FETCHED}`, '--', 'node', '-p', 'process.execPath'];
   const result = await npm(args, process.execPath, process.env);
   const path = result.output.trim().split('\n').pop();
   if (result.code !== 0 || !nodeWorks(path)) {
     fail(
-      `Node ${NODE_FETCHED} could not be had from npm. Install Node ${NODE_AT_LEAST.join('.')} or newer ` +
+      `npm could not download Node ${NODE_FETCHED}. Install Node ${NODE_AT_LEAST.join('.')} or newer ` +
         '(https://nodejs.org) and run the same command again.',
     );
   }
@@ -71,8 +71,8 @@ function nodeWorks(path) {
 }
 
 /**
- * Whether node_modules holds what package-lock.json says: npm leaves a record there of what it installed, written last.
- * Packages for other platforms are in the lock file only.
+ * Whether node_modules matches package-lock.json. npm writes a record of what it installed there as its last step.
+ * Packages for other platforms appear in the lock file only.
  */
 function isInstalled() {
   const recordFile = join(checkout, 'node_modules', '.package-lock.json');
@@ -95,17 +95,17 @@ async function installDependencies(node, env) {
   const startedAt = Date.now();
   const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1);
   const reminder = setInterval(
-    () => tell(`Installing the dependencies … still at it after ${seconds()} s`),
+    () => tell(`Installing the dependencies … still running after ${seconds()} s`),
     5000,
   );
   const { code, output } = await npm(['ci', '--include=dev', '--no-audit', '--no-fund'], node, env);
   clearInterval(reminder);
   if (code !== 0)
-    fail(`${output}npm ci failed. Its messages are above; run the same command again once they are solved.`);
+    fail(`${output}npm ci failed, see its messages above. Fix the cause and run the same command again.`);
   tell(`Dependencies installed in ${seconds()} s.`);
 }
 
-/** Runs the npm that started us, else the one on the path. Its standard output is kept, for ours is the script's. */
+/** Runs the npm that started this script, otherwise the npm on the path. Captures its standard output, to keep ours for the script. */
 function npm(args, node, env) {
   const script = process.env.npm_execpath;
   const isNpm = script !== undefined && /npm-cli\.c?js$/.test(script);
@@ -115,7 +115,7 @@ function npm(args, node, env) {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  // An installation that nobody waits for any more must not go on alone.
+  // Stop the installation too when this process is stopped.
   const stops = SIGNALS.map((signal) => [
     signal,
     () => {
@@ -139,13 +139,13 @@ function npm(args, node, env) {
 
 function runScript(node, script, args, env) {
   const flags = [
-    // Node 22 runs TypeScript, and says each time that this is experimental.
+    // Node 22 runs TypeScript, but warns each time that this is experimental.
     '--disable-warning=ExperimentalWarning',
-    // kafkajs as it is, which scripts and benchmarks use, sets timers with negative times: harmless, but said each time.
+    // Scripts and benchmarks use unpatched kafkajs, which sets timers with negative delays. That is harmless, but Node warns.
     '--disable-warning=TimeoutNegativeWarning',
   ];
   const commandLine = [...flags, script, ...args];
-  // This process becomes the script where it can: signals then reach the script itself, and no child is left behind.
+  // Replace this process with the script where possible. Signals then reach the script directly, and no child is left behind.
   if (typeof process.execve === 'function' && process.platform !== 'win32') {
     try {
       process.execve(node, [node, ...commandLine], env);
@@ -158,12 +158,12 @@ function runScript(node, script, args, env) {
   child.once('exit', endLike);
 }
 
-/** Starts a process that gets every signal of this one, from its first moment on. */
+/** Starts a child process and forwards every signal to it from the start. */
 function startChild(command, args, options) {
   let child = null;
   for (const signal of SIGNALS) {
     process.on(signal, () => {
-      // A terminal sends its SIGINT to the child too; a second one would read as "at once".
+      // A terminal sends SIGINT to the child too. A second SIGINT would mean "stop immediately".
       if (signal === 'SIGINT' && process.stdin.isTTY) return;
       if (child !== null) child.kill(signal);
     });
@@ -172,7 +172,7 @@ function startChild(command, args, options) {
   return child;
 }
 
-/** Ends this process as its child has ended: a signal as a shell reports it. */
+/** Exits with the child's exit code. A signal becomes 128 plus its number, as in a shell. */
 function endLike(code, signal) {
   process.exit(code !== null ? code : 128 + (constants.signals[signal] || 0));
 }

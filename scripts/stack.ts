@@ -5,20 +5,20 @@ const onProgress = (line: string) => console.error(line);
 
 const program = new Command('npm run stack --')
   .description(
-    'Kafka and MongoDB for trials and tests: containers where there is Docker, else local processes.',
+    'Kafka and MongoDB for trials and tests. Uses containers if Docker is available, otherwise local processes.',
   )
   .addHelpText(
     'after',
     `
 Environment:
-  STACK_KAFKA_PORT    port of 127.0.0.1 for Kafka (9092, or a free one when that is taken)
-  STACK_MONGODB_PORT  port of 127.0.0.1 for MongoDB (27017, or a free one when that is taken)
-  STACK_DIR           where data, logs and state are kept (.stack in the checkout)`,
+  STACK_KAFKA_PORT    port of 127.0.0.1 for Kafka (default: 9092, or a free port if 9092 is taken)
+  STACK_MONGODB_PORT  port of 127.0.0.1 for MongoDB (default: 27017, or a free port if 27017 is taken)
+  STACK_DIR           directory for data, logs and state (default: .stack in the checkout)`,
   );
 
 program
   .command('up')
-  .description('start what does not run, and wait until it answers')
+  .description('start the servers that are not running, and wait until they answer')
   .action(async () => {
     const startedAt = Date.now();
     const addresses = await stackUp({ onProgress });
@@ -28,8 +28,8 @@ program
 
 program
   .command('down')
-  .description('stop both servers; their data stays')
-  .option('--purge', 'remove their data, logs and remembered ports too')
+  .description('stop both servers and keep their data')
+  .option('--purge', 'also remove their data, logs and remembered ports')
   .action(async (options: { purge?: boolean }) => {
     await stackDown({ onProgress, purge: options.purge ?? false });
     onProgress(options.purge ? 'The stack is down and its data is removed.' : 'The stack is down.');
@@ -37,7 +37,7 @@ program
 
 program
   .command('status')
-  .description('tell what runs and answers; the exit code is 1 unless both do')
+  .description('show which servers run and answer; exits with 1 unless both do')
   .action(async () => {
     const servers = await stackStatus();
     for (const { name, state, address, pid } of servers) {
@@ -49,7 +49,7 @@ program
 
 program
   .command('env')
-  .description('print NAME=value lines for the service, and nothing else')
+  .description('print the addresses as NAME=value lines, and nothing else')
   .action(async () => print(await stackAddresses()));
 
 function print(addresses: StackAddresses): void {

@@ -1,6 +1,6 @@
 /**
- * `npm test [-- PATHS] [-- --coverage]`: brings the stack up if it is not, and runs all tests on it. Fails when a test was
- * skipped: a broker or database that is missing must not look like success. The last line is `N passed, N failed`.
+ * `npm test [-- PATHS] [-- --coverage]`: starts the stack if it is not running, then runs all tests against it. A skipped
+ * test is a failure, because a missing broker or database must not look like success. The last line is `N passed, N failed`.
  */
 import { spawn } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
@@ -32,7 +32,7 @@ const child = spawn(process.execPath, args, {
     ...process.env,
     KAFKA_BROKERS: kafkaBrokers.join(','),
     MONGODB_URL: mongodbUrl,
-    // kafkajs as it is, which some tests use, computes waits that are over already: harmless, but said each time.
+    // Some tests use unpatched kafkajs, which sets timers with negative delays. That is harmless, but Node warns each time.
     NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --disable-warning=TimeoutNegativeWarning`,
   },
 });
@@ -40,7 +40,7 @@ const code = await new Promise<number>((resolve) => child.once('exit', (status) 
 
 const report = readReport();
 const skipped = report.numPendingTests + report.numTodoTests;
-if (skipped > 0) console.log(`${skipped} tests were skipped: every test must run`);
+if (skipped > 0) console.log(`${skipped} tests were skipped, but every test must run`);
 const failed = report.numFailedTests + skipped;
 console.log(`${report.numPassedTests} passed, ${failed} failed`);
 process.exitCode = code !== 0 ? code : failed > 0 || report.numPassedTests === 0 ? 1 : 0;

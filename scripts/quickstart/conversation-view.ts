@@ -13,7 +13,7 @@ import {
 } from './terminal.ts';
 
 const colours: readonly Style[] = ['cyan', 'magenta', 'yellow', 'green'];
-/** Width from which conversations stand side by side. */
+/** Minimum width for showing conversations side by side. */
 const COLUMNS_FROM = 100;
 
 type Kind = Exclude<keyof Speaker, 'pauses'>;
@@ -38,13 +38,13 @@ interface Voice {
   readonly colour: Style;
   readonly paragraphs: Paragraph[];
   paused: boolean;
-  /** Lines that were printed, where nothing is drawn anew. */
+  /** Number of lines printed so far. Used only where nothing is redrawn. */
   printed: number;
 }
 
 /**
- * Shows conversations that go on at the same time. On a terminal each has its own place and grows word by word, side by
- * side where there is room; elsewhere whole lines are printed as they fill, each with its conversation's name.
+ * Shows several conversations at the same time. On a terminal, each has its own area and grows word by word. A wide
+ * terminal shows them side by side. Elsewhere, each full line is printed with the name of its conversation.
  */
 export class ConversationView {
   private readonly voices: Voice[];
@@ -85,7 +85,7 @@ export class ConversationView {
     };
   }
 
-  /** Leaves everything on the screen as it is, in full. */
+  /** Draws the complete text a last time and leaves it on the screen. */
   finish(): void {
     if (!isLive) return;
     this.redraw(Number.POSITIVE_INFINITY);

@@ -2,7 +2,7 @@ import type { ChatChunk, ChatRequestInput, ChatResponse, MessageInput } from '..
 import type { Answered, Exchange } from './exchange.ts';
 import { getWeather, weatherNow } from './weather-tool.ts';
 
-/** One of the conversations, as it is shown while it goes on. */
+/** Displays one conversation while it runs. */
 export interface Speaker {
   asks(question: string): void;
   /** A tool's result. */
@@ -11,7 +11,7 @@ export interface Speaker {
   says(text: string): void;
   /** A piece of a tool call: its name first, then its arguments. */
   calls(text: string): void;
-  /** The answer is complete, or begins anew. */
+  /** The answer is complete, or starts again from scratch. */
   pauses(): void;
 }
 
@@ -21,10 +21,10 @@ export interface Conversation {
   hold(talk: Talk): Promise<void>;
 }
 
-/** Asks with all the messages so far; the last of them are new. */
+/** Sends all messages so far. The last of them are new. */
 type Talk = (messages: MessageInput[], options?: Partial<ChatRequestInput>) => Promise<ChatResponse>;
 
-/** A question, and another one that needs the first answer: requests carry the whole conversation. */
+/** A question and a follow-up that needs the first answer. Each request carries the whole conversation. */
 const story: Conversation = {
   name: 'story',
   model: 'gpt-4.1-mini',
@@ -44,7 +44,7 @@ const story: Conversation = {
   },
 };
 
-/** A question that needs a tool: the model calls it, the quickstart answers the call with a further request. */
+/** A question that needs a tool. The model calls it, and the quickstart sends the result in another request. */
 const weather: Conversation = {
   name: 'weather',
   model: 'gpt-4o-mini',
@@ -69,9 +69,9 @@ export const conversations: readonly Conversation[] = [story, weather];
 /**
  * Holds a conversation through Kafka.
  *
- * @param run tells this run's ids from those of others
- * @param model instead of the conversation's own
- * @returns what became of each request, in order
+ * @param run makes the ids of this run unique
+ * @param model replaces the conversation's own model
+ * @returns the outcome of each request, in order
  */
 export async function hold(
   { name, model: ownModel, hold }: Conversation,

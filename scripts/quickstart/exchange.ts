@@ -15,10 +15,10 @@ import type { Logger } from '../../src/logger.ts';
 import type { InboundRecord, RecordHeaders } from '../../src/ports.ts';
 import { injectContext, startPublishSpan, withSpan } from '../../src/telemetry.ts';
 
-/** What became of a request. */
+/** The outcome of a request. */
 export interface Answered {
   readonly response: ChatResponse;
-  /** Null when nothing was used. */
+  /** Null when no tokens were used. */
   readonly cost: CostCalculated | null;
   readonly traceId: string;
 }
@@ -27,13 +27,13 @@ export interface Exchange {
   /**
    * Publishes a request and resolves with its outcome.
    *
-   * @param onChunk gets the chunks of the newest attempt in order, each once
+   * @param onChunk receives the chunks of the newest attempt, each once and in order
    */
   ask(request: ChatRequestInput, onChunk: (chunk: ChatChunk) => void): Promise<Answered>;
   close(): Promise<void>;
 }
 
-/** A request that is on its way. */
+/** A request in flight. */
 interface Pending {
   readonly onChunk: (chunk: ChatChunk) => void;
   readonly response: PromiseWithResolvers<ChatResponse>;
@@ -42,7 +42,7 @@ interface Pending {
   nextSequence: number;
 }
 
-/** A producer of requests and a consumer of everything that comes of them, as any other program would be. */
+/** Opens a producer of requests and a consumer of their outputs, as any client program would. */
 export async function openExchange(config: Config, logger: Logger): Promise<Exchange> {
   const topics = topicNames(config.topics.prefix);
   const codec = createAvroCodec({
@@ -110,7 +110,7 @@ export async function openExchange(config: Config, logger: Logger): Promise<Exch
   };
 }
 
-/** Chunks come at least once, and a new attempt makes those before it void. */
+/** Chunks are delivered at least once. A new attempt makes the chunks of earlier attempts void. */
 function takeChunk(request: Pending, chunk: ChatChunk): void {
   if (chunk.attempt > request.attempt) {
     request.attempt = chunk.attempt;

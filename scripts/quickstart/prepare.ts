@@ -9,21 +9,21 @@ import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.
 import type { Config } from '../../src/config.ts';
 import type { Logger } from '../../src/logger.ts';
 
-/** As `topics create` does. @returns what to say of it */
+/** Creates the topics, as `topics create` does. @returns a summary to print */
 export async function prepareTopics({ kafka, topics }: Config, logger: Logger): Promise<string> {
   const admin = createKafka(kafka, logger, PATIENT_RETRIES).admin();
   await admin.connect();
   try {
     const created = await createTopics(admin, topics);
     return created.length === 0
-      ? `${topics.prefix}.* exist already`
+      ? `${topics.prefix}.* already exist`
       : `${created.length} created: ${topics.prefix}.*`;
   } finally {
     await admin.disconnect();
   }
 }
 
-/** As `models import` and `prices import` do, with what ships with the project. @returns what to say of it */
+/** Imports the models and prices that ship with the project, as `models import` and `prices import` do. @returns a summary to print */
 export async function loadCatalog({ mongo }: Config): Promise<string> {
   const { db, close } = await connectDatabase(mongo);
   try {

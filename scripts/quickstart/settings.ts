@@ -1,7 +1,7 @@
 import { VARIABLE_NAMES } from '../../src/config/environment.ts';
 import type { StackAddresses } from '../stack/stack.ts';
 
-/** Topics, group and database of the quickstart, apart from those that the service uses by default. */
+/** Name of the quickstart's topics, group and database, which differ from the service's defaults. */
 export const NAME = 'quickstart';
 
 type Environment = Record<string, string | undefined>;
@@ -11,7 +11,7 @@ export function hasApiKey(env: Environment): boolean {
   return Boolean(env['AI_OPENAI_API_KEY'] || env['AI_OPENAI_API_KEY_FILE']);
 }
 
-/** Whether the user has said where spans are to go. */
+/** Whether the user has configured a trace backend. */
 export function hasTraceBackend(env: Environment): boolean {
   return Boolean(
     env['OTEL_EXPORTER_OTLP_ENDPOINT'] ||
@@ -20,7 +20,7 @@ export function hasTraceBackend(env: Environment): boolean {
   );
 }
 
-/** Spans to a receiver of our own: as JSON, soon, and without metrics. */
+/** Exports spans to the quickstart's receiver: as JSON, with a short delay, and without metrics. */
 export function traceSettings(receiverUrl: string): Record<string, string> {
   return {
     OTEL_EXPORTER_OTLP_ENDPOINT: receiverUrl,
@@ -32,8 +32,8 @@ export function traceSettings(receiverUrl: string): Record<string, string> {
 }
 
 /**
- * The environment of the service. What the shell has set for another deployment stays out of it, but for the provider's
- * settings when a key is set.
+ * The environment of the service. It drops the shell's settings for other deployments. If an API key is set, it keeps
+ * the provider's settings.
  */
 export function serviceEnvironment(
   env: Environment,
@@ -51,7 +51,7 @@ export function serviceEnvironment(
     NODE_ENV: 'production',
     KAFKA_BROKERS: stack.kafkaBrokers.join(','),
     KAFKA_GROUP_ID: NAME,
-    // A worker that was killed in an earlier run is given up soon.
+    // Kafka drops a worker killed in an earlier run after a short time.
     KAFKA_SESSION_TIMEOUT: '6s',
     CHAT_TOPIC_PREFIX: NAME,
     MONGODB_URL: stack.mongodbUrl,

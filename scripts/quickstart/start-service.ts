@@ -5,11 +5,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 export interface RunningService {
-  /** Of /livez, /readyz and /metrics, on 127.0.0.1. */
+  /** Port of /livez, /readyz and /metrics on 127.0.0.1. */
   readonly httpPort: number;
-  /** Rejects when it ends before it was told to; never resolves. */
+  /** Rejects when the service exits before it was stopped. Never resolves. */
   readonly failed: Promise<never>;
-  /** SIGTERM; resolves when it has ended. */
+  /** Sends SIGTERM and resolves when the service has exited. */
   stop(): Promise<void>;
 }
 
@@ -17,20 +17,20 @@ const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const KEPT_LINES = 12;
 const READY_POLL_MS = 50;
 const START_TIMEOUT_MS = 60_000;
-/** After which a service that does not stop is ended by force. */
+/** A service that has not stopped after this time is killed. */
 const STOP_TIMEOUT_MS = 10_000;
 
 /**
- * Starts `completion-bus serve` in a process of its own and waits until /readyz says that it takes requests.
+ * Starts `completion-bus serve` in a separate process and waits until /readyz reports ready.
  *
- * @param onStarted called with what stops it as soon as it runs
- * @throws with its last log lines when it ends or is not ready in time
+ * @param onStarted called with the stop function as soon as the process runs
+ * @throws with its last log lines when it exits or is not ready in time
  */
 export async function startService(
   env: Readonly<Record<string, string | undefined>>,
   onStarted: (stop: () => Promise<void>) => void,
 ): Promise<RunningService> {
-  // A group of its own: a terminal's Ctrl-C goes to the quickstart alone, which stops the service in order.
+  // Use a separate process group. A terminal's Ctrl-C then reaches only the quickstart, which stops the service in order.
   const child = spawn(process.execPath, [...process.execArgv, MAIN, 'serve'], {
     env,
     detached: true,
@@ -57,7 +57,7 @@ export async function startService(
   });
   const failed = ended.then((how) => {
     if (stopping) return new Promise<never>(() => undefined);
-    throw withLog(`the service ended unexpectedly (${how})`);
+    throw withLog(`the service exited unexpectedly (${how})`);
   });
   failed.catch(() => undefined);
   const stop = async () => {
@@ -71,7 +71,7 @@ export async function startService(
 
   const giveUp = new AbortController();
   const tooLate = wait(START_TIMEOUT_MS, undefined, { signal: giveUp.signal }).then(() => {
-    throw withLog(`the service was not ready after ${START_TIMEOUT_MS / 1000} s`);
+    throw withLog(`the service was not ready within ${START_TIMEOUT_MS / 1000} s`);
   });
   tooLate.catch(() => undefined);
   try {

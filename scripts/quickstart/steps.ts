@@ -2,13 +2,13 @@ import { columnsOf, draw, isLive, lineWidth, padTo, paint, print } from './termi
 
 const TITLE_COLUMNS = 10;
 
-/** What a step brought, and what to say of it; lines after the first are remarks. */
+/** Result of a step and the text to print. Lines after the first are remarks. */
 export interface StepResult<Value> {
   readonly value: Value;
   readonly detail: string;
 }
 
-/** Runs one step of the preparation: shows that it runs, what it tells meanwhile, what came of it and how long it took. */
+/** Runs one preparation step and prints its progress, its result and its duration. */
 export async function step<Value>(
   title: string,
   work: (tell: (line: string) => void) => Promise<StepResult<Value>>,

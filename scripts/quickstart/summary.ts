@@ -4,7 +4,7 @@ import type { Answered } from './exchange.ts';
 import { table } from './table.ts';
 import { lineWidth, paint, print, wrap } from './terminal.ts';
 
-/** The responses, a line each; the messages of failures below. */
+/** Prints one line per response, followed by its error message if it failed. */
 export function printResponses(outcomes: readonly Answered[]): void {
   const [titles = '', ...rows] = table(
     [
@@ -37,11 +37,11 @@ export function printResponses(outcomes: readonly Answered[]): void {
   });
 }
 
-/** Every cost event with its lines, and their sum. */
+/** Prints every cost event with its lines, and the sum. */
 export function printCosts(outcomes: readonly Answered[]): void {
   const costs = outcomes.flatMap(({ cost }) => (cost === null ? [] : [cost]));
   if (costs.length === 0) {
-    print('  none: nothing was used');
+    print('  no costs: no tokens were used');
     return;
   }
   const [titles = '', ...rows] = table(
@@ -73,7 +73,7 @@ function costRows(cost: CostCalculated): string[][] {
   return [[cost.requestId, ...first.slice(1)], ...rest];
 }
 
-/** Nothing where there is nothing to add, or no price. */
+/** Returns no row when there is only one cost, a price is missing or the currencies differ. */
 function sumRows(costs: readonly CostCalculated[]): string[][] {
   const priced = costs.filter(({ totalCost }) => totalCost !== null);
   const currencies = new Set(priced.map(({ currency }) => currency));

@@ -2,17 +2,17 @@ import { stripVTControlCharacters, styleText } from 'node:util';
 
 export type Style = Parameters<typeof styleText>[0];
 
-/** Where the quickstart writes to. Colours only on a terminal, and not with NO_COLOR. */
+/** Output of the quickstart. Colours are used only on a terminal and without NO_COLOR. */
 const out = process.stdout;
 const LONGEST_LINE = 120;
 const SHORTEST_LINE = 60;
-/** Width where nobody tells: a file or a pipe. */
+/** Width for a file or a pipe, which report none. */
 const PLAIN_WIDTH = 80;
 
-/** Whether lines that were written can be written anew. */
+/** Whether lines already written can be redrawn. */
 export const isLive = out.isTTY === true && process.env['TERM'] !== 'dumb';
 
-/** Columns to write in. */
+/** Number of columns to use for a line. */
 export function lineWidth(): number {
   return Math.max(SHORTEST_LINE, Math.min(LONGEST_LINE, out.columns ?? PLAIN_WIDTH));
 }
@@ -29,7 +29,7 @@ export function print(line = ''): void {
   out.write(`${line}\n`);
 }
 
-/** Writes without ending the line; for what is drawn anew later. */
+/** Writes without ending the line, for text that is redrawn later. */
 export function draw(text: string): void {
   out.write(text);
 }
@@ -41,10 +41,10 @@ export function heading(text: string, note = ''): void {
 }
 
 const WIDE = /[\p{Emoji_Presentation}\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
-/** Accents and other marks, variation selectors among them, and the joiner of emoji. */
+/** Accents and other marks, variation selectors, and the emoji joiner. */
 const WITHOUT_WIDTH = /\p{Mark}|\u200d/u;
 
-/** Columns that a text takes: colours take none, emoji and East Asian characters two. */
+/** Number of columns a text takes: colours take none, emoji and East Asian characters take two. */
 export function columnsOf(text: string): number {
   let columns = 0;
   for (const character of stripVTControlCharacters(text)) {
@@ -63,7 +63,7 @@ export function padFromLeft(text: string, columns: number): string {
 }
 
 /**
- * Breaks a text between words. Every line but the last stays as it is when the text grows, so that it can be printed.
+ * Wraps a text between words. Only the last line can change when the text grows, so earlier lines can be printed.
  *
  * @returns at least one line
  */
@@ -91,7 +91,7 @@ function wrapParagraph(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** As much of a text as fits. */
+/** Returns as much of a text as fits. */
 function startOf(text: string, columns: number): string {
   let start = '';
   for (const character of text) {

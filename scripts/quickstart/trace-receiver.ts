@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A span as it is shown. Times are epoch milliseconds. */
+/** A span as the quickstart shows it. Times are epoch milliseconds. */
 export interface ReceivedSpan {
   readonly traceId: string;
   readonly spanId: string;
-  /** Null for the first of a trace. */
+  /** Null for the first span of a trace. */
   readonly parentId: string | null;
   readonly name: string;
   readonly service: string;
@@ -17,12 +17,12 @@ export interface ReceivedSpan {
 export interface TraceReceiver {
   /** Base URL for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
-  /** The spans of a trace, as soon as all names in `prefixes` begin one of them; whatever has come when the time is up. */
+  /** Resolves with the spans of a trace once each of `prefixes` starts a span name, or with those received at the timeout. */
   trace(traceId: string, prefixes: readonly string[], timeoutMs: number): Promise<ReceivedSpan[]>;
   close(): Promise<void>;
 }
 
-/** What is read of an OTLP/HTTP export in JSON. @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding */
+/** The fields this receiver reads of an OTLP/HTTP export in JSON. @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding */
 interface TraceExport {
   readonly resourceSpans?: readonly {
     readonly resource?: { readonly attributes?: readonly OtlpAttribute[] };
@@ -47,7 +47,7 @@ interface OtlpSpan {
 
 const STATUS_ERROR = 2;
 
-/** Takes spans by OTLP/HTTP in JSON on a free port of 127.0.0.1 and keeps them in memory. */
+/** Receives spans by OTLP/HTTP in JSON on a free port of 127.0.0.1 and keeps them in memory. */
 export async function startTraceReceiver(): Promise<TraceReceiver> {
   const spans: ReceivedSpan[] = [];
   const waiting = new Set<() => void>();

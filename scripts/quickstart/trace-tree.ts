@@ -6,7 +6,7 @@ interface Row {
   readonly span: ReceivedSpan;
 }
 
-/** The spans of one trace as an indented tree, each with its service, its duration and its place in time. */
+/** The spans of one trace as an indented tree, each with its service, its duration and a timeline bar. */
 export function traceTree(spans: readonly ReceivedSpan[]): string[] {
   const rows = rowsOf(spans);
   const labelColumns = Math.max(...rows.map(({ label }) => columnsOf(label)));
@@ -43,7 +43,7 @@ function labelOf({ name, failed }: ReceivedSpan): string {
   return failed ? `${name} ✗` : name;
 }
 
-/** Where a span lies between the trace's first and last instant; nothing where there is no room. */
+/** Draws a span on the trace's timeline. Returns nothing if the line is too narrow. */
 function barOf(span: ReceivedSpan, start: number, end: number, columns: number): string {
   if (columns < 10) return '';
   const scale = columns / Math.max(1, end - start);

@@ -1,4 +1,4 @@
-/** A tool as a request defines it. */
+/** A tool definition for a request. */
 export const getWeather = {
   name: 'get_weather',
   description: 'The weather in a city right now.',
@@ -10,7 +10,7 @@ export const getWeather = {
   }),
 };
 
-/** What the tool returns: the weather is the same everywhere. */
+/** The tool's result: the weather is the same everywhere. */
 export function weatherNow() {
   return { temperatureCelsius: 21, sky: 'a few clouds', wind: 'light, from the west' };
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { MongoClient } from 'mongodb';
 
-/** Whether a real client gets the cluster's metadata from one of `brokers`, and it lists all of `brokerIds`. */
+/** Whether one of `brokers` returns cluster metadata to a real client, and the metadata lists all of `brokerIds`. */
 export async function kafkaAnswers(
   brokers: string[],
   clusterId: string,
@@ -28,7 +28,7 @@ export async function kafkaAnswers(
   }
 }
 
-/** Runs `work` with a client that talks to this one server, whatever its replica set thinks; always closed again. */
+/** Runs `work` with a client connected directly to this server, whatever the state of its replica set, and closes the client. */
 export async function withMongo<T>(port: number, work: (client: MongoClient) => Promise<T>): Promise<T> {
   const client = new MongoClient(`mongodb://127.0.0.1:${port}/`, {
     directConnection: true,
@@ -43,7 +43,7 @@ export async function withMongo<T>(port: number, work: (client: MongoClient) => 
   }
 }
 
-/** Whether the server takes majority writes: the primary of its replica set. */
+/** Whether the server is the primary of its replica set and accepts majority writes. */
 export async function mongoAnswers(port: number): Promise<boolean> {
   try {
     const hello = await withMongo(port, (client) => client.db('admin').command({ hello: 1 }));
@@ -54,14 +54,14 @@ export async function mongoAnswers(port: number): Promise<boolean> {
 }
 
 export interface Wait {
-  /** What is waited for, for the message. */
+  /** What the wait is for, for the error message. */
   what: string;
   timeoutMs: number;
-  /** Rejects as soon as waiting on makes no sense, e.g. because the process ended. */
+  /** Rejects as soon as waiting has no chance, e.g. because the process exited. */
   check?: () => Promise<void>;
 }
 
-/** Repeats `probe` until it says yes. Throws what `check` throws, or a timeout. */
+/** Repeats `probe` until it returns true. Throws the error of `check`, or a timeout. */
 export async function waitUntil(probe: () => Promise<boolean>, wait: Wait): Promise<void> {
   const giveUpAt = Date.now() + wait.timeoutMs;
   while (!(await probe())) {

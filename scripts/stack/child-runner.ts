@@ -5,7 +5,7 @@ import type { ServerRunner } from './server-runner.ts';
 
 const STOP_PATIENCE_MS = 30_000;
 
-/** Runs a server as a child of this process, its output appended to `logFile`; it never outlives this process. */
+/** Runs a server as a child process that never outlives this process. Its output is appended to `logFile`. */
 export function childRunner(command: string, args: string[], logFile: string): ServerRunner {
   let child: ChildProcess | undefined;
   const isAlive = () => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -23,7 +23,7 @@ export function childRunner(command: string, args: string[], logFile: string): S
 
   return {
     start: async () => {
-      if (isAlive()) throw new Error(`${command} is running already (process ${child?.pid})`);
+      if (isAlive()) throw new Error(`${command} is already running (process ${child?.pid})`);
       const log = openSync(logFile, 'a');
       process.off('exit', killNow).on('exit', killNow);
       try {

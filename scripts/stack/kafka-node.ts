@@ -10,14 +10,14 @@ export interface KafkaNode {
   id: number;
   directory: string;
   port: number;
-  /** Every node of the cluster, this one included: each is broker and controller. */
+  /** Every node of the cluster, including this one. Each is both broker and controller. */
   voters: { id: number; controllerPort: number }[];
   heapMegabytes: number;
 }
 
 export interface KafkaCommand {
   args: string[];
-  /** What tells this broker's command line from every other's. */
+  /** The part of the command line that identifies this broker. */
   marker: string;
 }
 
@@ -42,7 +42,7 @@ export function kafkaProperties(node: KafkaNode): string {
     .join('');
 }
 
-/** Settings of a combined broker and controller for trials: few internal partitions, small buffers, no waiting. */
+/** Settings of a combined broker and controller for trials: few internal partitions, small buffers, no rebalance delay. */
 export function trialSettings(brokers: number): Record<string, string | number> {
   const replicas = Math.min(3, brokers);
   const minimumInSync = Math.max(1, replicas - 1);
@@ -65,14 +65,14 @@ export function trialSettings(brokers: number): Record<string, string | number> 
   };
 }
 
-/** A new cluster's id: 16 random bytes in the form Kafka wants. A leading hyphen would read as an option. */
+/** Returns a new cluster id: 16 random bytes in Kafka's format. A leading hyphen would look like a command-line option. */
 export function newClusterId(): string {
   return randomBytes(16).toString('base64url').replace(/^-/, 'A');
 }
 
 /**
  * Writes a node's settings and, the first time, formats its data folder for `clusterId`.
- * @returns the id of the cluster that the data belongs to: an older one where the folder was formatted before.
+ * @returns the id of the cluster that the data belongs to. If the folder was formatted before, it keeps its older id.
  */
 export async function prepareKafkaNode(node: KafkaNode, jars: string, clusterId: string): Promise<string> {
   await mkdir(node.directory, { recursive: true });
@@ -87,7 +87,7 @@ export async function prepareKafkaNode(node: KafkaNode, jars: string, clusterId:
   return clusterId;
 }
 
-/** The id of the cluster that a node's data folder belongs to, undefined before it was formatted. */
+/** The id of the cluster that a node's data folder belongs to, or undefined before it is formatted. */
 export async function clusterIdOf(directory: string): Promise<string | undefined> {
   const meta = await readFile(join(kafkaDataDirectory(directory), 'meta.properties'), 'utf8').catch(() => '');
   return /^cluster\.id=(.+)$/m.exec(meta)?.[1];

@@ -13,7 +13,7 @@ export interface MongoNode {
   port: number;
 }
 
-/** The arguments of `mongod`: one member of a replica set, small caches, and expired documents removed every second. */
+/** The arguments of `mongod`: a replica set member with small caches that removes expired documents every second. */
 export function mongodCommand(node: MongoNode): { args: string[]; marker: string } {
   const data = mongoDataDirectory(node.directory);
   return {
@@ -37,7 +37,7 @@ export function mongodbUrl(port: number): string {
   return `mongodb://127.0.0.1:${port}/?replicaSet=${REPLICA_SET}`;
 }
 
-/** Makes the running server the primary of a replica set of one, whatever port it had before, and waits until it is. */
+/** Makes the running server the primary of a single-member replica set, whatever its earlier port, and waits until it is. */
 export async function awaitPrimary(port: number, wait: Wait): Promise<void> {
   const probe = async () => {
     await ensureReplicaSet(port).catch(() => undefined);
@@ -46,7 +46,7 @@ export async function awaitPrimary(port: number, wait: Wait): Promise<void> {
   await waitUntil(probe, wait);
 }
 
-/** Whether the server on this port is the one whose data is in `directory`, not another program's. */
+/** Whether the server on this port uses the data in `directory`, so that it is not another program's server. */
 export async function isMongoOf(node: MongoNode): Promise<boolean> {
   try {
     const options = await withMongo(node.port, (client) => client.db('admin').command({ getCmdLineOpts: 1 }));

@@ -16,17 +16,17 @@ const ANSWER_TIMEOUT_MS = 60_000;
 export interface MongoServer {
   readonly port: number;
   readonly url: string;
-  /** SIGTERM: a clean end; resolves when it is gone. */
+  /** Sends SIGTERM for a clean shutdown. Resolves when the server has exited. */
   stop(): Promise<void>;
-  /** SIGKILL: resolves when it is gone. */
+  /** Sends SIGKILL. Resolves when the server has exited. */
   kill(): Promise<void>;
-  /** Starts it again with its data; resolves when it is primary. */
+  /** Restarts the server with its data. Resolves when it is primary. */
   start(): Promise<void>;
-  /** Ends it at once. The data folder stays. */
+  /** Kills the server. The data folder stays. */
   close(): Promise<void>;
 }
 
-/** Starts a MongoDB replica set of one for a test, as a child process or, where it cannot run here, as a container. */
+/** Starts a single-member MongoDB replica set for a test, as a child process or, if that is not possible, as a container. */
 export async function startMongo(options: { directory: string; port?: number }): Promise<MongoServer> {
   const port = options.port ?? (await freePort());
   await mkdir(options.directory, { recursive: true });
@@ -62,24 +62,24 @@ export interface MongoSetMember {
   readonly port: number;
   /** SIGKILL: resolves when it is gone. */
   kill(): Promise<void>;
-  /** Starts it again with its data; resolves when it answers. */
+  /** Restarts the member with its data. Resolves when it answers. */
   start(): Promise<void>;
 }
 
 export interface MongoSet {
   readonly url: string;
   readonly members: readonly MongoSetMember[];
-  /** Waits for the member that takes writes. */
+  /** Waits for the member that accepts writes. */
   primary(): Promise<MongoSetMember>;
-  /** The primary steps down, and no member stands for election for so long. */
+  /** Makes the primary step down. No member stands for election for the given time. */
   withoutPrimary(seconds: number): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Starts a MongoDB replica set of three for a test, as child processes.
+ * Starts a three-member MongoDB replica set for a test, as child processes.
  *
- * @throws when it cannot run as processes here
+ * @throws when MongoDB cannot run as local processes
  */
 export async function startMongoSet(directory: string): Promise<MongoSet> {
   const missing = await missingForMongoProcess();

@@ -4,14 +4,14 @@ import { connect, createServer } from 'node:net';
 const LOWEST_FREE_PORT = 15_000;
 const HIGHEST_FREE_PORT = 32_000;
 
-/** Whether a server could listen on 127.0.0.1:port now, and nothing answers there already. */
+/** Whether 127.0.0.1:port is free: a server can listen on it, and nothing answers there. */
 export async function isPortFree(port: number): Promise<boolean> {
   return !(await somethingListens(port)) && (await canBind(port));
 }
 
 /**
- * A port of 127.0.0.1 that nothing uses at the moment. It lies below the ports that systems give to outgoing
- * connections: while a server is stopped, no client's connection can take its port.
+ * Returns a free port of 127.0.0.1. It lies below the range that systems use for outgoing connections, so no client
+ * connection can take the port while its server is stopped.
  */
 export async function freePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
@@ -29,19 +29,19 @@ export interface PortWish {
   /** The environment variable that sets it, and its value. */
   variable: string;
   explicit: string | undefined;
-  /** The port of the last run, which clients may have noted down. */
+  /** The port of the last run, which clients may have in their configuration. */
   remembered: number | undefined;
   standard: number;
 }
 
-/** The port that was asked for; else the last run's, the standard one or, when those are taken, any free one. */
+/** Returns the requested port if there is one. Otherwise it returns the last run's port, the standard port or any free port. */
 export async function choosePort(wish: PortWish): Promise<number> {
   const explicit = explicitPort(wish.variable, wish.explicit);
   if (explicit !== undefined) {
     if (await isPortFree(explicit)) return explicit;
     throw new Error(
       `${wish.variable}=${explicit}: port ${explicit} of 127.0.0.1 is taken by another program. ` +
-        `Stop that program, set another port, or unset ${wish.variable} to let a free port be chosen for ${wish.service}.`,
+        `Stop that program, set another port, or unset ${wish.variable} to use a free port for ${wish.service}.`,
     );
   }
   for (const port of [wish.remembered, wish.standard]) {
@@ -50,12 +50,14 @@ export async function choosePort(wish: PortWish): Promise<number> {
   return freePort();
 }
 
-/** The value of a port variable as a number; undefined when unset. Throws when it is no port. */
+/** The value of a port variable as a number; undefined when unset. Throws when it is not a valid port. */
 export function explicitPort(variable: string, value: string | undefined): number | undefined {
   if (value === undefined || value === '') return undefined;
   const port = Number(value);
   if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new Error(`${variable}=${value} is not a port: give a whole number from 1 to 65535, or unset it.`);
+  throw new Error(
+    `${variable}=${value} is not a port. Set a whole number from 1 to 65535, or unset the variable.`,
+  );
 }
 
 function somethingListens(port: number): Promise<boolean> {

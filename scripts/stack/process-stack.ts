@@ -13,7 +13,7 @@ const START_TIMEOUT_MS = 90_000;
 const START_ATTEMPTS = 3;
 const HEAP_MEGABYTES = 640;
 
-/** Brings both servers up as local processes; one that runs and answers is left alone. The lock must be held. */
+/** Starts both servers as local processes. Leaves a server that runs and answers alone. The caller must hold the lock. */
 export async function processesUp(
   directory: string,
   wishes: { kafka: PortWish; mongodb: PortWish },
@@ -27,7 +27,7 @@ export async function processesUp(
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-/** Stops both servers; nothing happens to a process that is not verifiably ours. The lock must be held. */
+/** Stops both servers, but no process that is not verifiably ours. The caller must hold the lock. */
 export async function processesDown(directory: string): Promise<void> {
   const state = await readState(directory);
   await Promise.all([stopProcess(state.kafka), stopProcess(state.mongodb)]);
@@ -37,7 +37,7 @@ export async function processesDown(directory: string): Promise<void> {
 
 type Remember = (change: (state: StackState) => StackState) => Promise<void>;
 
-/** One write at a time, each on top of the one before: the two servers start side by side. */
+/** Serializes writes to the state, because the two servers start concurrently. */
 function stateWriter(directory: string): Remember {
   let last: Promise<void> = Promise.resolve();
   return (change) => {
@@ -56,7 +56,7 @@ async function kafkaUp(
   if ((await isRunning(state.kafka)) && state.kafkaPort !== undefined && state.clusterId !== undefined) {
     const { kafkaPort, clusterId } = state;
     if (await answersWithin10s(() => kafkaAnswers([`127.0.0.1:${kafkaPort}`], clusterId, [1]))) return;
-    onProgress(`Kafka (process ${state.kafka?.pid}) runs but does not answer: restarting it`);
+    onProgress(`Kafka (process ${state.kafka?.pid}) runs but does not answer. Restarting it.`);
   }
   await stopProcess(state.kafka);
   const jars = await fetchKafkaJars(onProgress);
@@ -95,7 +95,7 @@ async function mongoUp(
     if (await answersWithin10s(() => isMongoOf(node))) {
       return awaitPrimary(node.port, patience('MongoDB', state.mongodb, log));
     }
-    onProgress(`MongoDB (process ${state.mongodb?.pid}) runs but does not answer: restarting it`);
+    onProgress(`MongoDB (process ${state.mongodb?.pid}) runs but does not answer. Restarting it.`);
   }
   await stopProcess(state.mongodb);
   const mongod = await fetchMongod(onProgress);
@@ -113,7 +113,7 @@ async function mongoUp(
   );
 }
 
-/** Another program may take the port between the choice and the start: then the choice is made again. */
+/** If another program takes the port before the server starts, chooses another port and tries again. */
 async function startOnFreePort(wish: PortWish, start: (port: number) => Promise<void>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const port = await choosePort(wish);
@@ -143,7 +143,7 @@ function patience(what: string, record: ProcessRecord | undefined, log: string):
     timeoutMs: START_TIMEOUT_MS,
     check: async () => {
       if (await isRunning(record)) return;
-      throw new ProcessEndedError(`${what} ended while starting. The end of ${log}:\n${await tail(log)}`);
+      throw new ProcessEndedError(`${what} exited while starting. The end of ${log}:\n${await tail(log)}`);
     },
   };
 }

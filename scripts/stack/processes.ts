@@ -8,15 +8,15 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * A process that outlives the command that started it. `marker` is a piece of its command line that names a file of
- * ours, so that a process which merely got the same number later is never taken for it.
+ * A process that outlives the command that started it. `marker` is a part of its command line that names one of our
+ * files. It distinguishes the process from another one that later gets the same process id.
  */
 export interface ProcessRecord {
   pid: number;
   marker: string;
 }
 
-/** The whole command line of a living process, or undefined when there is none (a zombie has none either). */
+/** Returns the command line of a running process, or undefined if it does not run or is a zombie. */
 export async function commandLineOf(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
     const raw = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
@@ -26,13 +26,13 @@ export async function commandLineOf(pid: number): Promise<string | undefined> {
   return listed?.stdout.trim() || undefined;
 }
 
-/** Whether the recorded process is alive and verifiably the one that was started. */
+/** Whether the recorded process runs and is verifiably the one we started. */
 export async function isRunning(record: ProcessRecord | undefined): Promise<boolean> {
   if (record === undefined) return false;
   return (await commandLineOf(record.pid))?.includes(record.marker) ?? false;
 }
 
-/** Starts a process in a session of its own, its output appended to `logFile`. Throws when the program cannot be run. */
+/** Starts a process in its own session and appends its output to `logFile`. Throws when the program cannot be run. */
 export async function startDetached(
   command: string,
   args: string[],
@@ -51,7 +51,7 @@ export async function startDetached(
   }
 }
 
-/** SIGTERM, then SIGKILL after `patienceMs`; resolves when the process is gone. Does nothing to a process not ours. */
+/** Sends SIGTERM, then SIGKILL after `patienceMs`. Resolves when the process has exited. Does not touch a process that is not ours. */
 export async function stopProcess(record: ProcessRecord | undefined, patienceMs = 20_000): Promise<void> {
   if (record === undefined) return;
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {

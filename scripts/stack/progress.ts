@@ -1,9 +1,9 @@
-/** Gets one line of text per thing worth telling. */
+/** Receives one line of text per progress message. */
 export type OnProgress = (line: string) => void;
 
 const REMIND_EVERY_MS = 5_000;
 
-/** Runs a step that may be long: says that it started, every few seconds that it goes on, and how long it took. */
+/** Runs a step that may take long. Reports its start, its progress every few seconds and its duration. */
 export async function withProgress<T>(
   onProgress: OnProgress,
   step: string,
@@ -13,7 +13,7 @@ export async function withProgress<T>(
   const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1);
   onProgress(`${step} …`);
   const reminder = setInterval(
-    () => onProgress(`${step} … still at it after ${seconds()} s`),
+    () => onProgress(`${step} … still running after ${seconds()} s`),
     REMIND_EVERY_MS,
   );
   try {

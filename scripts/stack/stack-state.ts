@@ -2,9 +2,9 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ProcessRecord } from './processes.ts';
 
-/** What one command must know about what an earlier one started. */
+/** State that a command needs about the servers an earlier command started. */
 export interface StackState {
-  /** How the stack was started last. */
+  /** How the stack was last started. */
   mode?: 'containers' | 'processes';
   clusterId?: string;
   kafkaPort?: number;
@@ -13,20 +13,20 @@ export interface StackState {
   mongodb?: ProcessRecord;
 }
 
-/** The stack's state; empty before its first start. */
+/** Reads the stack's state, which is empty before the first start. */
 export async function readState(directory: string): Promise<StackState> {
   const text = await readFile(stateFile(directory), 'utf8').catch(() => '{}');
   try {
     return JSON.parse(text);
   } catch (error) {
     throw new Error(
-      `${stateFile(directory)} is damaged: stop what runs on the stack's ports, delete the file and try again`,
+      `${stateFile(directory)} is damaged. Stop the servers on the stack's ports, delete the file and try again.`,
       { cause: error },
     );
   }
 }
 
-/** Replaces the state as a whole: a command that dies while writing leaves the previous one. */
+/** Replaces the whole state atomically. A command that dies while writing leaves the previous state. */
 export async function writeState(directory: string, state: StackState): Promise<void> {
   const file = stateFile(directory);
   await mkdir(dirname(file), { recursive: true });

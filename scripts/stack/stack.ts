@@ -24,23 +24,23 @@ export interface StackAddresses {
 
 export interface ServerStatus {
   name: 'Kafka' | 'MongoDB';
-  /** `silent`: it runs but does not answer a client. */
+  /** `silent`: the server runs but does not answer a client. */
   state: 'running' | 'silent' | 'stopped';
-  /** host:port, undefined when it never ran. */
+  /** host:port, or undefined if the server never ran. */
   address: string | undefined;
-  /** Of a local process; undefined for a container and when stopped. */
+  /** Process id of a local process. Undefined for a container, and when stopped. */
   pid: number | undefined;
 }
 
-/** The stack, brought up first when it is not; what takes time is told on standard error. */
+/** Returns the stack's addresses and starts the stack first if it is down. Reports progress on standard error. */
 export async function ensureStack(): Promise<StackAddresses> {
   return stackUp({ onProgress: (line) => console.error(line) });
 }
 
 /**
- * Brings Kafka and MongoDB up, in containers where there is a Docker engine, else as local processes, and waits until
- * both answer a client. What already runs and answers is left alone.
- * @throws Error with the way out: neither way works here, a port that was set is taken, a server does not start.
+ * Starts Kafka and MongoDB in containers if there is a Docker engine, otherwise as local processes. Waits until both
+ * answer a client. Leaves a server that already runs and answers alone.
+ * @throws Error that says what to do: neither way works, a requested port is taken, or a server does not start.
  */
 export async function stackUp(options: { onProgress: OnProgress }): Promise<StackAddresses> {
   const directory = stackDirectory();
@@ -49,12 +49,12 @@ export async function stackUp(options: { onProgress: OnProgress }): Promise<Stac
     const state = await readState(directory);
     const wishes = portWishes(state);
     await refuseMovedPorts(directory, state, wishes);
-    // 1. What runs already stays as it is.
+    // 1. Keep servers that already run as local processes.
     if (state.mode === 'processes' && ((await isRunning(state.kafka)) || (await isRunning(state.mongodb)))) {
       await processesUp(directory, wishes, onProgress);
       return addressesOf(await readState(directory));
     }
-    // 2. Containers, if they can be had.
+    // 2. Use containers if they are available.
     let missingContainers = await missingForContainers();
     if (missingContainers.length === 0) {
       try {
@@ -66,7 +66,7 @@ export async function stackUp(options: { onProgress: OnProgress }): Promise<Stac
         missingContainers = [error.message];
       }
     }
-    // 3. Local processes.
+    // 3. Use local processes.
     const missingProcesses = [...(await missingForKafkaProcess()), ...(await missingForMongoProcess())];
     if (missingProcesses.length > 0) throw new Error(neitherWayMessage(missingContainers, missingProcesses));
     await processesUp(directory, wishes, onProgress);
@@ -74,7 +74,7 @@ export async function stackUp(options: { onProgress: OnProgress }): Promise<Stac
   });
 }
 
-/** Stops both servers and waits until they are gone; with `purge` their data, logs and remembered ports go too. */
+/** Stops both servers and waits until they have exited. With `purge`, also removes their data, logs and remembered ports. */
 export async function stackDown(options: { onProgress: OnProgress; purge?: boolean }): Promise<void> {
   const directory = stackDirectory();
   const purge = options.purge ?? false;
@@ -90,7 +90,7 @@ export async function stackDown(options: { onProgress: OnProgress; purge?: boole
   });
 }
 
-/** What runs now and answers now. Starts nothing and waits for nothing. */
+/** Returns which servers run and answer now. Starts nothing and does not wait. */
 export async function stackStatus(): Promise<ServerStatus[]> {
   const directory = stackDirectory();
   const { mode, clusterId, kafka, kafkaPort, mongodb, mongodbPort } = await readState(directory);
@@ -123,12 +123,12 @@ export async function stackStatus(): Promise<ServerStatus[]> {
   ];
 }
 
-/** The addresses of the running stack. Throws when it is not up. */
+/** Returns the addresses of the running stack. Throws when it is not up. */
 export async function stackAddresses(): Promise<StackAddresses> {
   const servers = await stackStatus();
   const down = servers.filter((server) => server.state !== 'running').map((server) => server.name);
   if (down.length > 0) {
-    throw new Error(`The stack is not up (${down.join(' and ')}): start it with "npm run stack -- up".`);
+    throw new Error(`The stack is not up (${down.join(' and ')}). Start it with "npm run stack -- up".`);
   }
   return addressesOf(await readState(stackDirectory()));
 }
@@ -158,7 +158,7 @@ function portWishes(state: StackState): { kafka: PortWish; mongodb: PortWish } {
   };
 }
 
-/** A server that runs keeps its port: its clients know it. Asking for another one needs a stop first. */
+/** A running server keeps its port, because its clients know it. To change the port, stop the server first. */
 async function refuseMovedPorts(
   directory: string,
   state: StackState,
@@ -174,7 +174,7 @@ async function refuseMovedPorts(
     if (wish === undefined || asked === undefined || asked === wish.remembered) continue;
     throw new Error(
       `${wish.variable}=${asked}, but ${wish.service} of this stack runs on port ${wish.remembered}. ` +
-        'Run "npm run stack -- down" first to move it, or unset the variable.',
+        'To change the port, run "npm run stack -- down" first. To keep it, unset the variable.',
     );
   }
 }

@@ -32,7 +32,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
-{{/* DRAIN_TIMEOUT in whole seconds, rounded up, plus the margin: a pod that is killed earlier loses the work it still had time for. */}}
+{{/* DRAIN_TIMEOUT in whole seconds, rounded up, plus the margin. A pod killed before DRAIN_TIMEOUT loses work it could have finished. */}}
 {{- define "completion-bus.terminationGracePeriodSeconds" -}}
 {{- $drain := .Values.config.DRAIN_TIMEOUT | default "30s" | trim }}
 {{- $unit := regexFind "(ms|s|m|h|d)?$" $drain | default "s" }}
