@@ -15,8 +15,10 @@ export interface CompletionDelta {
   /** JSON object, as the provider sent it. */
   readonly logprobsJson: string | null;
   readonly finishReason: string | null;
-  /** JSON object of delta fields that the contract does not know (for example reasoning_content). */
+  /** JSON object of members of the delta and its choice that the contract does not know (for example reasoning_content). */
   readonly extraJson: string | null;
+  /** The same of the answer itself (for example citations), as far as they are new or changed. */
+  readonly answerExtraJson: string | null;
 }
 
 /** A piece that carries nothing yet. */
@@ -32,7 +34,23 @@ export function emptyDelta(choiceIndex: number): CompletionDelta {
     logprobsJson: null,
     finishReason: null,
     extraJson: null,
+    answerExtraJson: null,
   };
+}
+
+/** Whether the piece carries nothing of its choice. */
+export function saysNothing(delta: CompletionDelta): boolean {
+  return (
+    delta.content === '' &&
+    delta.finishReason === null &&
+    delta.role === null &&
+    delta.refusal === null &&
+    delta.toolCalls.length === 0 &&
+    delta.audio === null &&
+    delta.annotationsJson === null &&
+    delta.logprobsJson === null &&
+    delta.extraJson === null
+  );
 }
 
 /**
@@ -42,9 +60,10 @@ export function emptyDelta(choiceIndex: number): CompletionDelta {
 export function deltaBytes(delta: CompletionDelta): number {
   let bytes = utf8Length(delta.content);
   if (delta.refusal !== null) bytes += utf8Length(delta.refusal);
-  for (const call of delta.toolCalls) bytes += utf8Length(call.arguments);
+  for (const call of delta.toolCalls) bytes += utf8Length(call.arguments) + (call.extraJson?.length ?? 0);
   if (delta.audio !== null)
     bytes += (delta.audio.data?.byteLength ?? 0) + utf8Length(delta.audio.transcript ?? '');
-  for (const json of [delta.annotationsJson, delta.logprobsJson, delta.extraJson]) bytes += json?.length ?? 0;
+  for (const json of [delta.annotationsJson, delta.logprobsJson, delta.extraJson, delta.answerExtraJson])
+    bytes += json?.length ?? 0;
   return bytes;
 }

@@ -1,9 +1,9 @@
 import type { Audio, Choice, ToolCallDelta, UrlCitation } from '../contract/records.ts';
-import type { CompletionDelta } from './completion-delta.ts';
+import { type CompletionDelta, saysNothing } from './completion-delta.ts';
 import { GatheredBytes } from './gathered-bytes.ts';
 import { GatheredText } from './gathered-text.ts';
 import { JsonFold } from './json-fold.ts';
-import { readCitations } from './read-citations.ts';
+import { readAnnotations } from './read-citations.ts';
 import { utf8Length } from './utf8-length.ts';
 
 /** What a choice and a tool call take besides their texts, roughly. */
@@ -20,6 +20,7 @@ export type FoldedChoice = Choice;
 export class CompletionFold {
   readonly #choices = new Map<number, ChoiceFold>();
   readonly #size = { text: 0, other: 0 };
+  #extra: JsonFold | null = null;
 
   /** Bytes of UTF-8 of everything the model has written so far: text, refusals, arguments, transcripts, extra texts. */
   get textBytes(): number {
@@ -33,12 +34,23 @@ export class CompletionFold {
 
   /** Takes the next delta; deltas of one choice come in order. */
   add(delta: CompletionDelta): void {
+    if (delta.answerExtraJson !== null) {
+      this.#extra ??= new JsonFold('last');
+      this.#extra.add(delta.answerExtraJson);
+      this.#size.other += delta.answerExtraJson.length;
+      if (saysNothing(delta)) return;
+    }
     let choice = this.#choices.get(delta.choiceIndex);
     if (choice === undefined) {
       choice = new ChoiceFold(delta.choiceIndex, this.#size);
       this.#choices.set(delta.choiceIndex, choice);
     }
     choice.add(delta);
+  }
+
+  /** Members of the answer that have no field, as a JSON object; null when there are none. */
+  get extraJson(): string | null {
+    return this.#extra?.toJson() ?? null;
   }
 
   /** The choices so far, by index. May be asked for at any time, also again. */
@@ -58,6 +70,7 @@ interface ToolCallFold {
   readonly type: string;
   name: string;
   readonly arguments: GatheredText;
+  extra: JsonFold | null;
 }
 
 class ChoiceFold {
@@ -94,19 +107,17 @@ class ChoiceFold {
       size.other += delta.audio.data?.byteLength ?? 0;
     }
     if (delta.annotationsJson !== null) {
-      for (const citation of readCitations(delta.annotationsJson)) this.#annotations.push(citation);
+      const { citations, others } = readAnnotations(delta.annotationsJson);
+      for (const citation of citations) this.#annotations.push(citation);
+      if (others.length > 0) this.#addExtra(JSON.stringify({ annotations: others }));
       size.other += delta.annotationsJson.length;
     }
     if (delta.logprobsJson !== null) {
-      this.#logprobs ??= new JsonFold();
+      this.#logprobs ??= new JsonFold('joined');
       this.#logprobs.add(delta.logprobsJson);
       size.other += delta.logprobsJson.length;
     }
-    if (delta.extraJson !== null) {
-      this.#extra ??= new JsonFold();
-      size.text += this.#extra.add(delta.extraJson);
-      size.other += delta.extraJson.length;
-    }
+    if (delta.extraJson !== null) this.#addExtra(delta.extraJson);
     this.#finishReason = delta.finishReason ?? this.#finishReason;
   }
 
@@ -117,11 +128,12 @@ class ChoiceFold {
       index: this.index,
       content: content === '' ? null : content,
       refusal: this.#refusal?.toString() ?? null,
-      toolCalls: calls.map(([, call]) => ({
+      toolCalls: calls.map(([, { extra, ...call }]) => ({
         ...call,
         arguments: call.arguments.toString(),
         valid: null,
         problems: [],
+        extraJson: extra?.toJson() ?? null,
       })),
       audio: this.#audio?.result() ?? null,
       annotations: [...this.#annotations],
@@ -136,7 +148,13 @@ class ChoiceFold {
   #addToolCall(delta: ToolCallDelta): void {
     let call = this.#toolCalls.get(delta.index);
     if (call === undefined) {
-      call = { id: null, type: delta.type ?? 'function', name: '', arguments: new GatheredText() };
+      call = {
+        id: null,
+        type: delta.type ?? 'function',
+        name: '',
+        arguments: new GatheredText(),
+        extra: null,
+      };
       this.#toolCalls.set(delta.index, call);
       this.#size.other += TOOL_CALL_BYTES;
     }
@@ -144,6 +162,17 @@ class ChoiceFold {
     if (delta.name !== null && delta.name !== call.name) call.name += delta.name;
     call.arguments.add(delta.arguments);
     this.#size.text += utf8Length(delta.arguments);
+    if (delta.extraJson !== null) {
+      call.extra ??= new JsonFold('words');
+      call.extra.add(delta.extraJson);
+      this.#size.other += delta.extraJson.length;
+    }
+  }
+
+  #addExtra(json: string): void {
+    this.#extra ??= new JsonFold('words');
+    this.#size.text += this.#extra.add(json);
+    this.#size.other += json.length;
   }
 }
 

@@ -5,19 +5,36 @@ const LAST_POSITION = 2_147_483_647;
 const MAX_TITLE_CHARACTERS = 4_096;
 const MAX_URL_CHARACTERS = 32_768;
 
+const OF_ANNOTATION: ReadonlySet<string> = new Set(['type', 'url_citation']);
+const OF_CITATION: ReadonlySet<string> = new Set(['start_index', 'end_index', 'title', 'url']);
+
+/** A JSON list of annotations, taken apart. */
+export interface ReadAnnotations {
+  readonly citations: UrlCitation[];
+  /** As they came: annotations of other types, and those of which a citation does not hold everything. */
+  readonly others: readonly unknown[];
+}
+
 /**
- * The web citations in a JSON list of annotations. Members that are absent are 0 or empty. An annotation of another type,
- * or with a member that does not fit the contract, is left out: a citation with a changed address or place would be wrong.
+ * Reads annotations. Members of a web citation that are absent are 0 or empty. One with a member that does not fit the contract is no
+ * citation: with a changed address or place it would be wrong.
  */
-export function readCitations(annotationsJson: string): UrlCitation[] {
+export function readAnnotations(annotationsJson: string): ReadAnnotations {
   const annotations: unknown = JSON.parse(annotationsJson);
   const citations: UrlCitation[] = [];
-  if (!Array.isArray(annotations)) return citations;
-  for (const annotation of annotations) {
-    const citation = readCitation(membersOf(annotation)?.['url_citation']);
+  const others: unknown[] = [];
+  for (const annotation of Array.isArray(annotations) ? annotations : [annotations]) {
+    const value = membersOf(annotation)?.['url_citation'];
+    const citation = readCitation(value);
     if (citation !== null) citations.push(citation);
+    if (citation === null || hasMore(annotation, OF_ANNOTATION) || hasMore(value, OF_CITATION))
+      others.push(annotation);
   }
-  return citations;
+  return { citations, others };
+}
+
+function hasMore(value: unknown, known: ReadonlySet<string>): boolean {
+  return Object.entries(membersOf(value) ?? {}).some(([name, member]) => !known.has(name) && member !== null);
 }
 
 function readCitation(value: unknown): UrlCitation | null {

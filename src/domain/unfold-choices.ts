@@ -1,23 +1,25 @@
 import type { Choice, UrlCitation } from '../contract/records.ts';
 import { type CompletionDelta, emptyDelta } from './completion-delta.ts';
 
-/** A whole answer as deltas: folded again they give the same answer, but for fields that chunks do not have (`extraJson`). */
+/** A whole answer as deltas: folded again they give the same answer, but for members of the answer itself. */
 export function unfoldChoices(choices: readonly Choice[]): CompletionDelta[] {
   return choices.map((choice) => ({
     ...emptyDelta(choice.index),
     content: choice.content ?? '',
     refusal: choice.refusal,
-    toolCalls: choice.toolCalls.map(({ id, type, name, arguments: text }, index) => ({
+    toolCalls: choice.toolCalls.map(({ id, type, name, arguments: text, extraJson }, index) => ({
       index,
       id,
       type,
       name,
       arguments: text,
+      extraJson,
     })),
     audio: choice.audio,
     annotationsJson: choice.annotations.length === 0 ? null : JSON.stringify(choice.annotations.map(asSent)),
     logprobsJson: choice.logprobsJson,
     finishReason: choice.finishReason,
+    extraJson: choice.extraJson,
   }));
 }
 

@@ -13,6 +13,8 @@ export interface ChunksEnd {
 export interface Answer {
   readonly attempt: number;
   readonly choices: Choice[];
+  /** Members of the provider's answer that no field is for, as a JSON object; null when there are none. */
+  readonly extraJson: string | null;
   readonly usage: Usage | null;
   readonly served: ServedBy;
   readonly chunkCount: number;

@@ -80,6 +80,7 @@ export function buildResponse(parts: ResponseParts): ChatResponse {
     providerResponseId: served?.responseId ?? null,
     providerRequestId: served?.providerRequestId ?? failure?.providerRequestId ?? null,
     moderationJson: served?.moderationJson ?? null,
+    extraJson: answer?.extraJson ?? null,
     omitted: [],
     labels: request.labels,
     createdAt: parts.createdAt,

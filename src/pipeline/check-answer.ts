@@ -98,7 +98,8 @@ class AnswerCheck {
     if (tool.parametersJson === null && isBlank(call.arguments)) return found([]);
     const { arguments: text } = call;
     const value = { text, root: 'arguments', schemaJson: tool.parametersJson, isObject: true };
-    return isBlank(text) ? this.#nothing(value, endedBy) : this.#held(value, endedBy);
+    const isCut = endedBy === 'length' || endedBy === 'content_filter';
+    return isBlank(text) && !isCut ? this.#nothing(value, endedBy) : this.#held(value, endedBy);
   }
 
   /** No arguments are an empty object, where the schema takes one. */

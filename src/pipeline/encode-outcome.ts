@@ -46,7 +46,7 @@ const cuts: readonly Cut[] = [
   ofChoices('annotations', 'annotations', () => []),
 ];
 
-/** What no chunk carries: it is cut last, and a warning says that it is lost. */
+/** What may be in no chunk: it is cut last, and a warning says that it is lost. */
 const losses: readonly Cut[] = [
   {
     name: 'moderation',
@@ -55,7 +55,15 @@ const losses: readonly Cut[] = [
       response.moderationJson = null;
     },
   },
-  ofChoices('extra', 'extraJson', () => null),
+  {
+    name: 'extra',
+    has: ({ choices, extraJson }) =>
+      extraJson !== null || choices.some((choice) => choice.extraJson !== null),
+    cut: (response) => {
+      response.extraJson = null;
+      for (const choice of response.choices) choice.extraJson = null;
+    },
+  },
 ];
 
 /** A field of every choice, which is cut by emptying it. */
@@ -108,7 +116,7 @@ function lost(name: string, maxBytes: number): Problem {
   return {
     path,
     code: 'omitted',
-    message: `it does not fit into a record of ${maxBytes} bytes and no chunk carries it; raise RECORD_MAX_BYTES to keep it`,
+    message: `it does not fit into a record of ${maxBytes} bytes; only the chunks of a streamed answer may carry it; raise RECORD_MAX_BYTES to keep it`,
   };
 }
 

@@ -166,6 +166,7 @@ export async function makeCall(
   return {
     attempt,
     choices: hasUnencodableValues(failure) ? [] : choices,
+    extraJson: hasUnencodableValues(failure) ? null : fold.extraJson,
     usage,
     served,
     chunkCount: published?.chunkCount ?? 0,

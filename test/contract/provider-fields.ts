@@ -31,7 +31,7 @@ export const providerFields: Readonly<Record<ProviderObject, FieldTable>> = {
   ChatCompletionChunk: {
     title: 'Streams',
     intro:
-      'One event of a streamed answer (`ChatCompletionChunk`). Members of a delta that are newer than this table travel in `ChatResponse.choices[].extraJson`.',
+      'One event of a streamed answer (`ChatCompletionChunk`). Members that are newer than this table travel in the `extraJson` of their level: `ChatResponse`, `choices[]` or `toolCalls[]`.',
     places: streamFields,
   },
   ChatCompletion: {

@@ -59,6 +59,7 @@ export const sampleResponse: ChatResponse = {
           arguments: '{"city":',
           valid: false,
           problems: [{ path: '', code: 'unparsable_json', message: 'The JSON ends early.' }],
+          extraJson: '{"extra_content":{"google":{}}}',
         },
       ],
       audio: {
@@ -91,6 +92,7 @@ export const sampleResponse: ChatResponse = {
   providerResponseId: 'chatcmpl-1',
   providerRequestId: null,
   moderationJson: null,
+  extraJson: '{"citations":["https://example.com"]}',
   omitted: ['logprobs'],
   labels: { team: 'search' },
   createdAt,

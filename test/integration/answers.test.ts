@@ -112,6 +112,100 @@ describe('content in another form than text', () => {
   });
 });
 
+describe('members that the contract has no field for', () => {
+  const citations = ['https://example.com/a', 'https://example.com/b'];
+  const chunk = (delta: object, choice: object = {}, members: object = {}) => ({
+    ...piece(delta, choice),
+    provider: 'Mistral',
+    citations,
+    ...members,
+  });
+  const signature = { extra_content: { google: { thought_signature: 'c2lnbmF0dXJl' } } };
+  const filtered = { content_filter_results: { hate: { filtered: false } } };
+
+  it('are kept at each level, in chunks and response', async () => {
+    const body = events(
+      { ...reported, usage: null, choices: [], prompt_filter_results: [{ prompt_index: 0 }] },
+      chunk({ role: 'assistant', content: null, reasoning_content: 'ha', channel: 'analysis' }),
+      chunk({ content: null, reasoning_content: 'ha', channel: 'analysis' }),
+      chunk({ content: 'Hello', channel: 'final' }, { content_filter_results: {} }),
+      chunk({ content: ' you' }, filtered),
+      chunk({
+        tool_calls: [{ index: 0, id: 'call_1', ...signature, function: { name: 'f', arguments: '{}' } }],
+      }),
+      chunk(
+        {},
+        { finish_reason: 'tool_calls', native_finish_reason: 'tool_use' },
+        { search_results: [{ title: 'A' }] },
+      ),
+      { ...reported, citations, provider: 'Mistral' },
+      '[DONE]',
+    );
+    const ofAnswer = {
+      provider: 'Mistral',
+      citations,
+      prompt_filter_results: [{ prompt_index: 0 }],
+      search_results: [{ title: 'A' }],
+    };
+    const ofChoice = {
+      reasoning_content: 'haha',
+      channel: 'final',
+      ...filtered,
+      native_finish_reason: 'tool_use',
+    };
+    for (const { way, response, text, chunks } of await world.runEachWay({ answer: { body } })) {
+      const [choice] = response.choices;
+      expect([way, response.status, text]).toEqual([way, 'COMPLETED', 'Hello you']);
+      expect(JSON.parse(response.extraJson ?? '')).toEqual(ofAnswer);
+      expect(JSON.parse(choice?.extraJson ?? '')).toEqual(ofChoice);
+      expect(JSON.parse(choice?.toolCalls[0]?.extraJson ?? '')).toEqual(signature);
+      const inChunks = chunks.flatMap(({ extraJson }) => (extraJson === null ? [] : [JSON.parse(extraJson)]));
+      expect(Object.assign({}, ...inChunks)).toEqual({ ...ofAnswer, ...ofChoice, reasoning_content: 'ha' });
+      expect(inChunks.filter((extra) => 'citations' in extra)).toHaveLength(1);
+      const calls = chunks.flatMap(({ toolCalls }) => toolCalls);
+      expect(calls.map(({ extraJson }) => JSON.parse(extraJson ?? ''))).toEqual([signature]);
+    }
+  });
+
+  it('include annotations of every type, and odd ones fail nothing', async () => {
+    const page = { start_index: 0, end_index: 5, title: 'A', url: citations[0] };
+    const file = { type: 'file_citation', file_citation: { file_id: 'file-1' } };
+    const long = { type: 'url_citation', url_citation: { ...page, content: 'an excerpt' } };
+    const odd = [file, 'text', 7, null, { url_citation: { start_index: -1 } }];
+    const annotations = [{ type: 'url_citation', url_citation: page }, long, ...odd];
+    const kept = [long, ...odd].filter((one) => one !== null);
+    const streams = [
+      events(piece({ content: 'Hello', annotations }), stop, reported),
+      events(
+        piece({ content: 'Hello' }),
+        piece({ annotations: annotations.slice(0, 3) }),
+        piece({ annotations: annotations.slice(3) }),
+        stop,
+        reported,
+      ),
+    ];
+    for (const body of streams) {
+      for (const { way, response } of await world.runEachWay({ answer: { body } })) {
+        const [choice] = response.choices;
+        expect([way, response.status, choice?.annotations.length]).toEqual([way, 'COMPLETED', 2]);
+        expect(JSON.parse(choice?.extraJson ?? '')).toEqual({ annotations: kept });
+      }
+    }
+  });
+
+  it('are in the response of a whole answer without chunks, too', async () => {
+    const body = JSON.stringify({ ...whole({ finish_reason: 'stop', stop_reason: 106 }), citations });
+    for (const { response, chunks } of await world.runEachWay({
+      answer: { body },
+      request: { stream: false },
+    })) {
+      expect(JSON.parse(response.extraJson ?? '')).toEqual({ citations });
+      expect(JSON.parse(response.choices[0]?.extraJson ?? '')).toEqual({ stop_reason: 106 });
+      expect(chunks).toEqual([]);
+    }
+  });
+});
+
 describe('a complete answer stays complete', () => {
   const behind = events(...text, stop, reported);
   const beside = events(...text, { ...stop, usage });
@@ -387,8 +481,24 @@ describe('tool calls', () => {
     for (const { way, response, chunks, calls } of await world.runEachWay({ request, answer })) {
       expect([way, response.status, calls.length]).toEqual([way, 'COMPLETED', 1]);
       expect(response.choices[0]?.toolCalls).toEqual([
-        { id: 'call_1', type: 'function', name: 'f', arguments: '{"x":1}', valid: true, problems: [] },
-        { id: 'call_2', type: 'function', name: 'f', arguments: '{"x":2}', valid: true, problems: [] },
+        {
+          id: 'call_1',
+          type: 'function',
+          name: 'f',
+          arguments: '{"x":1}',
+          valid: true,
+          problems: [],
+          extraJson: null,
+        },
+        {
+          id: 'call_2',
+          type: 'function',
+          name: 'f',
+          arguments: '{"x":2}',
+          valid: true,
+          problems: [],
+          extraJson: null,
+        },
       ]);
       const pieces = chunks.flatMap(({ toolCalls }) => toolCalls);
       const textAt = (index: number) =>
@@ -411,8 +521,24 @@ describe('tool calls', () => {
       expect([way, choice?.toolCalls]).toEqual([
         way,
         [
-          { id, type: 'function', name: 'get_weather', arguments: '', valid: true, problems: [] },
-          { id, type: 'function', name: 'get_weather', arguments: '{}', valid: true, problems: [] },
+          {
+            id,
+            type: 'function',
+            name: 'get_weather',
+            arguments: '',
+            valid: true,
+            problems: [],
+            extraJson: null,
+          },
+          {
+            id,
+            type: 'function',
+            name: 'get_weather',
+            arguments: '{}',
+            valid: true,
+            problems: [],
+            extraJson: null,
+          },
         ],
       ]);
       expect(choice?.audio).toBeNull();

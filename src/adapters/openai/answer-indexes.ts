@@ -2,6 +2,9 @@ import { answerLimits, LimitExceeded } from './answer-limits.ts';
 import { indexOf, nameOfIndex } from './entry-index.ts';
 import { ToolCallIndexes } from './tool-call-indexes.ts';
 
+/** In place of a choice's index: members of the answer itself. */
+export const ANSWER = -1;
+
 /**
  * Gives each choice, and each tool call of a choice, one index from 0 to the limit for the whole answer. A usable index is
  * kept. In place of anything else (0.5, 3e9, text, nothing) the position in the list counts, unless another entry of the

@@ -1,5 +1,5 @@
 import type { AudioDelta, ToolCallDelta } from '../../contract/records.ts';
-import { type CompletionDelta, emptyDelta } from '../../domain/completion-delta.ts';
+import { type CompletionDelta, emptyDelta, saysNothing } from '../../domain/completion-delta.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { answerLimits, LimitExceeded } from './answer-limits.ts';
 import { divideLists, listsOf } from './divide-json.ts';
@@ -9,6 +9,16 @@ import { type ReadContent, readContent } from './read-content.ts';
 import { isObject, textOrNull, type WireObject } from './wire.ts';
 
 const NO_TOOL_CALLS: readonly ToolCallDelta[] = Object.freeze([]);
+/** Members of a choice that have a place of their own. */
+const OF_CHOICE: ReadonlySet<string> = new Set([
+  'index',
+  'delta',
+  'message',
+  'finish_reason',
+  'logprobs',
+  'usage',
+  'error',
+]);
 /** The last millisecond that a date can name. */
 const LAST_TIME_MS = 8_640_000_000_000_000;
 
@@ -67,14 +77,13 @@ function mapChoice(
       else if (name === 'audio' && isObject(value)) audio = mapAudio(value);
       else if (name === 'annotations' && Array.isArray(value))
         annotations = mapAnnotations(value, choiceIndex, indexes);
-      else {
-        extra ??= {};
-        // Assigned, this name would set the prototype. An object without one would be written as JSON far more slowly.
-        if (name === '__proto__') Object.defineProperty(extra, name, { value, enumerable: true });
-        else extra[name] = value;
-        indexes.noteName(choiceIndex, name);
-      }
+      else extra = withMember(extra, name, value, choiceIndex, indexes);
     }
+  }
+  for (const name in choice) {
+    const value = choice[name];
+    if (OF_CHOICE.has(name) || value === null || isNothing(value)) continue;
+    extra = withMember(extra, name, value, choiceIndex, indexes);
   }
   if (parts !== null) {
     content = parts.text;
@@ -96,26 +105,34 @@ function mapChoice(
     logprobsJson: probabilities?.[0] ?? null,
     finishReason,
     extraJson: extra === null ? null : JSON.stringify(extra),
+    answerExtraJson: null,
   };
-  if (!isEmpty(mapped)) deltas.push(mapped);
+  if (!saysNothing(mapped)) deltas.push(mapped);
   for (const annotationsJson of annotations?.slice(1) ?? [])
     deltas.push({ ...emptyDelta(choiceIndex), annotationsJson });
   for (const logprobsJson of probabilities?.slice(1) ?? [])
     deltas.push({ ...emptyDelta(choiceIndex), logprobsJson });
 }
 
-function isEmpty(delta: CompletionDelta): boolean {
-  return (
-    delta.content === '' &&
-    delta.finishReason === null &&
-    delta.role === null &&
-    delta.refusal === null &&
-    delta.toolCalls.length === 0 &&
-    delta.audio === null &&
-    delta.annotationsJson === null &&
-    delta.logprobsJson === null &&
-    delta.extraJson === null
-  );
+/** @throws LimitExceeded */
+function withMember(
+  members: Record<string, unknown> | null,
+  name: string,
+  value: unknown,
+  choiceIndex: number,
+  indexes: AnswerIndexes,
+): Record<string, unknown> {
+  indexes.noteName(choiceIndex, name);
+  const extra = members ?? {};
+  // Assigned, this name would set the prototype. An object without one would be written as JSON far more slowly.
+  if (name === '__proto__') Object.defineProperty(extra, name, { value, enumerable: true });
+  else extra[name] = value;
+  return extra;
+}
+
+/** Azure sends empty results of its filter with every piece. */
+function isNothing(value: unknown): boolean {
+  return value === '' || (typeof value === 'object' && value !== null && Object.keys(value).length === 0);
 }
 
 /** @returns null for an object that says nothing */
@@ -137,7 +154,7 @@ function mapTime(seconds: unknown): number | null {
   return time >= 0 && time <= LAST_TIME_MS ? time : null;
 }
 
-/** Entries that are not objects, or too large for a chunk, are left out. */
+/** Entries that say nothing, or are too large for a chunk, are left out. */
 function mapAnnotations(
   list: readonly unknown[],
   choiceIndex: number,
@@ -146,7 +163,7 @@ function mapAnnotations(
   if (list.length === 0) return null;
   indexes.noteAnnotations(choiceIndex, list.length);
   const entries = list
-    .filter(isObject)
+    .filter((entry) => entry !== null && entry !== undefined)
     .map((entry) => JSON.stringify(entry))
     .filter((json) => json.length <= answerLimits.jsonPieceCharacters);
   return entries.length === 0 ? null : listsOf(entries);

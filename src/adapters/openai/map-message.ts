@@ -1,4 +1,6 @@
 import type { ContentPart, Message, ToolCall } from '../../contract/records.ts';
+import { parseJsonObject } from './invalid-request.ts';
+import { isObject } from './wire.ts';
 
 export type WireMessage = Readonly<Record<string, unknown>>;
 
@@ -75,10 +77,14 @@ function mapAssistant(message: Message, legacyFunctions: boolean): WireMessage {
   };
 }
 
-function mapToolCall(call: ToolCall): WireMessage {
-  return call.type === 'custom'
-    ? { id: call.id, type: 'custom', custom: { name: call.name, input: call.arguments } }
-    : { id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } };
+/** What the provider sent with the call goes back with it, in the object in which it came. */
+function mapToolCall({ id, type, name, arguments: text, extraJson }: ToolCall): WireMessage {
+  const extra = parseJsonObject(extraJson, 'toolCalls.extraJson') ?? {};
+  const isCustom = type === 'custom';
+  const place = isCustom ? 'custom' : 'function';
+  const inner = isObject(extra[place]) ? extra[place] : {};
+  const called = isCustom ? { name, input: text } : { name, arguments: text };
+  return { ...extra, id, type: place, [place]: { ...inner, ...called } };
 }
 
 function mapFunctionResult(message: Message, name: string | null): WireMessage {

@@ -6,6 +6,10 @@ import { toolCallId } from './tool-call-id.ts';
 import type { ToolCallIndexes } from './tool-call-indexes.ts';
 import { isObject, type WireObject } from './wire.ts';
 
+const OF_CALL: ReadonlySet<string> = new Set(['index', 'id', 'type', 'function', 'custom']);
+const OF_CALLED: ReadonlySet<string> = new Set(['name', 'arguments', 'input']);
+const FLAT: ReadonlySet<string> = new Set([...OF_CALL, ...OF_CALLED]);
+
 /**
  * Maps the pieces of tool calls that came together. What says nothing of a call is left out.
  *
@@ -36,10 +40,12 @@ function mapToolCall(
   const custom = isObject(call['custom']) ? call['custom'] : null;
   // Some servers leave the object around name and arguments out.
   const called = custom ?? (isObject(call['function']) ? call['function'] : call);
+  const extraJson = extraOf(call, called, choiceIndex, indexes);
   const piece = {
     id: toolCallId(call['id']),
     name: reportedWord(called['name']),
     arguments: argumentsText(custom === null ? called['arguments'] : called['input']),
+    hasMore: extraJson !== null,
   };
   const open = indexes.toolCalls(choiceIndex).callOf(calls, position, piece);
   if (open === null) return null;
@@ -49,7 +55,36 @@ function mapToolCall(
     type: reportedWord(call['type']) ?? (custom === null ? null : 'custom'),
     name: open.take(piece),
     arguments: piece.arguments,
+    extraJson,
   };
+}
+
+/** Members of a call, and of the object in it, that the contract has no field for. @throws LimitExceeded */
+function extraOf(
+  call: WireObject,
+  called: WireObject,
+  choiceIndex: number,
+  indexes: AnswerIndexes,
+): string | null {
+  const others = othersOf(call, called === call ? FLAT : OF_CALL);
+  const inner = called === call ? null : othersOf(called, OF_CALLED);
+  if (others === null && inner === null) return null;
+  for (const name of [...Object.keys(others ?? {}), ...Object.keys(inner ?? {})])
+    indexes.noteName(choiceIndex, name);
+  const place = called === call['custom'] ? 'custom' : 'function';
+  return JSON.stringify({ ...others, ...(inner !== null && { [place]: inner }) });
+}
+
+/** Runs for every piece: it makes no object where there is nothing. */
+function othersOf(members: WireObject, known: ReadonlySet<string>): object | null {
+  let others: [string, unknown][] | null = null;
+  for (const name in members) {
+    const value = members[name];
+    if (known.has(name) || value === null || value === undefined) continue;
+    others ??= [];
+    others.push([name, value]);
+  }
+  return others === null ? null : Object.fromEntries(others);
 }
 
 /**
@@ -67,12 +102,15 @@ export function mapFunctionCall(
   const name = reportedWord(call['name']);
   const isRepeated = calls.length > 0 && (name === null || calls.some((other) => other.name === name));
   if (isRepeated) return calls;
-  const piece = { id: null, name, arguments: argumentsText(call['arguments']) };
+  const piece = { id: null, name, arguments: argumentsText(call['arguments']), hasMore: false };
   const open = indexes.toolCalls(choiceIndex).functionCall(piece);
   if (open === null) return calls;
   const added = open.take(piece);
   const type = added === null ? null : 'function_call';
-  return [...calls, { index: open.index, id: null, type, name: added, arguments: piece.arguments }];
+  return [
+    ...calls,
+    { index: open.index, id: null, type, name: added, arguments: piece.arguments, extraJson: null },
+  ];
 }
 
 /**
@@ -92,7 +130,14 @@ export function withMissingIds(
     ids.delete(delta.index);
     return { ...delta, id };
   });
-  const others = [...ids].map(([index, id]) => ({ index, id, type: null, name: null, arguments: '' }));
+  const others = [...ids].map(([index, id]) => ({
+    index,
+    id,
+    type: null,
+    name: null,
+    arguments: '',
+    extraJson: null,
+  }));
   return [...named, ...others];
 }
 

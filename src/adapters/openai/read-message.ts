@@ -114,11 +114,21 @@ function readToolCall(call: ObjectReader): ToolCall {
     called?.text('name') ?? '',
     called?.requiredText(isCustom ? 'input' : 'arguments') ?? '',
   );
-  called?.refuseRest();
   // A stream's pieces have it, and people send them back as they are.
   call.integer('index');
-  call.refuseRest();
-  return read;
+  return { ...read, extraJson: extraOf(call, called, isCustom ? 'custom' : 'function') };
+}
+
+/** Members of a call, and of the object in it, that have no field; as answers carry them. */
+function extraOf(call: ObjectReader, called: ObjectReader | null, place: string): string | null {
+  const others = saying(call.rest());
+  const inner = saying(called?.rest() ?? []);
+  const members = inner.length === 0 ? others : [...others, [place, Object.fromEntries(inner)] as const];
+  return members.length === 0 ? null : JSON.stringify(Object.fromEntries(members));
+}
+
+function saying(members: readonly [name: string, value: unknown][]): readonly (readonly [string, unknown])[] {
+  return members.filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0));
 }
 
 function readFunctionCall(call: ObjectReader | null): ToolCall[] {
@@ -129,5 +139,5 @@ function readFunctionCall(call: ObjectReader | null): ToolCall[] {
 }
 
 function toolCall(id: string | null, type: string, name: string, text: string): ToolCall {
-  return { id, type, name, arguments: text, valid: null, problems: [] };
+  return { id, type, name, arguments: text, valid: null, problems: [], extraJson: null };
 }

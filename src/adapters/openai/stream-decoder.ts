@@ -3,6 +3,7 @@ import { type CompletionDelta, deltaBytes, emptyDelta } from '../../domain/compl
 import { ProviderError, StreamInterrupted } from '../../domain/failure-classes.ts';
 import { utf8Length } from '../../domain/utf8-length.ts';
 import type { ProviderEvents, ServedBy } from '../../ports.ts';
+import { AnswerExtras } from './answer-extras.ts';
 import type { AnswerHead } from './answer-headers.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { type AnswerLimit, answerLimits, answerTooLarge, LimitExceeded } from './answer-limits.ts';
@@ -56,6 +57,7 @@ export class StreamDecoder {
   readonly #characters = new WholeCharacters();
   readonly #indexes = new AnswerIndexes();
   readonly #usage = new AnswerUsage();
+  readonly #extras = new AnswerExtras();
   readonly #choices: ChoiceProgress;
   readonly #facts: ServedFacts;
   #bytes = 0;
@@ -63,6 +65,8 @@ export class StreamDecoder {
   #idleBytes = 0;
   #pieces = 0;
   #hasUsage = false;
+  /** Members of the answer that came in a chunk without a piece: they go with the next one. */
+  #extraJson: string | null = null;
   readonly #head: AnswerHead | null;
 
   constructor(context: ErrorContext, providerRequestId: string | null, options: DecoderOptions = {}) {
@@ -157,7 +161,7 @@ export class StreamDecoder {
         const text = this.#template.read(payload);
         if (text !== null) {
           this.#count(utf8Length(text.content));
-          pieces.push(text);
+          pieces.push(this.#extraJson === null ? text : this.#withExtra(text));
         } else this.#take(payload, mayBeCut, pieces);
       } catch (error) {
         if (!(error instanceof LimitExceeded)) throw error;
@@ -167,6 +171,7 @@ export class StreamDecoder {
     }
     const isOver = ends || this.done;
     if (isOver) pieces.push(...this.#idsOfCalls());
+    if (isOver && this.#extraJson !== null) pieces.push(this.#withExtra(emptyDelta(0)));
     if (this.done) this.#judge();
     const deltas = this.#wholeCharacters(pieces, isOver);
     const usage = this.#usage.takeNew();
@@ -204,6 +209,8 @@ export class StreamDecoder {
     this.#hasUsage = this.#usage.note(chunk) || this.#hasUsage;
     const mapped: CompletionDelta[] = [];
     mapChunk(chunk, mapped, this.#indexes);
+    this.#extraJson = joined(this.#extraJson, this.#extras.note(chunk, this.#indexes));
+    if (this.#extraJson !== null && mapped[0] !== undefined) mapped[0] = this.#withExtra(mapped[0]);
     for (const delta of mapped) {
       this.#count(deltaBytes(delta));
       this.#choices.note(delta);
@@ -211,6 +218,12 @@ export class StreamDecoder {
     }
     if (error === undefined) this.#template.learn(payload, mapped, this.#indexes);
     else if (!wasAnswered) this.failure ??= this.#reported(error);
+  }
+
+  #withExtra(delta: CompletionDelta): CompletionDelta {
+    const answerExtraJson = this.#extraJson;
+    this.#extraJson = null;
+    return { ...delta, answerExtraJson };
   }
 
   #fail(error: unknown): void {
@@ -280,6 +293,12 @@ export class StreamDecoder {
       { providerRequestId: this.served.providerRequestId },
     );
   }
+}
+
+/** Both objects' members; of two with one name the later one counts. */
+function joined(before: string | null, added: string | null): string | null {
+  if (before === null || added === null) return before ?? added;
+  return `${before.slice(0, -1)},${added.slice(1)}`;
 }
 
 /** @returns the objects of an object or a list of objects; null for anything else */

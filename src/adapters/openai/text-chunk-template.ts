@@ -70,7 +70,8 @@ function isPlainText(delta: CompletionDelta): boolean {
     delta.annotationsJson === null &&
     delta.logprobsJson === null &&
     delta.finishReason === null &&
-    delta.extraJson === null
+    delta.extraJson === null &&
+    delta.answerExtraJson === null
   );
 }
 

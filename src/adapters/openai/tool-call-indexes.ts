@@ -8,6 +8,8 @@ export interface ToolCallPiece {
   readonly id: string | null;
   readonly name: string | null;
   readonly arguments: string;
+  /** It has members that no field of the contract is for. */
+  readonly hasMore: boolean;
 }
 
 /** A tool call as far as its pieces came. */
@@ -78,9 +80,10 @@ export class ToolCallIndexes {
    * @throws LimitExceeded
    */
   callOf(list: readonly unknown[], position: number, piece: ToolCallPiece): OpenToolCall | null {
-    if (piece.id === null && piece.name === null && piece.arguments === '') return null;
     const own = indexOf(list[position]);
     const place = isUsable(own) ? own | 0 : `${nameOfIndex(own)}@${position}`;
+    const saysNothing = piece.id === null && piece.name === null && piece.arguments === '';
+    if (saysNothing) return piece.hasMore ? this.#continued(place, position, piece, list) : null;
     const call = this.#continued(place, position, piece, list) ?? this.#begin(place, position, piece, list);
     call.list = list;
     this.#byPlace.set(place, call);

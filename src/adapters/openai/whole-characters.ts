@@ -58,7 +58,7 @@ export class WholeCharacters {
 
   #joinArguments(choiceIndex: number, call: ToolCallDelta): ToolCallDelta {
     const asDelta = (text: string) => ({
-      toolCalls: [{ index: call.index, id: null, type: null, name: null, arguments: text }],
+      toolCalls: [{ index: call.index, id: null, type: null, name: null, arguments: text, extraJson: null }],
     });
     const place: Place = `${choiceIndex}/arguments/${call.index}`;
     return { ...call, arguments: this.#join(place, call.arguments, asDelta) };
@@ -95,7 +95,9 @@ function isNothing(delta: CompletionDelta): boolean {
   return (
     content === '' &&
     refusal === null &&
-    toolCalls.every(({ id, type, name, arguments: text }) => text === '' && !(id ?? type ?? name)) &&
+    toolCalls.every(
+      (call) => call.arguments === '' && !(call.id ?? call.type ?? call.name ?? call.extraJson),
+    ) &&
     (audio === null || Object.values(audio).every((value) => value === null)) &&
     Object.entries(rest).every(([name, value]) => name === 'choiceIndex' || value === null)
   );

@@ -32,20 +32,24 @@ export interface ChatChunk {
   last: boolean;
   /** When the service sent it. Epoch milliseconds. */
   emittedAt: number;
+  /** JSON object: members that have no field here, of the delta (for example reasoning_content), of the choice, and of the provider's chunk where they are new or changed (for example citations). */
+  extraJson: string | null;
 }
 
 /** A piece of a tool call. */
 export interface ToolCallDelta {
   /** Which call of the choice. */
   index: number;
-  /** First piece only. */
+  /** First piece only; with the last one where the provider sent none. */
   id: string | null;
   /** First piece only: function, custom, function_call. */
   type: string | null;
-  /** First piece only. */
+  /** First piece only, as a rule: text to append. */
   name: string | null;
   /** Text to append. */
   arguments: string;
+  /** JSON object: members of the call that have no field here. */
+  extraJson: string | null;
 }
 
 /** A piece of an audio answer. */

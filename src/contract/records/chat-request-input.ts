@@ -170,6 +170,8 @@ export interface ToolCallInput {
   valid?: boolean | null | undefined;
   /** Responses only: why valid is false. */
   problems?: ProblemInput[] | undefined;
+  /** JSON object: members of the provider that have no field here, as extra_content or thought_signature. Those inside the function are in its member function (or custom). Sent back with the call. */
+  extraJson?: string | null | undefined;
 }
 
 /** One thing that is wrong or worth knowing, with the place it is about. */

@@ -168,6 +168,8 @@ export interface ToolCall {
   valid: boolean | null;
   /** Responses only: why valid is false. */
   problems: Problem[];
+  /** JSON object: members of the provider that have no field here, as extra_content or thought_signature. Those inside the function are in its member function (or custom). Sent back with the call. */
+  extraJson: string | null;
 }
 
 /** One thing that is wrong or worth knowing, with the place it is about. */

@@ -62,6 +62,8 @@ export interface ChatResponse {
   labels: Record<string, string>;
   /** When the outcome was decided; same on every replay. Epoch milliseconds. */
   createdAt: number;
+  /** JSON object: members of the provider's answer that have no field here (for example citations, search_results, prompt_filter_results), each as it came last. */
+  extraJson: string | null;
 }
 
 /** How it ended. */
@@ -87,7 +89,7 @@ export interface Choice {
   logprobsJson: string | null;
   /** Structured output that does not fit its schema. */
   problems: Problem[];
-  /** Message fields newer than this schema (e.g. reasoning_content). */
+  /** JSON object: members of the message and of the choice that have no field here (for example reasoning_content). Texts and lists that came in pieces are joined. Its annotations are those that are no citation of a page. */
   extraJson: string | null;
 }
 

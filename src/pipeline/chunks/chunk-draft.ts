@@ -20,8 +20,15 @@ export function emptyDraft(choiceIndex: number): ChunkDraft {
     annotationsJson: null,
     logprobsJson: null,
     finishReason: null,
+    extraJson: null,
     last: false,
   };
+}
+
+/** Members of both objects in one; of two with one name, that of the choice counts. */
+function extraOf({ answerExtraJson, extraJson }: CompletionDelta): string | null {
+  if (answerExtraJson === null || extraJson === null) return answerExtraJson ?? extraJson;
+  return `${answerExtraJson.slice(0, -1)},${extraJson.slice(1)}`;
 }
 
 export function draftOf(delta: CompletionDelta): ChunkDraft {
@@ -35,6 +42,7 @@ export function draftOf(delta: CompletionDelta): ChunkDraft {
     annotationsJson: delta.annotationsJson,
     logprobsJson: delta.logprobsJson,
     finishReason: delta.finishReason,
+    extraJson: extraOf(delta),
     last: false,
   };
 }
@@ -50,12 +58,15 @@ export function isMergeable(draft: ChunkDraft, delta: CompletionDelta): boolean 
     draft.audio === null &&
     draft.annotationsJson === null &&
     draft.logprobsJson === null &&
+    draft.extraJson === null &&
     delta.role === null &&
     delta.refusal === null &&
     delta.toolCalls.length === 0 &&
     delta.audio === null &&
     delta.annotationsJson === null &&
-    delta.logprobsJson === null
+    delta.logprobsJson === null &&
+    delta.extraJson === null &&
+    delta.answerExtraJson === null
   );
 }
 
@@ -66,13 +77,15 @@ export function utf8Bytes(text: string | null | undefined): number {
 
 /** At least what the draft's own values take in a record; `STREAM_BYTES` covers the rest. */
 export function draftBytes(draft: ChunkDraft): number {
-  const { content, role, refusal, toolCalls, audio, annotationsJson, logprobsJson, finishReason } = draft;
+  const { content, role, refusal, toolCalls, audio, annotationsJson, logprobsJson, extraJson, finishReason } =
+    draft;
   let bytes = utf8Bytes(content);
   if (role !== null) bytes += utf8Bytes(role);
   if (refusal !== null) bytes += utf8Bytes(refusal);
   if (finishReason !== null) bytes += utf8Bytes(finishReason);
   if (annotationsJson !== null) bytes += utf8Bytes(annotationsJson);
   if (logprobsJson !== null) bytes += utf8Bytes(logprobsJson);
+  if (extraJson !== null) bytes += utf8Bytes(extraJson);
   if (audio !== null)
     bytes += utf8Bytes(audio.id) + utf8Bytes(audio.transcript) + (audio.data?.byteLength ?? 0);
   for (const call of toolCalls)
@@ -81,6 +94,7 @@ export function draftBytes(draft: ChunkDraft): number {
       utf8Bytes(call.id) +
       utf8Bytes(call.type) +
       utf8Bytes(call.name) +
-      utf8Bytes(call.arguments);
+      utf8Bytes(call.arguments) +
+      utf8Bytes(call.extraJson);
   return bytes;
 }

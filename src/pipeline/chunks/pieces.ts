@@ -34,6 +34,11 @@ export class Pieces {
     return this.left === this.maxBytes;
   }
 
+  /** What a piece holds at most. */
+  get roomBytes(): number {
+    return this.maxBytes;
+  }
+
   begin(): ChunkDraft {
     this.current = emptyDraft(this.choiceIndex);
     this.left = this.maxBytes;

@@ -1,6 +1,7 @@
 import type { AudioDelta, ToolCallDelta } from '../../contract/records.ts';
 import { type ChunkDraft, TOOL_CALL_BYTES, utf8Bytes } from './chunk-draft.ts';
 import { Pieces } from './pieces.ts';
+import { addExtra } from './split-extra.ts';
 import { addAnnotations, addLogprobs } from './split-json.ts';
 
 /**
@@ -28,6 +29,7 @@ export function splitDraft(draft: ChunkDraft, maxBytes: number): ChunkDraft[] {
   if (draft.audio !== null) addAudio(pieces, draft.audio);
   if (draft.annotationsJson !== null) addAnnotations(pieces, draft.annotationsJson);
   if (draft.logprobsJson !== null) addLogprobs(pieces, draft.logprobsJson);
+  if (draft.extraJson !== null) addExtra(pieces, draft.extraJson);
   if (draft.finishReason !== null) {
     pieces.take('finishReason', utf8Bytes(draft.finishReason));
     pieces.current.finishReason = draft.finishReason;
@@ -36,15 +38,17 @@ export function splitDraft(draft: ChunkDraft, maxBytes: number): ChunkDraft[] {
   return pieces.all;
 }
 
-/** Id, type and name go with the first piece alone, as providers send them. */
-function addToolCall(pieces: Pieces, { index, id, type, name, arguments: text }: ToolCallDelta): void {
-  pieces.take('toolCalls', TOOL_CALL_BYTES + utf8Bytes(id) + utf8Bytes(type) + utf8Bytes(name));
-  pieces.current.toolCalls.push({ index, id, type, name, arguments: '' });
+/** Everything but the arguments goes with the first piece alone, as providers send it. */
+function addToolCall(pieces: Pieces, call: ToolCallDelta): void {
+  const { index, id, type, name, arguments: text, extraJson } = call;
+  const ownBytes = utf8Bytes(id) + utf8Bytes(type) + utf8Bytes(name) + utf8Bytes(extraJson);
+  pieces.take('toolCalls', TOOL_CALL_BYTES + ownBytes);
+  pieces.current.toolCalls.push({ ...call, arguments: '' });
   const add = (piece: ChunkDraft, slice: string) => {
-    const call = piece.toolCalls.at(-1);
-    if (call === undefined)
-      piece.toolCalls.push({ index, id: null, type: null, name: null, arguments: slice });
-    else call.arguments += slice;
+    const last = piece.toolCalls.at(-1);
+    if (last === undefined)
+      piece.toolCalls.push({ index, id: null, type: null, name: null, arguments: slice, extraJson: null });
+    else last.arguments += slice;
   };
   pieces.text('toolCalls.arguments', text, add, TOOL_CALL_BYTES);
 }

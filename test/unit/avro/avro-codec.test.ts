@@ -343,6 +343,7 @@ describe('a value is refused when', () => {
       annotationsJson: null,
       logprobsJson: null,
       finishReason: null,
+      extraJson: null,
       last: true,
       emittedAt: 0,
     });

@@ -10,6 +10,7 @@ const call = (id: string | null, name: string, args: unknown, fields: Partial<To
   arguments: typeof args === 'string' ? args : JSON.stringify(args),
   valid: true,
   problems: [],
+  extraJson: null,
   ...fields,
 });
 

@@ -32,6 +32,7 @@ const call = (members: Partial<ToolCall>): ToolCall => ({
   arguments: '{"a":12}',
   valid: null,
   problems: [],
+  extraJson: null,
   ...members,
 });
 const tool = (members: Partial<Tool>): Tool => ({

@@ -22,6 +22,7 @@ const piece = (index: number, text: string, start: { id?: string; type?: string;
   type: start.type ?? null,
   name: start.name ?? null,
   arguments: text,
+  extraJson: null,
 });
 
 describe('CompletionFold', () => {
@@ -63,9 +64,25 @@ describe('CompletionFold', () => {
       { toolCalls: [piece(2, 'x')] },
     );
     expect(choice?.toolCalls).toEqual([
-      { id: 'a', type: 'function', name: 'f', arguments: '{"a":1}', valid: null, problems: [] },
-      { id: 'b', type: 'custom', name: 'sql', arguments: 'SELECT 1', valid: null, problems: [] },
-      { id: null, type: 'function', name: '', arguments: 'x', valid: null, problems: [] },
+      {
+        id: 'a',
+        type: 'function',
+        name: 'f',
+        arguments: '{"a":1}',
+        valid: null,
+        problems: [],
+        extraJson: null,
+      },
+      {
+        id: 'b',
+        type: 'custom',
+        name: 'sql',
+        arguments: 'SELECT 1',
+        valid: null,
+        problems: [],
+        extraJson: null,
+      },
+      { id: null, type: 'function', name: '', arguments: 'x', valid: null, problems: [], extraJson: null },
     ]);
   });
 
@@ -217,7 +234,7 @@ describe('CompletionFold', () => {
           else if (Array.isArray(next)) merged.set(name, Array.isArray(before) ? [...before, ...next] : next);
           else if (next !== null || before === undefined) merged.set(name, next);
         }
-        const json = first(...list.map((one) => ({ extraJson: JSON.stringify(one) })))?.extraJson ?? '';
+        const json = first(...list.map((one) => ({ logprobsJson: JSON.stringify(one) })))?.logprobsJson ?? '';
         expect(byName(Object.entries(JSON.parse(json)))).toEqual(byName([...merged]));
       }),
     );

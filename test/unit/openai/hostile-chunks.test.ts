@@ -51,7 +51,7 @@ function encode(
   reported: ToldUsage | null,
   { served }: StreamDecoder,
 ): void {
-  for (const [sequence, { extraJson: _, ...delta }] of deltas.entries()) {
+  for (const [sequence, { answerExtraJson: _, ...delta }] of deltas.entries()) {
     const chunk = { ...delta, toolCalls: [...delta.toolCalls], last: false, emittedAt: 0 };
     codec.encode('ChatChunk', { ...chunk, requestId: 'r', tenantId: 't', attempt: 1, sequence });
   }
@@ -60,6 +60,7 @@ function encode(
   const answer = {
     attempt: 1,
     choices,
+    extraJson: null,
     usage,
     served,
     chunkCount: deltas.length,

@@ -21,19 +21,19 @@ describe('mapChunk', () => {
       'broken',
     ];
     expect(deltaOf({ tool_calls })?.toolCalls).toEqual([
-      { index: 0, id: 'call_1', type: 'function', name: 'f', arguments: '{' },
-      { index: 1, id: null, type: 'custom', name: null, arguments: 'SELECT' },
-      { index: 2, id: null, type: null, name: null, arguments: '}' },
+      { index: 0, id: 'call_1', type: 'function', name: 'f', arguments: '{', extraJson: null },
+      { index: 1, id: null, type: 'custom', name: null, arguments: 'SELECT', extraJson: null },
+      { index: 2, id: null, type: null, name: null, arguments: '}', extraJson: null },
     ]);
     expect(deltaOf({ tool_calls: [{ index: 0, id: '' }] })).toBeUndefined();
   });
 
   it('maps the older function_call as the only tool call', () => {
     expect(deltaOf({ function_call: { name: 'f', arguments: '' } })?.toolCalls).toEqual([
-      { index: 0, id: null, type: 'function_call', name: 'f', arguments: '' },
+      { index: 0, id: null, type: 'function_call', name: 'f', arguments: '', extraJson: null },
     ]);
     expect(deltaOf({ function_call: { arguments: '{}' } })?.toolCalls).toEqual([
-      { index: 0, id: null, type: null, name: null, arguments: '{}' },
+      { index: 0, id: null, type: null, name: null, arguments: '{}', extraJson: null },
     ]);
   });
 

@@ -31,6 +31,7 @@ export function aToolCall(members: Partial<ToolCall> = {}): ToolCall {
     arguments: '{}',
     valid: null,
     problems: [],
+    extraJson: null,
     ...members,
   };
 }

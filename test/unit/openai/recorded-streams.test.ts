@@ -119,8 +119,8 @@ const expected: Readonly<Record<string, Expected>> = {
         audio: { id: 'audio_2', data: null, transcript: 'Hi 👋', expiresAt: 1_760_003_600_000 },
         finishReason: 'tool_calls',
         toolCalls: [
-          { ...call('call_a1', 'post', '{"mood":"😀"}'), valid: null, problems: [] },
-          { ...call('call_b2', 'draw', '🖋', 'custom'), valid: null, problems: [] },
+          { ...call('call_a1', 'post', '{"mood":"😀"}'), valid: null, problems: [], extraJson: null },
+          { ...call('call_b2', 'draw', '🖋', 'custom'), valid: null, problems: [], extraJson: null },
         ],
       }),
     ],
@@ -179,11 +179,10 @@ describe('a recorded stream', () => {
   );
 });
 
-/** Without members that no chunk carries: unknown fields of the provider, and the service's own checks. */
+/** Without members that no chunk carries: the service's own checks. */
 function asStreamed(choices: readonly Choice[]): Choice[] {
   return choices.map((one) => ({
     ...one,
-    extraJson: null,
     problems: [],
     toolCalls: one.toolCalls.map((each) => ({ ...each, valid: null, problems: [] })),
   }));
@@ -191,7 +190,7 @@ function asStreamed(choices: readonly Choice[]): Choice[] {
 
 function foldChunks(chunks: readonly ChatChunk[]): Choice[] {
   const fold = new CompletionFold();
-  for (const chunk of chunks) fold.add({ ...chunk, extraJson: null });
+  for (const chunk of chunks) fold.add({ ...chunk, answerExtraJson: null });
   return fold.result();
 }
 

@@ -171,7 +171,7 @@ describe('empty members', () => {
     expect(choiceOf({ tool_calls: [tool] }, empty).toolCalls).toMatchObject(expected);
     const older = { name: 'f', arguments: '{}' };
     expect(choiceOf(empty, { ...empty, function_call: older }, empty).toolCalls).toEqual([
-      { id: null, type: 'function_call', ...older, valid: null, problems: [] },
+      { id: null, type: 'function_call', ...older, valid: null, problems: [], extraJson: null },
     ]);
   });
 

@@ -11,6 +11,7 @@ const call = (index: number, text: string, id: string | null = null) => ({
   type: null,
   name: null,
   arguments: text,
+  extraJson: null,
 });
 const audio = (transcript: string | null, id: string | null = null) => ({
   id,

@@ -27,6 +27,7 @@ const choice = {
 const answer: Answer = {
   attempt: 2,
   choices: [choice, { ...choice, index: 1, finishReason: null }],
+  extraJson: '{"citations":[]}',
   usage: plainUsage(10, 5, 'PROVIDER'),
   served: {
     responseId: 'chatcmpl-1',

@@ -61,7 +61,7 @@ async function callOf({ schema }: Pair, pieces: readonly string[], finishReason:
   pieces.forEach((piece, index) => {
     const head =
       index === 0 ? { id: 'call_1', type: 'function', name: 'tool' } : { id: null, type: null, name: null };
-    fold.add(delta({ toolCalls: [{ index: 0, ...head, arguments: piece }] }));
+    fold.add(delta({ toolCalls: [{ index: 0, ...head, arguments: piece, extraJson: null }] }));
   });
   fold.add(delta({ finishReason }));
   const request = chatRequest({ tools: [{ name: 'tool', parametersJson: JSON.stringify(schema) }] });
@@ -90,7 +90,13 @@ it('a call that is cut anywhere is unparsable or truncated', async () => {
   await fc.assert(
     fc.asyncProperty(objectPair, fc.nat(), fc.boolean(), async (tool, at, atLimit) => {
       const text = JSON.stringify(tool.value);
-      const call = await callOf(tool, [text.slice(0, at % text.length)], atLimit ? 'length' : 'tool_calls');
+      const cut = text.slice(0, at % text.length);
+      const call = await callOf(tool, [cut], atLimit ? 'length' : 'tool_calls');
+      const { required = [] } = tool.schema as { required?: string[] };
+      if (cut === '' && !atLimit && required.length === 0) {
+        expect(call).toMatchObject({ valid: true, problems: [] });
+        return;
+      }
       const code = atLimit ? 'truncated' : 'unparsable_json';
       expect(call).toMatchObject({ valid: false, problems: [{ path: 'arguments', code }] });
     }),

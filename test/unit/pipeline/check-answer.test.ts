@@ -47,7 +47,16 @@ function choice(members: Partial<Choice> = {}): Choice {
 }
 
 function call(name: string, text: string, members: Partial<ToolCall> = {}): ToolCall {
-  return { id: 'call_1', type: 'function', name, arguments: text, valid: null, problems: [], ...members };
+  return {
+    id: 'call_1',
+    type: 'function',
+    name,
+    arguments: text,
+    valid: null,
+    problems: [],
+    extraJson: null,
+    ...members,
+  };
 }
 
 const schemas = new IsolatedSchemaChecker({ logger: createLogger({ level: 'silent' }) });

@@ -33,7 +33,7 @@ const hostile: [string, string, Partial<CompletionDelta>][] = [
   ...[3e9, 1e308, -0.1, Number.NaN].map((index): (typeof hostile)[number] => [
     `a tool call at ${index}`,
     'tool_calls[].index',
-    { toolCalls: [{ index, id: 'c', type: null, name: null, arguments: '' }] },
+    { toolCalls: [{ index, id: 'c', type: null, name: null, arguments: '', extraJson: null }] },
   ]),
   ['a fraction of a millisecond', 'audio.expires_at', { audio: { ...audio, expiresAt: 1.0005 } }],
   ['a list instead of a text', 'a field', { refusal: ['no'] as unknown as string }],
@@ -120,7 +120,11 @@ describe('ChunkPublisher and the limit of its topic', () => {
     ['a reason of 3 MB', { finishReason: 'x'.repeat(3_000_000) }],
     [
       'a name of 3 MB',
-      { toolCalls: [{ index: 0, id: null, type: null, name: 'x'.repeat(3e6), arguments: '' }] },
+      {
+        toolCalls: [
+          { index: 0, id: null, type: null, name: 'x'.repeat(3e6), arguments: '', extraJson: null },
+        ],
+      },
     ],
     ['a citation of 3 MB', { annotationsJson: JSON.stringify(['x'.repeat(3_000_000)]) }],
   ])('ends the stream of %s, which cannot be split', async (_what, members) => {

@@ -62,7 +62,9 @@ describe('ChunkPublisher, in any interleaving', () => {
                 text(content, {
                   choiceIndex,
                   role: role ? 'assistant' : null,
-                  toolCalls: call ? [{ index: 0, id: null, type: null, name: null, arguments: content }] : [],
+                  toolCalls: call
+                    ? [{ index: 0, id: null, type: null, name: null, arguments: content, extraJson: null }]
+                    : [],
                 }),
               ),
             );

@@ -30,6 +30,7 @@ describe('ChunkPublisher', () => {
           annotationsJson: null,
           logprobsJson: null,
           finishReason: null,
+          extraJson: null,
           last: false,
           emittedAt: new FakeClock().now(),
         },
@@ -96,7 +97,7 @@ describe('ChunkPublisher', () => {
     ]);
   });
 
-  const call = { index: 0, id: 'call_1', type: 'function', name: 'f', arguments: '{' };
+  const call = { index: 0, id: 'call_1', type: 'function', name: 'f', arguments: '{', extraJson: null };
   const audio = { id: 'audio_1', data: Buffer.from([1, 2]), transcript: 'hi', expiresAt: null };
 
   it.each<[string, Partial<CompletionDelta>]>([
@@ -106,6 +107,7 @@ describe('ChunkPublisher', () => {
     ['audio', { audio }],
     ['citations', { annotationsJson: '[]' }],
     ['log probabilities', { logprobsJson: '{}' }],
+    ['members without a field', { extraJson: '{"reasoning_content":"hm"}' }],
   ])('starts a new chunk for %s, and loses none of its fields', async (_what, members) => {
     void bench.publisher.open(info({ requestId: 'busy' })).publish([text('x')]);
     void bench.publisher.open(info()).publish([text('a'), text('b', members), text('c')]);

@@ -42,6 +42,7 @@ const delta: fc.Arbitrary<CompletionDelta> = fc.record({
       type: nullable(fc.constantFrom('function', 'custom')),
       name: nullable(short),
       arguments: text,
+      extraJson: nullable(fc.constant('{"e":1}')),
     }),
     { maxLength: 4 },
   ),
@@ -56,12 +57,17 @@ const delta: fc.Arbitrary<CompletionDelta> = fc.record({
   annotationsJson: nullable(fc.array(citation, { maxLength: 6 }).map((list) => JSON.stringify(list))),
   logprobsJson: nullable(logprobs.map((value) => JSON.stringify(value))),
   finishReason: nullable(fc.constantFrom('stop', 'length')),
-  extraJson: fc.constant(null),
+  extraJson: nullable(
+    fc
+      .record({ reasoning_content: text, steps: fc.array(short, { maxLength: 30 }) }, { requiredKeys: [] })
+      .map((members) => JSON.stringify(members)),
+  ),
+  answerExtraJson: fc.constant(null),
 });
 
 function fold(deltas: readonly (CompletionDelta | ChunkDraft)[]) {
   const folding = new CompletionFold();
-  for (const one of deltas) folding.add({ extraJson: null, ...one });
+  for (const one of deltas) folding.add({ answerExtraJson: null, ...one });
   return folding.result();
 }
 
@@ -119,13 +125,17 @@ describe('a draft that is too large for a chunk', () => {
   it.each<[string, Partial<CompletionDelta>]>([
     ['role', { role: long }],
     ['finishReason', { finishReason: long }],
-    ['toolCalls', { toolCalls: [{ index: 0, id: null, type: null, name: long, arguments: '' }] }],
+    [
+      'toolCalls',
+      { toolCalls: [{ index: 0, id: null, type: null, name: long, arguments: '', extraJson: null }] },
+    ],
     ['audio.id', { audio: { id: long, data: null, transcript: null, expiresAt: null } }],
     ['annotationsJson', { annotationsJson: JSON.stringify([{ url_citation: { url: long } }]) }],
     ['annotationsJson', { annotationsJson: JSON.stringify({ long }) }],
     ['logprobsJson', { logprobsJson: JSON.stringify({ content: [{ token: long }] }) }],
     ['logprobsJson', { logprobsJson: JSON.stringify({ other: long }) }],
     ['logprobsJson', { logprobsJson: JSON.stringify(long) }],
+    ['extraJson', { extraJson: JSON.stringify({ other: { long } }) }],
   ])('is not split inside of %s', (field, members) => {
     const split = () => splitDraft(draftOf({ ...emptyDelta(0), ...members }), 250);
     expect(split).toThrow(DoesNotFit);

@@ -34,7 +34,15 @@ const choice = {
   content: 'Hello world',
   refusal: null,
   toolCalls: [
-    { id: 'c', type: 'function', name: 'look_up', arguments: '{"a":1}', valid: null, problems: [] },
+    {
+      id: 'c',
+      type: 'function',
+      name: 'look_up',
+      arguments: '{"a":1}',
+      valid: null,
+      problems: [],
+      extraJson: null,
+    },
   ],
   audio: null,
   annotations: [],
