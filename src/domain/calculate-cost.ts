@@ -37,7 +37,7 @@ const noTools: ToolUses = {};
  * What the provider charges for one call. Each kind of token is priced once: cached, cache-write, audio and image tokens
  * are part of the input, reasoning and audio tokens part of the output. Exact, never rounded.
  *
- * - The *served* tier decides; `fast` is `priority`; `scale`, `auto`, `default` and none are the standard rate.
+ * - The *served* tier decides; `fast` is `priority`; `scale`, `auto`, `default`, `standard`, `on_demand` and none are the standard rate.
  * - Above a price tier's threshold (strictly) the whole call is priced by that tier, output included. A served tier that
  *   has no rate above a threshold where the standard rate has one leaves the call unpriced.
  * - Without a rate of their own, cached, cache-write and image tokens cost the input rate and reasoning tokens the output
@@ -169,7 +169,8 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-const standardTiers: ReadonlySet<string> = new Set(['', 'auto', 'default', 'scale']);
+/** `on_demand` is Groq's name of it, `standard` that of several gateways. */
+const standardTiers: ReadonlySet<string> = new Set(['', 'auto', 'default', 'scale', 'standard', 'on_demand']);
 
 /** Null when the price has none for what was served. */
 function ratesFor(price: Price, servedTier: string | null, inputTokens: number): PriceComponents | null {

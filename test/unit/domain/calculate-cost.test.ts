@@ -209,6 +209,8 @@ describe('calculateCost', () => {
       ['auto', '0.0001'],
       ['default', '0.0001'],
       ['scale', '0.0001'],
+      ['standard', '0.0001'],
+      ['on_demand', '0.0001'],
       ['flex', '0.00005'],
       ['priority', '0.0002'],
       ['fast', '0.0002'],
