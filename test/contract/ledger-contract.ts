@@ -9,7 +9,7 @@ import type {
   StoredOutcome,
 } from '../../src/ports.ts';
 
-/** Far enough ahead that no row expires while a test looks at it. */
+/** Late enough that no row expires during a test. */
 export const NOW = Date.UTC(2126, 0, 15, 12);
 
 export const draft: AttemptDraft = {
@@ -73,7 +73,7 @@ export const outcome: StoredOutcome = {
 
 export const forgettable: StoredOutcome = { ...outcome, cost: null, remembered: false };
 
-/** A claim on a request that no other test knows. */
+/** A claim on a request that no other test uses. */
 export function claimRequest(overrides: Partial<ClaimRequest> = {}): ClaimRequest {
   return {
     identity: { tenantId: 'acme', requestId: randomUUID() },
@@ -89,27 +89,27 @@ export function claimRequest(overrides: Partial<ClaimRequest> = {}): ClaimReques
   };
 }
 
-/** The same request again, under a token of its own. */
+/** The same request again, with a new token. */
 export const again = (first: ClaimRequest, overrides: Partial<ClaimRequest> = {}): ClaimRequest => ({
   ...first,
   token: randomUUID(),
   ...overrides,
 });
 
-/** A claim whose owner was seen dead, and had not said that it would end. */
+/** A claim whose owner was detected as dead, without having announced its end. */
 export const crashed = ({ token }: ClaimRequest) => ({ token, crashed: true });
 
-/** A claim whose owner ended on purpose, or that is not waited for any longer. */
+/** A claim whose owner stopped deliberately, or that is no longer waited for. */
 export const stopped = ({ token }: ClaimRequest) => ({ token, crashed: false });
 
-/** What every ledger owes its callers. */
+/** The guarantees of every ledger. */
 export function describeLedger(name: string, ledgerOf: () => RequestLedger): void {
   describe(name, () => {
     const complete = (request: ClaimRequest, stored: StoredOutcome, attempts: readonly AttemptRow[]) =>
       ledgerOf().complete(request.identity, request.token, stored, attempts);
 
     describe('a claim', () => {
-      it('on a fresh request is given, with attempt 1', async () => {
+      it('on a new request is granted, with attempt 1', async () => {
         expect(await ledgerOf().claim(claimRequest())).toEqual({
           kind: 'claimed',
           attempt: 1,
@@ -118,7 +118,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
       });
 
-      it('is held against another worker, and against another record of the same worker', async () => {
+      it('blocks another worker, and another record of the same worker', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
 
@@ -131,7 +131,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(first))).toEqual(held);
       });
 
-      it('that is repeated with its own token is the same claim, whatever happened to the first answer', async () => {
+      it('that is repeated with its own token is the same claim, even if the first answer was lost', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         expect(await ledgerOf().claim(first)).toEqual({
@@ -163,7 +163,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(first, other))).toEqual({ kind: 'conflict' });
       });
 
-      it('of the very same record is no conflict, even if its hash is made differently now', async () => {
+      it('of the same record is no conflict, even if its hash is now computed differently', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         await ledgerOf().release(first.identity, first.token, [finished(1, 'ABORTED')]);
@@ -172,7 +172,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(rehashed)).toMatchObject({ kind: 'claimed', attempt: 2 });
       });
 
-      it('keeps requests of different tenants apart', async () => {
+      it('keeps requests of different tenants separate', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         const other = again(first, { identity: { ...first.identity, tenantId: 'globex' } });
@@ -203,7 +203,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
       });
 
-      it('keeps what publishers and providers wrote, dollar signs included, as it is', async () => {
+      it('keeps text of publishers and providers unchanged, including dollar signs', async () => {
         const odd = { ...draft, model: '$model', account: '$$ROOT', provider: '$provider' };
         const first = claimRequest({ identity: { tenantId: '$t', requestId: `$${randomUUID()}` } });
         await ledgerOf().claim(first);
@@ -219,7 +219,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
     });
 
     describe('a takeover', () => {
-      it('takes the very claim that the caller names', async () => {
+      it('takes exactly the claim that the caller names', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
 
@@ -260,7 +260,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(first))).toMatchObject({ kind: 'done', replay: true });
       });
 
-      it('leaves the former owner without a say', async () => {
+      it('invalidates the former owner’s writes', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         const taker = again(first, { owner: 'worker-b', takeFrom: stopped(first) });
@@ -274,7 +274,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await complete(taker, outcome, [])).toBe(true);
       });
 
-      it('changes nothing of a request that is done, or another one', async () => {
+      it('changes nothing of a completed request, or of another one', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         const other = { bodyHash: Buffer.from('another body'), source: record(9), takeFrom: crashed(first) };
@@ -285,8 +285,8 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       });
     });
 
-    describe('a look at a claim', () => {
-      it('tells its token, and nothing once it was released or the request is done', async () => {
+    describe('reading a claim', () => {
+      it('returns its token, and null once it was released or the request is done', async () => {
         const first = claimRequest();
         const look = () => ledgerOf().claimToken(first.identity);
         expect(await look()).toBeNull();
@@ -324,7 +324,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(taker)).toEqual(suspect);
         return again(second, { takeFrom: null });
       }
-      /** Its workers crash in quarantine, so often. */
+      /** Lets its workers crash in quarantine so often. */
       async function crashing(first: ClaimRequest, times: number): Promise<ClaimRequest> {
         let held = fromQuarantine(first);
         await ledgerOf().claim(held);
@@ -336,7 +336,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         return held;
       }
 
-      it('is claimed by nobody but from quarantine, and is held there', async () => {
+      it('can be claimed only from quarantine, and is held there', async () => {
         const first = await suspected();
         expect(await ledgerOf().claim(again(first))).toEqual(suspect);
         expect(await ledgerOf().claim(again(first, { source: record(9) }))).toEqual(suspect);
@@ -350,7 +350,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
       });
 
-      it('is made and claimed in one step from quarantine', async () => {
+      it('is marked and claimed in one step from quarantine', async () => {
         const second = await takenOver();
         const taker = fromQuarantine(second, { takeFrom: crashed(second) });
         expect(await ledgerOf().claim(taker)).toMatchObject({
@@ -360,7 +360,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
       });
 
-      it('is no other request, and quarantine is nothing to one that is no suspect', async () => {
+      it('is only that request, and quarantine does not affect a request that is not a suspect', async () => {
         const fresh = claimRequest({ inQuarantine: true });
         expect(await ledgerOf().claim(fresh)).toMatchObject({ kind: 'claimed', quarantined: false });
         await ledgerOf().release(fresh.identity, fresh.token, []);
@@ -381,7 +381,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(refused)).toEqual(answer);
       });
 
-      it('stays one when it is released, or its worker stops', async () => {
+      it('remains a suspect when it is released, or its worker stops', async () => {
         const first = await suspected();
         const held = fromQuarantine(first);
         await ledgerOf().claim(held);
@@ -393,7 +393,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(fromQuarantine(first))).toMatchObject({ kind: 'claimed' });
       });
 
-      it('is poison after three crashes in quarantine: the claim is given, but no call', async () => {
+      it('is poison after three crashes in quarantine: the claim is granted, but no call', async () => {
         const held = await crashing(await suspected(), 3);
         const last = again(held, { owner: 'worker-d', takeFrom: crashed(held), inQuarantine: false });
         const poisoned = { kind: 'poisoned', crashes: 3, earlier: orphans(5) };
@@ -404,7 +404,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(last))).toEqual(poisoned);
       });
 
-      it('is charged with nothing that happens outside quarantine, however often', async () => {
+      it('is not blamed for crashes outside quarantine, however many', async () => {
         let held = await takenOver();
         for (let crash = 0; crash < 5; crash += 1) {
           expect(
@@ -412,7 +412,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
           ).toEqual(suspect);
           const next = fromQuarantine(held);
           expect(await ledgerOf().claim(next)).toMatchObject({ kind: 'claimed', quarantined: true });
-          // It waits for a further call meanwhile.
+          // It waits for a further call.
           expect(await ledgerOf().setQuarantined(next.identity, next.token, false)).toBe(true);
           held = next;
         }
@@ -420,7 +420,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(last)).toMatchObject({ kind: 'claimed', attempt: 8 });
       });
 
-      it('is charged again once its further call begins', async () => {
+      it('is blamed again once its further call begins', async () => {
         const held = await crashing(await suspected(), 3);
         await ledgerOf().setQuarantined(held.identity, held.token, false);
         await ledgerOf().setQuarantined(held.identity, held.token, true);
@@ -430,13 +430,13 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().setQuarantined(held.identity, held.token, true)).toBe(false);
       });
 
-      it('is charged for no worker that turns out to live: its late release takes the charge back', async () => {
+      it('is not blamed for a worker that turns out to be alive: a late release removes the crash', async () => {
         const first = await suspected();
         const frozen = await crashing(first, 1);
         const held = fromQuarantine(frozen, { takeFrom: crashed(frozen) });
         await ledgerOf().claim(held);
         await ledgerOf().release(frozen.identity, frozen.token, [finished(2, 'ABORTED')]);
-        // Its claim and its attempts are the taker's all the same.
+        // The new owner still has its claim and attempts.
         expect(await ledgerOf().claimToken(first.identity)).toBe(held.token);
         const second = fromQuarantine(held, { takeFrom: crashed(held) });
         expect(await ledgerOf().claim(second)).toMatchObject({ kind: 'claimed' });
@@ -448,7 +448,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
       });
 
-      it('is cleared by a failure that is not remembered, for any other record', async () => {
+      it('is cleared for any other record by a failure that is not remembered', async () => {
         const held = await crashing(await suspected(), 2);
         await complete(held, forgettable, []);
         expect(await ledgerOf().claim(again(held, { source: record(9), takeFrom: null }))).toMatchObject({
@@ -466,7 +466,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         return claim.kind === 'claimed' ? claim.earlier : [];
       };
 
-      it('is what is known of an orphan: what was reported last, for each call', async () => {
+      it('is the known usage of an orphan: the last report for each call', async () => {
         const [first, other] = [claimRequest(), claimRequest()];
         await Promise.all([ledgerOf().claim(first), ledgerOf().claim(other)]);
         await report(first, 1, 100);
@@ -478,7 +478,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await orphans(other)).toEqual([{ ...running(1), disposition: 'ORPHANED', outputBytes: 7 }]);
       });
 
-      it('of a retry is its own', async () => {
+      it('of a retry is separate', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         const retried = { ...finished(1, 'RETRIED'), outputBytes: 40 };
@@ -490,7 +490,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         ]);
       });
 
-      it('never goes back, however late a report comes', async () => {
+      it('never decreases, however late a report comes', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         const retried = { ...finished(1, 'RETRIED'), outputBytes: 40 };
@@ -499,7 +499,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect((await orphans(first))[0]).toEqual(retried);
       });
 
-      it('of a claim that was lost is not written any more', async () => {
+      it('of a lost claim is no longer written', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         await report(first, 1, 100);
@@ -509,7 +509,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect((await orphans(taker)).map(({ outputBytes }) => outputBytes)).toEqual([100, 0]);
       });
 
-      it('of nothing, and of a request that nobody knows, changes nothing', async () => {
+      it('of no call or of an unknown request changes nothing', async () => {
         const stranger = claimRequest();
         await ledgerOf().reportProgress([]);
         await report(stranger, 1, 100);
@@ -522,8 +522,8 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
       });
     });
 
-    describe('claims that are verified', () => {
-      it('hold until another worker takes them over, also when that one has finished', async () => {
+    describe('verified claims', () => {
+      it('hold until another worker takes them over, even when that worker has finished', async () => {
         const [kept, lost, finished] = [claimRequest(), claimRequest(), claimRequest()];
         const claims = [kept, lost, finished].map(({ identity, token }) => ({ identity, token }));
         for (const claim of [kept, lost, finished]) await ledgerOf().claim(claim);
@@ -550,7 +550,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect((await ledgerOf().verifyClaims([released, completed])).taken).toEqual(new Set());
       });
 
-      it('are wanted once their very record was delivered to another worker', async () => {
+      it('are wanted once their record was delivered to another worker', async () => {
         const request = claimRequest();
         await ledgerOf().claim(request);
         await ledgerOf().claim({ ...request, token: randomUUID() });
@@ -561,13 +561,13 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().verifyClaims([request])).toEqual({ taken: new Set(), isWanted: true });
       });
 
-      it('are none', async () => {
+      it('may be empty', async () => {
         expect(await ledgerOf().verifyClaims([])).toEqual({ taken: new Set(), isWanted: false });
       });
     });
 
     describe('an outcome', () => {
-      it('is given to its own record as the original, to others as a replay', async () => {
+      it('is returned to its own record as the original, to others as a replay', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         expect(await complete(first, outcome, [finished(1, 'ACCEPTED')])).toBe(true);
@@ -585,7 +585,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         });
       });
 
-      it('may be stored again with the same token, and with no other', async () => {
+      it('may be stored again only with the same token', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         await complete(first, outcome, []);
@@ -599,7 +599,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await complete(claimRequest(), outcome, [])).toBe(false);
       });
 
-      it('that is not remembered is given to its own record again, while another record runs afresh', async () => {
+      it('that is not remembered is returned to its own record again, while another record runs from scratch', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         await complete(first, forgettable, [finished(1, 'FAILED')]);
@@ -618,7 +618,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(second))).toMatchObject({ kind: 'done', outcome, replay: false });
       });
 
-      it('that no broker takes is not published again with its record', async () => {
+      it('that every broker refuses is not published again with its record', async () => {
         const first = claimRequest();
         await ledgerOf().claim(first);
         await complete(first, outcome, []);
@@ -626,7 +626,7 @@ export function describeLedger(name: string, ledgerOf: () => RequestLedger): voi
         expect(await ledgerOf().claim(again(first))).toMatchObject({ replay: false, settled: true });
       });
 
-      it('is marked settled for the records that it is visible for, and no others', async () => {
+      it('is marked settled only for the records that it is visible for', async () => {
         const first = claimRequest();
         const replay = { ...first, source: record(9) };
         await ledgerOf().claim(first);

@@ -43,7 +43,7 @@ const choices: Places = {
   ...logprobs,
 };
 
-/** What deltas and messages have in common, at `path`. */
+/** The members that deltas and messages share, at `path`. */
 function piece(path: string): Places {
   const calls = (member: string) => [`ChatChunk.toolCalls[].${member}`, `${choice}.toolCalls[].${member}`];
   const audio = (member: string) => [`ChatChunk.audio.${member}`, `${choice}.audio.${member}`];
@@ -103,7 +103,7 @@ export const streamFields: Places = {
   ...moderation,
 };
 
-/** A whole answer by path, with the fields that its values go to. */
+/** A complete answer by path, with the fields that its values go to. */
 export const wholeAnswerFields: Places = {
   ...served,
   metadata: { leftOut: 'an echo of `ChatRequest.providerMetadata`; what outputs echo are `labels`' },

@@ -8,7 +8,7 @@ const served = {
   system_fingerprint: 'fp_of_a_sample',
 };
 
-/** What adds up, so that the bill has it too; no two figures are the same. */
+/** Usage that adds up, so that the bill has it too; no two counts are the same. */
 const usage = {
   prompt_tokens: 2901,
   completion_tokens: 1803,
@@ -47,7 +47,7 @@ function moderationOf(side: string, score: number) {
     ],
   };
 }
-/** Results and an error exclude each other at the provider; here both are there, so that every member is. */
+/** The provider sends either results or an error. The sample has both, so that every member is present. */
 const moderation = { input: moderationOf('input', 0.311), output: moderationOf('output', 0.312) };
 
 function tokenOf(list: string, byte: number) {
@@ -82,7 +82,7 @@ const calls = [
 ];
 const olderCall = { name: 'an_older_function', arguments: '{"of":"an older function"}' };
 
-/** A `ChatCompletion` in which every member has a value that no other has. */
+/** A `ChatCompletion` in which every member has a unique value. */
 export const wholeAnswerSample = {
   ...served,
   object: 'chat.completion',
@@ -116,7 +116,7 @@ export const wholeAnswerSample = {
 
 const event = { ...served, object: 'chat.completion.chunk', obfuscation: 'some padding' };
 
-/** `ChatCompletionChunk`s in which every member has a value that no other has. */
+/** `ChatCompletionChunk`s in which every member has a unique value. */
 export const streamSample = [
   {
     ...event,

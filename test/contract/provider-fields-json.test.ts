@@ -10,7 +10,7 @@ const parameterOf = (path: string): string => path.split(/[.[]/)[0] ?? path;
 const parameters = [...new Set(Object.keys(requestFields).map(parameterOf))];
 
 describe('a JSON request', () => {
-  it.each(sentRequests)('that is the body of "$request.requestId" asks for the same', ({ request, body }) => {
+  it.each(sentRequests)('with the body of "$request.requestId" is the same request', ({ request, body }) => {
     const { fields, problems } = readBody(body);
     expect(problems).toEqual([]);
     expect(chatRequest({ ...fields, requestId: request.requestId })).toEqual({
@@ -23,24 +23,24 @@ describe('a JSON request', () => {
 });
 
 describe.each(parameters)('the parameter %s', (parameter) => {
-  it('cannot be set behind the field of the contract', () => {
+  it('cannot bypass the field of the contract', () => {
     const request = chatRequest({ extraJson: JSON.stringify({ [parameter]: null }) });
     expect(() => bodyOf(request)).toThrow(`extraJson.${parameter}`);
   });
 
-  it('is told in the words of a field that carries it, when a model refuses it', () => {
+  it('is named by a field that carries it when a model refuses it', () => {
     const carriers = Object.entries(requestFields).flatMap(([path, place]) =>
       parameterOf(path) === parameter && Array.isArray(place)
         ? place.map((field) => field.split(/[.[]/)[1])
         : [],
     );
-    // What the service sets by itself has no carrier; a caller is told the field of the same name, if there is one.
+    // A parameter that the service sets has no carrier. Its error names the field of the same name, if there is one.
     const expected = carriers.length > 0 ? carriers : ['stream', null];
     expect(expected).toContain(fieldOf(parameter));
   });
 });
 
-/** The provider takes images by address alone: bytes are sent as a data URL, and that is how they come back. */
+/** The provider accepts images only by URL: bytes are sent as a data URL, and are read back as one. */
 function withImagesByUrl(request: ChatRequest): ChatRequest {
   const byUrl = (part: ContentPart): ContentPart => {
     if (part.type !== 'image_url' || part.data === null) return part;

@@ -7,7 +7,7 @@ import { type Places, providerFields } from './provider-fields.ts';
 import { sentRequests } from './sent-requests.ts';
 import { carries, valuesAt } from './values-at.ts';
 
-/** One thing that travelled: what the provider has of it, and our records by name. */
+/** One mapped object: the provider's form of it, and our records by name. */
 interface Journey {
   readonly provider: unknown;
   readonly records: Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ describe('a request', () => {
   );
   const { places } = providerFields.ChatCompletionCreateParamsBase;
 
-  it.each(fieldsOf(places))('brings $field to $path', ({ path, field }) => {
+  it.each(fieldsOf(places))('maps $field to $path', ({ path, field }) => {
     expect(journeys.some((journey) => meet(journey, path, field))).toBe(true);
   });
 
@@ -30,11 +30,11 @@ describe('a request', () => {
 
   it.each(leftOutOf(places))('has nothing at $path', ({ path }) => {
     const found = journeys.flatMap(({ provider }) => valuesAt(provider, path));
-    // The list form of the same member may be there; it has a row of its own.
+    // The list form of the same member may be present; it has a separate row.
     expect(found.filter((value) => !Array.isArray(value))).toEqual([]);
   });
 
-  it('has nothing that the table does not have', () => {
+  it('has no member that the table lacks', () => {
     for (const { provider } of journeys) expect(strays(provider, places)).toEqual([]);
   });
 });
@@ -61,11 +61,11 @@ describe.each([
 ])('$what', async ({ sample, places, decode }) => {
   const journeys = await answer(sample, decode);
 
-  it.each(fieldsOf(places))('brings $path to $field', ({ path, field }) => {
+  it.each(fieldsOf(places))('maps $path to $field', ({ path, field }) => {
     expect(journeys.some((journey) => meet(journey, path, field))).toBe(true);
   });
 
-  it.each(leftOutOf(places))('brings $path nowhere', ({ path }) => {
+  it.each(leftOutOf(places))('leaves $path out', ({ path }) => {
     const values = journeys.flatMap(({ provider }) => valuesAt(provider, path));
     expect(values).not.toEqual([]);
     for (const { records } of journeys) {
@@ -73,12 +73,12 @@ describe.each([
     }
   });
 
-  it('of the sample has nothing that the table does not have', () => {
+  it('of the sample has no member that the table lacks', () => {
     for (const { provider } of journeys) expect(strays(provider, places)).toEqual([]);
   });
 });
 
-/** Handles a request that gets this answer. */
+/** Handles a request with this answer. */
 async function answer(
   sample: readonly unknown[],
   decode: (decoder: StreamDecoder) => ProviderEvents | null,
@@ -112,7 +112,7 @@ async function answer(
   );
 }
 
-/** Whether a value that one side has at its place is what the other has at its own. */
+/** Whether both sides have the same value, each at its own path. */
 function meet({ provider, records }: Journey, path: string, field: string): boolean {
   const theirs = valuesAt(provider, path);
   const ours = valuesAt(records, field);

@@ -17,13 +17,13 @@ describe.each(objects)('the table of %s', (name) => {
     expect(declared[name].filter((path) => !mapped.includes(path))).toEqual([]);
   });
 
-  it('has nothing that the package does not declare', () => {
+  it('has no member that the package does not declare', () => {
     expect(mapped.filter((path) => !declared[name].includes(path))).toEqual([]);
   });
 });
 
-describe('the list of what the package declares', () => {
-  it('goes through lists, unions, nested and optional objects, and stops where names are free', () => {
+describe('the list of declared members', () => {
+  it('follows lists, unions, nested and optional objects, and stops at objects with free names', () => {
     expect(declared.ChatCompletionCreateParamsBase).toEqual(
       expect.arrayContaining(['stop', 'stop[]', 'messages[].content[].image_url.detail', 'logit_bias']),
     );
@@ -33,7 +33,7 @@ describe('the list of what the package declares', () => {
 });
 
 describe('the tables', () => {
-  it('name only fields that our records have', () => {
+  it('name only existing fields of the records', () => {
     const fields = new Set(
       ['ChatRequest', 'ChatChunk', 'ChatResponse', 'CostCalculated'].flatMap((name) =>
         recordPaths(JSON.parse(readFileSync(new URL(`../../schemas/${name}.avsc`, import.meta.url), 'utf8'))),
@@ -43,14 +43,14 @@ describe('the tables', () => {
     expect(named.filter((field) => !fields.has(field))).toEqual([]);
   });
 
-  it('tell at least one field, or a reason, for each member', () => {
+  it('name at least one field, or a reason, for each member', () => {
     for (const [name, path, place] of places) {
-      const told = isFields(place) ? place.join() : 'set' in place ? place.because : place.leftOut;
-      expect(told, `${name} ${path}`).toMatch(/\w+/);
+      const entry = isFields(place) ? place.join() : 'set' in place ? place.because : place.leftOut;
+      expect(entry, `${name} ${path}`).toMatch(/\w+/);
     }
   });
 
-  it('are what docs/provider-fields.md shows', async () => {
+  it('are the content of docs/provider-fields.md', async () => {
     await expect(renderProviderFields()).toMatchFileSnapshot('../../docs/provider-fields.md');
   });
 });

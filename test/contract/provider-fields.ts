@@ -2,13 +2,13 @@ import { streamFields, wholeAnswerFields } from './provider-answer-fields.ts';
 import { requestFields } from './provider-request-fields.ts';
 import type { ProviderObject } from './provider-types.ts';
 
-/** What becomes of one member of the provider's objects. */
+/** The mapping of one member of the provider's objects. */
 export type Place =
   /** The fields of our records that carry it: `ChatRequest.topP`. */
   | readonly string[]
-  /** Not the caller's to choose: these are all the values that it is ever sent with. */
+  /** The service sets it: these are all the values that it is ever sent with. */
   | { readonly set: readonly (string | boolean)[]; readonly because: string }
-  /** It does not travel, on purpose. */
+  /** It is deliberately not mapped. */
   | { readonly leftOut: string };
 
 /** By path in the provider's object. */
@@ -20,7 +20,7 @@ interface FieldTable {
   readonly places: Places;
 }
 
-/** Where every parameter and field of the provider travels: what docs/provider-fields.md shows and the tests prove. */
+/** The mapping of every parameter and field of the provider, as docs/provider-fields.md shows and the tests prove. */
 export const providerFields: Readonly<Record<ProviderObject, FieldTable>> = {
   ChatCompletionCreateParamsBase: {
     title: 'Requests',
@@ -42,7 +42,7 @@ export const providerFields: Readonly<Record<ProviderObject, FieldTable>> = {
   },
 };
 
-/** The whole of docs/provider-fields.md. */
+/** The content of docs/provider-fields.md. */
 export function renderProviderFields(): string {
   const sections = Object.values(providerFields).map(({ title, intro, places }) =>
     [
@@ -57,7 +57,7 @@ const HEAD = `# The provider's fields
 
 Where every parameter and field of the Chat Completions API travels in our records ([contract.md](contract.md)). The left column is
 what the types of the installed \`openai\` package declare: [a test](../test/contract/provider-fields.test.ts) reads them with the
-TypeScript compiler and fails when one is missing here or is gone there. [Another](../test/contract/provider-fields-travel.test.ts)
+TypeScript compiler and fails when one is missing here or was removed there. [Another](../test/contract/provider-fields-travel.test.ts)
 sends a distinguishable value through each row. JSON requests are read [the same way back](../test/contract/provider-fields-json.test.ts).
 
 This page is written from [\`test/contract/provider-fields.ts\`](../test/contract/provider-fields.ts) by
@@ -71,6 +71,6 @@ function describePlace(place: Place): string {
 }
 
 function describeSet(values: readonly (string | boolean)[]): string {
-  const told = values.map((value) => `\`${value}\``).join(' or ');
-  return values.length === 1 ? `always ${told}` : told;
+  const text = values.map((value) => `\`${value}\``).join(' or ');
+  return values.length === 1 ? `always ${text}` : text;
 }

@@ -49,7 +49,8 @@ export const requestFields: Places = {
   'tools[].custom.description': ['ChatRequest.tools[].description'],
   'tools[].custom.format.type': {
     set: ['grammar'],
-    because: 'sent with `ChatRequest.tools[].grammarSyntax`; without it nothing is sent, which is free text',
+    because:
+      'sent with `ChatRequest.tools[].grammarSyntax`; without it nothing is sent, which means free text',
   },
   'tools[].custom.format.grammar.syntax': ['ChatRequest.tools[].grammarSyntax'],
   'tools[].custom.format.grammar.definition': ['ChatRequest.tools[].grammarDefinition'],
@@ -129,9 +130,12 @@ export const requestFields: Places = {
     because:
       'only a stream shows a stall and what a cut answer used, so that `false` is for models and audio formats that cannot stream; `ChatRequest.stream` decides whether chunks are published',
   },
-  'stream_options.include_usage': { set: [true], because: 'the bill is made of it; sent with every stream' },
+  'stream_options.include_usage': {
+    set: [true],
+    because: 'the bill is computed from it; sent with every stream',
+  },
   'stream_options.include_obfuscation': {
     set: [false],
-    because: 'padding that nobody reads; sent to api.openai.com only, since other servers may not know it',
+    because: 'padding without a use; sent to api.openai.com only, since other servers may not know it',
   },
 };

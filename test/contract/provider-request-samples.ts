@@ -3,7 +3,7 @@ import type { ChatRequestInput } from '../../src/contract/records.ts';
 const bytes = (text: string): Buffer => Buffer.from(text);
 const cacheBreakpoint = (name: string) => ({ mode: `${name} mode`, ttl: `${name} ttl` });
 
-/** Every setting, each with a value that no other has. */
+/** Every setting, each with a unique value. */
 const settings: ChatRequestInput = {
   requestId: 'settings',
   model: 'model-asked-for',
@@ -107,7 +107,7 @@ const conversation: ChatRequestInput = {
   ],
   toolChoice: { mode: 'tool', tools: [{ type: 'function', name: 'chosen_function' }] },
   responseFormat: { type: 'json_object' },
-  // Of the formats, only the settings' one streams.
+  // Of the audio formats, only that of the settings can be streamed.
   audio: { format: 'wav', voiceId: 'a voice id' },
 };
 
@@ -151,7 +151,7 @@ const legacyChoiceByWord: ChatRequestInput = {
   toolChoice: { mode: 'auto' },
 };
 
-/** Requests that together set every field that reaches the provider, with values that can be told apart. */
+/** Requests that together set every field that reaches the provider, with distinct values. */
 export const requestSamples: readonly ChatRequestInput[] = [
   settings,
   conversation,

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-/** The objects of the provider's Chat Completions API, by the names that the `openai` package gives them. */
+/** The objects of the provider's Chat Completions API, by their names in the `openai` package. */
 export type ProviderObject = 'ChatCompletionCreateParamsBase' | 'ChatCompletion' | 'ChatCompletionChunk';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -62,7 +62,7 @@ function walk(type: ts.Type, path: string, checker: ts.TypeChecker, found: Set<s
     return;
   }
   const members = isText(type) ? [] : checker.getPropertiesOfType(type);
-  // What has no members to name, a text, a number or an object with free names, travels as a whole.
+  // A value without named members (a text, a number or an object with free names) is mapped as a whole.
   if (members.length === 0) found.add(path);
   for (const member of members) {
     walk(
@@ -74,7 +74,7 @@ function walk(type: ts.Type, path: string, checker: ts.TypeChecker, found: Set<s
   }
 }
 
-/** Also `string & {}`, which is how the package says: these, or any other. */
+/** Also `string & {}`, by which the package means: these, or any other. */
 function isText(type: ts.Type): boolean {
   return (type.flags & primitive) !== 0 || (type.isIntersection() && type.types.some(isText));
 }

@@ -20,7 +20,7 @@ const framings: OutputFraming[] = [
   },
 ];
 
-/** As the peer prints it: bytes are base64 there. */
+/** The peer's printed form: bytes are base64. */
 function asJson(record: unknown): unknown {
   const base64 = (_key: string, value: unknown) => {
     const isBytes = typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer';
@@ -53,7 +53,7 @@ describe.each(framings)('with $kind framing, Python with fastavro', (framing) =>
     expect(read).toEqual([asJson(sampleCost), asJson(smallest)]);
   });
 
-  test('writes a request that is understood here', async () => {
+  test('writes a request that this service reads', async () => {
     const schema = schemaPath('ChatRequest');
     const schemaId = RECORD_NAMES.indexOf('ChatRequest') + 1;
     const [value] = await encodeWithPython([asJson(sampleRequest)], framing.kind, schema, schemaId);

@@ -1,6 +1,6 @@
 import { isNamed, type SchemaJson } from './schema-rules.ts';
 
-/** Every field of a record and of what is in it, as `ChatRequest.messages[].role`; maps are one path. */
+/** Every field of a record, including nested ones, as `ChatRequest.messages[].role`; maps are one path. */
 export function recordPaths(record: SchemaJson): string[] {
   if (!isNamed(record)) throw new Error('not the schema of a record');
   const definitions = new Map<string, SchemaJson>();

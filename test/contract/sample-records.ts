@@ -98,7 +98,7 @@ export const sampleResponse: ChatResponse = {
   createdAt,
 };
 
-/** The case of the specification: gpt-4, 100 and 50 tokens at 30 and 60 dollars a million. */
+/** The example of the specification: gpt-4, 100 and 50 tokens at 30 and 60 dollars per million. */
 export const sampleCost: CostCalculated = {
   eventId: 'cost-1',
   kind: 'CHARGE',

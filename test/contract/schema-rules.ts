@@ -60,7 +60,7 @@ export function expandedTypes(schema: SchemaJson): Map<string, string> {
   );
 }
 
-/** What breaks the contract's rules within one file. */
+/** The violations of the contract's rules within one file. */
 export function ruleViolations(schema: SchemaJson): string[] {
   const problems: string[] = [];
   walk(schema, (nested, path) => {
@@ -82,7 +82,7 @@ export function ruleViolations(schema: SchemaJson): string[] {
   return problems;
 }
 
-/** What forbids that one of two versions is read as the other, in either direction. */
+/** The reasons why two versions cannot be read as each other. */
 export function incompatibilities(older: SchemaJson, newer: SchemaJson): string[] {
   const [left, right] = [parseSchema(JSON.stringify(older)), parseSchema(JSON.stringify(newer))];
   const problems = [
@@ -105,7 +105,7 @@ export function incompatibilities(older: SchemaJson, newer: SchemaJson): string[
   return problems;
 }
 
-/** What registries do not look at, and a reader relies on all the same. */
+/** Differences that registries do not check but that readers rely on. */
 function fixedAttributes(schema: SchemaJson): Map<string, string> {
   const attributes = new Map<string, string>();
   walk(schema, (nested, path) => {

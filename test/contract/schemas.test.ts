@@ -40,7 +40,7 @@ describe.each(RECORD_NAMES)('the schema of %s', (name) => {
     expect(() => expandedTypes(currentJson(name))).not.toThrow();
   });
 
-  test('is called what its file is, in our namespace', () => {
+  test('is named like its file, in the namespace of the project', () => {
     expect(parseSchema(current[name]).name).toBe(`completionbus.v1.${name}`);
   });
 
@@ -59,7 +59,7 @@ describe.each(RECORD_NAMES)('the schema of %s', (name) => {
   });
 });
 
-test('types that several files have are the same in each', () => {
+test('types that several files share are the same in each', () => {
   const seen = new Map<string, string>();
   for (const name of RECORD_NAMES) {
     for (const [type, definition] of expandedTypes(currentJson(name))) {
@@ -69,20 +69,20 @@ test('types that several files have are the same in each', () => {
   }
 });
 
-test('every released file is called after its fingerprint', () => {
+test('every released file is named after its fingerprint', () => {
   for (const { file, name, json } of released) {
     expect(file).toBe(`${name}.${fingerprintTextOf(json)}.avsc`);
   }
 });
 
-test('no schema is in the folder that the service does not know', () => {
+test('the folder has no schema that the service does not know', () => {
   const files = readdirSync(new URL('../../schemas/', import.meta.url)).filter((file) =>
     file.endsWith('.avsc'),
   );
   expect(files.sort()).toEqual(RECORD_NAMES.map((name) => `${name}.avsc`).sort());
 });
 
-test('the TypeScript types are what the schemas say', () => {
+test('the TypeScript types match the schemas', () => {
   const script = fileURLToPath(new URL('../../scripts/generate-records.ts', import.meta.url));
   const { status, stderr } = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
   expect(stderr.replaceAll(/^.*Warning.*$/gm, '').trim()).toBe('');

@@ -10,7 +10,7 @@ interface SentRequest {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-/** The samples, each sent to a model that takes the newer name of the limit, and to one that takes the older. */
+/** The samples, each sent to a model that uses the newer name of the limit, and to one that uses the older. */
 export const sentRequests: readonly SentRequest[] = requestSamples.flatMap((sample) => {
   const request = chatRequest(sample);
   return (['max_tokens', 'max_completion_tokens'] as const).map((parameter) => ({
@@ -19,7 +19,7 @@ export const sentRequests: readonly SentRequest[] = requestSamples.flatMap((samp
   }));
 });
 
-/** What goes over the wire for a request, with the caller's own temperature and limit. */
+/** The body that is sent for a request, with the caller's own temperature and limit. */
 export function bodyOf(
   request: ChatRequest,
   maxTokensParameter: ModelInfo['maxTokensParameter'] = 'max_tokens',

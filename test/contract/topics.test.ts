@@ -17,12 +17,12 @@ test('topics are named after the prefix', () => {
   expect(topicNames('staging.chat').dead).toBe('staging.chat.requests.dead');
 });
 
-test('what is settled in one transaction has as many partitions as the requests', () => {
+test('topics that are settled in one transaction have as many partitions as the requests', () => {
   const equal = TOPIC_ROLES.filter((role) => topicSettings[role].partitioning === 'requests');
   expect(equal).toEqual(['requests', 'responses', 'responseGenerated', 'costs', 'dead']);
 });
 
-test('the bill is kept for ever and no topic is compacted', () => {
+test('the bill is kept forever and no topic is compacted', () => {
   expect(topicSettings.costs.retentionMs).toBe(KEEP_FOR_EVER);
   expect(TOPIC_ROLES.every((role) => topicSettings[role].cleanupPolicy === 'delete')).toBe(true);
 });

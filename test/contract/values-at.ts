@@ -1,4 +1,4 @@
-/** All values at a path such as `choices[].delta.content`, through all list items; null and absent are none. */
+/** All values at a path such as `choices[].delta.content`, through all list items, without null and absent ones. */
 export function valuesAt(root: unknown, path: string): unknown[] {
   let values = [root];
   for (const step of path.split('.')) {
@@ -10,8 +10,8 @@ export function valuesAt(root: unknown, path: string): unknown[] {
 }
 
 /**
- * Whether a value arrived at a place, in whatever form the place has it: text may hold it among other things (bytes as
- * base64 in a URL, a member inside JSON text), anything else has to be it. Seconds may have become milliseconds.
+ * Whether a value arrived at a path, in any form that the path has: text may contain it (bytes as
+ * base64 in a URL, a member inside JSON text), anything else must equal it. Seconds may have become milliseconds.
  */
 export function carries(place: unknown, value: unknown): boolean {
   const forms = [asText(value), ...(typeof value === 'number' ? [String(value * 1000)] : [])];

@@ -13,7 +13,7 @@ function failing(...errors: Error[]) {
 const [one, two, three] = [new Error('one'), new Error('two'), new Error('three')];
 
 describe('retry', () => {
-  it('repeats what fails until it succeeds, and reports each error', async () => {
+  it('repeats a failing operation until it succeeds, and reports each error', async () => {
     const seen: unknown[] = [];
     const operation = failing(one, two);
     expect(await retry(operation, { onRetry: (error) => void seen.push(error) })).toBe('done');
@@ -26,13 +26,13 @@ describe('retry', () => {
     expect(operation).toHaveBeenCalledTimes(2);
   });
 
-  it('gives up at once at an error that repeating cannot cure', async () => {
+  it('gives up at once on a permanent error', async () => {
     const operation = failing(one, two);
     await expect(retry(operation, { isRetryable: (error) => error !== one })).rejects.toBe(one);
     expect(operation).toHaveBeenCalledTimes(1);
   });
 
-  it('ends with what goes wrong before a repetition', async () => {
+  it('ends with an error thrown before a retry', async () => {
     const onRetry = async () => {
       throw two;
     };
@@ -61,7 +61,7 @@ describe('retry', () => {
 });
 
 describe('doubledMs', () => {
-  it('doubles from the first to the longest, however often it failed', () => {
+  it('doubles from the first to the longest delay, for any number of failures', () => {
     expect([1, 2, 3, 4, 5, 1_000_000].map((failures) => doubledMs(failures, 20, 200))).toEqual([
       20, 40, 80, 160, 200, 200,
     ]);

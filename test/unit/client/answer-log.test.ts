@@ -22,7 +22,7 @@ const response = (contents: (string | null)[], fields: Partial<ChatResponse> = {
     ...fields,
   }) as unknown as ChatResponse;
 
-/** All that a reader finds now. */
+/** Everything that a reader can read now. */
 function readAll(log: AnswerLog, cursor: LogCursor = log.start()): string[] {
   const found: string[] = [];
   for (let entry = log.read(cursor); entry !== null; entry = log.read(cursor))
@@ -31,13 +31,13 @@ function readAll(log: AnswerLog, cursor: LogCursor = log.start()): string[] {
 }
 
 describe('text', () => {
-  test('is each chunk once, whatever the broker repeats', () => {
+  test('has each chunk once, even if the broker repeats it', () => {
     const log = new AnswerLog();
     for (const sequence of [0, 1, 0, 1, 2, 2, 1, 3]) log.add(chunk(sequence, String(sequence)));
     expect(log.textOf(0)).toBe('0123');
   });
 
-  test('that came since is one piece for a slow reader, and single ones for a quick reader', () => {
+  test('that has arrived is one piece for a slow reader, and single pieces for a fast reader', () => {
     const log = new AnswerLog();
     const quick = log.start();
     const slow = log.start();
@@ -51,7 +51,7 @@ describe('text', () => {
     expect(readAll(log)).toEqual(['0:abc']);
   });
 
-  test('of several choices stays apart, in the order of arrival', () => {
+  test('of several choices stays separate, in order of arrival', () => {
     const log = new AnswerLog();
     log.add(chunk(0, 'a'));
     log.add(chunk(1, 'A', { choiceIndex: 1 }));
@@ -72,7 +72,7 @@ describe('text', () => {
   });
 });
 
-test('the last chunk of an attempt that broke off completes nothing', () => {
+test('the last chunk of a broken attempt does not complete the text', () => {
   const log = new AnswerLog();
   log.add(chunk(0, 'a'));
   log.add(chunk(1, '', { last: true }));
@@ -80,7 +80,7 @@ test('the last chunk of an attempt that broke off completes nothing', () => {
 });
 
 describe('a later attempt', () => {
-  test('makes the text void, which a reader that has seen some of it is told', () => {
+  test('discards the text, and reports that to a reader that has seen some of it', () => {
     const log = new AnswerLog();
     const cursor = log.start();
     log.add(chunk(0, 'old'));
@@ -101,7 +101,7 @@ describe('a later attempt', () => {
     expect(readAll(log, cursor)).toEqual(['0:new']);
   });
 
-  test('takes back that the text was complete', () => {
+  test('makes a complete text incomplete again', () => {
     const log = new AnswerLog();
     log.add(chunk(0, 'old', { finishReason: 'stop', last: true }));
     expect(log.isComplete).toBe(true);
@@ -111,14 +111,14 @@ describe('a later attempt', () => {
 });
 
 describe('the response', () => {
-  test('brings the whole text when there were no chunks', () => {
+  test('provides the complete text when there were no chunks', () => {
     const log = new AnswerLog();
     log.complete(response(['one', 'two']));
     expect(readAll(log)).toEqual(['0:one', '1:two']);
     expect(log.isComplete).toBe(true);
   });
 
-  test('makes up for chunks that are missing, and for those that come late', () => {
+  test('replaces missing chunks, and late ones', () => {
     const log = new AnswerLog();
     const cursor = log.start();
     log.add(chunk(0, 'one '));
@@ -132,7 +132,7 @@ describe('the response', () => {
     expect(readAll(log, cursor)).toEqual([]);
   });
 
-  test('of an attempt whose chunks never came makes the text void', () => {
+  test('of an attempt whose chunks never came discards the text', () => {
     const log = new AnswerLog();
     const cursor = log.start();
     log.add(chunk(0, 'old'));
@@ -141,7 +141,7 @@ describe('the response', () => {
     expect(readAll(log, cursor)).toEqual(['restart 2', '0:new']);
   });
 
-  test('with another text than the chunks is right', () => {
+  test('takes precedence over a different text of the chunks', () => {
     const log = new AnswerLog();
     const cursor = log.start();
     log.add(chunk(0, 'something'));
@@ -150,7 +150,7 @@ describe('the response', () => {
     expect(readAll(log, cursor)).toEqual(['restart 1', '0:other']);
   });
 
-  test('that is too large for its text leaves the text of the chunks', () => {
+  test('without its text, which was too large, keeps the text of the chunks', () => {
     const log = new AnswerLog();
     log.add(chunk(0, 'long text'));
     log.complete(response([null], { omitted: ['content'] }));
@@ -159,7 +159,7 @@ describe('the response', () => {
   });
 });
 
-test('whatever arrives how often and is read when, every reader ends with the response’s text', () => {
+test('every reader ends with the response’s text, for any arrivals, repetitions and reads', () => {
   const pieces = fc.array(fc.string({ minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 8 });
   const delivery = fc.array(
     fc.record({ attempt: fc.integer({ min: 1, max: 2 }), upTo: fc.nat(8), read: fc.boolean() }),

@@ -19,7 +19,7 @@ function resultOf(text: string | null, toolCalls: ToolCall[] = []): ChatResult {
   return { id: 'id', text: text ?? '', refusal: null, toolCalls, response } as unknown as ChatResult;
 }
 
-/** Answers in order, and keeps what was asked. */
+/** Answers in order, and records the requests. */
 function scripted(...results: ChatResult[]) {
   const asked: (readonly MessageInput[])[] = [];
   const [first, ...rest] = results;
@@ -39,14 +39,14 @@ async function run(handlers: ToolHandlers, script: ReturnType<typeof scripted>, 
   return runTools(script.first, question, script.ask, handlers, maxTurns === undefined ? {} : { maxTurns });
 }
 
-/** What the model gets for one call. */
+/** The result that the model receives for one call. */
 async function contentFor(toolCall: ToolCall, handlers: ToolHandlers) {
   const script = scripted(resultOf(null, [toolCall]), resultOf('done'));
   await run(handlers, script);
   return script.asked[0]?.at(-1);
 }
 
-test('calls of a turn run side by side, and their results go back under their ids', async () => {
+test('calls of a turn run in parallel, and their results are sent under their ids', async () => {
   const both = Promise.withResolvers<void>();
   let running = 0;
   const slow = async ({ city }: { city: string }) => {
@@ -71,7 +71,7 @@ test('calls of a turn run side by side, and their results go back under their id
   expect(end.messages.at(-1)).toMatchObject({ role: 'assistant', content: 'Both are fine.' });
 });
 
-describe('the model is told', () => {
+describe('the model receives', () => {
   const handlers: ToolHandlers = {
     text: () => 'as it is',
     nothing: () => undefined,
@@ -109,12 +109,12 @@ describe('the model is told', () => {
     expect(await contentFor(toolCall, handlers)).toEqual({ role: 'tool', toolCallId: 'a', content });
   });
 
-  test('in the older form by the name of the function', async () => {
+  test('a result by the name of the function in the older form', async () => {
     const answer = await contentFor(call(null, 'text', {}, { type: 'function_call' }), handlers);
     expect(answer).toEqual({ role: 'function', name: 'text', content: 'as it is' });
   });
 
-  test('that arguments are not JSON', async () => {
+  test('an error when arguments are not JSON', async () => {
     const answer = await contentFor(call('a', 'text', '{"city":', { valid: null }), handlers);
     expect(String(answer?.content)).toContain('"error"');
   });
@@ -127,7 +127,7 @@ test('turns are limited', async () => {
   expect(script.asked).toHaveLength(2);
 });
 
-test('a signal reaches the tools, and ends the loop, even when a tool goes on', async () => {
+test('a signal reaches the tools, and ends the loop even if a tool continues', async () => {
   const ending = new AbortController();
   const reached = Promise.withResolvers<unknown>();
   const script = scripted(resultOf(null, [call('a', 'wait', {})]), resultOf('never'));
@@ -151,7 +151,7 @@ test('no tool runs after the signal has fired', async () => {
   expect(runs).toBe(0);
 });
 
-test('what a request failed with ends the loop', async () => {
+test('the failure of a request ends the loop', async () => {
   const failure = new Error('the model is gone');
   const first = Promise.reject(failure);
   await expect(runTools(first, question, async () => resultOf('x'), {}, {})).rejects.toBe(failure);

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { CheckHistory } from '../../../src/roles/check-history.ts';
 import { databaseCheck } from '../../../src/roles/database-check.ts';
 
-it('a check has been as it is since it last changed; its own time counts more', () => {
+it('a check has its state since its last change, unless it has its own time', () => {
   const history = new CheckHistory();
   const sinceOf = (ok: boolean, now: number) =>
     history.note([{ name: 'lanes', ok }], now).map(({ since }) => since)[0];
@@ -13,7 +13,7 @@ it('a check has been as it is since it last changed; its own time counts more', 
   expect(own?.since).toBe('earlier');
 });
 
-it('a database that does not answer is named, with its last answer, the error and what each role does meanwhile', () => {
+it('a database that does not answer is named, with its last answer, the error and what each role does in the meantime', () => {
   const error = new Error('connect ECONNREFUSED 127.0.0.1:1');
   expect(databaseCheck({ isUp: false, since: 5_000, error }, ['worker', 'ledger'])).toEqual({
     name: 'mongodb',

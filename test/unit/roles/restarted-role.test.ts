@@ -4,7 +4,7 @@ import { createLogger } from '../../../src/logger.ts';
 import { restarted } from '../../../src/roles/restarted-role.ts';
 import type { RoleContext, RunningRole } from '../../../src/roles/role.ts';
 
-/** What a role needs beyond this nobody asks for here. */
+/** The only members of a context that these tests need. */
 const context = {
   logger: createLogger({ level: 'silent' }),
   telemetry: { meter: metrics.getMeter('test') },
@@ -14,7 +14,7 @@ const context = {
 
 const idle: RunningRole = { ready: () => [{ name: 'part', ok: true }], stop: async () => undefined };
 
-/** Pauses that end when they are told to. */
+/** Pauses that the test ends. */
 function pauses() {
   const lengths: number[] = [];
   let end = (): void => undefined;
@@ -37,7 +37,7 @@ function pauses() {
   };
 }
 
-it('a start that fails is tried again after 1 s, doubling to a minute, and the check names the error meanwhile', async () => {
+it('a failed start is retried after 1 s, doubling to a minute, and the check names the error in the meantime', async () => {
   const { lengths, begun, end, pause } = pauses();
   const running = Promise.withResolvers<void>();
   let starts = 0;
@@ -64,33 +64,33 @@ it('a start that fails is tried again after 1 s, doubling to a minute, and the c
   await role.stop();
 });
 
-it('a fatal error closes the role before it is started again; what an earlier one says later changes nothing', async () => {
+it('a fatal error closes the role before it is restarted, and a later error of the closed one changes nothing', async () => {
   const { lengths, begun, end, pause } = pauses();
-  const told: string[] = [];
+  const calls: string[] = [];
   const fatal: ((error: Error) => void)[] = [];
   const again = Promise.withResolvers<void>();
   const role = await restarted(
     'ledger',
     async ({ onFatal }) => {
-      told.push('started');
+      calls.push('started');
       fatal.push(onFatal);
       if (fatal.length === 2) setImmediate(again.resolve);
-      return { ...idle, stop: async () => void told.push('stopped') };
+      return { ...idle, stop: async () => void calls.push('stopped') };
     },
     pause,
   )(context);
-  fatal[0]?.(new Error('the group is gone'));
+  fatal[0]?.(new Error('the group is deleted'));
   await begun();
   end();
   await again.promise;
-  expect(told).toEqual(['started', 'stopped', 'started']);
+  expect(calls).toEqual(['started', 'stopped', 'started']);
   fatal[0]?.(new Error('late'));
   await role.stop();
-  expect(told).toEqual(['started', 'stopped', 'started', 'stopped']);
+  expect(calls).toEqual(['started', 'stopped', 'started', 'stopped']);
   expect(lengths).toHaveLength(1);
 });
 
-it('is not started again once it was told to stop', async () => {
+it('is not restarted once it was stopped', async () => {
   let starts = 0;
   const { pause } = pauses();
   const start = async () => {

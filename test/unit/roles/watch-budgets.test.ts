@@ -34,7 +34,7 @@ const reservation = (amount: string) => ({
   budgets: [budget],
 });
 
-it('budgets count what is asked of them, and show the age of spend while there is one', async () => {
+it('budgets count their requests, and show the age of spend while there is one', async () => {
   const { meter, points } = meterThatIsRead();
   const budgets = new FakeBudgets();
   budgets.ageMs = null;
@@ -59,7 +59,7 @@ it('budgets count what is asked of them, and show the age of spend while there i
   expect(watched.of('acme')).toBe(budgets.budgets);
 });
 
-it('that spend has fallen behind is told once, and once that it is back', () => {
+it('spend that has fallen behind is reported once, and its recovery once', () => {
   const lines: string[] = [];
   const budgets = new FakeBudgets();
   const watched = watchBudgets(
@@ -77,7 +77,7 @@ it('that spend has fallen behind is told once, and once that it is back', () => 
   expect(lines[1]).toContain('spend is added up again');
 });
 
-it('the role ledger counts what it adds up, and shows lag and partitions', async () => {
+it('the ledger role counts the events that it adds up, and shows lag and partitions', async () => {
   const { meter, points } = meterThatIsRead();
   const spend = createSpendMetrics(meter, { lag: () => 7, partitions: () => ({ open: 2, halted: 1 }) });
   spend.folded({ events: 3, unreadable: 0, durationMs: 20 });

@@ -16,7 +16,7 @@ const failing = (checks: readonly { name: string; ok: boolean }[]) =>
   checks.filter(({ ok }) => !ok).map(({ name }) => name);
 
 describe('the health of a worker', () => {
-  it('is good while nothing waits', () => {
+  it('is healthy while nothing waits', () => {
     expect(failing([...liveChecks(idle, 120_000), ...readyChecks(idle)])).toEqual([]);
     expect(liveChecks(idle, 120_000).map(({ why }) => why)).toEqual([
       'the writing thread answers',
@@ -36,7 +36,7 @@ describe('the health of a worker', () => {
     expect(failing(liveChecks({ ...idle, ...stuck }, 140_000))).toEqual([]);
   });
 
-  it('is not ready long before it is to be started again', () => {
+  it('is unready long before it is restarted', () => {
     const slow = { ...idle, oldestUnsettledMs: () => 40_000 };
     expect(failing(readyChecks(slow))).toEqual(['settle']);
     expect(failing(liveChecks(slow, 120_000))).toEqual([]);

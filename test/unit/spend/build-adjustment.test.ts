@@ -23,7 +23,7 @@ interface CallOf {
   readonly disposition?: ProviderCall['disposition'];
 }
 
-/** A charge as the service makes it, by the prices of a catalog. */
+/** A charge that the service creates with the prices of a catalog. */
 function chargeOf(catalog: FakeCatalog, ...calls: readonly CallOf[]): CostCalculated {
   const priced = calls.map((one, index) => {
     const {
@@ -96,7 +96,7 @@ const adjust = (
   adjustments: readonly CostCalculated[] = [],
 ) => buildAdjustments({ charge, adjustments }, catalog, reason, adjustments.length + 1, NOW);
 
-/** What a bill comes to: all lines of all its events. */
+/** The total of a bill: all lines of all its events. */
 const billed = ({ charge, adjustments }: Bill) =>
   sumOf([charge, ...adjustments].flatMap(({ lines }) => lines));
 
@@ -104,7 +104,7 @@ const thirty = priceOf('gpt-x');
 const none = catalogOf();
 
 describe('an adjustment for a price that came late', () => {
-  it('charges what was unpriced, on the charge’s own period, and names it', () => {
+  it('charges the unpriced calls, in the charge’s own period, and names the charge', () => {
     const charge = chargeOf(none, {});
     const [event, ...others] = adjust(charge, catalogOf(thirty));
     expect(others).toEqual([]);
@@ -136,7 +136,7 @@ describe('an adjustment for a price that came late', () => {
     expect(event?.eventId).not.toBe(charge.eventId);
   });
 
-  it('adds only the calls that were unpriced, and leaves the price of the others alone', () => {
+  it('adds only the unpriced calls, and does not change the price of the others', () => {
     const old = catalogOf(priceOf('gpt-y'));
     const charge = chargeOf(old, { model: 'gpt-y', disposition: 'RETRIED' }, {});
     expect(charge.costStatus).toBe('PARTLY_PRICED');
@@ -147,7 +147,7 @@ describe('an adjustment for a price that came late', () => {
     expect(billed({ charge, adjustments: event === undefined ? [] : [event] })).toBe('0.012');
   });
 
-  it('prices by what was in force when the call was sent', () => {
+  it('prices by the version in force when the call was sent', () => {
     const charge = chargeOf(none, {});
     const later = priceOf('gpt-x', { effectiveFrom: SENT + 1 });
     expect(adjust(charge, catalogOf(later))).toEqual([]);
@@ -164,7 +164,7 @@ describe('an adjustment for a price that came late', () => {
     expect(adjust(chargeOf(catalog, {}), catalogOf({ ...thirty, id: 'another' }))).toEqual([]);
   });
 
-  it('says of a call that cost nothing that it is priced, once', () => {
+  it('marks a free call as priced, once', () => {
     const charge = chargeOf(none, { input: 0, output: 0 });
     const events = adjust(charge, catalogOf(thirty));
     expect(events).toMatchObject([{ totalCost: '0', lines: [], calls: [{ costStatus: 'PRICED' }] }]);
@@ -186,7 +186,7 @@ describe('an adjustment for a price that came late', () => {
 describe('an adjustment for a price that was corrected', () => {
   const corrected = priceOf('gpt-x', { id: 'corrected', components: { input: '20', output: '60' } });
 
-  it('takes back what was charged and charges anew, in signed lines of what differs alone', () => {
+  it('reverses the charge and charges again, with signed lines only for differences', () => {
     const charge = chargeOf(catalogOf(thirty), {});
     const [event] = adjust(charge, catalogOf(corrected), 'price_corrected');
     expect(event).toMatchObject({
@@ -202,7 +202,7 @@ describe('an adjustment for a price that was corrected', () => {
     });
   });
 
-  it('is not made where a version was only split, nor for calls without a price', () => {
+  it('is not made when a version was only split, nor for calls without a price', () => {
     const charge = chargeOf(catalogOf(thirty), {});
     expect(adjust(charge, catalogOf({ ...thirty, id: 'the second half' }), 'price_corrected')).toEqual([]);
     expect(adjust(charge, none, 'price_corrected')).toEqual([]);
@@ -218,7 +218,7 @@ describe('an adjustment for a price that was corrected', () => {
     ]);
   });
 
-  it('leaves each bill at what its calls cost by the latest prices, however often prices change', () => {
+  it('leaves each bill at its cost by the latest prices, however often prices change', () => {
     const rate = fc.nat(50).map(String);
     const rates = fc.array(fc.record({ input: rate, output: rate }), { minLength: 1, maxLength: 5 });
     const count = fc.nat(1_000);
@@ -256,7 +256,7 @@ describe('the bills of a topic', () => {
   const always = { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
   const late = { ...always, reason: 'late_price' as const };
 
-  it('have an adjustment once, whoever published it, with the next revision', () => {
+  it('have an adjustment once, from any publisher, with the next revision', () => {
     const charge = chargeOf(none, {});
     const log = new BillLog(late, catalogOf(thirty));
     log.add(charge, source(0));
@@ -278,7 +278,7 @@ describe('the bills of a topic', () => {
     ]);
   });
 
-  it('are those of the period that was asked for', () => {
+  it('are those of the requested period', () => {
     const dueWithin = (from: number, to: number) => {
       const log = new BillLog({ ...late, from, to }, catalogOf(thirty));
       log.add(chargeOf(none, {}), source(0));
@@ -287,7 +287,7 @@ describe('the bills of a topic', () => {
     expect([dueWithin(SENT, SENT + 1), dueWithin(SENT + 1, NOW), dueWithin(0, SENT)]).toEqual([1, 0, 0]);
   });
 
-  it('are two where an id is used again after the ledger has forgotten it, and no event id is used twice', () => {
+  it('are two when an id is reused after the ledger has forgotten it, and no event id is used twice', () => {
     const log = new BillLog(late, catalogOf(thirty));
     const charge = chargeOf(none, {});
     log.add(charge, source(0));
@@ -300,7 +300,7 @@ describe('the bills of a topic', () => {
     expect(new Set(due.map(({ event }) => event.eventId)).size).toBe(2);
   });
 
-  it('leave alone what is priced by the price that holds, and kinds of events that are not known', () => {
+  it('need no adjustment for calls at the current price, nor for unknown kinds of events', () => {
     const charge = chargeOf(catalogOf(thirty), {});
     const log = new BillLog({ ...always, reason: 'price_corrected' }, catalogOf(thirty));
     log.add(charge, source(0));

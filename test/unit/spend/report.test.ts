@@ -60,14 +60,14 @@ describe('a report', () => {
     });
   });
 
-  it('leaves out a group in which nothing is left, and says what could not be read', async () => {
+  it('leaves out a group with nothing left, and reports unreadable records', async () => {
     const nothing = { calls: 0, unpricedCalls: 0, estimatedCalls: 0, inputTokens: 0, outputTokens: 0 };
     const made = await report([{ group: ['a', null], currency: null, amount: null, ...nothing }], 3);
     expect(made.rows).toEqual([]);
     expect(formatReport(made, 'table')).toContain('3 records of the cost topic could not be read');
   });
 
-  it('without dimensions is the totals alone', async () => {
+  it('without dimensions has only the totals', async () => {
     const text = formatReport(await report([row([], 'USD', '1')], 0, []), 'table');
     expect(
       text

@@ -17,7 +17,7 @@ import { turn } from '../../support/fakes/turn.ts';
 
 const TOPIC = 'chat.costs';
 
-/** Positions and ids in memory, as the store promises them. */
+/** Positions and ids in memory, with the store's guarantees. */
 class FakeStore implements SpendStore {
   generation = 1;
   readonly positions = new Map<number, SpendPosition>();
@@ -127,7 +127,7 @@ async function fetchAll(): Promise<void> {
 }
 
 describe('a listener', () => {
-  it('takes nothing before it knows the position, then counts everything once and tells Kafka', async () => {
+  it('takes nothing before it knows the position, then counts everything once and commits to Kafka', async () => {
     append(logs[0] as FakeLog, 2);
     append(logs[1] as FakeLog);
     expect(listener.hasJoined).toBe(false);
@@ -152,7 +152,7 @@ describe('a listener', () => {
     expect(listener.hasCounted(new Map([[0, 3]]))).toBe(false);
   });
 
-  it('goes on where the database is after a rebalance, and reads the newest counted record once more', async () => {
+  it('continues at the database’s position after a rebalance, and reads the newest counted record again', async () => {
     const [log] = logs as [FakeLog];
     append(log, 3);
     await assign(log);
@@ -165,7 +165,7 @@ describe('a listener', () => {
     expect(store.current.counted).toHaveLength(5);
   });
 
-  it('folds what gathers meanwhile in one step, pauses what is full, and goes on when it is counted', async () => {
+  it('folds gathered records in one step, pauses a full partition, and resumes it when they are counted', async () => {
     const [log] = logs as [FakeLog];
     await assign(log);
     const gate = Promise.withResolvers<void>();
@@ -182,7 +182,7 @@ describe('a listener', () => {
     expect(store.current.folds.map(({ events }) => events.length)).toEqual([1, 2_000, 2_000, 1_001]);
   });
 
-  it('that was overtaken counts nothing, and goes on where the other one is', async () => {
+  it('that was overtaken counts nothing, and continues at the other one’s position', async () => {
     const [log, other] = logs as [FakeLog, FakeLog];
     append(log, 2);
     append(other);
@@ -200,7 +200,7 @@ describe('a listener', () => {
     expect(store.current.positions.get(1)?.next).toBe(1);
   });
 
-  it('reads from its position again when the source has run ahead of it', async () => {
+  it('reads from its position again when the source is ahead of it', async () => {
     const [log] = logs as [FakeLog];
     append(log, 2);
     await assign(log);
@@ -212,7 +212,7 @@ describe('a listener', () => {
     expect(store.current.counted).toHaveLength(5);
   });
 
-  it('counts a record that it cannot read as missing, and says which', async () => {
+  it('counts an unreadable record as missing, and names it', async () => {
     const [log] = logs as [FakeLog];
     log.append({ value: Buffer.from('no event') });
     append(log);
@@ -224,7 +224,7 @@ describe('a listener', () => {
     expect(lines.join()).toContain('amounts without a currency');
   });
 
-  it('says so when records were deleted before they were counted, and goes on', async () => {
+  it('reports records that were deleted before they were counted, and continues', async () => {
     const [log] = logs as [FakeLog];
     append(log, 2);
     await assign(log);
@@ -238,7 +238,7 @@ describe('a listener', () => {
   });
 });
 
-describe('a log that is another one', () => {
+describe('a replaced log', () => {
   it('halts the partition when it ends before the position', async () => {
     const [log] = logs as [FakeLog];
     store.current.positions.set(0, { partition: 0, generation: 1, next: 7, newest: null });
@@ -250,7 +250,7 @@ describe('a log that is another one', () => {
     expect(listener.hasCounted(new Map([[0, 2]]))).toBe(false);
   });
 
-  it('halts it when another record lies where the newest counted one was, or the log grew shorter while it ran', async () => {
+  it('halts it when another record has the offset of the newest counted one, or the log became shorter', async () => {
     const [log, other] = logs as [FakeLog, FakeLog];
     append(log, 3);
     append(other, 3);
@@ -276,7 +276,7 @@ describe('a log that is another one', () => {
     expect(store.current.counted).toHaveLength(3);
   });
 
-  it('is counted as soon as a rebuild is in use', async () => {
+  it('is counted as soon as a rebuild is active', async () => {
     const [log] = logs as [FakeLog];
     store.current.positions.set(0, { partition: 0, generation: 1, next: 7, newest: null });
     append(log, 2);
@@ -291,8 +291,8 @@ describe('a log that is another one', () => {
   });
 });
 
-describe('each beat', () => {
-  it('confirms what is counted to its end, and nothing that is not', async () => {
+describe('each heartbeat', () => {
+  it('confirms partitions that are counted to their end, and no others', async () => {
     const [log, other] = logs as [FakeLog, FakeLog];
     append(log);
     append(other);
@@ -305,7 +305,7 @@ describe('each beat', () => {
     expect(store.current.confirmed).toEqual([[0]]);
   });
 
-  it('survives a database that is away', async () => {
+  it('survives an unavailable database', async () => {
     await assign(logs[0] as FakeLog);
     store.current.position = async () => Promise.reject(new Error('away'));
     vi.advanceTimersByTime(5_000);
@@ -315,7 +315,7 @@ describe('each beat', () => {
 });
 
 describe('failures', () => {
-  it('of a fold that cannot pass end the process', async () => {
+  it('of a fold that are permanent end the process', async () => {
     const [log] = logs as [FakeLog];
     append(log);
     await assign(log);
@@ -324,7 +324,7 @@ describe('failures', () => {
     expect(crashes).toEqual([store.current.failure]);
   });
 
-  it('of reading the position are waited out; a rebuild that was overtaken ends', async () => {
+  it('of reading the position are retried; a rebuild that was overtaken ends', async () => {
     const [log] = logs as [FakeLog];
     store.current.failure = new Error('away');
     await assign(log);
@@ -333,7 +333,7 @@ describe('failures', () => {
     await vi.waitFor(() => expect(crashes).toHaveLength(1), { timeout: 5_000 });
   });
 
-  it('of the group are told: it may pass, or not', async () => {
+  it('of the group are reported as temporary or permanent', async () => {
     await assign(logs[0] as FakeLog);
     listener.interrupted(new Error('no coordinator'));
     expect(listener.states).toEqual({ opening: 0, open: 0, halted: 0 });

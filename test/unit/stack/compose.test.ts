@@ -25,7 +25,7 @@ describe('the containers of the stack', () => {
     },
   );
 
-  it('have a name of their own in every checkout', () => {
+  it('have a different name in every checkout', () => {
     expect(composeProjectName('/a/.stack')).not.toBe(composeProjectName('/b/.stack'));
     expect(composeProjectName('/a/.stack')).toBe(composeProjectName('/a/.stack'));
   });

@@ -43,23 +43,23 @@ describe('the settings of a Kafka node', () => {
     });
   });
 
-  it('refuses a node that its own cluster does not know', () => {
+  it('refuses a node that is not in its own cluster', () => {
     expect(() => kafkaProperties({ ...node, id: 4 })).toThrow('Kafka node 4');
   });
 
-  it('can be told by its command line from the other nodes of the same machine', () => {
+  it('can be distinguished by its command line from other nodes of the same machine', () => {
     const { args, marker } = kafkaCommand(node, '/jars');
     expect(args.join(' ')).toContain(marker);
     expect(marker).toContain('/data/broker-2/');
   });
 
-  it('goes into a container as environment variables', () => {
+  it('is passed to a container as environment variables', () => {
     expect(kafkaVariable('transaction.state.log.min.isr')).toBe('KAFKA_TRANSACTION_STATE_LOG_MIN_ISR');
   });
 });
 
 describe('a new cluster id', () => {
-  it('is 22 characters that the command line does not take for an option', () => {
+  it('has 22 characters that the command line does not parse as an option', () => {
     for (let i = 0; i < 500; i++) expect(newClusterId()).toMatch(/^[A-Za-z0-9_][A-Za-z0-9_-]{21}$/);
   });
 });

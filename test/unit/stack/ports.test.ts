@@ -15,19 +15,19 @@ describe('the choice of a port', () => {
   });
   afterEach(() => squatter.close());
 
-  it('is the port that was asked for', async () => {
+  it('is the requested port', async () => {
     const port = await freePort();
     expect(await choosePort({ ...wish, explicit: String(port), remembered: taken, standard: taken })).toBe(
       port,
     );
   });
 
-  it('fails with a way out when the port that was asked for is taken', async () => {
+  it('fails with a remedy when the requested port is taken', async () => {
     const choice = choosePort({ ...wish, explicit: String(taken), standard: await freePort() });
     await expect(choice).rejects.toThrow(`STACK_KAFKA_PORT=${taken}: port ${taken} of 127.0.0.1 is taken`);
   });
 
-  it('is the last one while that is free, before the standard one', async () => {
+  it('is the previous port while that is free, before the standard one', async () => {
     const [remembered, standard] = [await freePort(), await freePort()];
     expect(await choosePort({ ...wish, remembered, standard })).toBe(remembered);
     expect(await choosePort({ ...wish, remembered: taken, standard })).toBe(standard);
@@ -43,7 +43,7 @@ describe('the choice of a port', () => {
     expect(() => explicitPort('STACK_KAFKA_PORT', value)).toThrow(`STACK_KAFKA_PORT=${value} is not a port`);
   });
 
-  it('takes an empty variable for an unset one', () => {
+  it('treats an empty variable as unset', () => {
     expect(explicitPort('STACK_KAFKA_PORT', '')).toBeUndefined();
   });
 });

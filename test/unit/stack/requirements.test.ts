@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { javaMajor, neitherWayMessage } from '../../../scripts/stack/requirements.ts';
 
-describe('the Java that is installed', () => {
+describe('the installed Java', () => {
   it.each([
     ['openjdk version "17.0.15" 2025-04-15', 17],
     ['openjdk version "25" 2025-09-16', 25],

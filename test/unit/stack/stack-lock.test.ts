@@ -14,21 +14,21 @@ describe('the lock of a stack', () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  it('lets one command in at a time and tells the others whom they wait for', async () => {
+  it('admits one command at a time, and reports to the others which process holds the lock', async () => {
     const events: string[] = [];
-    const told: string[] = [];
+    const messages: string[] = [];
     const work = (name: string) => async () => {
       events.push(`${name} in`);
       await new Promise(setImmediate);
       events.push(`${name} out`);
     };
     await Promise.all([
-      withStackLock(directory, (line) => told.push(line), work('a')),
-      withStackLock(directory, (line) => told.push(line), work('b')),
+      withStackLock(directory, (line) => messages.push(line), work('a')),
+      withStackLock(directory, (line) => messages.push(line), work('b')),
     ]);
     expect(events).toHaveLength(4);
     expect(events[0]?.[0]).toBe(events[1]?.[0]);
-    expect(told).toEqual([expect.stringContaining(`process ${process.pid}`)]);
+    expect(messages).toEqual([expect.stringContaining(`process ${process.pid}`)]);
   });
 
   it('is released when the work fails', async () => {

@@ -21,7 +21,7 @@ function ask(script: Script, signal?: AbortSignal): Promise<Response> {
 
 const lastCall = async () => (await standIn.calls()).at(-1);
 
-it('writes bytes as they are, as often as it is told to', async () => {
+it('writes bytes unchanged, as often as the script says', async () => {
   const base64 = Buffer.from([0xff, 0x00]).toString('base64');
   const response = await ask({ status: 200, bytes: { pieces: [{ text: 'ab', times: 70_000 }, { base64 }] } });
   const bytes = Buffer.from(await response.arrayBuffer());
@@ -43,7 +43,7 @@ it('sends status and headers of the script', async () => {
   expect(await lastCall()).toMatchObject({ status: 418, outcome: 'error', completionTokens: 0 });
 });
 
-it('goes on until the client has left', async () => {
+it('continues until the client disconnects', async () => {
   const stop = new AbortController();
   const response = await ask(
     { bytes: { pieces: [{ text: 'x'.repeat(100), times: 1_000_000_000 }] } },

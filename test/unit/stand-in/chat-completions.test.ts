@@ -76,20 +76,20 @@ describe('a streamed answer', () => {
     });
   });
 
-  it('has as many made-up tokens as the script asks for, different ones for each choice', async () => {
+  it('has the scripted number of generated tokens, different ones for each choice', async () => {
     const chunks = await stream(scripted({ tokens: 12 }), { n: 2 });
     expect(chunks).toHaveLength(2 * (1 + 12 + 1) + 1);
     expect(textOf(chunks, 0)).not.toBe(textOf(chunks, 1));
     expect(chunks.at(-1)?.usage?.completion_tokens).toBe(24);
   });
 
-  it('has no usage chunk when none is asked for or the script withholds it', async () => {
+  it('has no usage chunk when none is requested or the script withholds it', async () => {
     const unasked = await stream(scripted({ tokens: 1 }), { stream_options: {} });
     const withheld = await stream(scripted({ tokens: 1, usage: 'missing' }));
     for (const chunks of [unasked, withheld]) expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('stop');
   });
 
-  it('lays scripted usage details over the computed ones', async () => {
+  it('overrides computed usage details with scripted ones', async () => {
     const details = { prompt_tokens: 50, prompt_tokens_details: { cached_tokens: 40 } };
     const chunks = await stream(scripted({ tokens: 3, usage: details }));
     expect(chunks.at(-1)?.usage).toMatchObject({ ...details, completion_tokens: 3, total_tokens: 53 });
@@ -122,7 +122,7 @@ describe('a streamed answer', () => {
     expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('tool_calls');
   });
 
-  it('sends spelled-out deltas and chunks as they are', async () => {
+  it('sends explicit deltas and chunks unchanged', async () => {
     const finish = { choices: [{ index: 0, delta: {}, finish_reason: 'content_filter' }] };
     const chunks = await stream(
       scripted({
@@ -140,7 +140,7 @@ describe('a streamed answer', () => {
     expect(chunks[2]?.id).toBe(chunks[0]?.id);
   });
 
-  it('stamps tokens with the microsecond of their writing', async () => {
+  it('stamps tokens with the microsecond at which they are written', async () => {
     const before = (performance.timeOrigin + performance.now()) * 1000;
     const chunks = await stream(scripted({ tokens: 4, stamp: true, firstTokenMs: 20, gapMs: 10 }));
     const stamps = textOf(chunks).trim().split(' ').map(Number);
@@ -151,7 +151,7 @@ describe('a streamed answer', () => {
     expect(stamps.every((stamp) => stamp > before - 1_000_000 && stamp < after + 1_000_000)).toBe(true);
   });
 
-  it('answers as served tier what the real service would, or what the script says', async () => {
+  it('reports the served tier that the real service would, or the scripted one', async () => {
     const tierOf = async (tier: 'auto' | 'flex', script: Script) =>
       (await stream(scripted({ tokens: 1, ...script }), { service_tier: tier }))[0]?.service_tier;
     expect(await tierOf('auto', {})).toBe('default');
@@ -190,7 +190,7 @@ describe('an unstreamed answer', () => {
 });
 
 describe('without a script', () => {
-  it('answers in 25 to 40 words, and the usage is what was written', async () => {
+  it('answers in 25 to 40 words, and reports their actual usage', async () => {
     const texts = ['Hello', 'Tell me about logs', 'And now?', 'Who are you', 'a', 'b', 'c', 'd'];
     const answers = await Promise.all(texts.map((text) => stream(text)));
     expect(new Set(answers.map((chunks) => textOf(chunks))).size).toBeGreaterThan(2);
@@ -228,7 +228,7 @@ describe('without a script', () => {
     expect(answered.choices[0]?.finish_reason).toBe('stop');
   });
 
-  it('keeps to the tool choice', async () => {
+  it('respects the tool choice', async () => {
     const ask = async (content: string, tool_choice: OpenAI.ChatCompletionToolChoiceOption) => {
       const messages = [{ role: 'user', content } as const];
       const answer = await client.chat.completions.create({
@@ -266,12 +266,15 @@ describe('errors, as the client sees them', () => {
     [429, OpenAI.RateLimitError, 'requests', 'rate_limit_exceeded'],
     [500, OpenAI.InternalServerError, 'server_error', null],
     [503, OpenAI.InternalServerError, 'service_unavailable_error', 'server_is_overloaded'],
-  ])('%i is the typed error with its type, code and request id', async (status, errorClass, type, code) => {
-    const error = await stream(scripted({ status })).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(errorClass);
-    expect(error).toMatchObject({ status, type, code, requestID: expect.stringMatching(/^req_/) });
-    expect(await standIn.calls()).toMatchObject([{ status, outcome: 'error', completionTokens: 0 }]);
-  });
+  ])(
+    '%i becomes the typed error with its type, code and request id',
+    async (status, errorClass, type, code) => {
+      const error = await stream(scripted({ status })).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(errorClass);
+      expect(error).toMatchObject({ status, type, code, requestID: expect.stringMatching(/^req_/) });
+      expect(await standIn.calls()).toMatchObject([{ status, outcome: 'error', completionTokens: 0 }]);
+    },
+  );
 
   it('takes members of the error, Retry-After and other headers from the script', async () => {
     const quota = { type: 'insufficient_quota', code: 'insufficient_quota', message: 'No money.' };
@@ -299,7 +302,7 @@ describe('errors, as the client sees them', () => {
     expect(missing.status).toBe(401);
   });
 
-  it('names the parameter of a bad request, and the field of a bad script', async () => {
+  it('names the parameter of an invalid request, and the field of an invalid script', async () => {
     const bad = { model: 'm', messages: [{ role: 'user', content: 7 as unknown as string } as const] };
     await expect(client.chat.completions.create(bad)).rejects.toMatchObject({
       status: 400,

@@ -40,14 +40,14 @@ async function ask(
 const scripted = (script: Script[]) => JSON.stringify({ standIn: script });
 
 describe('lists of scripts', () => {
-  it('give each call of a request its own script, and the last one to all that follow', async () => {
+  it('give each call of a request its own script, and the last one to all later calls', async () => {
     const content = scripted([{ status: 503 }, { text: 'second' }]);
     const statuses: number[] = [];
     for (const id of ['a/r1/1', 'a/r2/1', 'a/r1/2', 'a/r1/3']) statuses.push((await ask(content, id)).status);
     expect(statuses).toEqual([503, 503, 200, 200]);
   });
 
-  it('know a request without an id by its text', async () => {
+  it('identify a request without an id by its text', async () => {
     const content = scripted([{ status: 500 }, { text: 'again' }]);
     expect((await ask(content)).status).toBe(500);
     expect((await ask(content)).text).toBe('again');
@@ -56,7 +56,7 @@ describe('lists of scripts', () => {
 });
 
 describe('the default script', () => {
-  it('answers what has no script of its own, can be changed, and comes back on reset', async () => {
+  it('answers requests without their own script, can be changed, and is restored on reset', async () => {
     expect((await ask('hello')).text).toBe('first default');
     await standIn.setDefault([{ text: 'one' }, { text: 'two' }]);
     expect([
@@ -70,13 +70,13 @@ describe('the default script', () => {
     expect((await ask('hello')).text).toBe('first default');
   });
 
-  it('is refused when it is wrong, with the field named', async () => {
+  it('is refused when it is invalid, with the field named', async () => {
     await expect(standIn.setDefault({ gapMs: -1 })).rejects.toThrow(/gapMs/);
   });
 });
 
 describe('accounting', () => {
-  it('tells each call with its request id and attempt', async () => {
+  it('reports each call with its request id and attempt', async () => {
     await ask('hello', 'tenant/r1/2');
     expect(await standIn.calls()).toMatchObject([
       {
@@ -89,7 +89,7 @@ describe('accounting', () => {
     ]);
   });
 
-  it('goes on counting when old calls are dropped, and forgets all on reset', async () => {
+  it('continues counting when old calls are dropped, and forgets all on reset', async () => {
     for (let call = 0; call < 25; call += 1) await ask('hello');
     expect((await standIn.calls()).length).toBeLessThanOrEqual(20);
     expect(await standIn.summary()).toEqual({ calls: 25, byOutcome: { completed: 25 }, open: 0, maxOpen: 1 });
@@ -100,7 +100,7 @@ describe('accounting', () => {
 });
 
 describe('limits', () => {
-  it('are enforced and told in headers, and lifted again', async () => {
+  it('are enforced, reported in headers, and lifted again', async () => {
     await standIn.setLimits({ requests: 2, tokens: 1000, windowMs: 3_600_000 });
     const first = await ask('hello');
     expect(first.headers.get('x-ratelimit-limit-requests')).toBe('2');
@@ -117,7 +117,7 @@ describe('limits', () => {
 });
 
 describe('the process', () => {
-  it('says why it does not start', async () => {
+  it('reports why it does not start', async () => {
     const main = fileURLToPath(new URL('../../support/stand-in/main.ts', import.meta.url));
     const child = spawn(process.execPath, [main, '--default', '{"tokens":"many"}'], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -138,7 +138,7 @@ describe('the process', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('is gone after close, which may be called twice', async () => {
+  it('has ended after close, which may be called twice', async () => {
     const other = await startStandIn();
     await other.close();
     await other.close();

@@ -23,7 +23,7 @@ function post(script: Script, more: Record<string, unknown> = {}, signal?: Abort
   });
 }
 
-/** Reads what comes until the body ends or breaks. */
+/** Reads until the body ends or breaks. */
 async function read(response: Response): Promise<{ text: string; error: unknown }> {
   const decoder = new TextDecoder();
   let text = '';
@@ -37,7 +37,7 @@ async function read(response: Response): Promise<{ text: string; error: unknown 
   }
 }
 
-/** Reads by `node:http`, which hands over each piece as it came; `fetch` joins those that wait. */
+/** Reads with `node:http`, which returns each piece as it came; `fetch` joins waiting pieces. */
 async function readPieces(script: Script): Promise<Buffer[]> {
   const outgoing = httpRequest(`${standIn.url}/chat/completions`, {
     method: 'POST',
@@ -94,7 +94,7 @@ it('ends cleanly without finish reason and [DONE]', async () => {
   expect(await outcome()).toBe('ended_early');
 });
 
-it('sends broken JSON in the middle and goes on after it', async () => {
+it('sends broken JSON in the middle and continues after it', async () => {
   const { text } = await read(await post({ tokens: 4, malformedAfterTokens: 2 }));
   const broken = text.split('\n\n').filter((event) => {
     try {
@@ -143,7 +143,7 @@ it('writes CRLF line ends and keep-alive comments', async () => {
   expect(text.endsWith('data: [DONE]\r\n\r\n')).toBe(true);
 });
 
-it('sends gateway bodies, and errors under a status of 200, as they are scripted', async () => {
+it('sends gateway bodies, and errors with status 200, as scripted', async () => {
   const html = await post({ status: 502, body: '<html>Bad Gateway</html>' });
   expect(html.status).toBe(502);
   expect(html.headers.get('content-type')).toBe('text/html');
@@ -153,7 +153,7 @@ it('sends gateway bodies, and errors under a status of 200, as they are scripted
   expect(await error.json()).toMatchObject({ error: { code: 7, message: 'no' } });
 });
 
-it('holds headers back and waits with the first token as scripted', async () => {
+it('delays headers and the first token as scripted', async () => {
   const startedAt = performance.now();
   const response = await post({ tokens: 1, headersMs: 30, firstTokenMs: 60 });
   expect(performance.now() - startedAt).toBeGreaterThan(28);
@@ -174,7 +174,7 @@ it('shows the same faults on an unstreamed answer', async () => {
   await expect(stalled).rejects.toThrow('aborted');
 });
 
-it('records a client that leaves, and writes no more to it', async () => {
+it('records a client that disconnects, and writes no more to it', async () => {
   const abort = new AbortController();
   const response = await post({ tokens: 1000, gapMs: 5 }, {}, abort.signal);
   await response.body?.getReader().read();
@@ -185,7 +185,7 @@ it('records a client that leaves, and writes no more to it', async () => {
   expect(await standIn.summary()).toMatchObject({ open: 0, maxOpen: 1, byOutcome: { client_closed: 1 } });
 });
 
-it('waits for a reader that is slower than a long answer', async () => {
+it('waits for a slow reader of a long answer', async () => {
   const response = await post({ text: 'word '.repeat(100_000).trim() });
   await vi.waitFor(async () => expect((await standIn.calls())[0]?.completionTokens).toBeGreaterThan(0));
   const written = (await standIn.calls())[0]?.completionTokens ?? 0;

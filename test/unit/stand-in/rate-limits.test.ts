@@ -35,7 +35,7 @@ it('charges the larger of the requested maximum and a quarter of the characters'
   expect(refused.headers['retry-after']).toBe('7');
 });
 
-it('keeps what was used when the limit changes', () => {
+it('keeps the used amount when the limit changes', () => {
   const { limiter } = limiterAt({ requests: 10, tokens: 1000, windowMs: 1000 });
   for (let call = 0; call < 4; call += 1) limiter.admit(request());
   limiter.setLimits(limitsSchema.parse({ requests: 5, tokens: 1000, windowMs: 1000 }));
@@ -46,7 +46,7 @@ it('keeps what was used when the limit changes', () => {
   });
 });
 
-it('tells nothing when headers are off', () => {
+it('reports nothing when headers are off', () => {
   const { limiter } = limiterAt({ requests: 1, tokens: 1000, windowMs: 1000, headers: false });
   limiter.admit(request());
   const refused = limiter.admit(request());

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it('runs tasks at their millisecond, in order, also beyond one round of the wheel', () => {
+it('runs tasks at their millisecond, in order, even beyond one round of the wheel', () => {
   const wheel = new TimerWheel();
   const ran: [string, number][] = [];
   const startedAt = performance.now();
@@ -41,7 +41,7 @@ it('lets a task schedule itself again and keeps no timer when nothing waits', ()
   expect(vi.getTimerCount()).toBe(0);
 });
 
-it('loses nothing when the process was held up for longer than a round', () => {
+it('loses no task when the process was blocked for longer than a round', () => {
   let now = 0;
   const wheel = new TimerWheel(() => now);
   const ran: number[] = [];

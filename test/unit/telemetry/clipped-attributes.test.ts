@@ -6,7 +6,7 @@ import { present } from '../../../src/telemetry/names.ts';
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
 
-it('keeps nothing of a long text but what it was clipped to', () => {
+it('keeps only the clipped part of a long text', () => {
   collect();
   const before = process.memoryUsage().heapUsed;
   const kept = Array.from({ length: 50 }, (_, index) =>

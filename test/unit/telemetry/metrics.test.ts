@@ -22,7 +22,7 @@ function setUp() {
     const { resourceMetrics } = await reader.collect();
     return resourceMetrics.scopeMetrics.flatMap((scope) => scope.metrics);
   };
-  /** Without the zeros that counters begin with. */
+  /** Without the initial zeros of counters. */
   const points = async (name: string) => (await allPoints(name)).filter(([, value]) => value !== 0);
   const allPoints = async (name: string) => {
     const metric = (await collected()).find(({ descriptor }) => descriptor.name === name);
@@ -54,7 +54,7 @@ const gauges: Gauges = {
 };
 
 describe('metrics', () => {
-  it('without labels begin with 0, so that an increase to the first event is seen', async () => {
+  it('without labels begin with 0, so that the first increase is visible', async () => {
     const { collected, allPoints } = setUp();
     const counters = (await collected()).filter(({ dataPointType }) => dataPointType === DataPointType.SUM);
     expect(counters.length).toBeGreaterThan(8);
@@ -92,7 +92,7 @@ describe('metrics', () => {
     expect((await points(metricName.requestDuration))[0]?.[1]).toBe(1.5);
   });
 
-  it('count what of the chunks was not written, and what was given up', async () => {
+  it('count unwritten chunks and abandoned streams', async () => {
     const { metrics, points } = setUp();
     metrics.chunkWriteFailed('NOT_ENOUGH_REPLICAS');
     metrics.chunkWriteFailed('NOT_ENOUGH_REPLICAS');
@@ -105,7 +105,7 @@ describe('metrics', () => {
     ]);
   });
 
-  it('keep provider calls, their tokens and their times by the GenAI conventions', async () => {
+  it('record provider calls, their tokens and their times by the GenAI conventions', async () => {
     const { metrics, points } = setUp();
     const call = { provider: 'openai', requestModel: 'gpt-4', responseModel: 'gpt-4-0613' };
     const usage = { inputTokens: 100, outputTokens: 50 };
@@ -146,7 +146,7 @@ describe('metrics', () => {
     expect(await points(metricName.chunksPublished)).toEqual([[{}, 7]]);
   });
 
-  it('keep settling, the ledger, replays and dead letters', async () => {
+  it('record settlements, the ledger, replays and dead letters', async () => {
     const { metrics, points } = setUp();
     metrics.settled({ requests: 20, durationMs: 40 });
     metrics.outcomeVisible(60);
@@ -172,10 +172,10 @@ describe('metrics', () => {
     expect(await points(metricName.deadLetters)).toEqual([[{ 'error.type': 'invalid_request' }, 1]]);
   });
 
-  it('show who waits for a provider, and what it told of itself', async () => {
+  it('show who waits for a provider, and the state that it reported', async () => {
     const { metrics, points, allPoints } = setUp();
     metrics.observe(gauges);
-    // A name is a label of its own once a call of it was answered.
+    // A model name becomes a label once one of its calls was answered.
     metrics.firstChunk({ provider: 'openai', requestModel: 'gpt-4' }, 10);
     metrics.gateWaited({ provider: 'openai', requestModel: 'gpt-4' }, 2500);
     const labels = { 'gen_ai.provider.name': 'openai', 'gen_ai.request.model': 'gpt-4' };

@@ -63,7 +63,7 @@ describe('trace context in record headers', () => {
     },
   );
 
-  it('is passed on unchanged, and nothing is written where there is none', () => {
+  it('is passed on unchanged, and nothing is written without one', () => {
     const headers: RecordHeaders = { 'request-id': 'request-1' };
     injectContext(extractContext({ traceparent: TRACEPARENT }), headers);
     expect(headers).toEqual({ 'request-id': 'request-1', traceparent: TRACEPARENT });
@@ -173,7 +173,7 @@ describe('spans', () => {
     });
   });
 
-  it('say how a call failed', () => {
+  it('record how a call failed', () => {
     const span = startChatSpan(ROOT_CONTEXT, { provider: 'openai', requestModel: 'gpt-4', attempt: 1 });
     const failure = { code: 'rate_limited', message: 'Too many requests.' };
     endChatSpan(span, { disposition: 'RETRIED', finishReasons: [], usage: null, failure });
@@ -183,7 +183,7 @@ describe('spans', () => {
     expect(finished?.attributes).not.toHaveProperty('gen_ai.response.finish_reasons');
   });
 
-  it('say how many records are sent, and which other spans they belong to', () => {
+  it('record how many records are sent, and to which other spans they belong', () => {
     const other = startProcessSpan(ROOT_CONTEXT, record);
     const send = startPublishSpan(ROOT_CONTEXT, { topic: 'chat.costs', count: 2 }, [
       { context: other.spanContext() },
@@ -202,7 +202,7 @@ describe('spans', () => {
     expect(finished?.links.map((link) => link.context.spanId)).toEqual([other.spanContext().spanId]);
   });
 
-  it('are the current ones for what runs in their context', () => {
+  it('are the active spans for code that runs in their context', () => {
     const span = startProcessSpan(ROOT_CONTEXT, record);
     const current = runInContext(withSpan(ROOT_CONTEXT, span), () => trace.getActiveSpan());
     expect(current).toBe(span);

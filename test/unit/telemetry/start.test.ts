@@ -11,7 +11,7 @@ const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 let telemetry: Telemetry | undefined;
 let receiver: Server;
 let endpoint: string;
-/** Paths and content types of what was exported. */
+/** Paths and content types of the exports. */
 let exported: string[];
 let answer: boolean;
 
@@ -37,7 +37,7 @@ afterEach(async () => {
   for (const api of [context, metrics, propagation, trace]) api.disable();
 });
 
-/** The SDK itself reads `process.env`, so the same variables are put there. */
+/** The SDK itself reads `process.env`, so the test sets the same variables there. */
 function start(env: Record<string, string> = {}): Telemetry {
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
   telemetry = startTelemetry({ serviceName: 'completion-bus', serviceVersion: '1.2.3', env });
@@ -69,17 +69,17 @@ describe('startTelemetry', () => {
     expect(body).toMatch(/target_info\{.*service_name="completion-bus".*service_version="1.2.3"/);
   });
 
-  it('lets the environment name the service, and tells nothing of the command line', async () => {
+  it('lets the environment name the service, and reports nothing of the command line', async () => {
     const body = await scrape(start({ OTEL_SERVICE_NAME: 'bus-eu', OTEL_RESOURCE_ATTRIBUTES: 'team=chat' }));
     expect(body).toMatch(/target_info\{.*team="chat".*service_name="bus-eu"/);
     expect(body).not.toContain('process_command');
   });
 
-  it('describes the process as the environment asks for', async () => {
+  it('describes the process as configured in the environment', async () => {
     expect(await scrape(start({ OTEL_NODE_RESOURCE_DETECTORS: 'process' }))).toContain('process_pid=');
   });
 
-  it('records no spans and exports nothing unless it is told where to', async () => {
+  it('records no spans and exports nothing without an endpoint', async () => {
     const started = start();
     expect(endSpan()).toBe(false);
     await started.shutdown();
@@ -113,7 +113,7 @@ describe('startTelemetry', () => {
     ]);
   });
 
-  it('exports only what is asked for, by the protocol that is asked for', async () => {
+  it('exports only the configured signals, with the configured protocol', async () => {
     const started = start({
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
       OTEL_TRACES_EXPORTER: 'none',
@@ -127,7 +127,7 @@ describe('startTelemetry', () => {
     expect(exported).toEqual(['/v1/metrics application/json']);
   });
 
-  it('leaves metrics to Prometheus when another exporter than OTLP is named', async () => {
+  it('leaves metrics to Prometheus when an exporter other than OTLP is configured', async () => {
     const started = start({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_METRICS_EXPORTER: 'prometheus' });
     started.meter.createCounter('work').add(1);
     endSpan();
@@ -135,7 +135,7 @@ describe('startTelemetry', () => {
     expect(exported).toEqual(['/v1/traces application/x-protobuf']);
   });
 
-  it('can be told to use gRPC, and survives a collector that does not speak it', async () => {
+  it('can use gRPC, and survives a collector that does not support it', async () => {
     const started = start({
       OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: endpoint,
       OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',

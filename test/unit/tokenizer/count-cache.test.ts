@@ -7,7 +7,7 @@ const ROOM = 4 * (128 + 6);
 const count = (tokens: number) => ({ tokens, exact: true });
 
 describe('CountCache', () => {
-  it('forgets what was not asked for the longest when its texts are too long together', () => {
+  it('evicts the least recently used texts when all texts together are too long', () => {
     const cache = new CountCache(ROOM);
     cache.set('one', count(1));
     cache.set('two', count(2));
@@ -31,7 +31,7 @@ describe('CountCache', () => {
     expect(cache.get('one')).toEqual({ tokens: 8, exact: false });
   });
 
-  it('does not give all its room to one text', () => {
+  it('does not let one text use all its space', () => {
     const cache = new CountCache(ROOM);
     cache.set('four', count(1));
     expect(cache.get('four')).toBeNull();

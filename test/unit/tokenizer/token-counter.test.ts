@@ -58,7 +58,7 @@ describe.each(encodingNames)('the counter of %s', (encoding) => {
     ['dashes', '-'],
     ['an emoji', '🙂'],
     ['half an emoji', '\ud83d'],
-  ])('has an answer for a million times %s', (_kind, unit) => {
+  ])('returns a count for a million times %s', (_kind, unit) => {
     const text = unit.repeat(1_000_000 / unit.length);
     for (const precision of [exactly, roughly]) {
       const tokens = counter.counting(encoding, precision)(text);
@@ -67,12 +67,12 @@ describe.each(encodingNames)('the counter of %s', (encoding) => {
     }
   });
 
-  it('cuts no character in two in a piece that is too long to be merged at once', () => {
+  it('splits no character in a piece that is too long to be merged at once', () => {
     const text = `-${'🪿'.repeat(100)}`;
     expect(counter.counting(encoding, exactly)(text)).toBe(reference[encoding](text));
   });
 
-  it('is hardly above the library for a piece that is too long to be merged at once', () => {
+  it('is only slightly above the library for a piece that is too long to be merged at once', () => {
     const text = 'abcdefghij'.repeat(300);
     const tokens = counter.counting(encoding, exactly)(text);
     expect(tokens).toBeGreaterThanOrEqual(reference[encoding](text));
@@ -83,7 +83,7 @@ describe.each(encodingNames)('the counter of %s', (encoding) => {
 describe('counting by samples', () => {
   const long = samples.prose.repeat(5);
 
-  it('is exact for what is short', () => {
+  it('is exact for short texts', () => {
     fc.assert(
       fc.property(texts, (text) => {
         const [precise, rough] = [exactly, roughly].map((how) => counter.counting('o200k_base', how)(text));
@@ -98,28 +98,28 @@ describe('counting by samples', () => {
     expect(Math.abs(ratio - 1)).toBeLessThan(0.1);
   });
 
-  it('goes on as before when a request has more texts than may be counted', () => {
+  it('extrapolates when a request has more texts than may be counted', () => {
     const count = counter.counting('o200k_base', roughly);
     const lines = long.split('\n').slice(0, 500);
-    const told = lines.reduce((sum, line) => sum + count(`${line} `), 0);
+    const sampled = lines.reduce((sum, line) => sum + count(`${line} `), 0);
     const real = lines.reduce((sum, line) => sum + reference.o200k_base(`${line} `), 0);
-    expect(told / real).toBeGreaterThan(0.8);
-    expect(told / real).toBeLessThan(1.3);
+    expect(sampled / real).toBeGreaterThan(0.8);
+    expect(sampled / real).toBeLessThan(1.3);
   });
 
-  it('never answers for somebody who asked for the exact number', () => {
+  it('never answers a request for the exact number', () => {
     const text = `first by samples: ${long}`;
     counter.counting('o200k_base', roughly)(text);
     expect(counter.counting('o200k_base', exactly)(text)).toBe(reference.o200k_base(text));
   });
 
-  it('takes the exact number when it is known', () => {
+  it('uses the exact number when it is known', () => {
     const text = `first exactly: ${long}`;
     counter.counting('o200k_base', exactly)(text);
     expect(counter.counting('o200k_base', roughly)(text)).toBe(reference.o200k_base(text));
   });
 
-  it('knows a sampled text again, whatever was counted before it', () => {
+  it('recognizes a sampled text, whatever was counted before it', () => {
     const text = `again: ${long}`;
     const first = counter.counting('o200k_base', roughly)(text);
     const count = counter.counting('o200k_base', roughly);
@@ -132,7 +132,7 @@ describe('work', () => {
   const vocabulary = { tokens: ['a', 'b', 'ab', ' ', [0xe5], [0xa5], [0xbd]], pieces: / ?[a-z]+|\s+|./gsu };
   const count = createBytePairCounter(vocabulary);
 
-  it('ends a count in the middle of a text, and says how far it came', () => {
+  it('ends a count in the middle of a text, and reports how far it came', () => {
     const text = 'ab '.repeat(1_000);
     const whole = count(text, Number.POSITIVE_INFINITY);
     expect(whole).toMatchObject({ characters: text.length });
@@ -142,7 +142,7 @@ describe('work', () => {
     expect(part.tokens / part.characters).toBeCloseTo(whole.tokens / text.length, 1);
   });
 
-  it('ends in the middle of a piece without end, too', () => {
+  it('also ends in the middle of an endless piece', () => {
     const piece = Array.from(
       { length: 100_000 },
       (_, index) => ((index * index) % 7 < 3 ? 'a' : 'b') + 'abz'[index % 3],
@@ -173,13 +173,13 @@ describe('work', () => {
     },
   );
 
-  it('is enough for a long text of words, to its end', () => {
+  it('suffices for a long text of words, to its end', () => {
     const text = samples.prose.repeat(20).slice(0, 262_144);
     expect(counter.counting('o200k_base', exactly)(text)).toBe(reference.o200k_base(text));
   });
 });
 
-it('a text that cannot be counted is taken by its bytes', async () => {
+it('a text that cannot be counted is estimated by its bytes', async () => {
   const failing = await createTokenCounter(async () => () => {
     throw new Error('out of order');
   });
