@@ -1,8 +1,8 @@
 import { createPriceStore } from '../adapters/mongo/catalog-store.ts';
-import { readUsageLine, type UsageLine } from '../adapters/openai/read-usage-line.ts';
+import { type FailedLine, readUsageLine, type UsageLine } from '../adapters/openai/read-usage-line.ts';
 import { findPrice, type PriceTimelines, priceTimelines } from '../catalog/find-price.ts';
 import { versionsOfFile } from '../catalog/price-versions.ts';
-import { calculateCost } from '../domain/calculate-cost.ts';
+import { priceCall, priceOfCall } from '../domain/price-call.ts';
 import { readLines } from './read-lines.ts';
 import type { Tool } from './tool.ts';
 import { withDatabase } from './with-database.ts';
@@ -16,6 +16,8 @@ export interface CalculateOptions {
   readonly at: number;
   /** Whose the models are of lines that do not say so. */
   readonly provider: string;
+  /** Of the endpoint that was called, for lines that do not say so. */
+  readonly region?: string;
 }
 
 /** Characters that are gathered before they are written. */
@@ -52,10 +54,24 @@ function loadPrices(tool: Tool, path: string | undefined): Promise<PriceTimeline
   return withDatabase(tool, async (db) => priceTimelines(await createPriceStore(db).list()));
 }
 
-function priceLine(line: UsageLine, prices: PriceTimelines, { at, provider }: CalculateOptions): object {
-  const price = findPrice(prices, line.provider ?? provider, line.model, at);
-  const cost = calculateCost(line.usage, price, line.serviceTier, line.tools);
+/** As the service prices a call, by the same function. */
+function priceLine(
+  line: UsageLine | FailedLine,
+  timelines: PriceTimelines,
+  { at, provider, region }: CalculateOptions,
+): object {
   const { id } = line;
+  if ('failed' in line) return { id, status: 'NONE', totalCost: null, currency: null, lines: [] };
+  const call = {
+    ...line,
+    provider: line.provider ?? provider,
+    region: line.region ?? region ?? null,
+    startedAt: at,
+  };
+  const price = priceOfCall(call, {
+    price: (...named: [string, string, number]) => findPrice(timelines, ...named),
+  });
+  const cost = priceCall(call, price);
   if (cost.status === 'UNPRICED')
     return { id, status: cost.status, totalCost: null, currency: null, lines: [], reason: cost.reason };
   const { amount, lines } = cost;

@@ -1,6 +1,7 @@
 import { createCatalog } from '../adapters/mongo/catalog-cache.ts';
 import { connectDatabase, ensureIndexes } from '../adapters/mongo/database.ts';
 import { readBody } from '../adapters/openai/read-body.ts';
+import { regionOf } from '../adapters/openai/region-of.ts';
 import { createTokenCounter } from '../adapters/tokenizer/token-counter.ts';
 import { shippedModels, shippedPrices } from '../catalog/shipped-catalog.ts';
 import { systemClock } from '../clock.ts';
@@ -8,6 +9,7 @@ import type { ChatRequest } from '../contract/records.ts';
 import { lowestCost } from '../domain/estimate-cost.ts';
 import type { InputEstimate } from '../domain/estimate-tokens.ts';
 import type { Price } from '../domain/price.ts';
+import { priceOfCall } from '../domain/price-call.ts';
 import { invalidRequest } from '../domain/refusals.ts';
 import { tokenRules } from '../domain/token-rules.ts';
 import { decodeJsonRequest } from '../pipeline/decode-json-request.ts';
@@ -35,7 +37,12 @@ export interface RequestEstimate {
   /** Of all choices; null without a limit. */
   readonly maxOutputTokens: number | null;
   readonly lowestCost: string | null;
+  /** Of one call. */
   readonly highestCost: string | null;
+  /** What `maxCost` and budgets are held against. */
+  readonly highestCostWithRetries: string | null;
+  /** As many as are configured (`AI_OPENAI_RETRY_ATTEMPTS`). */
+  readonly retries: number;
   readonly currency: string | null;
   readonly price: Pick<Price, 'id' | 'source'> | null;
 }
@@ -60,8 +67,9 @@ async function estimateRequest(
   catalog: Catalog,
   now: number,
 ): Promise<RequestEstimate> {
-  const { defaults } = config;
-  const providers = new Map([[unreachable.name, unreachable]]);
+  const { defaults, openai } = config;
+  const region = regionOf(openai.baseUrl);
+  const providers = new Map([[unreachable.name, { ...unreachable, region }]]);
   const counter = await createTokenCounter();
   const plan = planCall(
     // What it may cost at most is what is asked for here.
@@ -73,19 +81,25 @@ async function estimateRequest(
       model: defaults.model,
       temperature: defaults.temperature,
       maxOutputTokens: defaults.maxOutputTokens,
+      retries: openai,
     },
     now,
     // The command has time for all of a text.
     countingExactly(counter),
   );
-  const price = catalog.price(plan.provider.name, plan.model.id, now);
+  const price = priceOfCall(
+    { provider: plan.provider.name, model: plan.model.id, region, startedAt: now },
+    catalog,
+  );
   return {
     model: plan.model.id,
     encoding: tokenRules(plan.model.id).encoding,
     inputTokens: plan.input,
     maxOutputTokens: allChoices(plan, request),
     lowestCost: price && lowestCost(plan.input.atLeast, price, request.serviceTier),
-    highestCost: plan.estimatedCost?.amount ?? null,
+    highestCost: plan.callCost?.amount ?? null,
+    highestCostWithRetries: plan.estimatedCost?.amount ?? null,
+    retries: openai.retryAttempts,
     currency: price?.currency ?? null,
     price: price && { id: price.id, source: price.source },
   };
@@ -197,6 +211,9 @@ export function describeEstimate(told: RequestEstimate): string {
     `output ${output}`,
     `lowest cost ${cost(told.lowestCost)}`,
     `highest cost ${cost(told.highestCost)}`,
+    ...(told.retries > 0 && told.highestCostWithRetries !== null
+      ? [`with ${told.retries} retries ${cost(told.highestCostWithRetries)}`]
+      : []),
     told.price === null ? 'no price is known' : `price ${told.price.id}, from ${told.price.source}`,
     '',
   ].join('\n');

@@ -119,6 +119,7 @@ interface CalculateFlags {
   readonly prices?: string;
   readonly at?: number;
   readonly provider: string;
+  readonly region?: string;
 }
 
 /** Adds the commands that begin with `costs`. */
@@ -126,11 +127,14 @@ export function addCostCommands(program: Command, tool: () => Tool, end: (exitCo
   const costs = program.command('costs').description('what calls cost');
   costs
     .command('calculate')
-    .description('price usages, JSON lines of {id?, model, service_tier?, usage}')
+    .description(
+      'price usages: JSON lines of {id?, model, service_tier?, usage}, completions, or the output file of a batch',
+    )
     .requiredOption('--usage <file>', 'JSON lines; - is standard input')
     .option('--prices <file>', 'a price file of our format or LiteLLM’s, instead of the database')
     .option('--at <time>', 'when the calls were sent (default: now)', readInstant)
     .option('--provider <name>', 'whose the models are where a line does not say so', 'openai')
+    .option('--region <name>', 'region of the endpoint, such as eu, where a line does not say so')
     .action(async ({ at = Date.now(), ...flags }: CalculateFlags) =>
       end(await calculateCosts(tool(), { ...flags, at })),
     );

@@ -1,6 +1,6 @@
 import { Big } from 'big.js';
 import type { Usage } from '../contract/records.ts';
-import { calculateCost } from './calculate-cost.ts';
+import { calculateCost, type ToolUses } from './calculate-cost.ts';
 import type { DecimalText, Price, PriceComponents } from './price.ts';
 import { plainUsage } from './usage.ts';
 
@@ -13,13 +13,31 @@ export interface HighestUsage {
   readonly outputTokens: number;
   /** Whether the answer may be spoken. */
   readonly audioOutput: boolean;
+  /** Calls of the provider's tools, as far as they are known before. */
+  readonly tools?: ToolUses;
+}
+
+const STANDARD = 'default';
+/** Served to batches alone, never to a call. */
+const BATCH = 'batch';
+
+/**
+ * The tiers that may serve what was asked for: a tier that is short of capacity is answered at the standard rate, and `auto`
+ * leaves the choice to the provider. A request that names none is served at the standard rate.
+ */
+function tiersOf(
+  askedTier: string | null,
+  price: Price,
+): { sure: readonly string[]; other: readonly string[] } {
+  if (askedTier !== 'auto') return { sure: [...new Set([askedTier ?? STANDARD, STANDARD])], other: [] };
+  return { sure: [STANDARD], other: Object.keys(price.serviceTiers ?? {}).filter((tier) => tier !== BATCH) };
 }
 
 /**
  * The most that such a call costs: whatever may happen to it at a higher rate (its prompt written to or
  * read from the cache, its answer reasoned or spoken) does.
  *
- * @param askedTier as in the request; the one that serves is not known yet
+ * @param askedTier as in the request; of the tiers that may serve it, the dearest counts
  * @returns null when the price does not have what it takes
  */
 export function highestCost(usage: HighestUsage, price: Price, askedTier: string | null): DecimalText | null {
@@ -35,16 +53,16 @@ export function highestCost(usage: HighestUsage, price: Price, askedTier: string
   const outputs: Partial<Usage>[] = [{}];
   if (mayCostMore(price, 'reasoning', 'output')) outputs.push({ reasoningTokens: usage.outputTokens });
   if (usage.audioOutput) outputs.push({ outputAudioTokens: usage.outputTokens });
-  const costs = inputs.flatMap((input) =>
-    outputs.map((output) => calculateCost({ ...plain, ...input, ...output }, price, askedTier)),
+  const usages = inputs.flatMap((input) => outputs.map((output) => ({ ...plain, ...input, ...output })));
+  const costsIn = (tier: string) => usages.map((each) => calculateCost(each, price, tier, usage.tools));
+  const { sure, other } = tiersOf(askedTier, price);
+  const costs = sure.flatMap(costsIn);
+  if (costs.some(({ status }) => status === 'UNPRICED')) return null;
+  // What it costs in a tier that lacks a price is not billed either.
+  const amounts = [...costs, ...other.flatMap(costsIn)].flatMap((cost) =>
+    cost.status === 'PRICED' ? [new Big(cost.amount)] : [],
   );
-  let highest: Big | null = null;
-  for (const cost of costs) {
-    if (cost.status === 'UNPRICED') return null;
-    const amount = new Big(cost.amount);
-    if (highest === null || amount.gt(highest)) highest = amount;
-  }
-  return highest?.toFixed() ?? null;
+  return amounts.reduce((highest, amount) => (amount.gt(highest) ? amount : highest)).toFixed();
 }
 
 /**
@@ -55,8 +73,10 @@ export function highestCost(usage: HighestUsage, price: Price, askedTier: string
  */
 export function lowestCost(inputTokens: number, price: Price, askedTier: string | null): DecimalText | null {
   const plain = plainUsage(inputTokens, 0, 'ESTIMATED');
+  const { sure, other } = tiersOf(askedTier, price);
+  if (sure.some((tier) => calculateCost(plain, price, tier).status === 'UNPRICED')) return null;
   const costs = [{}, { cachedInputTokens: inputTokens }, { cacheWriteTokens: inputTokens }]
-    .map((kind) => calculateCost({ ...plain, ...kind }, price, askedTier))
+    .flatMap((kind) => [...sure, ...other].map((tier) => calculateCost({ ...plain, ...kind }, price, tier)))
     .flatMap((cost) => (cost.status === 'PRICED' ? [new Big(cost.amount)] : []));
   const [first, ...others] = costs;
   return first === undefined

@@ -14,6 +14,8 @@ export interface UsedCall {
   /** As served. */
   readonly serviceTier: string | null;
   readonly usage: Usage;
+  /** As asked for: how much each search of the web reads. */
+  readonly searchContextSize?: string | null | undefined;
   /** Calls of the provider's tools that somebody counted; without it they follow from the model. */
   readonly tools?: ToolUses;
 }
@@ -63,7 +65,13 @@ const searchModel = /-search-(preview|api)\b/;
  *
  * Source: https://platform.openai.com/docs/guides/tools-web-search
  */
-function toolUsesOf({ model, requestedModel, usage }: UsedCall): ToolUses {
-  const searches = searchModel.test(model) || searchModel.test(requestedModel ?? '');
-  return searches && usage.outputTokens > 0 ? { webSearches: 1 } : {};
+function toolUsesOf({ model, requestedModel, usage, searchContextSize }: UsedCall): ToolUses {
+  const searches = searchesTheWeb(model) || searchesTheWeb(requestedModel ?? '');
+  if (!searches || usage.outputTokens === 0) return {};
+  return { webSearches: 1, ...(searchContextSize == null ? {} : { searchContextSize }) };
+}
+
+/** Whether a model looks into the web for each answer. */
+export function searchesTheWeb(model: string): boolean {
+  return searchModel.test(model);
 }

@@ -119,6 +119,7 @@ function priceAttempt(attempt: UsedAttempt, catalog: Pick<Catalog, 'price'>): Pr
       amount: isPriced ? cost.amount : null,
       requestedModel: attempt.requestedModel ?? null,
       region: attempt.region ?? null,
+      searchContextSize: attempt.searchContextSize ?? null,
       reportedCost: attempt.reportedCost ?? null,
       estimatedCost: attempt.estimatedCost?.amount ?? null,
       estimatedCurrency: attempt.estimatedCost?.currency ?? null,

@@ -3,9 +3,7 @@ import { lifecycleAt } from '../catalog/model-info.ts';
 import { misspelled } from '../catalog/nearest-names.ts';
 import { unlistedModel } from '../catalog/unlisted-model.ts';
 import type { ChatRequest, Problem } from '../contract/records.ts';
-import { highestCost } from '../domain/estimate-cost.ts';
 import { estimateInput, type InputEstimate } from '../domain/estimate-tokens.ts';
-import type { Price } from '../domain/price.ts';
 import { priceOfCall } from '../domain/price-call.ts';
 import {
   budgetExceeded,
@@ -18,6 +16,7 @@ import {
 import { effortOf, refusedParameters, takesParameter } from '../domain/refused-parameters.ts';
 import { knowsEncoding, tokenRules } from '../domain/token-rules.ts';
 import type { Catalog, ChatProvider, ModelInfo, TokenCounter } from '../ports.ts';
+import { type AllowedRetries, type EstimatedCost, estimateCallCost } from './estimate-call-cost.ts';
 
 /** A default of the service for a parameter that the caller left out. */
 export interface Default {
@@ -35,7 +34,11 @@ export interface CallDefaults {
   readonly maxOutputTokens: Default | null;
   /** Whether a prompt that certainly does not fit into the model's context is refused. Default: false. */
   readonly refuseOverflow?: boolean;
+  /** Which the estimate has to include. Default: none. */
+  readonly retries?: AllowedRetries;
 }
+
+const noRetries: AllowedRetries = { retryAttempts: 0, restartOnBreak: false };
 
 /** Everything that is decided before a call: what the caller left open is filled in here and nowhere else. */
 export interface CallPlan {
@@ -49,8 +52,10 @@ export interface CallPlan {
   readonly estimatedInputTokens: number;
   /** The same by part, with its bounds. */
   readonly input: InputEstimate;
-  /** The highest cost that is expected, as decimal text; null without a price or a limit on the output. */
-  readonly estimatedCost: { readonly amount: string; readonly currency: string } | null;
+  /** The highest cost that is expected, retries included; null without a price or a limit on the output. */
+  readonly estimatedCost: EstimatedCost | null;
+  /** The same of one call. */
+  readonly callCost: EstimatedCost | null;
   readonly warnings: readonly Problem[];
 }
 
@@ -101,7 +106,9 @@ export function planCall(
   const maxOutputTokens = outputLimit(request, defaults.maxOutputTokens, model, input);
   const call = { provider: providerName, model: model.id, region: provider.region, startedAt: now };
   const price = priceOfCall(call, catalog);
-  const estimatedCost = estimateCost(request, model, input, maxOutputTokens, price);
+  const retries = defaults.retries ?? noRetries;
+  const cost = estimateCallCost(request, model, input, maxOutputTokens, price, retries);
+  const estimatedCost = cost?.request ?? null;
   checkBudget(request, estimatedCost);
   return {
     provider,
@@ -112,6 +119,7 @@ export function planCall(
     estimatedInputTokens,
     input,
     estimatedCost,
+    callCost: cost?.call ?? null,
     warnings: [
       ...(lifecycle === 'deprecated' ? [deprecatedModel(model)] : []),
       ...(known === null
@@ -170,28 +178,6 @@ function checkBudget({ maxCost, maxCostCurrency }: ChatRequest, estimate: CallPl
   }
   if (new Big(estimate.amount).gt(maxCost))
     throw budgetExceeded(maxCost, `${estimate.amount} ${estimate.currency}`);
-}
-
-/** Null without a price, or when there is no limit to what is read or written. */
-function estimateCost(
-  request: ChatRequest,
-  model: ModelInfo,
-  input: InputEstimate,
-  maxOutputTokens: number | null,
-  price: Price | null,
-): CallPlan['estimatedCost'] {
-  // A model reads no more than its context, and every choice may be as long as the limit lets it.
-  const inputTokens = input.atMost ?? model.contextWindow;
-  const perChoice = maxOutputTokens ?? model.maxOutputTokens;
-  if (price === null || inputTokens === null || perChoice === null) return null;
-  const usage = {
-    inputTokens,
-    audioTokens: Math.min(input.audioAtMost, inputTokens),
-    outputTokens: perChoice * Math.max(1, request.n ?? 1),
-    audioOutput: request.modalities.includes('audio'),
-  };
-  const amount = highestCost(usage, price, request.serviceTier);
-  return amount === null ? null : { amount, currency: price.currency };
 }
 
 function defaultTemperature(

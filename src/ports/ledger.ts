@@ -21,6 +21,8 @@ export interface AttemptRow {
   readonly region?: string | null;
   /** As sent to the provider. Missing in older rows, and while the call runs. */
   readonly requestedModel?: string;
+  /** How much a search of the web was to read. */
+  readonly searchContextSize?: string | null;
   /** The provider's own cost, US dollars. */
   readonly reportedCost?: string | null;
   /** The most that the call was expected to cost; null when that is not known. */

@@ -223,6 +223,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
             temperature: config.defaults.temperature,
             maxOutputTokens: config.defaults.maxOutputTokens,
             refuseOverflow: config.defaults.refuseOverflow,
+            retries: config.openai,
           },
           tokens,
         },

@@ -140,6 +140,7 @@ export const sampleCost: CostCalculated = {
       priceSource: null,
       amount: '0.006',
       requestedModel: 'gpt-4',
+      searchContextSize: null,
       region: null,
       reportedCost: '0.00600001',
       estimatedCost: null,

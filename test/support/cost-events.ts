@@ -22,6 +22,7 @@ export function costCall(members: Partial<ProviderCall> = {}): ProviderCall {
     priceSource: 'test',
     amount: '0.0015',
     requestedModel: null,
+    searchContextSize: null,
     region: null,
     reportedCost: null,
     estimatedCost: null,

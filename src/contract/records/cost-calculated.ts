@@ -97,6 +97,8 @@ export interface ProviderCall {
   requestedModel: string | null;
   /** Of the endpoint that was called, such as eu: token prices have its uplift. */
   region: string | null;
+  /** How much a search of the web was to read: it decides the fee. */
+  searchContextSize: string | null;
   /** What the provider itself says the call cost, US dollars; a fact beside amount, never added up. Decimal text. */
   reportedCost: string | null;
   /** The most that the call was expected to cost; budgets count it while the call is UNPRICED. Decimal text. */

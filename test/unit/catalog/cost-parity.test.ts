@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readUsageLine } from '../../../src/adapters/openai/read-usage-line.ts';
 import { findPrice, priceTimelines } from '../../../src/catalog/find-price.ts';
 import { versionsOfFile } from '../../../src/catalog/price-versions.ts';
-import { calculateCost } from '../../../src/domain/calculate-cost.ts';
+import { priceCall } from '../../../src/domain/price-call.ts';
 
 /**
  * Realistic prices and usage, and their cost by a calculation independent of the service's: whole
@@ -102,8 +102,9 @@ describe('a usage priced with LiteLLM’s amounts', () => {
             },
           }),
         );
+        if ('failed' in line) throw new Error('it is no line of a batch');
         const price = findPrice(timelines, 'openai', line.model, 0);
-        const cost = calculateCost(line.usage, price, line.serviceTier);
+        const cost = priceCall(line, price);
         const cents = expected(prices, parts, tier);
         expect(cost.status === 'PRICED' ? picodollars(cost.amount) : null).toBe(cents);
         if (cost.status !== 'PRICED') return;

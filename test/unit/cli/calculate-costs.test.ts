@@ -57,6 +57,87 @@ describe('costs calculate', () => {
     }
   });
 
+  it('prices the output file of a batch at the price of batches, and what failed at nothing', async () => {
+    const body = (members: object = {}) => ({
+      id: 'chatcmpl-1',
+      object: 'chat.completion',
+      model: 'gpt-5.4-2026-03-05',
+      service_tier: 'default',
+      choices: [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }],
+      usage: { prompt_tokens: 1_000, completion_tokens: 100, total_tokens: 1_100 },
+      ...members,
+    });
+    const batch = (customId: string, members: object) =>
+      `${JSON.stringify({ id: 'batch_req_1', custom_id: customId, error: null, ...members })}\n`;
+    const ok = { status_code: 200, request_id: 'req_1', body: body() };
+    const { code, stderr, priced } = await calculate(
+      [
+        batch('one', { response: ok }),
+        batch('two', { response: { status_code: 400, body: { error: { message: 'no' } } } }),
+        batch('three', { response: null, error: { code: 'batch_expired', message: 'late' } }),
+        `${JSON.stringify(body())}\n`,
+        batch('four', { response: { status_code: 200, body: body({ usage: null }) } }),
+      ],
+      ...litellm,
+    );
+    expect(code).toBe(1);
+    expect(stderr).toContain('line 5: usage must be');
+    expect(priced.map(({ id, status, totalCost }) => [id, status, totalCost])).toEqual([
+      ['one', 'PRICED', '0.002'],
+      ['two', 'NONE', null],
+      ['three', 'NONE', null],
+      ['chatcmpl-1', 'PRICED', '0.004'],
+    ]);
+  });
+
+  it('prices a whole completion as the service does: a search model has searched once', async () => {
+    const model = 'gpt-4o-mini-search-preview';
+    const choices = [{ index: 0, message: { role: 'assistant', content: 'Hi' }, finish_reason: 'stop' }];
+    const { priced } = await calculate(
+      [
+        line({ id: 1, model, choices }),
+        line({ id: 2, model }),
+        line({ id: 3, model, choices, web_search_calls: 0 }),
+      ],
+      '--prices',
+      fileURLToPath(new URL('../../../src/catalog/data/prices.json', import.meta.url)),
+    );
+    expect(priced.map(({ lines }) => lines.filter(({ kind }) => kind === 'web_search').length)).toEqual([
+      1, 0, 0,
+    ]);
+  });
+
+  it('prices calls of a regional endpoint with its uplift', async () => {
+    const model = 'gpt-5.4-2026-03-05';
+    const { priced } = await calculate(
+      [line({ model }), line({ model, region: 'us' }), line({ model, region: 'xx' })],
+      ...litellm,
+      '--region',
+      'eu',
+    );
+    expect(priced.map(({ totalCost }) => totalCost)).toEqual(['0.0011', '0.0011', null]);
+  });
+
+  it('reads usages as other providers write them', async () => {
+    const { priced } = await calculate(
+      [
+        line({ usage: { prompt_tokens: 100, completion_tokens: 10, total_tokens: 150 } }),
+        line({ usage: undefined, x_groq: { usage } }),
+        line({ usage: { input_tokens: 100, output_tokens: 50 } }),
+        line({ usage: { prompt_tokens: 100, total_tokens: 100 } }),
+        line({ usage: { prompt_tokens: 100, completion_tokens: 10, total_tokens: 90 } }),
+      ],
+      ...litellm,
+    );
+    expect(priced.map(({ totalCost, reason }) => totalCost ?? reason)).toEqual([
+      '0.000125',
+      '0.000125',
+      '0.000125',
+      '0.00005',
+      'invalid_usage',
+    ]);
+  });
+
   it('shows the calculation of each amount, and the version of the price', async () => {
     const { priced } = await calculate([line({ id: 7 })], ...litellm);
     expect(priced).toEqual([

@@ -41,6 +41,7 @@ input 14 tokens
 output at most 100 tokens
 lowest cost 0.0000175 USD
 highest cost 0.001035 USD
+with 3 retries 0.00414 USD
 price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com/api/docs/pricing
 `);
   });

@@ -28,6 +28,31 @@ describe('highestCost', () => {
     expect(highestCost({ ...usage, ...members }, priced(components), null)).toBe(amount);
   });
 
+  it('takes the dearest tier that may serve', () => {
+    const serviceTiers = {
+      flex: { components: { input: '1', output: '5' } },
+      priority: { components: { input: '4', output: '20' } },
+      batch: { components: { input: '100', output: '100' } },
+    };
+    const tiered = { ...priced({}), serviceTiers };
+    // Flex that is served at the standard rate, and priority that is not served.
+    expect(highestCost(usage, tiered, 'flex')).toBe('12');
+    expect(highestCost(usage, tiered, 'priority')).toBe('24');
+    expect(highestCost(usage, tiered, 'fast')).toBe('24');
+    expect(highestCost(usage, tiered, 'auto')).toBe('24');
+    expect(highestCost(usage, tiered, 'default')).toBe('12');
+    expect(highestCost(usage, tiered, null)).toBe('12');
+    expect(lowestCost(M, tiered, 'auto')).toBe('1');
+  });
+
+  it('has fees per call', () => {
+    const fees = priced({ request: '0.5', webSearch: '0.25', webSearchHigh: '0.75' });
+    expect(highestCost(usage, fees, null)).toBe('12.5');
+    expect(highestCost({ ...usage, tools: { webSearches: 1 } }, fees, null)).toBe('12.75');
+    const high = { webSearches: 1, searchContextSize: 'high' };
+    expect(highestCost({ ...usage, tools: high }, fees, null)).toBe('13.25');
+  });
+
   it('is unknown when audio has no price', () => {
     expect(highestCost({ ...usage, audioTokens: 1 }, priced({}), null)).toBeNull();
     expect(highestCost({ ...usage, audioOutput: true }, priced({}), null)).toBeNull();
@@ -35,7 +60,9 @@ describe('highestCost', () => {
 
   it('uses the rates of the requested tier, even if only that tier has a cache rate', () => {
     const flex = { components: { input: '1', output: '5', cacheWrite: '3' } };
-    expect(highestCost(usage, { ...priced({}), serviceTiers: { flex } }, 'flex')).toBe('8');
+    expect(highestCost(usage, { ...priced({}), serviceTiers: { flex } }, 'flex')).toBe('12');
+    const dear = { components: { input: '3', output: '15', cacheWrite: '9' } };
+    expect(highestCost(usage, { ...priced({}), serviceTiers: { flex: dear } }, 'flex')).toBe('24');
     const above = [{ aboveInputTokens: 10, components: { input: '4', output: '20', cacheWrite: '5' } }];
     expect(highestCost(usage, { ...priced({}), tiers: above }, null)).toBe('25');
     expect(highestCost(usage, priced({}), 'flex')).toBeNull();

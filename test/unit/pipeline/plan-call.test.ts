@@ -210,6 +210,29 @@ describe('planCall', () => {
     expect(priced({ serviceTier: 'priority' })?.amount).toBe('0.12078');
     expect(priced({ serviceTier: 'flex' })).toBeNull();
   });
+
+  it('has the retries that are allowed, at full length only where broken answers are asked for again', () => {
+    const planned = (request: Partial<ChatRequestInput>, restartOnBreak = false) =>
+      planOf(
+        { maxOutputTokens: 1_000, ...request },
+        {},
+        {},
+        { retries: { retryAttempts: 2, restartOnBreak } },
+      );
+    expect(planned({ stream: true })).toMatchObject({
+      callCost: { amount: '0.06039' },
+      // Twice the prompt alone beside it.
+      estimatedCost: { amount: '0.06117', currency: 'USD' },
+    });
+    for (const restarted of [
+      planned({ stream: true }, true),
+      planned({ stream: true, restartOnBreak: true }),
+      planned({ stream: false }),
+    ])
+      expect(restarted.estimatedCost?.amount).toBe('0.18117');
+    expect(planned({ stream: true, restartOnBreak: false }, true).estimatedCost?.amount).toBe('0.06117');
+    expect(() => planned({ stream: false, maxCost: '0.1' })).toThrow('0.18117 USD');
+  });
 });
 
 describe('defaults', () => {

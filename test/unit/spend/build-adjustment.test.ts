@@ -56,6 +56,7 @@ function chargeOf(catalog: FakeCatalog, ...calls: readonly CallOf[]): CostCalcul
       priceSource: null,
       amount: isPriced ? cost.amount : null,
       requestedModel: null,
+      searchContextSize: null,
       region: null,
       reportedCost: null,
       estimatedCost: null,
