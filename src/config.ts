@@ -157,6 +157,9 @@ function nest(values: Values) {
       requests: (values.CHAT_REQUEST_TOPICS ?? [
         { topic: topics.requests, tenantId: null },
       ]) as readonly RequestTopic[],
+      replies: (values.CHAT_REPLY_TOPICS === 'none'
+        ? []
+        : (values.CHAT_REPLY_TOPICS ?? [topics.replies])) as readonly string[],
       partitions: values.CHAT_TOPIC_PARTITIONS,
       replication: values.CHAT_TOPIC_REPLICATION,
     },

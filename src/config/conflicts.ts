@@ -37,12 +37,28 @@ function kafkaConflicts(values: Values): Conflict[] {
 function topicConflicts(values: Values): Conflict[] {
   const names = topicNames(values.CHAT_TOPIC_PREFIX);
   const taken = TOPIC_ROLES.filter((role) => role !== 'requests').map((role) => names[role]);
-  return (values.CHAT_REQUEST_TOPICS ?? [])
-    .filter(({ topic }) => taken.includes(topic))
-    .map(({ topic }) => ({
-      names: ['CHAT_REQUEST_TOPICS', 'CHAT_TOPIC_PREFIX'],
-      expected: `topics that the service does not use otherwise, unlike ${topic}`,
-    }));
+  const unlike = (topic: string) => `topics that the service does not use otherwise, unlike ${topic}`;
+  const requests = (values.CHAT_REQUEST_TOPICS ?? [{ topic: names.requests }]).map(({ topic }) => topic);
+  const { CHAT_REPLY_TOPICS: given = [] } = values;
+  const replies = given === 'none' ? [] : given;
+  return [
+    ...requests
+      .filter((topic) => taken.includes(topic))
+      .map(
+        (topic): Conflict => ({
+          names: ['CHAT_REQUEST_TOPICS', 'CHAT_TOPIC_PREFIX'],
+          expected: unlike(topic),
+        }),
+      ),
+    ...replies
+      .filter((topic) => requests.includes(topic) || (taken.includes(topic) && topic !== names.replies))
+      .map(
+        (topic): Conflict => ({
+          names: ['CHAT_REPLY_TOPICS', 'CHAT_REQUEST_TOPICS', 'CHAT_TOPIC_PREFIX'],
+          expected: unlike(topic),
+        }),
+      ),
+  ];
 }
 
 function providerConflicts(values: Values, serve: boolean): Conflict[] {

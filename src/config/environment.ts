@@ -11,6 +11,7 @@ import {
   someOf,
   tenantWeights,
   text,
+  topicNamesList,
   topicPrefix,
   url,
   wholeNumber,
@@ -100,6 +101,11 @@ export const environment = z.object({
     description:
       'Topics that requests are read from. With `topic=tenant` the topic’s requests belong to that tenant.',
     otherwise: '`<prefix>.requests`',
+  }),
+  CHAT_REPLY_TOPICS: optional(orNone(topicNamesList), {
+    description:
+      'Topics that copies of responses may be asked for in (header `reply-topic`); `none` allows no replies.',
+    otherwise: '`<prefix>.replies`',
   }),
   CHAT_TOPIC_PARTITIONS: set('6', wholeNumber(1, 10_000), {
     description: 'Partitions that `topics create` gives the request topics and those that mirror them.',

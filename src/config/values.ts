@@ -40,6 +40,11 @@ export const requestTopics = parsed(
   },
 );
 
+export const topicNamesList = parsed('topic names separated by commas, e.g. chat.replies', (given) => {
+  const topics = listOf(given, (item) => (TOPIC_NAME.test(item) ? item : undefined));
+  return topics && [...new Set(topics)];
+});
+
 /** A whole number of at least 1 for each of some tenants. */
 export const tenantWeights = parsed(
   'tenant=weight with weights from 1 to 9999, several separated by commas, each tenant once, e.g. acme=3,search=2',

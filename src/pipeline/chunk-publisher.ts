@@ -17,11 +17,11 @@ const SPACING_MS = 10;
 /** How long a send whose answer is missing holds back the partitions that are not in it. */
 const PATIENCE_MS = 25;
 
-/** Which call an announcement is about. */
+/** Which call an announcement is about; without an attempt, which request. */
 export interface CallRef {
   readonly requestId: string;
   readonly tenantId: string;
-  readonly attempt: number;
+  readonly attempt: number | null;
 }
 
 export interface ChunkPublisherOptions {
@@ -89,9 +89,13 @@ export class ChunkPublisher {
     return this.buffer.bytes === 0 ? null : this.options.clock.monotonic() - this.waitingSince;
   }
 
-  /** The attempt's partition is decided here, for its life. */
-  open(info: ChunkStreamInfo): ChunkStream {
-    return new ChunkStream(this.host, this.queueOf(this.options.topic, info.requestId), info);
+  /**
+   * The attempt's partition is decided here, for its life.
+   *
+   * @param partition null: the request's id decides
+   */
+  open(info: ChunkStreamInfo, partition: number | null = null): ChunkStream {
+    return new ChunkStream(this.host, this.queueOf(this.options.topic, info.requestId, partition), info);
   }
 
   /**
@@ -109,7 +113,7 @@ export class ChunkPublisher {
     try {
       const record = build();
       topic = record.topic;
-      const queue = this.queueOf(record.topic, record.key ?? '');
+      const queue = this.queueOf(record.topic, record.key ?? '', record.partition ?? null);
       const announcement = new Announcement(record, failed);
       if (!Number.isSafeInteger(announcement.bytes)) failed('encoding');
       else if (!this.buffer.hasRoom(queue.share, announcement.bytes)) failed('buffer_full');
@@ -122,8 +126,8 @@ export class ChunkPublisher {
     }
   }
 
-  private queueOf(topic: string, key: Uint8Array | string): PartitionQueue {
-    const partition = this.options.sink.partitionOf(topic, key);
+  private queueOf(topic: string, key: Uint8Array | string, chosen: number | null): PartitionQueue {
+    const partition = chosen ?? this.options.sink.partitionOf(topic, key);
     const name = `${topic}/${partition}`;
     let queue = this.queues.get(name);
     if (queue === undefined) {

@@ -13,6 +13,7 @@ import {
   type JsonOptions,
 } from './decode-json-request.ts';
 import type { RequestMemory } from './memory-budget.ts';
+import { type ReplyAddress, type ReplyRules, readReplyAddress } from './reply-address.ts';
 import type { Seat } from './slots.ts';
 
 /** A request as it was accepted. */
@@ -23,6 +24,8 @@ export interface AcceptedRequest {
   readonly orderKey: string;
   /** What is wrong with it beyond its schema: empty when it may be handled. */
   readonly problems: readonly Problem[];
+  /** Where a copy of its response goes; null when nobody asked for one. */
+  readonly reply: ReplyAddress | null;
 }
 
 /** One request on its way. */
@@ -43,6 +46,8 @@ export interface DecodeOptions extends JsonOptions {
   readonly codec: RecordCodec;
   /** The tenant that each request topic is bound to; null where any may be named. */
   readonly tenantOfTopic: ReadonlyMap<string, string | null>;
+  /** Without them, headers that ask for a reply are not looked at. */
+  readonly replies?: ReplyRules;
 }
 
 /** The tenant of requests that name none. */
@@ -61,11 +66,14 @@ export function decodeRequest(record: InboundRecord, options: DecodeOptions): Ac
     ? decodeJsonRequest(record, record.value, options)
     : decodeAvroRequest(record, options.codec);
   settleTenant(request, problems, record.topic, options.tenantOfTopic);
+  const reply = options.replies === undefined ? null : readReplyAddress(record.headers, options.replies);
+  problems.push(...(reply?.problems ?? []));
   return {
     record,
     request,
     orderKey: key ?? ownKey(request),
     problems,
+    reply: reply?.address ?? null,
   };
 }
 

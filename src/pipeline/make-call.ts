@@ -274,7 +274,15 @@ function openChunks(call: CallToMake, attempt: number, publisher: ChunkPublisher
   const headers = {};
   injectContext(call.job.trace, headers);
   const { requestId, tenantId } = call.claim.identity;
-  return publisher.open({ requestId, tenantId, attempt, headers });
+  const { reply } = call.job.accepted;
+  const info = {
+    requestId,
+    tenantId,
+    attempt,
+    headers,
+    ...(reply !== null && { ownHeaders: reply.headers }),
+  };
+  return publisher.open(info, reply?.partition ?? null);
 }
 
 /** A defect of the service fails an answer that has begun, which is paid for and not asked for again. Null for an abort. */

@@ -23,6 +23,7 @@ import { MemoryBudget } from './memory-budget.ts';
 import type { OutcomeForms } from './outcome-forms.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
+import { type ReplyRequest, replyRecord } from './reply-record.ts';
 import { RequestEntries } from './request-entries.ts';
 import { entryId, laneKey, RequestEntry } from './request-entry.ts';
 import type { Seat } from './slots.ts';
@@ -267,16 +268,26 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const { metrics } = this.outcomes;
     metrics.settled({ requests: requests.length, durationMs: times.visibleAt - times.began });
     const inLedger = [];
-    for (const { offset, finishedAt } of requests) {
+    for (const { offset, finishedAt, records } of requests) {
       metrics.outcomeVisible(times.visibleAt - finishedAt);
       const entry = this.entries.at({ ...partition, offset });
       if (entry === undefined) continue;
       this.forget(entry);
+      if (entry.reply !== null) this.reply(entry.reply, records);
       if (entry.inLedger !== null) inLedger.push({ identity: entry.inLedger, source: entry.record });
     }
     // Only an optimization for a group whose offsets are lost: its failure changes nothing.
     if (inLedger.length > 0)
       void this.options.handler.claims.ledger.markSettled(inLedger).catch(() => undefined);
+  }
+
+  /** Outside of the transaction, once it is committed. Who misses it finds the response in its topic. */
+  private reply(to: ReplyRequest, settled: readonly OutboundRecord[]): void {
+    const { chunks, outputs } = this.outcomes;
+    const record = replyRecord(to, settled, outputs.topics.responses);
+    if (record === null) return;
+    const { requestId, tenantId } = to;
+    chunks.announce({ requestId, tenantId, attempt: null }, () => record);
   }
 
   opened(partition: TopicPartition, topicId: string | null, isSettled: (offset: number) => boolean): void {

@@ -7,6 +7,7 @@ import type { FinishedRequest } from './lane-listener.ts';
 import { type MemoryBudget, type RequestMemory, requestWeight } from './memory-budget.ts';
 import { isTooLarge, type OutcomeForms, type OutputSizes } from './outcome-forms.ts';
 import { heldBytes, recordBytes } from './record-bytes.ts';
+import type { ReplyRequest } from './reply-record.ts';
 import { structureBytes } from './structure-bytes.ts';
 import { withoutContent } from './without-content.ts';
 
@@ -34,6 +35,8 @@ export class RequestEntry {
   finished: FinishedRequest | null = null;
   /** Of a request whose outcome the ledger has. */
   inLedger: RequestIdentity | null = null;
+  /** Of a request that asks for a copy of its response, once it has ended. */
+  reply: ReplyRequest | null = null;
   private readonly stopping = new AbortController();
   private span: Span | null = null;
   private publishSpan: Span | null = null;
@@ -85,6 +88,8 @@ export class RequestEntry {
     trace: Context,
   ) {
     if (inLedger) this.inLedger = identity;
+    const address = this.accepted?.reply ?? null;
+    if (address !== null) this.reply = { address, ...identity };
     if (code !== null && this.span !== null)
       recordFailure(this.span, { code, message: `ended as ${status}` });
     this.publishSpan = startPublishSpan(trace, { topic, count: records.length });

@@ -179,6 +179,8 @@ export interface TopicFacts {
 export interface RecordSink {
   /** The partition of a key (murmur2), as of now: a topic may get more of them. */
   partitionOf(topic: string, key: Uint8Array | string): number;
+  /** How many partitions a topic has, as last read. */
+  partitionsOf(topic: string): number;
   /** `TopicFacts.maxBatchBytes`, as last read. */
   maxBatchBytes(topic: string): number;
   /**

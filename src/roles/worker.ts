@@ -68,7 +68,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
     const metrics = createMetrics(telemetry.meter);
     const connecting = KafkaWriter.connect(config.kafka, logger, {
       outputs: settledTopics(config.topics.prefix),
-      sinkTopics: [topics.chunks, topics.messageSent],
+      sinkTopics: [topics.chunks, topics.messageSent, ...config.topics.replies],
       onCrash: (error) => {
         // Nothing can be published any more, so there is nothing to wait for.
         drainTimeoutMs = 0;
@@ -212,7 +212,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
     const running = new Pipeline({
       source,
       transport,
-      decode: decodeOptions(config, codec),
+      decode: decodeOptions(config, codec, (topic) => sink.partitionsOf(topic)),
       handler: {
         planning: {
           providers: new Map([[provider.name, provider]]),

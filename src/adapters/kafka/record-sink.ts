@@ -106,6 +106,10 @@ export class KafkaRecordSink implements RecordSink {
     return partitionOfKey(key, Math.max(1, this.directory.partitionsOf(topic)));
   }
 
+  partitionsOf(topic: string): number {
+    return this.directory.partitionsOf(topic);
+  }
+
   maxBatchBytes(topic: string): number {
     return this.directory.maxBatchBytes(topic);
   }

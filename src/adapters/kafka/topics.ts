@@ -5,7 +5,7 @@ import { settledTopics, topicNames, topicSettings } from '../../contract/topics.
 import { errorType } from './broker-errors.ts';
 
 /** The topics part of the configuration. */
-export type TopicPlan = Config['topics'];
+export type TopicPlan = Omit<Config['topics'], 'replies'>;
 
 /** What is wrong with the topics, all of it, and how to make it right. */
 export class TopicsNotReady extends Error {

@@ -20,7 +20,11 @@ export interface ChunkStreamInfo {
   readonly attempt: number;
   /** Go with the first chunk only. */
   readonly headers: RecordHeaders;
+  /** Go with every chunk. */
+  readonly ownHeaders?: RecordHeaders;
 }
+
+const NO_HEADERS: RecordHeaders = {};
 
 /** What a stream needs of its publisher. */
 export interface ChunkStreamHost {
@@ -51,6 +55,8 @@ export class ChunkStream implements BatchSource {
   private readonly host: ChunkStreamHost;
   private readonly queue: PartitionQueue;
   private readonly info: ChunkStreamInfo;
+  private readonly ownHeaders: RecordHeaders;
+  private readonly firstHeaders: RecordHeaders;
   private readonly idBytes: number;
   private readonly headerBytes: number;
   private readonly allAcknowledged = Promise.withResolvers<void>();
@@ -67,7 +73,10 @@ export class ChunkStream implements BatchSource {
     this.info = info;
     const keyBytes = utf8Bytes(info.requestId);
     // The request's id is in the key and in the value.
-    this.idBytes = STREAM_BYTES + 2 * keyBytes + utf8Bytes(info.tenantId);
+    this.ownHeaders = info.ownHeaders ?? NO_HEADERS;
+    this.firstHeaders = { ...info.headers, ...this.ownHeaders };
+    const ownBytes = bytesOfHeaders(this.ownHeaders);
+    this.idBytes = STREAM_BYTES + 2 * keyBytes + utf8Bytes(info.tenantId) + ownBytes;
     this.headerBytes = bytesOfHeaders(info.headers);
     // Nobody has to listen.
     this.allAcknowledged.promise.catch(() => undefined);
@@ -189,7 +198,7 @@ export class ChunkStream implements BatchSource {
   }
 
   private addTo(batch: SealedBatch, draft: ChunkDraft): void {
-    const { requestId, tenantId, attempt, headers } = this.info;
+    const { requestId, tenantId, attempt } = this.info;
     const { sequence } = this;
     const emittedAt = this.host.clock.now();
     const value = this.host.codec.encode('ChatChunk', {
@@ -202,7 +211,8 @@ export class ChunkStream implements BatchSource {
     });
     const isFirst = sequence === 0;
     const bytes = value.byteLength + this.idBytes + (isFirst ? this.headerBytes : 0);
-    batch.add({ topic: this.queue.topic, key: requestId, value, headers: isFirst ? headers : {} }, bytes);
+    const headers = isFirst ? this.firstHeaders : this.ownHeaders;
+    batch.add({ topic: this.queue.topic, key: requestId, value, headers }, bytes);
     this.sequence += 1;
   }
 

@@ -35,6 +35,10 @@ export class FakeRecordSink implements RecordSink {
     return Number(/\d+$/.exec(String(key))?.[0] ?? 0) % this.partitions;
   }
 
+  partitionsOf(): number {
+    return this.partitions;
+  }
+
   maxBatchBytes(): number {
     return this.maxBytes;
   }

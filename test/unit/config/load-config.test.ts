@@ -92,6 +92,16 @@ describe('loadConfig', () => {
     ]);
   });
 
+  it('allows replies in one topic, in those that are named, or in none', () => {
+    expect(load({}).topics.replies).toEqual(['chat.replies']);
+    expect(load({ CHAT_TOPIC_PREFIX: 'llm' }).topics.replies).toEqual(['llm.replies']);
+    expect(load({ CHAT_REPLY_TOPICS: 'chat.replies, my.replies' }).topics.replies).toEqual([
+      'chat.replies',
+      'my.replies',
+    ]);
+    expect(load({ CHAT_REPLY_TOPICS: 'none' }).topics.replies).toEqual([]);
+  });
+
   it('reads the weights of tenants, and has none by default', () => {
     const weights = load({ TENANT_WEIGHTS: 'acme=3, search = 2' }).limits.tenantWeights;
     expect([...weights]).toEqual([
@@ -212,6 +222,7 @@ describe('loadConfig', () => {
     ['CHAT_REQUEST_TOPICS', 'a='],
     ['CHAT_REQUEST_TOPICS', 'a,a=b'],
     ['CHAT_REQUEST_TOPICS', '=b'],
+    ['CHAT_REPLY_TOPICS', 'a b'],
     ['MAX_IN_FLIGHT', '0'],
     ['MAX_IN_FLIGHT', '1.5'],
     ['TENANT_WEIGHTS', 'acme'],
@@ -261,6 +272,13 @@ describe('loadConfig', () => {
       'KAFKA_SASL_USERNAME',
     ],
     ['an input topic that is an output', { CHAT_REQUEST_TOPICS: 'chat.responses' }, 'CHAT_REQUEST_TOPICS'],
+    ['replies among the bills', { CHAT_REPLY_TOPICS: 'chat.replies,chat.costs' }, 'CHAT_REPLY_TOPICS'],
+    ['replies among the requests', { CHAT_REPLY_TOPICS: 'chat.requests' }, 'CHAT_REPLY_TOPICS'],
+    [
+      'replies among requests of a tenant',
+      { CHAT_REQUEST_TOPICS: 'acme', CHAT_REPLY_TOPICS: 'acme' },
+      'CHAT_REPLY_TOPICS',
+    ],
     ['a wait longer than the request', { CHAT_REQUEST_TIMEOUT: '1m' }, 'AI_OPENAI_FIRST_TOKEN_TIMEOUT'],
     [
       'a record that would never fit',

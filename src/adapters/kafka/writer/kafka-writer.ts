@@ -105,6 +105,7 @@ export class KafkaWriter {
     };
     this.sink = {
       partitionOf: (topic, key) => partitionOfKey(key, Math.max(1, this.factsOf(topic).partitions)),
+      partitionsOf: (topic) => this.factsOf(topic).partitions,
       maxBatchBytes: (topic) => this.factsOf(topic).maxBatchBytes,
       write: (batches, onWritten) => this.write(batches, onWritten),
       close: () => this.ask('closeSink', {}),

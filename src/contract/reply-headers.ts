@@ -1,0 +1,16 @@
+/** Headers of a request that say where its chunks and a copy of its response go. */
+export const REPLY_HEADERS = {
+  topic: 'reply-topic',
+  partition: 'reply-partition',
+  /** Names the reader: repeated in every record for it, so that others drop it before they decode it. */
+  client: 'reply-client',
+  /** The caller's own mark: repeated in every record. */
+  correlation: 'correlation-id',
+} as const;
+
+/** What Spring's `ReplyingKafkaTemplate` calls them. Its partition is a 32-bit number, big-endian. */
+export const SPRING_REPLY_HEADERS = {
+  topic: 'kafka_replyTopic',
+  partition: 'kafka_replyPartition',
+  correlation: 'kafka_correlationId',
+} as const;
