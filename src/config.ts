@@ -113,6 +113,9 @@ function shown(name: VariableName, value: string | undefined): string | null {
   return `'${value.replace(/\/\/[^/@\s]*@/g, '//***@')}'`;
 }
 
+/** For answers that begin late, or come in one piece. */
+const LONG_WAIT_MS = 600_000;
+
 /** What the specification sends where nobody chose anything. */
 const SPECIFIED = { temperature: 0.7, maxOutputTokens: 4_000 };
 
@@ -123,6 +126,7 @@ function defaultOf(chosen: number | 'none' | undefined, specified: number) {
 }
 
 function nest(values: Values) {
+  const longWait = Math.min(LONG_WAIT_MS, values.CHAT_REQUEST_TIMEOUT);
   const topics = topicNames(values.CHAT_TOPIC_PREFIX);
   return {
     roles: values.ROLES as readonly Role[],
@@ -189,8 +193,16 @@ function nest(values: Values) {
       organization: values.AI_OPENAI_ORGANIZATION ?? null,
       project: values.AI_OPENAI_PROJECT ?? null,
       baseUrl: values.AI_OPENAI_BASE_URL,
+      headers: values.AI_OPENAI_HEADERS ?? {},
+      query: values.AI_OPENAI_QUERY ?? {},
+      proxy:
+        values.HTTPS_PROXY === undefined
+          ? null
+          : { url: values.HTTPS_PROXY, except: values.NO_PROXY ?? null },
       idleTimeoutMs: values.AI_OPENAI_TIMEOUT,
       firstTokenTimeoutMs: values.AI_OPENAI_FIRST_TOKEN_TIMEOUT,
+      slowFirstTokenTimeoutMs: values.AI_OPENAI_SLOW_FIRST_TOKEN_TIMEOUT ?? longWait,
+      unstreamedTimeoutMs: values.AI_OPENAI_UNSTREAMED_TIMEOUT ?? longWait,
       streamOptions: values.AI_OPENAI_STREAM_OPTIONS,
       retryAttempts: values.AI_OPENAI_RETRY_ATTEMPTS,
       retryDelayMs: values.AI_OPENAI_RETRY_DELAY,

@@ -61,14 +61,22 @@ function topicConflicts(values: Values): Conflict[] {
   ];
 }
 
+/** Times that a request's own must be long enough for. */
+const PARTS_OF_REQUEST = [
+  'AI_OPENAI_TIMEOUT',
+  'AI_OPENAI_FIRST_TOKEN_TIMEOUT',
+  'AI_OPENAI_SLOW_FIRST_TOKEN_TIMEOUT',
+  'AI_OPENAI_UNSTREAMED_TIMEOUT',
+] as const;
+
 function providerConflicts(values: Values, serve: boolean): Conflict[] {
   const found: Conflict[] = [];
   const inNeed = values.ROLES.find((role) => role === 'worker' || role === 'catalog');
   if (serve && inNeed !== undefined && values.AI_OPENAI_API_KEY === undefined) {
     found.push({ names: ['AI_OPENAI_API_KEY', 'ROLES'], expected: `an API key for the role ${inNeed}` });
   }
-  for (const name of ['AI_OPENAI_TIMEOUT', 'AI_OPENAI_FIRST_TOKEN_TIMEOUT'] as const) {
-    if (values[name] <= values.CHAT_REQUEST_TIMEOUT) continue;
+  for (const name of PARTS_OF_REQUEST) {
+    if ((values[name] ?? 0) <= values.CHAT_REQUEST_TIMEOUT) continue;
     found.push({
       names: [name, 'CHAT_REQUEST_TIMEOUT'],
       expected: `a duration of at most CHAT_REQUEST_TIMEOUT (${values.CHAT_REQUEST_TIMEOUT} ms)`,

@@ -5,8 +5,10 @@ import {
   duration,
   fileOrUrl,
   flag,
+  headerPairs,
   oneOf,
   orNone,
+  queryPairs,
   requestTopics,
   someOf,
   tenantWeights,
@@ -196,13 +198,39 @@ export const environment = z.object({
   AI_OPENAI_BASE_URL: set('https://api.openai.com/v1', url('http', 'https'), {
     description: 'Beginning of the API’s addresses.',
   }),
+  AI_OPENAI_HEADERS: optional(headerPairs, {
+    description:
+      'Further headers of each call: `name=value`, separated by commas; in values a comma is `%2C` and a percent sign `%25`.',
+    secret: true,
+  }),
+  AI_OPENAI_QUERY: optional(queryPairs, {
+    description: 'Query parameters added to each address, e.g. `api-version=2024-10-21`.',
+  }),
+  HTTPS_PROXY: optional(url('http', 'https'), {
+    description: 'Proxy for calls of the provider by https.',
+    secret: true,
+  }),
+  NO_PROXY: optional(text, {
+    description: 'Hosts that are called without `HTTPS_PROXY`, separated by commas.',
+  }),
   AI_OPENAI_TIMEOUT: set('30s', duration('s', '1s', '1h'), {
     description: 'Longest silence between two pieces of an answer.',
     unit: 's',
   }),
   AI_OPENAI_FIRST_TOKEN_TIMEOUT: set('120s', duration('s', '1s', '1h'), {
-    description: 'Longest wait for an answer’s first piece.',
+    description: 'Longest wait for an answer’s first piece with content.',
     unit: 's',
+  }),
+  AI_OPENAI_SLOW_FIRST_TOKEN_TIMEOUT: optional(duration('s', '1s', '24h'), {
+    description:
+      'The same for what begins late: service tier `flex`, reasoning effort `high` and above, models called pro or deep-research.',
+    unit: 's',
+    otherwise: '10m, at most `CHAT_REQUEST_TIMEOUT`',
+  }),
+  AI_OPENAI_UNSTREAMED_TIMEOUT: optional(duration('s', '1s', '24h'), {
+    description: 'Longest time for all of an answer that is not streamed.',
+    unit: 's',
+    otherwise: '10m, at most `CHAT_REQUEST_TIMEOUT`',
   }),
   AI_OPENAI_STREAM_OPTIONS: set('true', flag, {
     description:

@@ -54,6 +54,36 @@ export const tenantWeights = parsed(
   },
 );
 
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,8192}$/;
+/** What belongs to the connection or to one call. */
+const OWN_HEADERS: ReadonlySet<string> = new Set([
+  'accept-encoding',
+  'connection',
+  'content-length',
+  'content-type',
+  'host',
+  'transfer-encoding',
+  'x-client-request-id',
+]);
+
+/** Headers by name, written as in `OTEL_EXPORTER_OTLP_HEADERS`. */
+export const headerPairs = parsed(
+  'name=value, several separated by commas, with %2C for a comma in a value, each name once, and none that the service sets for each call',
+  (given) => {
+    const pairs = listOf(given, headerPair);
+    const names = new Set(pairs?.map(([name]) => name.toLowerCase()));
+    return pairs && names.size === pairs.length ? Object.fromEntries(pairs) : undefined;
+  },
+);
+
+/** Query parameters by name. */
+export const queryPairs = parsed('name=value, several separated by &', (given) => {
+  const pairs = [...new URLSearchParams(given)];
+  const isComplete = pairs.length > 0 && pairs.every(([name, value]) => name !== '' && value !== '');
+  return isComplete ? Object.fromEntries(pairs) : undefined;
+});
+
 /** One of `choices`, in whatever case. */
 export function oneOf<const Choice extends string>(choices: readonly Choice[]) {
   return parsed(`one of ${choices.join(', ')}`, (given) => find(choices, given));
@@ -169,4 +199,20 @@ function requestTopic(item: string): RequestTopic | undefined {
   const [topic = '', tenantId, ...rest] = item.split('=').map((part) => part.trim());
   if (!TOPIC_NAME.test(topic) || tenantId === '' || rest.length > 0) return undefined;
   return { topic, tenantId: tenantId ?? null };
+}
+
+function headerPair(item: string): [string, string] | undefined {
+  const end = item.indexOf('=');
+  const name = item.slice(0, Math.max(0, end)).trim();
+  const value = percentDecoded(item.slice(end + 1).trim());
+  const isUsable = HEADER_NAME.test(name) && !OWN_HEADERS.has(name.toLowerCase());
+  return isUsable && value !== undefined && HEADER_VALUE.test(value) ? [name, value] : undefined;
+}
+
+function percentDecoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }

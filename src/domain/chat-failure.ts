@@ -36,6 +36,7 @@ export interface FailureDetails {
   readonly retryAfterMs?: number | null;
   readonly rateLimits?: RateLimits | null;
   readonly adaptation?: Adaptation | null;
+  readonly outwaited?: boolean;
   readonly cause?: unknown;
 }
 
@@ -59,6 +60,8 @@ export class ChatFailure extends Error {
   readonly rateLimits: RateLimits | null;
   /** With this, the same request may be taken: it was refused for what the service sent by itself. */
   readonly adaptation: Adaptation | null;
+  /** The call was sent and the service stopped waiting for its answer: the provider may work on it, and bills it. */
+  readonly outwaited: boolean;
   readonly #providerMessage: string | null;
 
   constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
@@ -74,6 +77,7 @@ export class ChatFailure extends Error {
     this.retryAfterMs = details.retryAfterMs ?? null;
     this.rateLimits = details.rateLimits ?? null;
     this.adaptation = details.adaptation ?? null;
+    this.outwaited = details.outwaited ?? false;
     this.#providerMessage = details.providerMessage ?? null;
   }
 

@@ -2,6 +2,7 @@ import { type Adaptation, withAdaptation } from '../domain/adaptation.ts';
 import { ChatFailure } from '../domain/chat-failure.ts';
 import type { Answer } from './answer.ts';
 import { hasUnencodableValues } from './chunks/chunk-failure.ts';
+import { isSlowToBegin } from './first-token-timeout.ts';
 import { type CallerOptions, type CallToMake, makeCall } from './make-call.ts';
 import { ClaimLost, newAttempt, notMade } from './own-claim.ts';
 import type { Permit } from './permit.ts';
@@ -25,7 +26,9 @@ export async function callProvider(
 ): Promise<Answer> {
   const { policy, clock } = options;
   const { plan, claim, permits } = call;
-  const { restartOnBreak } = call.job.accepted.request;
+  const { request } = call.job.accepted;
+  const { restartOnBreak } = request;
+  const isSlow = isSlowToBegin(plan.model, request);
   let answer = await makeCall(call, first, claim.firstAttempt, claim.startedAt, options, signal);
   let excused = 0;
   // A call in another form is not a retry. Each form is tried once.
@@ -43,7 +46,7 @@ export async function callProvider(
       adaptations = withAdaptation(adaptations, adaptation);
     }
     const failed = Math.max(1, made - excused - tried.size);
-    const failedCall = { failure, failed, chunkCount, restartOnBreak, endsAt: permits.limit.endsAt };
+    const failedCall = { failure, failed, chunkCount, isSlow, restartOnBreak, endsAt: permits.limit.endsAt };
     const backoffMs = isAdapted ? 0 : waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
     if (backoffMs === null) return answer;
 

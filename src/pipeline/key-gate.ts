@@ -256,7 +256,8 @@ export class KeyGate implements PermitGate {
 
   private judge(failure: ChatFailure | null, isProbe: boolean): void {
     const now = this.options.clock.monotonic();
-    if (failure === null || failure.code === 'internal') {
+    // A provider that works on a call for longer than it is waited for is not away, and not proved to be there.
+    if (failure === null || failure.code === 'internal' || failure.outwaited) {
       if (isProbe) this.breaker.abandoned(now);
     } else if (this.options.outage === 'ignore' || !isOutage(failure)) this.reached();
     else if (this.breaker.failed(isProbe, now, this.options.random())) this.opened(failure, now);

@@ -15,6 +15,7 @@ import { hasUnencodableValues } from './chunks/chunk-failure.ts';
 import type { ChunkStream } from './chunks/chunk-stream.ts';
 import type { RequestToHandle } from './decode-request.ts';
 import type { FailureLog } from './failure-log.ts';
+import { type FirstTokenPolicy, firstTokenTimeout } from './first-token-timeout.ts';
 import type { OutputOptions } from './handled-request.ts';
 import { newAttempt, type OwnClaim } from './own-claim.ts';
 import type { OwnPermits } from './own-permits.ts';
@@ -25,8 +26,9 @@ import type { RetryPolicy } from './retry-policy.ts';
 import { untilAborted } from './until-aborted.ts';
 import { usageOfCall } from './usage-of-call.ts';
 
-export interface CallPolicy extends RetryPolicy {
-  readonly firstTokenTimeoutMs: number;
+export interface CallPolicy extends RetryPolicy, FirstTokenPolicy {
+  /** For an answer that is not streamed, all of it. Default: as for the first piece. */
+  readonly unstreamedTimeoutMs?: number;
   readonly idleTimeoutMs: number;
   /** How long a call and its retries may take in all. */
   readonly requestTimeoutMs: number;
@@ -212,7 +214,10 @@ async function readAnswer(
         temperature: plan.temperature,
         maxOutputTokens: plan.maxOutputTokens,
         adaptations,
-        firstTokenTimeoutMs: policy.firstTokenTimeoutMs,
+        firstTokenTimeoutMs: firstTokenTimeout(plan.model, request, policy),
+        ...(policy.unstreamedTimeoutMs === undefined
+          ? {}
+          : { unstreamedTimeoutMs: policy.unstreamedTimeoutMs }),
         idleTimeoutMs: policy.idleTimeoutMs,
         onSent: () => {
           sent = true;

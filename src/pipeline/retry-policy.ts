@@ -17,6 +17,8 @@ export interface FailedCall {
   readonly failed: number;
   /** Chunks of it that subscribers may have read. */
   readonly chunkCount: number;
+  /** Whether answers of its kind may begin late, so that the provider most likely still works on one that is not waited for. */
+  readonly isSlow: boolean;
   /** The request's own wish; null when it has none. */
   readonly restartOnBreak: boolean | null;
   /** Epoch ms at which the request's time is up. */
@@ -32,12 +34,14 @@ export interface FailedCall {
  *   was published must not be void, or the wait would outlast the request or patience
  */
 export function waitBeforeRetry(
-  { failure, failed, chunkCount, restartOnBreak, endsAt }: FailedCall,
+  { failure, failed, chunkCount, isSlow, restartOnBreak, endsAt }: FailedCall,
   policy: RetryPolicy,
   now: number,
   random: number,
 ): number | null {
   if (!failure.retryable || failed > policy.retryAttempts) return null;
+  // The same long work would be paid for once more.
+  if (failure.outwaited && isSlow) return null;
   if (chunkCount > 0 && !(restartOnBreak ?? policy.restartOnBreak)) return null;
   const delay = retryDelayMs(failed, policy.retryDelayMs, failure.retryAfterMs, random);
   return delay === null || now + delay >= endsAt ? null : delay;

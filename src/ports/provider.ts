@@ -17,8 +17,10 @@ export interface ProviderCall {
   readonly maxOutputTokens: number | null;
   /** What the provider wanted to have sent otherwise when it refused the calls before this one. */
   readonly adaptations?: readonly Adaptation[];
-  /** Milliseconds until the first piece must have arrived. */
+  /** Milliseconds until the first piece with content must have arrived. */
   readonly firstTokenTimeoutMs: number;
+  /** Milliseconds until an answer that is not streamed must be complete. Default: the same. */
+  readonly unstreamedTimeoutMs?: number;
   /** Milliseconds between two pieces. */
   readonly idleTimeoutMs: number;
   /**

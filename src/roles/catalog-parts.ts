@@ -47,5 +47,8 @@ export function startModelLister({ openai }: Config): OpenAiModelLister {
     organization: openai.organization,
     project: openai.project,
     baseUrl: openai.baseUrl,
+    headers: openai.headers,
+    query: openai.query,
+    proxy: openai.proxy,
   });
 }

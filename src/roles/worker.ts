@@ -165,6 +165,9 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       organization: config.openai.organization,
       project: config.openai.project,
       baseUrl: config.openai.baseUrl,
+      headers: config.openai.headers,
+      query: config.openai.query,
+      proxy: config.openai.proxy,
       streamOptions: config.openai.streamOptions,
       account: config.openai.project ?? config.openai.organization,
     });
@@ -244,6 +247,8 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
             retryAttempts: config.openai.retryAttempts,
             retryDelayMs: config.openai.retryDelayMs,
             firstTokenTimeoutMs: config.openai.firstTokenTimeoutMs,
+            slowFirstTokenTimeoutMs: config.openai.slowFirstTokenTimeoutMs,
+            unstreamedTimeoutMs: config.openai.unstreamedTimeoutMs,
             idleTimeoutMs: config.openai.idleTimeoutMs,
             requestTimeoutMs: config.limits.requestTimeoutMs,
             restartOnBreak: config.openai.restartOnBreak,

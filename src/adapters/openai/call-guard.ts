@@ -4,6 +4,8 @@ import { Timeout } from '../../domain/failure-classes.ts';
 export interface CallLimits {
   readonly firstTokenTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** The variable that sets the first of them, for the message. Default: AI_OPENAI_FIRST_TOKEN_TIMEOUT. */
+  readonly setting?: string;
 }
 
 /**
@@ -63,10 +65,14 @@ export class CallGuard {
     this.#waiting = false;
   }
 
-  /** A piece of the answer came: comments and empty reads are none. */
-  received(): void {
+  /**
+   * A piece of the answer came: comments and empty reads are none.
+   *
+   * @param hasContent false for one that only opens the answer: the model may still think, so that the first wait goes on
+   */
+  received(hasContent = true): void {
     this.#waiting = false;
-    if (this.#hasReceived) return;
+    if (this.#hasReceived || !hasContent) return;
     this.#hasReceived = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#onTimeout, this.#limits.idleTimeoutMs);
@@ -121,8 +127,10 @@ export class CallGuard {
       return this.#failure(
         `There was no connection to ${this.#provider} within ${this.#limits.firstTokenTimeoutMs} ms, so that nothing was sent. The request can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the name lookup and the network.`,
       );
+    const { firstTokenTimeoutMs, setting = 'AI_OPENAI_FIRST_TOKEN_TIMEOUT' } = this.#limits;
     return this.#failure(
-      `${this.#provider} did not begin its answer within ${this.#limits.firstTokenTimeoutMs} ms. The provider is slow or the model thinks for longer; the request can be tried again, or AI_OPENAI_FIRST_TOKEN_TIMEOUT be raised.`,
+      `${this.#provider} did not begin its answer within ${firstTokenTimeoutMs} ms. The provider is slow or the model thinks for longer; the request can be tried again, or ${setting} be raised.`,
+      true,
     );
   }
 
@@ -132,7 +140,7 @@ export class CallGuard {
     );
   }
 
-  #failure(message: string): ChatFailure {
-    return new Timeout(message, true, { providerRequestId: this.providerRequestId });
+  #failure(message: string, outwaited = false): ChatFailure {
+    return new Timeout(message, true, { providerRequestId: this.providerRequestId, outwaited });
   }
 }

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type CompletionDelta, deltaBytes } from '../../domain/completion-delta.ts';
 import type { RateLimits } from '../../domain/rate-limits.ts';
 import type { ProviderEvents, ProviderStream, ServedBy } from '../../ports.ts';
 import type { CallGuard } from './call-guard.ts';
@@ -81,7 +82,7 @@ export class CompletionStream implements ProviderStream {
     const bytes = await this.#read();
     const events = bytes === null ? decoder.end() : decoder.push(bytes);
     this.#isOver = bytes === null || decoder.done || decoder.failure !== null;
-    if (events !== null) this.#guard.received();
+    if (events !== null) this.#guard.received(events.deltas.some(hasContent));
     if (decoder.complete) this.#guard.expectEnd(END_MS);
     else if (decoder.isFinished) this.#guard.expectEnd(null);
     return events;
@@ -116,4 +117,11 @@ export class CompletionStream implements ProviderStream {
     this.#guard.dispose();
     this.#body.close();
   }
+}
+
+/** Whether a piece says anything: the first of an answer often has a role alone, long before the model has thought. */
+function hasContent(delta: CompletionDelta): boolean {
+  return (
+    delta.finishReason !== null || delta.audio !== null || delta.toolCalls.length > 0 || deltaBytes(delta) > 0
+  );
 }

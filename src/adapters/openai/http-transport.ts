@@ -1,4 +1,4 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { ProviderError } from '../../domain/failure-classes.ts';
 import { GatheredBytes } from '../../domain/gathered-bytes.ts';
 import { AnswerHeaders } from './answer-headers.ts';
@@ -15,6 +15,13 @@ const LAST_STATUS = 599;
 
 /** Statuses for which the fetch standard allows no body. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
+
+/** The way out for https addresses. */
+export interface HttpsProxy {
+  readonly url: string;
+  /** Hosts that are reached without it, as in NO_PROXY; null when there are none. */
+  readonly except: string | null;
+}
 
 export interface HttpRequest {
   readonly method: Dispatcher.HttpMethod;
@@ -53,15 +60,8 @@ export interface HttpTransport {
  * rule), no redirects (they would carry the key elsewhere). The body goes past the fetch standard's streams, which
  * cost more than all the rest of a streamed answer together.
  */
-export function createHttpTransport(): HttpTransport {
-  const agent = new Agent({
-    connections: null,
-    pipelining: 1,
-    // Over HTTP/2 all calls would share few connections, and one lost connection would break them all.
-    allowH2: false,
-    headersTimeout: 0,
-    bodyTimeout: 0,
-  });
+export function createHttpTransport(proxy: HttpsProxy | null = null): HttpTransport {
+  const agent = createAgent(proxy);
   const bodies = new WeakMap<Response, HttpBody>();
 
   async function send(request: HttpRequest, signal: AbortSignal | null): Promise<HttpAnswer> {
@@ -95,6 +95,21 @@ export function createHttpTransport(): HttpTransport {
     },
     close: () => agent.destroy(),
   };
+}
+
+function createAgent(proxy: HttpsProxy | null): Dispatcher {
+  const options = {
+    connections: null,
+    pipelining: 1,
+    // Over HTTP/2 all calls would share few connections, and one lost connection would break them all.
+    allowH2: false,
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  };
+  if (proxy === null) return new Agent(options);
+  // Empty, not absent: what is absent is taken from the environment, behind the configuration's back.
+  const from = { httpProxy: '', httpsProxy: proxy.url, noProxy: proxy.except ?? '' };
+  return new EnvHttpProxyAgent({ ...options, ...from });
 }
 
 /** Whether the status is 2xx. */

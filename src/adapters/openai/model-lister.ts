@@ -26,7 +26,7 @@ export function createModelLister(
   timeoutMs = LIST_TIMEOUT_MS,
 ): OpenAiModelLister {
   const provider = options.name ?? 'openai';
-  const transport = createHttpTransport();
+  const transport = createHttpTransport(options.proxy);
   const client = createClient(options, transport);
   const context: ErrorContext = { provider, model: 'the list of models', apiKey: options.apiKey };
 

@@ -2,7 +2,7 @@ import OpenAI from 'openai';
 import { withAdaptation } from '../../domain/adaptation.ts';
 import type { ChatFailure } from '../../domain/chat-failure.ts';
 import type { ChatProvider, ProviderCall, ProviderStream } from '../../ports.ts';
-import { CallGuard } from './call-guard.ts';
+import { CallGuard, type CallLimits } from './call-guard.ts';
 import { ChatEndpoint } from './chat-endpoint.ts';
 import { CompletionStream } from './completion-stream.ts';
 import { findAdaptation } from './find-adaptation.ts';
@@ -10,6 +10,7 @@ import { HeldBytes } from './held-bytes.ts';
 import {
   createHttpTransport,
   type HttpAnswer,
+  type HttpsProxy,
   type HttpTransport,
   isOk,
   readError,
@@ -34,6 +35,11 @@ export interface OpenAiProviderOptions {
   readonly account?: string | null;
   /** Default openai. */
   readonly name?: string;
+  /** Sent with each call, over the headers that the service has for the same name. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Added to the address of each call. */
+  readonly query?: Readonly<Record<string, string>>;
+  readonly proxy?: HttpsProxy | null;
   /** Whether calls ask for usage with `stream_options`. Default: true. */
   readonly streamOptions?: boolean;
 }
@@ -49,7 +55,7 @@ const NO_TIMEOUT_MS = 2_147_483_647;
 /** A provider that speaks OpenAI's Chat Completions API. Each call is one HTTP request; nothing is repeated. */
 export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProvider {
   const name = options.name ?? 'openai';
-  const transport = createHttpTransport();
+  const transport = createHttpTransport(options.proxy);
   const endpoint = new ChatEndpoint(createClient(options, transport), transport);
   const known = new KnownAdaptations(options.streamOptions === false ? ['without_stream_options'] : []);
   const isOpenAi = /(^|\.)api\.openai\.com$/.test(new URL(options.baseUrl).hostname);
@@ -62,7 +68,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
       includeObfuscationOption: isOpenAi,
       adaptations: adaptations.reduce(withAdaptation, known.of(call.model.id)),
     });
-    const guard = new CallGuard(name, call, signal);
+    const guard = new CallGuard(name, limitsOf(call, request), signal);
     const onSent = () => {
       guard.isSent = true;
       call.onSent?.();
@@ -95,6 +101,13 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
   return { name, account: options.account ?? null, region, stream, close: () => transport.close() };
 }
 
+/** An answer in one piece comes when it is complete: what is waited for then is all of it. */
+function limitsOf(call: ProviderCall, { stream }: WireBody): CallLimits {
+  const { firstTokenTimeoutMs, idleTimeoutMs, unstreamedTimeoutMs = firstTokenTimeoutMs } = call;
+  if (stream !== false) return { firstTokenTimeoutMs, idleTimeoutMs };
+  return { firstTokenTimeoutMs: unstreamedTimeoutMs, idleTimeoutMs, setting: 'AI_OPENAI_UNSTREAMED_TIMEOUT' };
+}
+
 /** What a status that is not 2xx comes to. */
 async function refusalOf(
   { status, headers, body }: HttpAnswer,
@@ -119,6 +132,8 @@ export function createClient(options: OpenAiProviderOptions, transport: HttpTran
     adminAPIKey: null,
     webhookSecret: null,
     baseURL: options.baseUrl,
+    defaultHeaders: { ...options.headers },
+    defaultQuery: { ...options.query },
     // A repeated call is a second bill; retries belong to the ledger.
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,

@@ -42,6 +42,8 @@ describe('describeConfig', () => {
       'MONGODB_URL',
       'AI_OPENAI_API_KEY',
       'AI_OPENAI_ADMIN_KEY',
+      'AI_OPENAI_HEADERS',
+      'HTTPS_PROXY',
     ]);
     expect(named('fromFile')).toEqual(['KAFKA_SSL_CA', 'KAFKA_SSL_CERT', ...named('secret')]);
   });

@@ -38,8 +38,13 @@ describe('loadConfig', () => {
       project: null,
       outage: 'wait',
       baseUrl: 'https://api.openai.com/v1',
+      headers: {},
+      query: {},
+      proxy: null,
       idleTimeoutMs: 30_000,
       firstTokenTimeoutMs: 120_000,
+      slowFirstTokenTimeoutMs: 600_000,
+      unstreamedTimeoutMs: 600_000,
       streamOptions: true,
       retryAttempts: 3,
       retryDelayMs: 1000,
@@ -52,6 +57,29 @@ describe('loadConfig', () => {
       temperature: { value: 0.7, isConfigured: false },
     });
   });
+
+  it('reads further headers, query parameters and a proxy', () => {
+    const { openai } = load({
+      AI_OPENAI_HEADERS: 'api-key=secret%2Cpart, X-Team = blue=1',
+      AI_OPENAI_QUERY: 'api-version=2024-10-21&tier=a%20b',
+      HTTPS_PROXY: 'http://user:word@proxy.internal:3128',
+      NO_PROXY: 'localhost,.internal',
+    });
+    expect(openai).toMatchObject({
+      headers: { 'api-key': 'secret,part', 'X-Team': 'blue=1' },
+      query: { 'api-version': '2024-10-21', tier: 'a b' },
+      proxy: { url: 'http://user:word@proxy.internal:3128', except: 'localhost,.internal' },
+    });
+  });
+
+  it.each(['api-key', 'Host=x', 'content-length=5', 'a=1,A=2', 'na me=x', 'x=%0d%0aevil=1', 'x=%zz'])(
+    'refuses the headers %s without showing them',
+    (given) => {
+      const { problems, message } = problemsOf({ AI_OPENAI_HEADERS: given });
+      expect(problems).toMatchObject([{ name: 'AI_OPENAI_HEADERS' }]);
+      expect(message).not.toContain(`'${given}'`);
+    },
+  );
 
   it('records which defaults the operator chose, and allows none', () => {
     expect(load({ AI_DEFAULT_TEMPERATURE: '0.7', AI_DEFAULT_MAX_TOKENS: '4000' }).defaults).toMatchObject({
@@ -235,6 +263,8 @@ describe('loadConfig', () => {
     ['TENANT_WEIGHTS', 'acme=2,acme=3'],
     ['AI_DEFAULT_TEMPERATURE', '2.1'],
     ['AI_DEFAULT_TEMPERATURE', 'hot'],
+    ['AI_OPENAI_QUERY', 'api-version'],
+    ['AI_OPENAI_QUERY', '=x'],
     ['AI_DEFAULT_MAX_TOKENS', '0'],
     ['SCHEMA_REGISTRY_URL', 'registry:8081'],
     ['SCHEMA_REGISTRY_URL', 'http://'],

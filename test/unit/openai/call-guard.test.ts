@@ -32,6 +32,29 @@ describe('CallGuard', () => {
     expect(() => guard.throwIfEnded()).toThrow(/did not begin its answer within 1000 ms/);
   });
 
+  it('measures silence between pieces only from the first one with content', () => {
+    const { guard } = start();
+    guard.received(false);
+    guard.wait();
+    vi.advanceTimersByTime(999);
+    guard.throwIfEnded();
+    guard.received();
+    guard.wait();
+    vi.advanceTimersByTime(100);
+    expect(() => guard.throwIfEnded()).toThrow(/sent nothing for 100 ms/);
+  });
+
+  it('says of a call that was sent that it was not waited for, and of no other', () => {
+    const failureOf = (isSent: boolean): unknown => {
+      const { guard } = start();
+      guard.isSent = isSent;
+      vi.advanceTimersByTime(1000);
+      return guard.signal.reason;
+    };
+    expect(failureOf(true)).toMatchObject({ code: 'timeout', outwaited: true });
+    expect(failureOf(false)).toMatchObject({ code: 'timeout', outwaited: false });
+  });
+
   it('ends a call that falls silent between two pieces, despite empty reads', () => {
     const { guard } = start();
     guard.received();

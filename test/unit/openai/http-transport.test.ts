@@ -36,3 +36,40 @@ describe('the transport', () => {
     expect(() => transport.bodyOf(response)).toThrow('did not come from this transport');
   });
 });
+
+describe('a proxy', () => {
+  const asked: string[] = [];
+  const proxy = createServer();
+  let proxyUrl: string;
+
+  beforeAll(async () => {
+    proxy.on('connect', (request, socket) => {
+      asked.push(String(request.url));
+      socket.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  });
+  afterAll(() => {
+    proxy.close();
+  });
+
+  it('is asked for a way to https addresses, and to no others', async () => {
+    const proxied = createHttpTransport({ url: proxyUrl, except: null });
+    await expect(proxied.fetch('https://provider.invalid/v1')).rejects.toThrow();
+    expect(asked).toEqual(['provider.invalid:443']);
+    expect((await proxied.fetch(url)).status).toBe(200);
+    expect(asked).toHaveLength(1);
+    await proxied.close();
+  });
+
+  it('is left out for the hosts that are excepted', async () => {
+    asked.length = 0;
+    const proxied = createHttpTransport({ url: proxyUrl, except: 'other.invalid,127.0.0.1' });
+    const { port } = new URL(url);
+    await expect(proxied.fetch(`https://127.0.0.1:${port}/v1`)).rejects.toThrow();
+    expect(asked).toEqual([]);
+    await proxied.close();
+  });
+});

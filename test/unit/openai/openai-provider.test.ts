@@ -321,6 +321,28 @@ describe('a failed call', () => {
   });
 });
 
+describe('what the operator adds to each call', () => {
+  it('is in its headers and its address', async () => {
+    const added = createOpenAiProvider({
+      apiKey,
+      baseUrl,
+      headers: { 'api-key': 'other', 'X-Team': 'blue' },
+      query: { 'api-version': '2024-10-21', tier: 'a b' },
+    });
+    answer = answerWith(200, stream, recording('text.sse'));
+    await collect(await added.stream(aCall(), idle));
+    const { request } = requests[0] as { request: IncomingMessage };
+    expect(request.url).toBe('/v1/chat/completions?api-version=2024-10-21&tier=a%20b');
+    expect(request.headers).toMatchObject({
+      'api-key': 'other',
+      'x-team': 'blue',
+      authorization: `Bearer ${apiKey}`,
+      'x-client-request-id': 'req-1/1',
+    });
+    await added.close();
+  });
+});
+
 describe('silence of the provider', () => {
   it('before the status, before the first piece, or as comments alone, is a timeout', async () => {
     const silent: Answer[] = [
@@ -334,6 +356,37 @@ describe('silence of the provider', () => {
       expect(failure).toMatchObject({ code: 'timeout', retryable: true });
       expect(failure.message).toContain('did not begin');
     }
+  });
+
+  it('after a piece without content is still the wait for the first one', async () => {
+    answer = (response) => {
+      const opening = { choices: [{ index: 0, delta: { role: 'assistant', content: '' } }] };
+      response.writeHead(200, stream).write(`data: ${JSON.stringify(opening)}\n\n`);
+      setTimeout(() => response.end(recording('text.sse')), 120);
+    };
+    const limits = { firstTokenTimeoutMs: 10_000, idleTimeoutMs: 30 };
+    const events = await collect(await provider.stream(aCall({}, limits), idle));
+    expect(textOf(events)).not.toBe('');
+  });
+
+  it('of an answer in one piece has a limit of its own', async () => {
+    answer = (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+      const message = { role: 'assistant', content: 'Hi' };
+      const body = JSON.stringify({ choices: [{ index: 0, message, finish_reason: 'stop' }] });
+      setTimeout(() => response.end(body), 120);
+    };
+    const whole = (limits: Partial<ProviderCall>) => {
+      const call = aCall({}, limits);
+      return { ...call, model: { ...call.model, streams: false } };
+    };
+    const limits = { firstTokenTimeoutMs: 30, idleTimeoutMs: 30, unstreamedTimeoutMs: 10_000 };
+    expect(textOf(await collect(await provider.stream(whole(limits), idle)))).toBe('Hi');
+    const failure = await failureOf(
+      whole({ ...limits, firstTokenTimeoutMs: 10_000, unstreamedTimeoutMs: 30 }),
+    );
+    expect(failure).toMatchObject({ code: 'timeout', outwaited: true });
+    expect(failure.message).toContain('AI_OPENAI_UNSTREAMED_TIMEOUT');
   });
 
   it('between two pieces is a timeout that closes the connection', async () => {

@@ -229,6 +229,17 @@ describe('an outage', () => {
     expect(calls[5]?.failed(null)).toBe(false);
   });
 
+  it('does not begin with calls that were sent and not waited for: the provider may still work on them', async () => {
+    const outwaited = () => new ChatFailure('timeout', 'slow', true, { outwaited: true });
+    const gate = known();
+    for (let failed = 0; failed < 10; failed += 1) take(gate).failed(outwaited());
+    expect(gate.gateStates()).toMatchObject([{ breaker: 'closed' }]);
+    const away = duringOutage();
+    await pass(500);
+    take(away).failed(outwaited());
+    expect(away.gateStates()).toMatchObject([{ breaker: 'open' }]);
+  });
+
   it('fails requests that must not wait, except for the probe', async () => {
     const gate = duringOutage({ outage: 'fail' });
     const { seen, enter } = line(gate);

@@ -10,7 +10,15 @@ function wait(
 ): number | null {
   const { retryable = true, details = {}, ...rest } = members;
   const failure = new ChatFailure('rate_limited', 'slow', retryable, details);
-  const failed = { failure, failed: 1, chunkCount: 0, restartOnBreak: null, endsAt: 100_000, ...rest };
+  const failed = {
+    failure,
+    failed: 1,
+    chunkCount: 0,
+    isSlow: false,
+    restartOnBreak: null,
+    endsAt: 100_000,
+    ...rest,
+  };
   return waitBeforeRetry(failed, { ...policy, ...overrides }, 50_000, 0.5);
 }
 
@@ -23,6 +31,13 @@ describe('a failed call', () => {
     expect(wait({ retryable: false })).toBeNull();
     expect(wait({ failed: 4 })).toBeNull();
     expect(wait({}, { retryAttempts: 0 })).toBeNull();
+  });
+
+  it('is not retried when long work was not waited for, which is paid all the same', () => {
+    const details = { outwaited: true };
+    expect(wait({ details, isSlow: true })).toBeNull();
+    expect(wait({ details })).toBe(500);
+    expect(wait({ isSlow: true })).toBe(500);
   });
 
   it('waits as long as the provider asks for, unless that is more than a minute', () => {
