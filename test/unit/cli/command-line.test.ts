@@ -31,7 +31,7 @@ describe('the command line', () => {
     ['an unknown option', ['chat', 'Hello', '--loud'], "unknown option '--loud'"],
     ['a time that is no number', ['chat', 'Hello', '--timeout', 'soon'], 'a number of seconds'],
     ['a time of nothing', ['chat', 'Hello', '--timeout', '0'], 'a number of seconds'],
-    ['a time without end', ['chat', 'Hello', '--timeout', 'Infinity'], 'a number of seconds'],
+    ['an infinite time', ['chat', 'Hello', '--timeout', 'Infinity'], 'a number of seconds'],
     ['an invalid date', ['prices', 'import', '--effective-from', '2025-02-30'], 'ISO 8601'],
     ['a correction of nothing', ['prices', 'correct'], "missing required argument 'version'"],
     ['nothing at all', [], 'Usage: completion-bus'],

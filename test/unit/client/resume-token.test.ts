@@ -25,7 +25,7 @@ const asToken = (value: unknown) => Buffer.from(JSON.stringify(value)).toString(
 
 test.each([
   ['nothing', ''],
-  ['no JSON', 'abc'],
+  ['invalid JSON', 'abc'],
   ['no list', asToken({ version: 1 })],
   ['another version', asToken([2, 't', 'r', 'k', 0, 0, 0, 0])],
   ['too few fields', asToken([1, 't', 'r', 'k', 0, 0, 0])],

@@ -86,16 +86,16 @@ describe('the model receives', () => {
     ['text as it is', call('a', 'text', {}), 'as it is'],
     ['nothing as null', call('a', 'nothing', {}), 'null'],
     ['empty arguments as an empty object', call('a', 'text', ''), 'as it is'],
-    ['what a tool throws', call('a', 'broken', {}), '{"error":"out of order"}'],
-    ['what a tool rejects with', call('a', 'late', {}), '{"error":"too late"}'],
-    ['that there is no such tool', call('a', 'other', {}), '{"error":"there is no tool other"}'],
+    ['the error that a tool throws', call('a', 'broken', {}), '{"error":"out of order"}'],
+    ['the error that a tool rejects with', call('a', 'late', {}), '{"error":"too late"}'],
+    ['an error for an unknown tool', call('a', 'other', {}), '{"error":"there is no tool other"}'],
     [
-      'that there is no tool with the name of an object’s own',
+      'an error for a tool named like an inherited property',
       call('a', 'toString', {}),
       '{"error":"there is no tool toString"}',
     ],
     [
-      'why its arguments do not fit',
+      'the reason why its arguments are invalid',
       call(
         'a',
         'text',

@@ -8,7 +8,7 @@ describe('what is not a JSON Schema is invalid', () => {
     ['a list', '[]', /^it is not a JSON object$/],
     ['null', 'null', /^it is not a JSON object$/],
     [
-      'a type that there is not',
+      'an unknown type',
       object({ city: { type: 'text' } }),
       /^properties\.city\.type must be .*"string".* or array$/,
     ],
@@ -38,7 +38,7 @@ describe('a possible JSON Schema that cannot be used here is unchecked, with a r
       /^the pattern at patternProperties cannot/,
     ],
     [
-      'a pattern where nothing says that there is a schema',
+      'a pattern at an unknown keyword',
       { $ref: '#/x-mine', 'x-mine': { pattern: '(?=a)' } },
       /^a pattern of the schema cannot be checked$/,
     ],
@@ -112,8 +112,8 @@ describe('a schema that any provider accepts can be used', () => {
       },
       { a: ['x', 1] },
     ],
-    ['a draft that nobody knows', { $schema: 'https://example.com/my-draft', ...object({}) }, {}],
-    ['keywords and formats that nobody knows', object({ a: { 'x-order': 1, format: 'mood' } }), { a: 'x' }],
+    ['an unknown draft', { $schema: 'https://example.com/my-draft', ...object({}) }, {}],
+    ['unknown keywords and formats', object({ a: { 'x-order': 1, format: 'mood' } }), { a: 'x' }],
     [
       'an id, references beside it',
       {
@@ -164,7 +164,7 @@ describe('a schema of another dialect is sent, and its values are not checked', 
       { ...object({ a: { type: 'string', description: null, enum: ['x'] } }), required: null },
     ],
     ['annotations of another type', object({ a: { type: 'string', title: 7, examples: 'x' } })],
-    ['a dialect that nobody knows', { $schema: 'https://example.com/dialect', type: 'thing' }],
+    ['an unknown dialect', { $schema: 'https://example.com/dialect', type: 'thing' }],
   ])('%s', (_what, schema) => {
     const reason = expect.stringContaining('a dialect that is not checked here');
     expect(verdictOn(schema)).toEqual({ kind: 'unchecked', reason });

@@ -93,7 +93,7 @@ class FakeCluster {
       },
       disconnect: async () => {
         this.disconnects += 1;
-        throw new Error('the connection is gone already');
+        throw new Error('the connection is already closed');
       },
     } as unknown as Cluster;
     return TransactionalProducer.connect(cluster, identity.transactionalId, 60_000);

@@ -141,7 +141,7 @@ describe('an answer without streaming', () => {
 });
 
 describe('headers', () => {
-  it('without end are a failure that is not retried', async () => {
+  it('that are endless are a failure that is not retried', async () => {
     send(head('200 OK', '').slice(0, -2), `x-more: ${'x'.repeat(1_000)}\r\n`);
     expect((await call()).failure).toMatchObject({
       code: 'provider_error',

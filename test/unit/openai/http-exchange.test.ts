@@ -98,14 +98,14 @@ describe('an HTTP exchange', () => {
   it('keeps the first reason for which it ended', async () => {
     const abort = new AbortController();
     const { connection, exchange } = begin(abort.signal);
-    abort.abort(new Error('the caller has gone'));
+    abort.abort(new Error('the caller has disconnected'));
     exchange.onResponseError(connection, new Error('the request was aborted'));
-    await expect(exchange.head).rejects.toThrow('the caller has gone');
-    await expect(exchange.read()).rejects.toThrow('the caller has gone');
+    await expect(exchange.head).rejects.toThrow('the caller has disconnected');
+    await expect(exchange.read()).rejects.toThrow('the caller has disconnected');
   });
 
   it('ends with the reason of its signal, before, during and after the connection is made', async () => {
-    const reason = new Error('the caller has gone');
+    const reason = new Error('the caller has disconnected');
     const early = begin(AbortSignal.abort(reason));
     expect(early.connection.reason).toBe(reason);
     await expect(early.exchange.head).rejects.toBe(reason);

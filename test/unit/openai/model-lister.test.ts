@@ -41,7 +41,7 @@ describe('the list of models', () => {
 
   it.each<[string, RequestListener]>([
     ['a page', (_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')],
-    ['no object', json([])],
+    ['not an object', json([])],
     ['an object without models', json({ data: 'none' })],
     ['a model without an id', json({ data: [{ id: 'a' }, {}] })],
   ])('is refused when it is %s, with the setting that is wrong', async (_what, listener) => {

@@ -265,13 +265,13 @@ describe('a failed call', () => {
   });
 
   it('is unavailable when no server listens or the connection ends before the answer', async () => {
-    const nobody = createOpenAiProvider({ apiKey, baseUrl: 'http://127.0.0.1:1/v1' });
-    await expect(nobody.stream(aCall(), idle)).rejects.toMatchObject({
+    const unreachable = createOpenAiProvider({ apiKey, baseUrl: 'http://127.0.0.1:1/v1' });
+    await expect(unreachable.stream(aCall(), idle)).rejects.toMatchObject({
       code: 'provider_unavailable',
       retryable: true,
       message: expect.stringContaining('ECONNREFUSED'),
     });
-    await nobody.close();
+    await unreachable.close();
     answer = (response) => void response.destroy();
     expect(await failureOf(aCall())).toMatchObject({ code: 'provider_unavailable', retryable: true });
   });

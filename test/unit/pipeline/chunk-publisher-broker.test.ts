@@ -107,7 +107,7 @@ describe('ChunkPublisher whose broker is behind or down', () => {
   });
 
   describe('when the sink rejects a send', () => {
-    it('ends the streams of that send, reports it, and goes on', async () => {
+    it('ends the streams of that send, reports it, and continues', async () => {
       bench.sink.broken = new Error('the thread is gone');
       const stream = bench.publisher.open(info());
       await expect(stream.publish([text('a')])).rejects.toMatchObject({ code: 'internal', retryable: false });

@@ -151,7 +151,7 @@ describe('decodeJsonRequest', () => {
   });
 
   it.each<[string, string | Buffer, string]>([
-    ['what is no JSON', '{"messages":[my diary', 'invalid_json'],
+    ['text that is not JSON', '{"messages":[my diary', 'invalid_json'],
     ['two objects', '{}{}', 'invalid_json'],
     ['what is not UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'invalid_json'],
     ['what is too large', `{"a":"${'x'.repeat(1_000)}"}`, 'too_large'],

@@ -156,7 +156,7 @@ describe('decodeRequest', () => {
   it.each([
     ['a tombstone', { value: null }, 'tombstone'],
     ['what is no request', { value: Buffer.from('hello') }, 'wrong_framing'],
-    ['what is no JSON', { value: Buffer.from('{hello') }, 'invalid_json'],
+    ['text that is not JSON', { value: Buffer.from('{hello') }, 'invalid_json'],
     ['a key that is no text', { key: Buffer.from([0xff, 0xfe]) }, 'invalid_key'],
     ['a key with a schema', { key: Buffer.from('k'), headers: { __key_schema_id: 'x' } }, 'header_schema_id'],
   ])('does not read %s', (_what, members, code) => {

@@ -294,7 +294,7 @@ describe('a ledger that does not answer', () => {
 });
 
 describe('the total time', () => {
-  it('ends a call that goes on for longer', async () => {
+  it('ends a call that exceeds it', async () => {
     const provider = new FakeProvider({ neverBegins: true });
     const handling = new Handling(provider, { requestTimeoutMs: 5 });
     const { records } = await handling.handle(handling.record());

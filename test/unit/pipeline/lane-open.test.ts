@@ -186,7 +186,7 @@ describe('A lane that opens', () => {
     expect(bench.transport.steps).toHaveLength(3);
   });
 
-  it('does not report an unreadable map when it was closed meanwhile', async () => {
+  it('does not report an unreadable map when it was closed in between', async () => {
     const bench = new LaneBench();
     bench.transport.committed = { offset: 0, metadata: 'v9' };
     const gate = Promise.withResolvers<void>();

@@ -297,7 +297,7 @@ export class PipelineBench {
   }
 }
 
-const nobody: ServedBy = {
+const unserved: ServedBy = {
   responseId: null,
   model: null,
   serviceTier: null,
@@ -312,7 +312,7 @@ function longAnswer(bytes: number): ProviderStream {
   const piece = { ...emptyDelta(0), content: 'x'.repeat(PIECE_BYTES) };
   const end = { ...emptyDelta(0), finishReason: 'stop' };
   return {
-    served: nobody,
+    served: unserved,
     rateLimits: null,
     async *[Symbol.asyncIterator]() {
       for (let sent = 0; sent < bytes; sent += PIECE_BYTES) {

@@ -149,7 +149,7 @@ function takeAway({ admission }: PipelineBench, model: string): void {
 }
 
 describe('Pipeline with an unavailable model', () => {
-  it('handles requests of other models meanwhile', async () => {
+  it('still handles requests of other models', async () => {
     const bench = await started({ maxInFlight: 1 });
     takeAway(bench, 'gpt-4');
     bench.publish('waits');

@@ -75,7 +75,7 @@ describe('while spend is not added up', () => {
     [61_000, '61 s old'],
     [null, 'is not known yet'],
   ])(
-    'with `allow` it is checked by what was counted last (%s), and the response says so',
+    'with `allow` it is checked against the last counted spend (%s), and the response has a warning',
     async (ageMs, warning) => {
       const handling = underBudget('100', {
         budgetPolicy: { whenLedgerIsDown: 'allow', ledgerMaxAgeMs: 60_000 },

@@ -82,7 +82,7 @@ beforeEach(async () => {
     source,
     commit: async (_place, offset) => {
       commits.push(offset);
-      if (offset === 2) throw new Error('the coordinator is away');
+      if (offset === 2) throw new Error('the coordinator is unavailable');
     },
     store: store.current,
     topic: TOPIC,
