@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { createPriceStore } from '../../../src/adapters/mongo/catalog-store.ts';
+import { importPrices } from '../../../src/catalog/import-prices.ts';
 import type {
   ChatChunk,
   ChatRequestInput,
@@ -8,6 +10,7 @@ import type {
 import type { History } from '../history.ts';
 import type { Worker } from '../worker.ts';
 import { World } from '../world.ts';
+import type { TestPrice } from './replay-exchange.ts';
 import { type ReceivedCall, type ScriptedAnswer, ScriptedProvider } from './scripted-provider.ts';
 
 /** A request and how the provider answers it. */
@@ -51,8 +54,14 @@ export class ExchangeWorld {
     this.#provider = provider;
   }
 
-  /** @param env of the worker, over one that retries at once and in which no failure holds back other requests */
-  static async start(env: Readonly<Record<string, string>> = {}): Promise<ExchangeWorld> {
+  /**
+   * @param env of the worker, over one that retries at once and in which no failure holds back other requests
+   * @param prices of models that the shipped catalog does not have
+   */
+  static async start(
+    env: Readonly<Record<string, string>> = {},
+    prices: Readonly<Record<string, TestPrice>> = {},
+  ): Promise<ExchangeWorld> {
     const provider = await ScriptedProvider.start();
     const world = await World.create({
       partitions: 3,
@@ -64,6 +73,16 @@ export class ExchangeWorld {
         ...env,
       },
     });
+    const entries = Object.entries(prices).map(([model, components]) => ({
+      provider: 'openai',
+      model,
+      currency: 'USD',
+      effectiveFrom: '2020-01-01',
+      components,
+      source: 'https://example.com/pricing',
+    }));
+    const file = { name: 'exchanges.json', text: JSON.stringify(entries) };
+    if (entries.length > 0) await importPrices(createPriceStore(world.database), file);
     return new ExchangeWorld(world, await world.startWorker(), await world.readHistory(), provider);
   }
 

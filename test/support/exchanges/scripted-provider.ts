@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 export interface ScriptedAnswer {
   /** Default 200. */
   readonly status?: number;
-  /** Over the default `content-type`: JSON for a body that begins with `{`, else that of an event stream. */
+  /** Over the default `content-type`: JSON for a body that begins with `{` or `[`, else that of an event stream. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
   /** Bytes of each write; all of them at once unless set. */
@@ -76,7 +76,7 @@ export class ScriptedProvider {
 async function write(answer: ScriptedAnswer, response: ServerResponse): Promise<void> {
   const { status = 200, headers, ending = 'end' } = answer;
   const bytes = Buffer.from(answer.body);
-  const isJson = bytes[0] === 0x7b;
+  const isJson = bytes[0] === 0x7b || bytes[0] === 0x5b;
   response.writeHead(status, {
     'content-type': isJson ? 'application/json' : 'text/event-stream; charset=utf-8',
     ...headers,

@@ -1,0 +1,102 @@
+import { events } from '../exchange-world.ts';
+import type { ProviderExchanges } from '../replay-exchange.ts';
+import { ask, delta, finish, message, time, tokens } from '../wire-parts.ts';
+
+const sonnet = 'claude-sonnet-4-5-20250929';
+const head = { id: 'msg_01AbC', created: 1_741_570_283, model: sonnet };
+const chunk = (choices: object[], more: object = {}) => ({
+  ...head,
+  object: 'chat.completion.chunk',
+  choices,
+  ...more,
+});
+const nothing = { completion_tokens_details: null, prompt_tokens_details: null };
+
+export const anthropic: ProviderExchanges = {
+  id: 'anthropic',
+  name: 'Anthropic (OpenAI-compatible)',
+  documentation: 'https://docs.claude.com/en/api/openai-sdk',
+  prices: { 'claude-sonnet-4-5-20250929': { input: '3', output: '15' } },
+  exchanges: {
+    'text-whole': {
+      request: { model: sonnet, messages: ask('Hi.'), stream: false, max_tokens: 100 },
+      answer: {
+        body: JSON.stringify({
+          ...head,
+          object: 'chat.completion',
+          choices: [message({ content: 'Hi.' }, { logprobs: null })],
+          usage: tokens(11, 4, nothing),
+          service_tier: null,
+          system_fingerprint: null,
+        }),
+      },
+      expected: {
+        text: 'Hi.',
+        usage: { inputTokens: 11, outputTokens: 4 },
+        cost: '0.000093',
+        sent: { max_tokens: 100 },
+        notSent: ['temperature', 'max_completion_tokens'],
+      },
+    },
+    'call-without-arguments': {
+      request: { model: sonnet, messages: ask('The time?'), tools: [time], stream: true },
+      answer: {
+        body: events(
+          chunk([delta({ role: 'assistant', content: '' })]),
+          chunk([
+            delta({
+              tool_calls: [
+                { index: 0, id: 'toolu_01', type: 'function', function: { name: 'get_time', arguments: '' } },
+              ],
+            }),
+          ]),
+          chunk([finish('tool_calls')]),
+          chunk([], { usage: tokens(300, 30, nothing) }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        finishReason: 'tool_calls',
+        toolCalls: [{ id: 'toolu_01', name: 'get_time', arguments: '' }],
+        usage: { inputTokens: 300, outputTokens: 30 },
+        cost: '0.00135',
+      },
+    },
+    'overloaded-then-answered': {
+      request: { model: sonnet, messages: ask('Hi.'), stream: true },
+      answer: [
+        {
+          status: 529,
+          body: '{"error":{"code":"overloaded_error","message":"Overloaded","type":"overloaded_error","param":null}}',
+        },
+        {
+          body: events(
+            chunk([delta({ role: 'assistant', content: 'Hi.' })]),
+            chunk([finish('stop')]),
+            chunk([], { usage: tokens(11, 4, nothing) }),
+            '[DONE]',
+          ),
+        },
+      ],
+      expected: { text: 'Hi.', usage: { inputTokens: 11, outputTokens: 4 }, cost: '0.000093', calls: 2 },
+    },
+    'prompt-too-long': {
+      request: { model: sonnet, messages: ask('A long story.') },
+      answer: {
+        status: 400,
+        body: '{"error":{"code":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum","type":"invalid_request_error","param":null}}',
+      },
+      expected: {
+        finishReason: null,
+        usage: null,
+        cost: null,
+        error: {
+          code: 'context_length_exceeded',
+          retryable: false,
+          httpStatus: 400,
+          says: 'prompt is too long',
+        },
+      },
+    },
+  },
+};

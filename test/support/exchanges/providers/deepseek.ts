@@ -1,0 +1,166 @@
+import { events } from '../exchange-world.ts';
+import type { ProviderExchanges } from '../replay-exchange.ts';
+import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+
+const head = {
+  id: '930c60df-bf64-41c9-a88e-3ec75f81e00e',
+  created: 1_741_570_283,
+  system_fingerprint: 'fp_8802369eaa_prod0425fp8',
+};
+const chunk = (model: string, choice: object, more: object = {}) => ({
+  ...head,
+  object: 'chat.completion.chunk',
+  model,
+  choices: [choice],
+  ...more,
+});
+const whole = (model: string, choice: object, usage: object) =>
+  JSON.stringify({ ...head, object: 'chat.completion', model, choices: [choice], usage });
+/** Cached tokens have a name of their own beside OpenAI's. */
+const cached = (hit: number, miss: number) => ({
+  prompt_tokens_details: { cached_tokens: hit },
+  prompt_cache_hit_tokens: hit,
+  prompt_cache_miss_tokens: miss,
+});
+const reasoner = 'deepseek-reasoner';
+
+export const deepseek: ProviderExchanges = {
+  id: 'deepseek',
+  name: 'DeepSeek',
+  documentation: 'https://api-docs.deepseek.com/api/create-chat-completion',
+  prices: {
+    'deepseek-chat': { input: '0.28', output: '0.42', cachedInput: '0.028' },
+    'deepseek-reasoner': { input: '0.28', output: '0.42', cachedInput: '0.028' },
+  },
+  exchanges: {
+    'reasoning-streamed': {
+      request: { model: reasoner, messages: ask('9.11 or 9.8?'), stream: true },
+      answer: {
+        body: events(
+          chunk(reasoner, delta({ role: 'assistant', content: null, reasoning_content: '' })),
+          chunk(reasoner, delta({ content: null, reasoning_content: '9.8 is ' })),
+          chunk(reasoner, delta({ content: null, reasoning_content: '9.80.' })),
+          chunk(reasoner, delta({ content: '9.8', reasoning_content: null })),
+          chunk(reasoner, finish('stop', { content: '', reasoning_content: null }), {
+            usage: tokens(100, 40, {
+              ...cached(64, 36),
+              completion_tokens_details: { reasoning_tokens: 30 },
+            }),
+          }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        text: '9.8',
+        extra: { choice: { reasoning_content: '9.8 is 9.80.' } },
+        usage: {
+          inputTokens: 100,
+          outputTokens: 40,
+          cachedInputTokens: 64,
+          reasoningTokens: 30,
+          raw: { prompt_cache_miss_tokens: 36 },
+        },
+        cost: '0.000028672',
+      },
+    },
+    'reasoning-whole': {
+      request: { model: reasoner, messages: ask('9.11 or 9.8?'), stream: false },
+      answer: {
+        body: whole(
+          reasoner,
+          message({ content: '9.8', reasoning_content: 'Compare the tenths.' }, { logprobs: null }),
+          tokens(20, 12, { ...cached(0, 20), completion_tokens_details: { reasoning_tokens: 8 } }),
+        ),
+      },
+      expected: {
+        text: '9.8',
+        extra: { choice: { reasoning_content: 'Compare the tenths.' } },
+        usage: { inputTokens: 20, outputTokens: 12, cachedInputTokens: 0, reasoningTokens: 8 },
+        cost: '0.00001064',
+      },
+    },
+    'cached-tokens-in-old-form': {
+      request: { model: 'deepseek-chat', messages: ask('Again.'), stream: false },
+      answer: {
+        body: whole(
+          'deepseek-chat',
+          message({ content: 'Again.' }),
+          tokens(1_000, 5, { prompt_cache_hit_tokens: 960, prompt_cache_miss_tokens: 40 }),
+        ),
+      },
+      expected: {
+        text: 'Again.',
+        usage: { inputTokens: 1_000, outputTokens: 5, cachedInputTokens: 960 },
+        cost: '0.00004018',
+      },
+    },
+    'keep-alive-comments': {
+      request: { model: 'deepseek-chat', messages: ask('Hi.'), stream: true },
+      answer: {
+        body: [
+          ': keep-alive\n\n: keep-alive\n\n',
+          events(chunk('deepseek-chat', delta({ role: 'assistant', content: 'Hi' }))),
+          ': keep-alive\n\n',
+          events(chunk('deepseek-chat', finish('stop', { content: '.' }), { usage: tokens(5, 2) }), '[DONE]'),
+        ].join(''),
+      },
+      expected: { text: 'Hi.', usage: { inputTokens: 5, outputTokens: 2 }, cost: '0.00000224' },
+    },
+    'keep-alive-lines-before-json': {
+      request: { model: 'deepseek-chat', messages: ask('Hi.'), stream: false },
+      answer: {
+        headers: { 'content-type': 'application/json' },
+        body: `\n\n\n${whole('deepseek-chat', message({ content: 'Hi.' }), tokens(5, 2))}`,
+      },
+      expected: { text: 'Hi.', usage: { inputTokens: 5, outputTokens: 2 }, cost: '0.00000224' },
+    },
+    'tool-call-streamed': {
+      request: { model: 'deepseek-chat', messages: ask('Weather in Évora?'), tools: [weather], stream: true },
+      answer: {
+        body: events(
+          chunk(
+            'deepseek-chat',
+            delta({
+              role: 'assistant',
+              content: '',
+              tool_calls: [
+                {
+                  index: 0,
+                  id: 'call_0_cd5d4a3b',
+                  type: 'function',
+                  function: { name: 'get_weather', arguments: '' },
+                },
+              ],
+            }),
+          ),
+          ...['{"', 'city', '":"', 'Évora', '"}'].map((piece) =>
+            chunk('deepseek-chat', delta({ tool_calls: [{ index: 0, function: { arguments: piece } }] })),
+          ),
+          chunk('deepseek-chat', finish('tool_calls', { content: '' }), {
+            usage: tokens(120, 18, cached(64, 56)),
+          }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        finishReason: 'tool_calls',
+        toolCalls: [{ id: 'call_0_cd5d4a3b', name: 'get_weather', arguments: '{"city":"Évora"}' }],
+        usage: { inputTokens: 120, outputTokens: 18, cachedInputTokens: 64 },
+        cost: '0.000025032',
+      },
+    },
+    'insufficient-balance': {
+      request: { model: 'deepseek-chat', messages: ask('Hi.') },
+      answer: {
+        status: 402,
+        body: '{"error":{"message":"Insufficient Balance","type":"unknown_error","param":null,"code":"invalid_request_error"}}',
+      },
+      expected: {
+        finishReason: null,
+        usage: null,
+        cost: null,
+        error: { code: 'quota_exceeded', retryable: false, httpStatus: 402, says: 'Insufficient Balance' },
+      },
+    },
+  },
+};

@@ -1,0 +1,234 @@
+import { gzipSync } from 'node:zlib';
+import { events } from '../exchange-world.ts';
+import type { ProviderExchanges } from '../replay-exchange.ts';
+import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+
+const mini = 'gpt-4o-mini-2024-07-18';
+const chunk = (choices: object[], more: object = {}) => ({
+  id: 'chatcmpl-g1',
+  object: 'chat.completion.chunk',
+  created: 1_741_570_283,
+  model: mini,
+  choices,
+  ...more,
+});
+const whole = (choices: object[], more: object = {}) =>
+  JSON.stringify({ id: 'chatcmpl-g2', object: 'chat.completion', model: mini, choices, ...more });
+const request = (content: string, more: object = {}) => ({
+  model: 'gpt-4o-mini',
+  messages: ask(content),
+  stream: true,
+  ...more,
+});
+const hello = [chunk([delta({ role: 'assistant', content: 'Hel' })]), chunk([delta({ content: 'lo' })])];
+const ended = [...hello, chunk([finish('stop')]), chunk([], { usage: tokens(8, 2) })];
+const answered = { text: 'Hello', usage: { inputTokens: 8, outputTokens: 2 }, cost: '0.0000024' } as const;
+
+/** What several gateways and proxies do that no provider above documents. */
+export const gateways: ProviderExchanges = {
+  id: 'gateways',
+  name: 'Gateways and proxies',
+  documentation: 'https://html.spec.whatwg.org/multipage/server-sent-events.html',
+  prices: { 'kimi-k2': { input: '0.6', output: '2.5', cachedInput: '0.15' } },
+  exchanges: {
+    'connection-stays-open': {
+      request: request('Hi.'),
+      answer: { body: events(...ended), ending: 'open' },
+      expected: answered,
+    },
+    'connection-lost-behind-usage': {
+      request: request('Hi.'),
+      answer: { body: events(...ended), ending: 'cut' },
+      expected: answered,
+    },
+    'done-with-blanks': {
+      request: request('Hi.'),
+      answer: { body: `${events(...ended)}data: [DONE]  \n\n`, ending: 'open' },
+      expected: answered,
+    },
+    'pings-and-junk': {
+      request: request('Hi.'),
+      answer: {
+        body: [
+          'event: ping\ndata: {"type":"ping"}\n\n',
+          events(...hello, 'null'),
+          'retry: 3000\n\n',
+          events(...ended.slice(2), 'null', 'this is no JSON', '[DONE]'),
+        ].join(''),
+      },
+      expected: answered,
+    },
+    'no-blank-behind-the-colon': {
+      request: request('Hi.'),
+      answer: { body: `\uFEFF${events(...ended, '[DONE]').replaceAll('data: ', 'data:')}` },
+      expected: answered,
+    },
+    'usage-then-empty-usage': {
+      request: request('Hi.'),
+      answer: {
+        body: events(
+          ...hello,
+          chunk([finish('stop')], { usage: tokens(8, 2) }),
+          chunk([], { usage: {} }),
+          chunk([], { usage: tokens(0, 0) }),
+          '[DONE]',
+        ),
+      },
+      expected: answered,
+    },
+    'usage-in-a-choice': {
+      request: { model: 'kimi-k2', messages: ask('Hi.'), stream: true },
+      answer: {
+        body: events(
+          { ...chunk([delta({ role: 'assistant', content: 'Hello' })]), model: 'kimi-k2' },
+          {
+            ...chunk([finish('stop', {}, { usage: { ...tokens(8, 2), cached_tokens: 4 } })]),
+            model: 'kimi-k2',
+          },
+          '[DONE]',
+        ),
+      },
+      expected: {
+        text: 'Hello',
+        usage: { inputTokens: 8, outputTokens: 2, cachedInputTokens: 4 },
+        cost: '0.000008',
+      },
+    },
+    'stream-as-json': {
+      request: request('Hi.'),
+      answer: { headers: { 'content-type': 'application/json' }, body: events(...ended, '[DONE]') },
+      expected: answered,
+    },
+    'json-as-stream': {
+      request: request('Hi.'),
+      answer: {
+        headers: { 'content-type': 'text/event-stream' },
+        body: whole([message({ content: 'Hello' })], { usage: tokens(8, 2) }),
+      },
+      expected: answered,
+    },
+    'gzip-without-being-asked': {
+      request: request('Hi.'),
+      answer: {
+        headers: { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' },
+        body: gzipSync(events(...ended, '[DONE]')),
+      },
+      expected: answered,
+    },
+    'whole-without-finish-reason': {
+      request: request('Hi.', { stream: false }),
+      answer: {
+        body: whole([message({ content: 'Hello' }, { finish_reason: '' })], { usage: tokens(8, 2) }),
+      },
+      expected: { ...answered, finishReason: null },
+    },
+    'content-is-an-object': {
+      request: request('As JSON.', { response_format: { type: 'json_object' }, stream: false }),
+      answer: { body: whole([message({ content: { city: 'Rome' } })], { usage: tokens(8, 2) }) },
+      expected: { ...answered, text: '{"city":"Rome"}' },
+    },
+    'name-in-pieces': {
+      request: request('Weather in Lima?', { tools: [weather] }),
+      answer: {
+        body: events(
+          chunk([
+            delta({
+              tool_calls: [
+                { index: '0', id: 'c1', type: 'function', function: { name: 'get_', arguments: '' } },
+              ],
+            }),
+          ]),
+          chunk([
+            delta({ tool_calls: [{ index: '0', function: { name: 'weather', arguments: '{"city":' } }] }),
+          ]),
+          chunk([delta({ tool_calls: [{ index: '0', function: { arguments: '"Lima"}' } }] })]),
+          chunk([finish('tool_calls', { function_call: { name: '', arguments: '' }, audio: {} })]),
+          chunk([], { usage: tokens(50, 10) }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        finishReason: 'tool_calls',
+        toolCalls: [{ id: 'c1', name: 'get_weather', arguments: '{"city":"Lima"}' }],
+        usage: { inputTokens: 50, outputTokens: 10 },
+        cost: '0.0000135',
+      },
+    },
+    'calls-at-minus-one': {
+      request: request('Weather in Lima and Rome?', { tools: [weather] }),
+      answer: {
+        body: events(
+          chunk([
+            delta({
+              tool_calls: [
+                {
+                  index: -1,
+                  id: 'c1',
+                  type: 'function',
+                  function: { name: 'get_weather', arguments: '{"city":"Lima"}' },
+                },
+              ],
+            }),
+          ]),
+          chunk([
+            delta({
+              tool_calls: [
+                {
+                  index: -1,
+                  id: 'c2',
+                  type: 'function',
+                  function: { name: 'get_weather', arguments: '{"city":"Rome"}' },
+                },
+              ],
+            }),
+          ]),
+          chunk([finish('tool_calls')]),
+          chunk([], { usage: tokens(50, 20) }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        finishReason: 'tool_calls',
+        toolCalls: [
+          { id: 'c1', name: 'get_weather', arguments: '{"city":"Lima"}' },
+          { id: 'c2', name: 'get_weather', arguments: '{"city":"Rome"}' },
+        ],
+        usage: { inputTokens: 50, outputTokens: 20 },
+        cost: '0.0000195',
+      },
+    },
+    'usage-that-does-not-add-up': {
+      request: request('Hi.'),
+      answer: {
+        body: events(
+          ...hello,
+          chunk([finish('stop')]),
+          chunk([], {
+            usage: {
+              prompt_tokens: 8,
+              completion_tokens: 2,
+              total_tokens: 10,
+              prompt_tokens_details: { cached_tokens: 9 },
+            },
+          }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        text: 'Hello',
+        usage: { inputTokens: 8, outputTokens: 2, cachedInputTokens: 9 },
+        cost: { unpriced: 'invalid_usage' },
+      },
+    },
+    'redirect-to-a-login': {
+      request: request('Hi.'),
+      answer: { status: 302, headers: { location: 'https://login.example.com/' }, body: '' },
+      expected: {
+        finishReason: null,
+        usage: null,
+        cost: null,
+        error: { code: 'provider_error', retryable: false, httpStatus: 302 },
+      },
+    },
+  },
+};
