@@ -1,6 +1,6 @@
 /**
  * Writes the TypeScript types of the contract from `schemas/*.avsc`:
- * one file per record in `src/contract/records/`, and `src/contract/records.ts` that exports them all.
+ * one file per record in `src/contract/records/`, and `src/contract/record-types.ts` that exports them all.
  *
  * Usage: `node scripts/generate-records.ts [--check]`. With `--check` it writes nothing. If a file is out of
  * date, it names the file and exits with 1.
@@ -154,7 +154,7 @@ function generate(): Map<string, string> {
       exported.set(file, exportedHere);
     }
   }
-  files.set('src/contract/records.ts', index(exported));
+  files.set('src/contract/record-types.ts', index(exported));
   return files;
 }
 

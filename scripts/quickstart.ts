@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
-import { loadConfig } from '../src/config.ts';
-import { createLogger } from '../src/logger.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { createLogger } from '../src/runtime/logger.ts';
 import { startTelemetry } from '../src/telemetry/start.ts';
 import { startStandIn } from '../test/support/stand-in/start-stand-in.ts';
 import { ConversationView } from './quickstart/conversation-view.ts';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { createReadStream, readFileSync } from 'node:fs';
-import { holdSignals } from './cli/hold-signals.ts';
+import { holdSignals } from './cli/serve/hold-signals.ts';
 
 // Before anything else is loaded, so that no signal is lost; other commands end at once, as is usual.
 const onSignal = process.argv[2] === 'serve' ? holdSignals(process) : () => undefined;
@@ -17,7 +17,7 @@ const telemetry = startTelemetry({
   serviceVersion: version,
   env: process.env,
 });
-const { logWritten } = await import('./logger.ts');
+const { logWritten } = await import('./runtime/logger.ts');
 const { runCommandLine } = await import('./cli/command-line.ts');
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -8,9 +8,9 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { openExchange } from '../../scripts/quickstart/exchange.ts';
 import { getWeather, weatherNow } from '../../scripts/quickstart/weather-tool.ts';
-import { loadConfig } from '../../src/config.ts';
-import type { MessageInput, ToolCall } from '../../src/contract/records.ts';
-import { createLogger } from '../../src/logger.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import type { MessageInput, ToolCall } from '../../src/contract/record-types.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 
 const getTime = {
   name: 'get_time',

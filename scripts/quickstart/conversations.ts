@@ -1,4 +1,9 @@
-import type { ChatChunk, ChatRequestInput, ChatResponse, MessageInput } from '../../src/contract/records.ts';
+import type {
+  ChatChunk,
+  ChatRequestInput,
+  ChatResponse,
+  MessageInput,
+} from '../../src/contract/record-types.ts';
 import type { Answered, Exchange } from './exchange.ts';
 import { getWeather, weatherNow } from './weather-tool.ts';
 

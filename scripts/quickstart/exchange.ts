@@ -1,19 +1,19 @@
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { createAvroCodec } from '../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../src/adapters/avro/load-schemas.ts';
-import { KafkaRecordSink } from '../../src/adapters/kafka/record-sink.ts';
-import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
-import type { Config } from '../../src/config.ts';
+import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import { KafkaRecordSink } from '../../src/adapters/kafka/produce/record-sink.ts';
+import type { Config } from '../../src/config/load-config.ts';
 import type {
   ChatChunk,
   ChatRequestInput,
   ChatResponse,
   CostCalculated,
-} from '../../src/contract/records.ts';
+} from '../../src/contract/record-types.ts';
 import { topicNames } from '../../src/contract/topics.ts';
-import type { Logger } from '../../src/logger.ts';
-import type { InboundRecord, RecordHeaders } from '../../src/ports.ts';
-import { injectContext, startPublishSpan, withSpan } from '../../src/telemetry.ts';
+import type { InboundRecord, RecordHeaders } from '../../src/ports/kafka.ts';
+import type { Logger } from '../../src/runtime/logger.ts';
+import { injectContext, startPublishSpan, withSpan } from '../../src/telemetry/spans.ts';
 
 /** The outcome of a request. */
 export interface Answered {

@@ -1,13 +1,13 @@
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { createTopics } from '../../src/adapters/kafka/topics.ts';
-import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog-store.ts';
-import { connectDatabase, ensureIndexes } from '../../src/adapters/mongo/database.ts';
-import { importModels } from '../../src/catalog/import-models.ts';
-import { importPrices } from '../../src/catalog/import-prices.ts';
-import type { ImportSummary } from '../../src/catalog/import-summary.ts';
-import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
-import type { Config } from '../../src/config.ts';
-import type { Logger } from '../../src/logger.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { createTopics } from '../../src/adapters/kafka/topics/topics.ts';
+import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog/catalog-store.ts';
+import { connectDatabase, ensureIndexes } from '../../src/adapters/mongo/client/database.ts';
+import { shippedModels, shippedPrices } from '../../src/catalog/files/shipped-catalog.ts';
+import { importModels } from '../../src/catalog/models/import-models.ts';
+import { importPrices } from '../../src/catalog/prices/import-prices.ts';
+import type { ImportSummary } from '../../src/catalog/prices/import-summary.ts';
+import type { Config } from '../../src/config/load-config.ts';
+import type { Logger } from '../../src/runtime/logger.ts';
 
 /** Creates the topics, as `topics create` does. @returns a summary to print */
 export async function prepareTopics({ kafka, topics }: Config, logger: Logger): Promise<string> {

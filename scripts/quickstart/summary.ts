@@ -1,5 +1,5 @@
 import { Big } from 'big.js';
-import type { CostCalculated } from '../../src/contract/records.ts';
+import type { CostCalculated } from '../../src/contract/record-types.ts';
 import type { Answered } from './exchange.ts';
 import { table } from './table.ts';
 import { lineWidth, paint, print, wrap } from './terminal.ts';

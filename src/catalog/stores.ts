@@ -1,6 +1,6 @@
-import type { ModelChanged } from '../contract/records.ts';
-import type { Price } from '../domain/price.ts';
-import type { ModelParameters } from '../domain/refused-parameters.ts';
+import type { ModelChanged } from '../contract/record-types.ts';
+import type { Price } from '../domain/cost/price.ts';
+import type { ModelParameters } from '../domain/parameters/refused-parameters.ts';
 
 /** What a model can do, in words that requests are checked and models are chosen by. */
 export const capabilities = [

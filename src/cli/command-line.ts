@@ -1,21 +1,21 @@
 import { once } from 'node:events';
 import { Command, CommanderError } from 'commander';
-import { ConfigurationError, loadConfig } from '../config.ts';
-import { createLogger } from '../logger.ts';
-import { addBudgetCommands } from './budgets.ts';
-import { chat } from './chat.ts';
-import { addDeadCommands } from './dead-commands.ts';
-import { describeFailure } from './describe-failure.ts';
-import { type EstimateOptions, estimate } from './estimate.ts';
-import { addModelCommands } from './model-commands.ts';
+import { ConfigurationError, loadConfig } from '../config/load-config.ts';
+import { createLogger } from '../runtime/logger.ts';
+import { chat } from './chat/chat.ts';
+import { type EstimateOptions, estimate } from './chat/estimate.ts';
+import { addDeadCommands } from './dead-letters/dead-commands.ts';
+import { addModelCommands } from './models/model-commands.ts';
 import { namedFiles } from './named-files.ts';
-import { readCount, readSeconds } from './option-values.ts';
-import { addOutcomeCommands } from './outcomes.ts';
-import { addCostCommands, addPriceCommands } from './price-commands.ts';
-import { serve } from './serve.ts';
-import type { CommandLine, Tool } from './tool.ts';
-import { addTopicCommands } from './topics.ts';
-import { ineffectiveVariables } from './unknown-variables.ts';
+import { readCount, readSeconds } from './options/option-values.ts';
+import type { CommandLine, Tool } from './options/tool.ts';
+import { ineffectiveVariables } from './options/unknown-variables.ts';
+import { addOutcomeCommands } from './outcomes/outcomes.ts';
+import { describeFailure } from './output/describe-failure.ts';
+import { addCostCommands, addPriceCommands } from './prices/price-commands.ts';
+import { serve } from './serve/serve.ts';
+import { addBudgetCommands } from './spend/budgets.ts';
+import { addTopicCommands } from './topics/topics.ts';
 
 /**
  * Runs one command.

@@ -1,4 +1,4 @@
-import type { CommandLine, Tool } from './tool.ts';
+import type { CommandLine, Tool } from './options/tool.ts';
 
 /** The reason in words, by the system's code. */
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import { TopicFollower } from '../adapters/kafka/follow/topic-follower.ts';
-import type { KafkaConnection } from '../adapters/kafka/kafka-client.ts';
-import { KafkaRecordSink } from '../adapters/kafka/record-sink.ts';
+import type { KafkaConnection } from '../adapters/kafka/kafkajs/kafka-client.ts';
+import { KafkaRecordSink } from '../adapters/kafka/produce/record-sink.ts';
 import { topicNames } from '../contract/topics.ts';
-import { createLogger } from '../logger.ts';
+import { createLogger } from '../runtime/logger.ts';
 import { ChatBus } from './chat-bus.ts';
-import { ChatBusError } from './chat-bus-error.ts';
-import { type Duration, milliseconds } from './durations.ts';
-import { PendingAnswers } from './pending-answers.ts';
-import { ReplyReader } from './reply-reader.ts';
+import { PendingAnswers } from './replies/pending-answers.ts';
+import { ReplyReader } from './replies/reply-reader.ts';
+import { type Duration, milliseconds } from './request/durations.ts';
+import { ChatBusError } from './result/chat-bus-error.ts';
 
 /** How to reach the brokers and the service. */
 export interface ConnectOptions {

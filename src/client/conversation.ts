@@ -1,10 +1,10 @@
-import type { ContentPartInput, MessageInput } from '../contract/records.ts';
-import type { ChatAnswer } from './chat-answer.ts';
-import { ChatBusError } from './chat-bus-error.ts';
-import type { ChatOptions, FunctionTool } from './chat-request.ts';
-import type { ChatResult } from './chat-result.ts';
-import type { Duration } from './durations.ts';
-import type { RunToolsOptions, ToolHandlers } from './run-tools.ts';
+import type { ContentPartInput, MessageInput } from '../contract/record-types.ts';
+import type { ChatAnswer } from './answer/chat-answer.ts';
+import type { RunToolsOptions, ToolHandlers } from './answer/run-tools.ts';
+import type { ChatOptions, FunctionTool } from './request/chat-request.ts';
+import type { Duration } from './request/durations.ts';
+import { ChatBusError } from './result/chat-bus-error.ts';
+import type { ChatResult } from './result/chat-result.ts';
 
 /** An answer by the names of the specification. */
 export interface Reply {

@@ -1,5 +1,5 @@
 import { KEY_SCHEMA_ID_HEADER, type RecordHeaders } from './framing.ts';
-import type { RecordInputTypes, RecordName, RecordTypes } from './records.ts';
+import type { RecordInputTypes, RecordName, RecordTypes } from './record-types.ts';
 import { UndecodableRecord } from './undecodable-record.ts';
 
 export interface Decoded<N extends RecordName> {

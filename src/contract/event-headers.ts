@@ -1,4 +1,4 @@
-import type { RecordName } from './records.ts';
+import type { RecordName } from './record-types.ts';
 
 /** An event as its headers tell of it. */
 export interface EventHead {

@@ -1,4 +1,4 @@
-import type { ChatRequest, Problem } from './records.ts';
+import type { ChatRequest, Problem } from './record-types.ts';
 
 /** What no provider's request body has: it comes in the record's headers. */
 export type HeaderField =

@@ -1,4 +1,4 @@
-import type { RecordName } from './records.ts';
+import type { RecordName } from './record-types.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,4 +1,4 @@
-import type { HeaderValue, InboundRecord, RecordHeaders, TopicPartition } from '../ports.ts';
+import type { HeaderValue, InboundRecord, RecordHeaders, TopicPartition } from '../ports/kafka.ts';
 
 /** A record of the dead-letter topic. */
 export interface DeadLetter {

@@ -1,6 +1,7 @@
-import { isJsonObject } from '../pipeline/decode-json-request.ts';
-import { asUndecodable, type DecodeOptions, decodeRequest } from '../pipeline/decode-request.ts';
-import type { InboundRecord, OutboundRecord, RecordHeaders, RequestIdentity } from '../ports.ts';
+import { isJsonObject } from '../pipeline/intake/decode-json-request.ts';
+import { asUndecodable, type DecodeOptions, decodeRequest } from '../pipeline/intake/decode-request.ts';
+import type { InboundRecord, OutboundRecord, RecordHeaders } from '../ports/kafka.ts';
+import type { RequestIdentity } from '../ports/ledger.ts';
 import type { DeadLetter } from './dead-letter.ts';
 
 /** What a request id may have, at most. */

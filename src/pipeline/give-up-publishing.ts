@@ -1,6 +1,6 @@
-import type { OutboundRecord } from '../ports.ts';
-import type { HandlerOptions } from './handle-request.ts';
-import type { OutcomeForms } from './outcome-forms.ts';
+import type { OutboundRecord } from '../ports/kafka.ts';
+import type { HandlerOptions } from './handling/handle-request.ts';
+import type { OutcomeForms } from './outcome/outcome-forms.ts';
 import { entryId, type RequestEntry } from './request-entry.ts';
 
 /**

@@ -1,6 +1,6 @@
-import type { FetchedRecords } from '../ports.ts';
+import type { FetchedRecords } from '../ports/kafka.ts';
 import type { LaneGauge } from '../telemetry/observe-gauges.ts';
-import type { Lane, LaneState } from './lane.ts';
+import type { Lane, LaneState } from './lanes/lane.ts';
 import { laneKey, type RequestEntry } from './request-entry.ts';
 
 /** Where the log of each lane ends, and what is asked of lanes when metrics are collected. */

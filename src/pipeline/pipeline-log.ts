@@ -1,8 +1,9 @@
-import { RepeatLimiter } from '../domain/repeat-limiter.ts';
-import type { Logger } from '../logger.ts';
-import { type Clock, ProducerDisconnected, RecordRefused, type TopicPartition } from '../ports.ts';
+import { RepeatLimiter } from '../domain/limits/repeat-limiter.ts';
+import type { Clock } from '../ports/clock.ts';
+import { ProducerDisconnected, RecordRefused, type TopicPartition } from '../ports/kafka.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import type { HandledRequest } from './handled-request.ts';
+import type { HandledRequest } from './outcome/handled-request.ts';
 import { laneKey } from './request-entry.ts';
 
 /** How long lines of a kind are only counted after one was logged. */

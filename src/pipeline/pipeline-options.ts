@@ -1,6 +1,6 @@
-import type { LaneTransport, RequestSource } from '../ports.ts';
-import type { DecodeOptions } from './decode-request.ts';
-import type { HandlerOptions } from './handle-request.ts';
+import type { LaneTransport, RequestSource } from '../ports/kafka.ts';
+import type { HandlerOptions } from './handling/handle-request.ts';
+import type { DecodeOptions } from './intake/decode-request.ts';
 
 export interface PipelineLimits {
   /** Requests that `handler.admission` lets run at a time. */

@@ -1,4 +1,4 @@
-import { internalFailure } from '../domain/refusals.ts';
+import { internalFailure } from '../domain/failures/refusals.ts';
 import {
   type FetchedRecords,
   type InboundRecord,
@@ -7,27 +7,27 @@ import {
   RecordRefused,
   type RequestSourceListener,
   type TopicPartition,
-} from '../ports.ts';
-import type { Admission } from './admission.ts';
-import type { OutcomeOptions } from './conclude-request.ts';
-import { type AcceptedRequest, asUndecodable, decodeRequest } from './decode-request.ts';
+} from '../ports/kafka.ts';
+import type { Admission } from './admission/admission.ts';
+import type { Seat } from './admission/slots.ts';
 import { giveUpPublishing } from './give-up-publishing.ts';
-import { handleUntilEnded, type RequestOnItsWay } from './handle-until-ended.ts';
-import type { HandledRequest } from './handled-request.ts';
-import { HandlingStopped } from './handling-stopped.ts';
-import { IntakeLimits } from './intake-limits.ts';
-import { Lane, type LaneState } from './lane.ts';
+import type { OutcomeOptions } from './handling/conclude-request.ts';
+import { handleUntilEnded, type RequestOnItsWay } from './handling/handle-until-ended.ts';
+import { HandlingStopped } from './handling/handling-stopped.ts';
+import { type AcceptedRequest, asUndecodable, decodeRequest } from './intake/decode-request.ts';
+import { IntakeLimits } from './intake/intake-limits.ts';
+import { MemoryBudget } from './intake/memory-budget.ts';
 import { countStates, LaneGauges } from './lane-gauges.ts';
-import type { FinishedRequest, LaneListener, SettleTimes } from './lane-listener.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import type { OutcomeForms } from './outcome-forms.ts';
+import { Lane, type LaneState } from './lanes/lane.ts';
+import type { FinishedRequest, LaneListener, SettleTimes } from './lanes/lane-listener.ts';
+import { isOther } from './lanes/starting-snapshot.ts';
+import type { HandledRequest } from './outcome/handled-request.ts';
+import type { OutcomeForms } from './outcome/outcome-forms.ts';
+import { type ReplyRequest, replyRecord } from './outcome/reply-record.ts';
 import { PipelineLog } from './pipeline-log.ts';
 import type { PipelineOptions } from './pipeline-options.ts';
-import { type ReplyRequest, replyRecord } from './reply-record.ts';
 import { RequestEntries } from './request-entries.ts';
 import { entryId, laneKey, RequestEntry } from './request-entry.ts';
-import type { Seat } from './slots.ts';
-import { isOther } from './starting-snapshot.ts';
 import { TopicWatch } from './topic-watch.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { InboundRecord, TopicPartition } from '../ports.ts';
+import type { InboundRecord, TopicPartition } from '../ports/kafka.ts';
 import { laneKey, type RequestEntry } from './request-entry.ts';
 
 type Place = TopicPartition & { readonly offset: number };

@@ -1,15 +1,22 @@
 import type { Context, Span } from '@opentelemetry/api';
-import type { InboundRecord, RequestIdentity, TopicPartition } from '../ports.ts';
-import { extractContext, recordFailure, startProcessSpan, startPublishSpan, withSpan } from '../telemetry.ts';
-import type { AcceptedRequest } from './decode-request.ts';
-import type { HandledRequest } from './handled-request.ts';
-import type { FinishedRequest } from './lane-listener.ts';
-import { type MemoryBudget, type RequestMemory, requestWeight } from './memory-budget.ts';
-import { isTooLarge, type OutcomeForms, type OutputSizes } from './outcome-forms.ts';
-import { heldBytes, recordBytes } from './record-bytes.ts';
-import type { ReplyRequest } from './reply-record.ts';
-import { structureBytes } from './structure-bytes.ts';
-import { withoutContent } from './without-content.ts';
+import type { InboundRecord, TopicPartition } from '../ports/kafka.ts';
+import type { RequestIdentity } from '../ports/ledger.ts';
+import {
+  extractContext,
+  recordFailure,
+  startProcessSpan,
+  startPublishSpan,
+  withSpan,
+} from '../telemetry/spans.ts';
+import type { AcceptedRequest } from './intake/decode-request.ts';
+import { type MemoryBudget, type RequestMemory, requestWeight } from './intake/memory-budget.ts';
+import { heldBytes, recordBytes } from './intake/record-bytes.ts';
+import { structureBytes } from './intake/structure-bytes.ts';
+import { withoutContent } from './intake/without-content.ts';
+import type { FinishedRequest } from './lanes/lane-listener.ts';
+import type { HandledRequest } from './outcome/handled-request.ts';
+import { isTooLarge, type OutcomeForms, type OutputSizes } from './outcome/outcome-forms.ts';
+import type { ReplyRequest } from './outcome/reply-record.ts';
 
 /**
  * A record from its acceptance until its outcome is visible.

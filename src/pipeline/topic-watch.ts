@@ -1,5 +1,5 @@
-import type { LaneTransport } from '../ports.ts';
-import type { Lane } from './lane.ts';
+import type { LaneTransport } from '../ports/kafka.ts';
+import type { Lane } from './lanes/lane.ts';
 
 const EVERY_MS = 5_000;
 

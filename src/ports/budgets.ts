@@ -1,5 +1,5 @@
-import type { Budget, BudgetUse } from '../domain/budget.ts';
-import type { DecimalText } from '../domain/price.ts';
+import type { Budget, BudgetUse } from '../domain/cost/budget.ts';
+import type { DecimalText } from '../domain/cost/price.ts';
 import type { RequestIdentity } from './ledger.ts';
 
 /** What a request asks of the budgets of its tenant. */

@@ -1,5 +1,5 @@
-import type { Price } from '../domain/price.ts';
-import type { ModelParameters } from '../domain/refused-parameters.ts';
+import type { Price } from '../domain/cost/price.ts';
+import type { ModelParameters } from '../domain/parameters/refused-parameters.ts';
 
 export interface ModelInfo extends ModelParameters {
   readonly provider: string;

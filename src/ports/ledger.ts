@@ -1,4 +1,4 @@
-import type { Usage } from '../contract/records.ts';
+import type { Usage } from '../contract/record-types.ts';
 import type { RecordSource } from './kafka.ts';
 
 export interface RequestIdentity {

@@ -1,8 +1,8 @@
-import type { ChatRequest } from '../contract/records.ts';
-import type { Adaptation } from '../domain/adaptation.ts';
-import type { CompletionDelta } from '../domain/completion-delta.ts';
-import type { RateLimits } from '../domain/rate-limits.ts';
-import type { ToldUsage } from '../domain/usage.ts';
+import type { ChatRequest } from '../contract/record-types.ts';
+import type { CompletionDelta } from '../domain/completion/completion-delta.ts';
+import type { ToldUsage } from '../domain/cost/usage.ts';
+import type { RateLimits } from '../domain/limits/rate-limits.ts';
+import type { Adaptation } from '../domain/parameters/adaptation.ts';
 import type { ModelInfo } from './catalog.ts';
 
 /** One call as it is to be made: the caller's request with everything decided that the caller left open. */

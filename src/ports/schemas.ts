@@ -1,4 +1,4 @@
-import type { Problem } from '../contract/records.ts';
+import type { Problem } from '../contract/record-types.ts';
 
 /** For whom schemas are looked at: tenants take turns. */
 export interface SchemaAsker {

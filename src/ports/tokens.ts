@@ -1,5 +1,5 @@
-import type { CountTokens } from '../domain/estimate-tokens.ts';
-import type { EncodingName } from '../domain/token-rules.ts';
+import type { CountTokens } from '../domain/tokens/estimate-tokens.ts';
+import type { EncodingName } from '../domain/tokens/token-rules.ts';
 
 /** Counts tokens at once, with encodings that were loaded before the first request. */
 export interface TokenCounter {

@@ -1,13 +1,13 @@
 import type { Db } from 'mongodb';
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
-import { KafkaLaneTransport } from '../adapters/kafka/lane-transport.ts';
-import { createChangeOutbox } from '../adapters/mongo/change-outbox.ts';
+import { KafkaLaneTransport } from '../adapters/kafka/transactions/lane-transport.ts';
+import { createChangeOutbox } from '../adapters/mongo/catalog/change-outbox.ts';
 import { createModelLister, type OpenAiModelLister } from '../adapters/openai/model-lister.ts';
-import { type AnnounceChanges, createAnnouncer } from '../catalog/announce-changes.ts';
-import type { Config } from '../config.ts';
-import type { ModelChanged } from '../contract/records.ts';
+import { type AnnounceChanges, createAnnouncer } from '../catalog/upkeep/announce-changes.ts';
+import type { Config } from '../config/load-config.ts';
+import type { ModelChanged } from '../contract/record-types.ts';
 import { topicNames } from '../contract/topics.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../runtime/logger.ts';
 
 export interface RunningAnnouncer extends AnnounceChanges {
   close(): Promise<void>;

@@ -1,7 +1,7 @@
-import { lifecycleAt } from '../catalog/model-info.ts';
-import { unlistedModel } from '../catalog/unlisted-model.ts';
-import type { Logger } from '../logger.ts';
-import type { Catalog } from '../ports.ts';
+import { lifecycleAt } from '../catalog/models/model-info.ts';
+import { unlistedModel } from '../catalog/models/unlisted-model.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { Logger } from '../runtime/logger.ts';
 
 /**
  * Warns when requests that name no model will fail, or soon will.

@@ -1,5 +1,5 @@
 import type { Check } from '../adapters/http/health-server.ts';
-import type { DatabaseState } from '../adapters/mongo/database-probe.ts';
+import type { DatabaseState } from '../adapters/mongo/client/database-probe.ts';
 import type { Role } from '../config/environment.ts';
 
 /** What each role does while MongoDB does not answer. */

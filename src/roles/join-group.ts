@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { untilAborted } from '../pipeline/until-aborted.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 
 /** How long a member that is no longer wanted is waited for: only one that has joined can leave its group. */
 const JOIN_MS = 3_000;

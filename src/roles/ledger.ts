@@ -1,8 +1,8 @@
 import { createSingleObjectCodec } from '../adapters/avro/single-object-codec.ts';
 import type { Check } from '../adapters/http/health-server.ts';
-import { KafkaRequestSource } from '../adapters/kafka/request-source.ts';
-import { readTopicRanges } from '../adapters/kafka/topic-ranges.ts';
-import { createSpendStore } from '../adapters/mongo/spend-store.ts';
+import { KafkaRequestSource } from '../adapters/kafka/consumer/request-source.ts';
+import { readTopicRanges } from '../adapters/kafka/consumer/topic-ranges.ts';
+import { createSpendStore } from '../adapters/mongo/spend/spend-store.ts';
 import { topicNames } from '../contract/topics.ts';
 import { SpendListener } from '../spend/spend-listener.ts';
 import { createSpendMetrics } from '../telemetry/spend-metrics.ts';

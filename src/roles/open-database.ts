@@ -1,12 +1,12 @@
 import type { Db } from 'mongodb';
-import { createKafka, PATIENT_RETRIES } from '../adapters/kafka/kafka-client.ts';
-import { checkTopics } from '../adapters/kafka/topics.ts';
-import { bindDatabase, connectDatabase, ensureIndexes } from '../adapters/mongo/database.ts';
-import { DatabaseProbe, type DatabaseState } from '../adapters/mongo/database-probe.ts';
-import type { Config } from '../config.ts';
-import type { Logger } from '../logger.ts';
-import { untilAborted } from '../pipeline/until-aborted.ts';
-import type { Clock } from '../ports.ts';
+import { createKafka, PATIENT_RETRIES } from '../adapters/kafka/kafkajs/kafka-client.ts';
+import { checkTopics } from '../adapters/kafka/topics/topics.ts';
+import { bindDatabase, connectDatabase, ensureIndexes } from '../adapters/mongo/client/database.ts';
+import { DatabaseProbe, type DatabaseState } from '../adapters/mongo/client/database-probe.ts';
+import type { Config } from '../config/load-config.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
+import { untilAborted } from '../runtime/until-aborted.ts';
 import type { StartedParts } from './started-parts.ts';
 
 export interface OpenDatabaseOptions {

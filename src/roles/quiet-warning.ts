@@ -1,6 +1,6 @@
-import { RepeatLimiter } from '../domain/repeat-limiter.ts';
-import type { Logger } from '../logger.ts';
-import type { Clock } from '../ports.ts';
+import { RepeatLimiter } from '../domain/limits/repeat-limiter.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
 
 /** How long the warning is only counted after it was logged. */
 const QUIET_MS = 10_000;

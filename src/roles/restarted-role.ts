@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Check } from '../adapters/http/health-server.ts';
 import type { Role } from '../config/environment.ts';
-import { doubledMs } from '../retry.ts';
+import { doubledMs } from '../runtime/retry.ts';
 import { attribute, metricName } from '../telemetry/names.ts';
 import type { RoleContext, RunningRole, StartRole } from './role.ts';
 

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
 import type { Check } from '../adapters/http/health-server.ts';
-import type { Config } from '../config.ts';
-import type { Logger } from '../logger.ts';
-import type { Clock } from '../ports.ts';
+import type { Config } from '../config/load-config.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../runtime/logger.ts';
 import type { Telemetry } from '../telemetry/start.ts';
 
 /** Why a process stops after an error that nobody caught: what does not end in time may have caused it. */

@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../runtime/logger.ts';
 
 /** What was started, to be closed in the opposite order. */
 export class StartedParts {

@@ -1,5 +1,6 @@
-import type { CostCalculated } from '../contract/records.ts';
-import type { Catalog, InboundRecord } from '../ports.ts';
+import type { CostCalculated } from '../contract/record-types.ts';
+import type { Catalog } from '../ports/catalog.ts';
+import type { InboundRecord } from '../ports/kafka.ts';
 import { type AdjustmentReason, type Bill, buildAdjustments } from './build-adjustment.ts';
 
 export interface BillFilter {

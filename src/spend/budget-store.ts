@@ -1,4 +1,4 @@
-import type { Budget, BudgetPeriod } from '../domain/budget.ts';
+import type { Budget, BudgetPeriod } from '../domain/cost/budget.ts';
 
 /** Where budgets are kept. */
 export interface BudgetStore {

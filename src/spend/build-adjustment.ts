@@ -1,10 +1,10 @@
 import { Big } from 'big.js';
 import { eventId } from '../contract/event-id.ts';
-import type { CostCalculated, CostLine, ProviderCall } from '../contract/records.ts';
-import type { Price } from '../domain/price.ts';
-import { priceCall, priceOfCall } from '../domain/price-call.ts';
-import { sumUsage } from '../domain/usage.ts';
-import type { Catalog } from '../ports.ts';
+import type { CostCalculated, CostLine, ProviderCall } from '../contract/record-types.ts';
+import type { Price } from '../domain/cost/price.ts';
+import { priceCall, priceOfCall } from '../domain/cost/price-call.ts';
+import { sumUsage } from '../domain/cost/usage.ts';
+import type { Catalog } from '../ports/catalog.ts';
 
 /** `late_price`: calls had none when they were charged. `price_corrected`: another one is known to have been in force. */
 export type AdjustmentReason = 'late_price' | 'price_corrected';

@@ -1,8 +1,8 @@
 import type { RecordCodec } from '../contract/codec.ts';
-import type { CostCalculated } from '../contract/records.ts';
+import type { CostCalculated } from '../contract/record-types.ts';
 import { UndecodableRecord } from '../contract/undecodable-record.ts';
-import { budgetHolds, spendOf } from '../domain/spend.ts';
-import type { InboundRecord } from '../ports.ts';
+import { budgetHolds, spendOf } from '../domain/cost/spend.ts';
+import type { InboundRecord } from '../ports/kafka.ts';
 import type { CountedEvent } from './spend-store.ts';
 
 export interface CountingOptions {

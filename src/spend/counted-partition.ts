@@ -1,4 +1,4 @@
-import type { FetchedRecords, InboundRecord } from '../ports.ts';
+import type { FetchedRecords, InboundRecord } from '../ports/kafka.ts';
 import type { LogRange } from './spend-listener.ts';
 import type { RecordMark, SpendPosition } from './spend-store.ts';
 

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { RequestIdentity } from '../ports.ts';
+import type { RequestIdentity } from '../ports/ledger.ts';
 import { type Folded, SpendListener, type SpendListenerOptions } from './spend-listener.ts';
 import type { SpendRebuild } from './spend-store.ts';
 

@@ -1,13 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Logger } from '../logger.ts';
+import type { Clock } from '../ports/clock.ts';
 import type {
-  Clock,
   FetchedRecords,
   InboundRecord,
   RequestSource,
   RequestSourceListener,
   TopicPartition,
-} from '../ports.ts';
+} from '../ports/kafka.ts';
+import type { Logger } from '../runtime/logger.ts';
 import { endFoldSpan, startFoldSpan } from '../telemetry/fold-span.ts';
 import { type CountingOptions, countEvent } from './count-event.ts';
 import { CountedPartition } from './counted-partition.ts';

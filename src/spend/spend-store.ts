@@ -1,5 +1,5 @@
-import type { BudgetHold, SpendEntry } from '../domain/spend.ts';
-import type { RequestIdentity } from '../ports.ts';
+import type { BudgetHold, SpendEntry } from '../domain/cost/spend.ts';
+import type { RequestIdentity } from '../ports/ledger.ts';
 
 /** A record of the cost topic by its place and time: offsets alone do not tell a recreated topic from the old one. */
 export interface RecordMark {

@@ -1,5 +1,5 @@
-import type { Logger } from '../logger.ts';
-import type { RecordSource, TopicPartition } from '../ports.ts';
+import type { RecordSource, TopicPartition } from '../ports/kafka.ts';
+import type { Logger } from '../runtime/logger.ts';
 
 /** What a person must know of while spend is added up, with the way out. */
 

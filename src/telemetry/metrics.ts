@@ -1,8 +1,8 @@
 import type { Attributes, Meter } from '@opentelemetry/api';
-import type { TokenCounts } from '../telemetry.ts';
 import { ModelLabels } from './model-labels.ts';
 import { attribute, metricName, present } from './names.ts';
 import { type Gauges, observeGauges } from './observe-gauges.ts';
+import type { TokenCounts } from './spans.ts';
 
 /** Bucket bounds in seconds for what a provider takes, as the GenAI conventions advise. */
 const OPERATION_SECONDS = [

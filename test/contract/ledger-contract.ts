@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import type { RecordSource } from '../../src/ports/kafka.ts';
 import type {
   AttemptDraft,
   AttemptRow,
   ClaimRequest,
-  RecordSource,
   RequestLedger,
   StoredOutcome,
-} from '../../src/ports.ts';
+} from '../../src/ports/ledger.ts';
 
 /** Late enough that no row expires during a test. */
 export const NOW = Date.UTC(2126, 0, 15, 12);

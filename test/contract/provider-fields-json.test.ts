@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { readBody } from '../../src/adapters/openai/read-body.ts';
-import type { ChatRequest, ContentPart } from '../../src/contract/records.ts';
-import { fieldOf } from '../../src/domain/provider-parameters.ts';
+import { readBody } from '../../src/adapters/openai/json-body/read-body.ts';
+import type { ChatRequest, ContentPart } from '../../src/contract/record-types.ts';
+import { fieldOf } from '../../src/domain/parameters/provider-parameters.ts';
 import { chatRequest } from '../support/fakes/handling.ts';
 import { requestFields } from './provider-request-fields.ts';
 import { bodyOf, sentRequests } from './sent-requests.ts';

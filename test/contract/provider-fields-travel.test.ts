@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { StreamDecoder } from '../../src/adapters/openai/stream-decoder.ts';
-import type { ChatProvider, ProviderEvents } from '../../src/ports.ts';
+import { StreamDecoder } from '../../src/adapters/openai/stream/stream-decoder.ts';
+import type { ChatProvider, ProviderEvents } from '../../src/ports/provider.ts';
 import { Handling, outcomeOf } from '../support/fakes/handling.ts';
 import { streamSample, wholeAnswerSample } from './provider-answer-samples.ts';
 import { type Places, providerFields } from './provider-fields.ts';

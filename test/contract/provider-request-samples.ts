@@ -1,4 +1,4 @@
-import type { ChatRequestInput } from '../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../src/contract/record-types.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 const cacheBreakpoint = (name: string) => ({ mode: `${name} mode`, ttl: `${name} ttl` });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createAvroCodec, type OutputFraming } from '../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../src/adapters/avro/load-schemas.ts';
-import { RECORD_NAMES } from '../../src/contract/records.ts';
+import { RECORD_NAMES } from '../../src/contract/record-types.ts';
 import {
   decodeWithPython,
   encodeWithPython,

@@ -1,4 +1,9 @@
-import type { ChatRequestInput, ChatResponse, CostCalculated, Usage } from '../../src/contract/records.ts';
+import type {
+  ChatRequestInput,
+  ChatResponse,
+  CostCalculated,
+  Usage,
+} from '../../src/contract/record-types.ts';
 
 const createdAt = Date.UTC(2026, 0, 2, 3, 4, 5, 678);
 

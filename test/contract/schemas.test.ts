@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { fingerprintOf, fingerprintText } from '../../src/adapters/avro/fingerprint.ts';
 import { loadSchemas } from '../../src/adapters/avro/load-schemas.ts';
 import { parseSchema } from '../../src/adapters/avro/parse-schema.ts';
-import { RECORD_NAMES } from '../../src/contract/records.ts';
+import { RECORD_NAMES } from '../../src/contract/record-types.ts';
 import {
   expandedTypes,
   incompatibilities,

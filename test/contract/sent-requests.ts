@@ -1,6 +1,6 @@
-import { mapRequest } from '../../src/adapters/openai/map-request.ts';
-import type { ChatRequest } from '../../src/contract/records.ts';
-import type { ModelInfo } from '../../src/ports.ts';
+import { mapRequest } from '../../src/adapters/openai/request/map-request.ts';
+import type { ChatRequest } from '../../src/contract/record-types.ts';
+import type { ModelInfo } from '../../src/ports/catalog.ts';
 import { modelInfo } from '../support/fakes/fake-catalog.ts';
 import { chatRequest } from '../support/fakes/handling.ts';
 import { requestSamples } from './provider-request-samples.ts';

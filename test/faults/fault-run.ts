@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { KafkaSettings } from '../../src/adapters/kafka/kafka-client.ts';
+import type { KafkaSettings } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import type { Worker } from '../support/worker.ts';
 import type { World } from '../support/world.ts';
 import type { Laboratory, LaboratoryCluster } from './laboratory.ts';

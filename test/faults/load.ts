@@ -5,7 +5,7 @@ import {
   type KafkaSettings,
   NO_RETRIES,
   PATIENT_RETRIES,
-} from '../../src/adapters/kafka/kafka-client.ts';
+} from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { silent, type World } from '../support/world.ts';
 import type { Random } from './random.ts';
 import { Workload, type WorkloadOptions, type WorkloadRecord } from './workload.ts';

@@ -1,4 +1,4 @@
-import type { ChatResponse } from '../../src/contract/records.ts';
+import type { ChatResponse } from '../../src/contract/record-types.ts';
 import type { History } from '../support/history.ts';
 
 type Outputs = Pick<History, 'responses' | 'generated' | 'costs' | 'chunks' | 'dead'>;

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { KafkaSettings } from '../../src/adapters/kafka/kafka-client.ts';
-import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
-import type { InboundRecord } from '../../src/ports.ts';
+import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import type { KafkaSettings } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import type { InboundRecord } from '../../src/ports/kafka.ts';
 import { silent, type World } from '../support/world.ts';
 
 const POLL_MS = 50;

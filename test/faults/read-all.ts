@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
-import { createKafka, type KafkaSettings, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { readTopicRanges, topicRanges } from '../../src/adapters/kafka/topic-ranges.ts';
-import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
+import { readTopicRanges, topicRanges } from '../../src/adapters/kafka/consumer/topic-ranges.ts';
+import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import {
+  createKafka,
+  type KafkaSettings,
+  PATIENT_RETRIES,
+} from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import type { RecordCodec } from '../../src/contract/codec.ts';
 import type { TopicNames } from '../../src/contract/topics.ts';
-import type { InboundRecord } from '../../src/ports.ts';
+import type { InboundRecord } from '../../src/ports/kafka.ts';
 import { END_MARK, History } from '../support/history.ts';
 import { silent } from '../support/world.ts';
 import type { PartitionPosition } from './checks/evidence.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RecordCodec } from '../../src/contract/codec.ts';
 import { UndecodableRecord } from '../../src/contract/undecodable-record.ts';
-import type { InboundRecord } from '../../src/ports.ts';
+import type { InboundRecord } from '../../src/ports/kafka.ts';
 import { World } from '../support/world.ts';
 import { checkEvidence } from './checks/check-evidence.ts';
 import { type Evidence, groupBy, type RequestRecord } from './checks/evidence.ts';

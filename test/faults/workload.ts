@@ -1,4 +1,4 @@
-import type { ChatRequestInput } from '../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../src/contract/record-types.ts';
 import type { Script } from '../support/stand-in/script.ts';
 import type { Random } from './random.ts';
 

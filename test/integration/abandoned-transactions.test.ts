@@ -1,17 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { type ClientSession, type Db, type Decimal128, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createBudgetGate } from '../../src/adapters/mongo/budget-gate.ts';
-import { createBudgetStore } from '../../src/adapters/mongo/budget-store.ts';
-import { createModelStore } from '../../src/adapters/mongo/catalog-store.ts';
-import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
-import { createSpendReader } from '../../src/adapters/mongo/spend-reader.ts';
-import { createSpendRebuild } from '../../src/adapters/mongo/spend-rebuild.ts';
-import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
-import { createTaskLead, requireTask } from '../../src/adapters/mongo/task-lead.ts';
-import { inTransaction } from '../../src/adapters/mongo/transaction.ts';
-import { budgetHolds, spendOf } from '../../src/domain/spend.ts';
-import type { WorkerLease } from '../../src/ports.ts';
+import { createModelStore } from '../../src/adapters/mongo/catalog/catalog-store.ts';
+import { ensureIndexes } from '../../src/adapters/mongo/client/database.ts';
+import { inTransaction } from '../../src/adapters/mongo/client/transaction.ts';
+import { createTaskLead, requireTask } from '../../src/adapters/mongo/leases/task-lead.ts';
+import { createBudgetGate } from '../../src/adapters/mongo/spend/budget-gate.ts';
+import { createBudgetStore } from '../../src/adapters/mongo/spend/budget-store.ts';
+import { createSpendReader } from '../../src/adapters/mongo/spend/spend-reader.ts';
+import { createSpendRebuild } from '../../src/adapters/mongo/spend/spend-rebuild.ts';
+import { createSpendStore } from '../../src/adapters/mongo/spend/spend-store.ts';
+import { budgetHolds, spendOf } from '../../src/domain/cost/spend.ts';
+import type { WorkerLease } from '../../src/ports/ledger.ts';
 import type { Fold } from '../../src/spend/spend-store.ts';
 import { costEvent } from '../support/cost-events.ts';
 

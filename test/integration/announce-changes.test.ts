@@ -1,11 +1,11 @@
 import { MongoClient } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KafkaLaneTransport } from '../../src/adapters/kafka/lane-transport.ts';
-import { createModelStore } from '../../src/adapters/mongo/catalog-store.ts';
-import { createChangeOutbox } from '../../src/adapters/mongo/change-outbox.ts';
-import { type AnnounceChanges, createAnnouncer } from '../../src/catalog/announce-changes.ts';
+import { KafkaLaneTransport } from '../../src/adapters/kafka/transactions/lane-transport.ts';
+import { createModelStore } from '../../src/adapters/mongo/catalog/catalog-store.ts';
+import { createChangeOutbox } from '../../src/adapters/mongo/catalog/change-outbox.ts';
 import type { ChangeOutbox } from '../../src/catalog/stores.ts';
-import type { LaneTransport } from '../../src/ports.ts';
+import { type AnnounceChanges, createAnnouncer } from '../../src/catalog/upkeep/announce-changes.ts';
+import type { LaneTransport } from '../../src/ports/kafka.ts';
 import { catalogModel } from '../support/fakes/fake-catalog.ts';
 import { ModelChangeLog } from '../support/model-changes.ts';
 import { silent, World } from '../support/world.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ChatRequestInput } from '../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../src/contract/record-types.ts';
 import type { History } from '../support/history.ts';
 import { World } from '../support/world.ts';
 

@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { Big } from 'big.js';
 import { Decimal128, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ensureIndexes } from '../../src/adapters/mongo/client/database.ts';
 import {
   type BudgetGate,
   type BudgetGateOptions,
   createBudgetGate,
-} from '../../src/adapters/mongo/budget-gate.ts';
-import { createBudgetStore } from '../../src/adapters/mongo/budget-store.ts';
-import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
-import { reservationsOf } from '../../src/adapters/mongo/reservation-row.ts';
-import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
-import type { CostCalculated } from '../../src/contract/records.ts';
-import { budgetHolds, spendOf } from '../../src/domain/spend.ts';
+} from '../../src/adapters/mongo/spend/budget-gate.ts';
+import { createBudgetStore } from '../../src/adapters/mongo/spend/budget-store.ts';
+import { reservationsOf } from '../../src/adapters/mongo/spend/reservation-row.ts';
+import { createSpendStore } from '../../src/adapters/mongo/spend/spend-store.ts';
+import type { CostCalculated } from '../../src/contract/record-types.ts';
+import { budgetHolds, spendOf } from '../../src/domain/cost/spend.ts';
 import { costCall, costEvent } from '../support/cost-events.ts';
 import { FakeClock } from '../support/fakes/fake-clock.ts';
 import { runCommand } from '../support/run-command.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { CommandLine } from '../../src/cli/tool.ts';
+import type { CommandLine } from '../../src/cli/options/tool.ts';
 import { ModelChangeLog } from '../support/model-changes.ts';
 import { runCommand } from '../support/run-command.ts';
 import { World } from '../support/world.ts';

@@ -2,19 +2,19 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { Decimal128, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type CachedCatalog, createCatalog } from '../../src/adapters/mongo/catalog-cache.ts';
-import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog-store.ts';
+import { type CachedCatalog, createCatalog } from '../../src/adapters/mongo/catalog/catalog-cache.ts';
+import { createModelStore, createPriceStore } from '../../src/adapters/mongo/catalog/catalog-store.ts';
 import {
   bindDatabase,
   connectDatabase,
   ensureIndexes,
   UnusableDatabase,
-} from '../../src/adapters/mongo/database.ts';
-import type { CatalogFile } from '../../src/catalog/catalog-file.ts';
-import { formatPriceFile } from '../../src/catalog/format-price-file.ts';
-import { importModels } from '../../src/catalog/import-models.ts';
-import { importPrices } from '../../src/catalog/import-prices.ts';
-import { shippedModels, shippedPrices } from '../../src/catalog/shipped-catalog.ts';
+} from '../../src/adapters/mongo/client/database.ts';
+import type { CatalogFile } from '../../src/catalog/files/catalog-file.ts';
+import { shippedModels, shippedPrices } from '../../src/catalog/files/shipped-catalog.ts';
+import { importModels } from '../../src/catalog/models/import-models.ts';
+import { formatPriceFile } from '../../src/catalog/prices/format-price-file.ts';
+import { importPrices } from '../../src/catalog/prices/import-prices.ts';
 import { type CatalogModel, NEVER_LISTED } from '../../src/catalog/stores.ts';
 import { type MongoProxy, startMongoProxy } from '../support/mongo-proxy.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { OutputRecords } from '../../src/pipeline/output-records.ts';
-import type { InboundRecord } from '../../src/ports.ts';
+import { OutputRecords } from '../../src/pipeline/outcome/output-records.ts';
+import type { InboundRecord } from '../../src/ports/kafka.ts';
 import type { History } from '../support/history.ts';
 import { runCommand } from '../support/run-command.ts';
 import { request, World } from '../support/world.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
-import { type ChatFailure, type ErrorCode, errorCodes } from '../../src/domain/chat-failure.ts';
-import { failureClasses } from '../../src/domain/failure-classes.ts';
+import { type ChatFailure, type ErrorCode, errorCodes } from '../../src/domain/failures/chat-failure.ts';
+import { failureClasses } from '../../src/domain/failures/failure-classes.ts';
 import { type DocumentedRow, documentedErrors } from '../support/error-documentation.ts';
 import { FakeProvider } from '../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf } from '../support/fakes/handling.ts';

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
-import type { ChatRequest, Message } from '../../src/contract/records.ts';
-import { ChatFailure } from '../../src/domain/chat-failure.ts';
+import type { ChatRequest, Message } from '../../src/contract/record-types.ts';
+import { CompletionFold, type FoldedChoice } from '../../src/domain/completion/fold-completion.ts';
+import type { ToldUsage } from '../../src/domain/cost/usage.ts';
+import { ChatFailure } from '../../src/domain/failures/chat-failure.ts';
 import {
   InvalidCredentials,
   ProviderError,
   RateLimited,
   StreamInterrupted,
-} from '../../src/domain/failure-classes.ts';
-import { CompletionFold, type FoldedChoice } from '../../src/domain/fold-completion.ts';
-import type { ToldUsage } from '../../src/domain/usage.ts';
-import type { ServedBy } from '../../src/ports.ts';
+} from '../../src/domain/failures/failure-classes.ts';
+import type { ServedBy } from '../../src/ports/provider.ts';
 import type { Fault, RunningServer } from '../support/foreign-servers/foreign-server.ts';
 import { foreignServers } from '../support/foreign-servers/foreign-servers.ts';
 import { aCall, aMessage, aToolCall } from '../unit/openai/provider-call.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { InboundRecord } from '../../src/ports.ts';
+import type { InboundRecord } from '../../src/ports/kafka.ts';
 import type { History } from '../support/history.ts';
 import { publishBatch } from '../support/publish-batch.ts';
 import {

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { KafkaRequestSource } from '../../src/adapters/kafka/request-source.ts';
-import { loadConfig } from '../../src/config.ts';
+import { KafkaRequestSource } from '../../src/adapters/kafka/consumer/request-source.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { silent } from '../support/world.ts';
 
 const topic = `interruption-${randomUUID().slice(0, 8)}`;

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs, { CompressionTypes, type Producer } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { KafkaRecordSink } from '../../src/adapters/kafka/record-sink.ts';
-import { KafkaRequestSource } from '../../src/adapters/kafka/request-source.ts';
-import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
-import { checkTopics, createTopics, TopicsNotReady } from '../../src/adapters/kafka/topics.ts';
-import { loadConfig } from '../../src/config.ts';
+import { KafkaRequestSource } from '../../src/adapters/kafka/consumer/request-source.ts';
+import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { KafkaRecordSink } from '../../src/adapters/kafka/produce/record-sink.ts';
+import { checkTopics, createTopics, TopicsNotReady } from '../../src/adapters/kafka/topics/topics.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { settledTopics, topicNames } from '../../src/contract/topics.ts';
-import { createLogger } from '../../src/logger.ts';
-import type { FetchedRecords, InboundRecord, RequestSourceListener } from '../../src/ports.ts';
+import type { FetchedRecords, InboundRecord, RequestSourceListener } from '../../src/ports/kafka.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 
 const name = `adapters-${randomUUID().slice(0, 8)}`;
 const { kafka: settings, topics: plan } = loadConfig(

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createKafka, NO_RETRIES, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { createKafka, NO_RETRIES, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { request, silent, World } from '../support/world.ts';
 
 let world: World;

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { createKafka, NO_RETRIES, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { KafkaLaneTransport } from '../../src/adapters/kafka/lane-transport.ts';
-import { KafkaRequestSource } from '../../src/adapters/kafka/request-source.ts';
-import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/logger.ts';
+import { KafkaRequestSource } from '../../src/adapters/kafka/consumer/request-source.ts';
+import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import { createKafka, NO_RETRIES, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { KafkaLaneTransport } from '../../src/adapters/kafka/transactions/lane-transport.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import {
   type CommittedPosition,
   type InboundRecord,
   type OutboundRecord,
   ProducerDisconnected,
   RecordRefused,
-} from '../../src/ports.ts';
+} from '../../src/ports/kafka.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 
 const name = `lane-${randomUUID().slice(0, 8)}`;
 const requests = `${name}.requests`;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { type CommandStartedEvent, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { LeaseRow } from '../../src/adapters/mongo/lease-row.ts';
-import { type RunningWorkerLease, startWorkerLease } from '../../src/adapters/mongo/worker-lease.ts';
-import type { Clock } from '../../src/ports.ts';
+import type { LeaseRow } from '../../src/adapters/mongo/leases/lease-row.ts';
+import { type RunningWorkerLease, startWorkerLease } from '../../src/adapters/mongo/leases/worker-lease.ts';
+import type { Clock } from '../../src/ports/clock.ts';
 import { type MongoProxy, startMongoProxy } from '../support/mongo-proxy.ts';
 
 const mongodbUrl =

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type Db, MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
-import { createRequestLedger } from '../../src/adapters/mongo/ledger.ts';
-import type { RequestRow } from '../../src/adapters/mongo/request-row.ts';
+import { ensureIndexes } from '../../src/adapters/mongo/client/database.ts';
+import { createRequestLedger } from '../../src/adapters/mongo/ledger/ledger.ts';
+import type { RequestRow } from '../../src/adapters/mongo/ledger/request-row.ts';
 import {
   again,
   claimRequest,

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type KafkaCluster, startKafkaCluster } from '../../scripts/stack/kafka-cluster.ts';
-import { errorType } from '../../src/adapters/kafka/broker-errors.ts';
-import { COORDINATOR_TYPES, connectCluster } from '../../src/adapters/kafka/cluster-requests.ts';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
+import { errorType } from '../../src/adapters/kafka/kafkajs/broker-errors.ts';
+import { COORDINATOR_TYPES, connectCluster } from '../../src/adapters/kafka/kafkajs/cluster-requests.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { request, silent, World } from '../support/world.ts';
 
 /** The broker that alone has the partitions that lose their leader. */

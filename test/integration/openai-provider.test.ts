@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
-import type { ChatFailure, ErrorCode } from '../../src/domain/chat-failure.ts';
-import { failureClasses } from '../../src/domain/failure-classes.ts';
-import { CompletionFold, type FoldedChoice } from '../../src/domain/fold-completion.ts';
-import type { ToldUsage } from '../../src/domain/usage.ts';
-import type { ProviderCall } from '../../src/ports.ts';
+import { CompletionFold, type FoldedChoice } from '../../src/domain/completion/fold-completion.ts';
+import type { ToldUsage } from '../../src/domain/cost/usage.ts';
+import type { ChatFailure, ErrorCode } from '../../src/domain/failures/chat-failure.ts';
+import { failureClasses } from '../../src/domain/failures/failure-classes.ts';
+import type { ProviderCall } from '../../src/ports/provider.ts';
 import type { Script } from '../support/stand-in/script.ts';
 import { type StandIn, startStandIn } from '../support/stand-in/start-stand-in.ts';
 import { aCall, aMessage } from '../unit/openai/provider-call.ts';

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createPriceStore } from '../../src/adapters/mongo/catalog-store.ts';
-import { createChangeOutbox } from '../../src/adapters/mongo/change-outbox.ts';
-import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
-import { createWaitingPrices } from '../../src/adapters/mongo/waiting-prices.ts';
-import { acceptPrices } from '../../src/catalog/accept-prices.ts';
-import { importPriceSource } from '../../src/catalog/import-price-source.ts';
-import { importPrices } from '../../src/catalog/import-prices.ts';
+import { createPriceStore } from '../../src/adapters/mongo/catalog/catalog-store.ts';
+import { createChangeOutbox } from '../../src/adapters/mongo/catalog/change-outbox.ts';
+import { createWaitingPrices } from '../../src/adapters/mongo/catalog/quarantined-prices.ts';
+import { ensureIndexes } from '../../src/adapters/mongo/client/database.ts';
+import { acceptPrices } from '../../src/catalog/prices/accept-prices.ts';
+import { importPriceSource } from '../../src/catalog/prices/import-price-source.ts';
+import { importPrices } from '../../src/catalog/prices/import-prices.ts';
 
 const mongodbUrl =
   process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true';

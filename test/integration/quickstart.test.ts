@@ -4,7 +4,7 @@ import { Big } from 'big.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAvroCodec } from '../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../src/adapters/avro/load-schemas.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { topicNames } from '../../src/contract/topics.ts';
 import { History } from '../support/history.ts';
 

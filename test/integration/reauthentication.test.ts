@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type KafkaCluster, startKafkaCluster } from '../../scripts/stack/kafka-cluster.ts';
 import { freePort } from '../../scripts/stack/ports.ts';
-import { type Broker, clusterMetadata } from '../../src/adapters/kafka/cluster-requests.ts';
-import type { KafkaSettings } from '../../src/adapters/kafka/kafka-client.ts';
+import { type Broker, clusterMetadata } from '../../src/adapters/kafka/kafkajs/cluster-requests.ts';
+import type { KafkaSettings } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { BrokerConnections } from '../../src/adapters/kafka/produce/broker-connections.ts';
-import { loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { silent } from '../support/world.ts';
 
 /** kafkajs authenticates again from 10 s before the end of a session on: a second after each login. */

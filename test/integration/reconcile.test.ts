@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
-import type { CostCalculated } from '../../src/contract/records.ts';
-import { budgetHolds, spendOf } from '../../src/domain/spend.ts';
+import { createSpendStore } from '../../src/adapters/mongo/spend/spend-store.ts';
+import type { CostCalculated } from '../../src/contract/record-types.ts';
+import { budgetHolds, spendOf } from '../../src/domain/cost/spend.ts';
 import { costCall, costEvent } from '../support/cost-events.ts';
 import { runCommand } from '../support/run-command.ts';
 import { World } from '../support/world.ts';

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { KafkaRecordSink, type RecordSinkOptions } from '../../src/adapters/kafka/record-sink.ts';
-import { readToEnd } from '../../src/adapters/kafka/topic-reader.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/logger.ts';
-import { type OutboundRecord, RecordRefused, type RefusedRecord } from '../../src/ports.ts';
+import { readToEnd } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { KafkaRecordSink, type RecordSinkOptions } from '../../src/adapters/kafka/produce/record-sink.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { type OutboundRecord, RecordRefused, type RefusedRecord } from '../../src/ports/kafka.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 
 const name = `sink-${randomUUID().slice(0, 8)}`;
 const { kafka: settings } = loadConfig(

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { TopicFollower } from '../../src/adapters/kafka/follow/topic-follower.ts';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import type { ChatChunk, ChatRequestInput, ChatResponse } from '../../src/contract/records.ts';
-import type { InboundRecord } from '../../src/ports.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import type { ChatChunk, ChatRequestInput, ChatResponse } from '../../src/contract/record-types.ts';
+import type { InboundRecord } from '../../src/ports/kafka.ts';
 import type { History } from '../support/history.ts';
 import { request, silent, World } from '../support/world.ts';
 

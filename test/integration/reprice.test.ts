@@ -1,8 +1,8 @@
 import { Big } from 'big.js';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ExclusivePublisher, TakenOver } from '../../src/adapters/kafka/exclusive-publisher.ts';
-import type { CostCalculated } from '../../src/contract/records.ts';
+import { ExclusivePublisher, TakenOver } from '../../src/adapters/kafka/transactions/exclusive-publisher.ts';
+import type { CostCalculated } from '../../src/contract/record-types.ts';
 import { runCommand } from '../support/run-command.ts';
 import { silent, World } from '../support/world.ts';
 

@@ -1,7 +1,7 @@
 import type { Document } from 'mongodb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { loadConfig } from '../../src/config.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { readChecks } from '../support/read-checks.ts';
 import { request, silent, World } from '../support/world.ts';
 

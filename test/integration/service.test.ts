@@ -3,9 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { loadConfig } from '../../src/config.ts';
-import { type Service, startService } from '../../src/service.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { type Service, startService } from '../../src/service/service.ts';
 import { startTelemetry, type Telemetry } from '../../src/telemetry/start.ts';
 import { request, silent, World } from '../support/world.ts';
 

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import { Decimal128, MongoClient } from 'mongodb';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
-import { ensureIndexes } from '../../src/adapters/mongo/database.ts';
-import { reservationsOf } from '../../src/adapters/mongo/reservation-row.ts';
-import { createSpendReader } from '../../src/adapters/mongo/spend-reader.ts';
-import { createSpendRebuild } from '../../src/adapters/mongo/spend-rebuild.ts';
-import { createSpendStore } from '../../src/adapters/mongo/spend-store.ts';
-import type { CostCalculated } from '../../src/contract/records.ts';
-import { budgetHolds, spendOf, sumSpend } from '../../src/domain/spend.ts';
+import { ensureIndexes } from '../../src/adapters/mongo/client/database.ts';
+import { reservationsOf } from '../../src/adapters/mongo/spend/reservation-row.ts';
+import { createSpendReader } from '../../src/adapters/mongo/spend/spend-reader.ts';
+import { createSpendRebuild } from '../../src/adapters/mongo/spend/spend-rebuild.ts';
+import { createSpendStore } from '../../src/adapters/mongo/spend/spend-store.ts';
+import type { CostCalculated } from '../../src/contract/record-types.ts';
+import { budgetHolds, spendOf, sumSpend } from '../../src/domain/cost/spend.ts';
 import {
   type CountedEvent,
   type Fold,

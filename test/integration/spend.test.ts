@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
-import { createTopics } from '../../src/adapters/kafka/topics.ts';
-import type { CostCalculated } from '../../src/contract/records.ts';
-import { addSums, type SpendSum, spendOf } from '../../src/domain/spend.ts';
+import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { createTopics } from '../../src/adapters/kafka/topics/topics.ts';
+import type { CostCalculated } from '../../src/contract/record-types.ts';
+import { addSums, type SpendSum, spendOf } from '../../src/domain/cost/spend.ts';
 import { costCall, costEvent } from '../support/cost-events.ts';
 import { runCommand } from '../support/run-command.ts';
 import { untilDatabase } from '../support/until-database.ts';

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { MongoClient } from 'mongodb';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createModelStore } from '../../src/adapters/mongo/catalog-store.ts';
-import { createTaskLead } from '../../src/adapters/mongo/task-lead.ts';
-import { type RunningWorkerLease, startWorkerLease } from '../../src/adapters/mongo/worker-lease.ts';
-import { TaskLost } from '../../src/catalog/keep-catalog.ts';
+import { createModelStore } from '../../src/adapters/mongo/catalog/catalog-store.ts';
+import { createTaskLead } from '../../src/adapters/mongo/leases/task-lead.ts';
+import { type RunningWorkerLease, startWorkerLease } from '../../src/adapters/mongo/leases/worker-lease.ts';
 import { NEVER_LISTED } from '../../src/catalog/stores.ts';
+import { TaskLost } from '../../src/catalog/upkeep/keep-catalog.ts';
 
 const mongodbUrl =
   process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true';

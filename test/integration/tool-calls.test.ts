@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ChatRequestInput, ChatResponse } from '../../src/contract/records.ts';
+import type { ChatRequestInput, ChatResponse } from '../../src/contract/record-types.ts';
 import type { History } from '../support/history.ts';
 import type { Script } from '../support/stand-in/script.ts';
 import type { Worker } from '../support/worker.ts';

@@ -10,10 +10,14 @@ import { type Admin, CompressionTypes, type Kafka, type Producer } from 'kafkajs
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startKafkaCluster } from '../../scripts/stack/kafka-cluster.ts';
 import { type FollowerOptions, TopicFollower } from '../../src/adapters/kafka/follow/topic-follower.ts';
-import { createKafka, type KafkaSettings, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { KafkaRecordSink } from '../../src/adapters/kafka/record-sink.ts';
-import { loadConfig } from '../../src/config.ts';
-import type { FetchedRecords } from '../../src/ports.ts';
+import {
+  createKafka,
+  type KafkaSettings,
+  PATIENT_RETRIES,
+} from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { KafkaRecordSink } from '../../src/adapters/kafka/produce/record-sink.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import type { FetchedRecords } from '../../src/ports/kafka.ts';
 import { type ReroutedWorker, rerouted } from '../support/rerouted.ts';
 import { silent } from '../support/world.ts';
 

@@ -1,18 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
 import {
   type Broker,
   type Cluster,
   COORDINATOR_TYPES,
   connectCluster,
   type ProducerIdentity,
-} from '../../src/adapters/kafka/cluster-requests.ts';
-import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafka-client.ts';
-import { KafkaLaneTransport } from '../../src/adapters/kafka/lane-transport.ts';
-import { readTopics } from '../../src/adapters/kafka/topic-reader.ts';
-import { TransactionCompleter } from '../../src/adapters/kafka/transaction-completer.ts';
-import { loadConfig } from '../../src/config.ts';
+} from '../../src/adapters/kafka/kafkajs/cluster-requests.ts';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { TransactionCompleter } from '../../src/adapters/kafka/transactions/in-doubt-transaction-resolver.ts';
+import { KafkaLaneTransport } from '../../src/adapters/kafka/transactions/lane-transport.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
 import { silent } from '../support/world.ts';
 
 const { kafka: connection } = loadConfig(

@@ -1,5 +1,5 @@
-import type { CostCalculated, ProviderCall } from '../../src/contract/records.ts';
-import { plainUsage } from '../../src/domain/usage.ts';
+import type { CostCalculated, ProviderCall } from '../../src/contract/record-types.ts';
+import { plainUsage } from '../../src/domain/cost/usage.ts';
 
 /** A call of a cost event: 10 tokens in, 5 out, for 0.0006 and 0.0009. */
 export function costCall(members: Partial<ProviderCall> = {}): ProviderCall {

@@ -1,7 +1,7 @@
 /** Follows partition 0 of the topic that is its argument, and writes each value on a line of its own. */
 import { TopicFollower } from '../../src/adapters/kafka/follow/topic-follower.ts';
-import { loadConfig } from '../../src/config.ts';
-import { createLogger } from '../../src/logger.ts';
+import { loadConfig } from '../../src/config/load-config.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 
 const [topic = ''] = process.argv.slice(2);
 const follower = await TopicFollower.connect({

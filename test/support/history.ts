@@ -1,5 +1,5 @@
-import type { KafkaSettings } from '../../src/adapters/kafka/kafka-client.ts';
-import { readTopics, type TopicReader } from '../../src/adapters/kafka/topic-reader.ts';
+import { readTopics, type TopicReader } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import type { KafkaSettings } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import type { RecordCodec } from '../../src/contract/codec.ts';
 import type {
   ChatChunk,
@@ -7,10 +7,10 @@ import type {
   CostCalculated,
   MessageSent,
   ResponseGenerated,
-} from '../../src/contract/records.ts';
+} from '../../src/contract/record-types.ts';
 import type { TopicNames } from '../../src/contract/topics.ts';
-import { createLogger } from '../../src/logger.ts';
-import type { InboundRecord } from '../../src/ports.ts';
+import type { InboundRecord } from '../../src/ports/kafka.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 
 /** A header by which a test marks the end of a partition; such a record is no output. */
 export const END_MARK = 'end-mark';

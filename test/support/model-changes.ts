@@ -1,5 +1,5 @@
-import { readTopics, type TopicReader } from '../../src/adapters/kafka/topic-reader.ts';
-import type { ModelChanged } from '../../src/contract/records.ts';
+import { readTopics, type TopicReader } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import type { ModelChanged } from '../../src/contract/record-types.ts';
 import { silent, type World } from './world.ts';
 
 /** Every model change that became visible, in the order of the topic, as subscribers see it. */

@@ -1,5 +1,5 @@
-import type { ChatRequestInput } from '../../src/contract/records.ts';
-import { validateRequest } from '../../src/pipeline/validate-request.ts';
+import type { ChatRequestInput } from '../../src/contract/record-types.ts';
+import { validateRequest } from '../../src/pipeline/handling/validate-request.ts';
 import { chatRequest } from './fakes/handling.ts';
 
 /** Where a request has problems, in the order in which they are told. */

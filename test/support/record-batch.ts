@@ -3,7 +3,7 @@ import { gzip, zstdCompress } from 'node:zlib';
 import { compressFrame } from 'lz4-napi';
 import { compress } from 'snappy';
 import { crc32c } from '../../src/adapters/kafka/fetch/crc32c.ts';
-import { encodeRecord, type RecordToEncode } from '../../src/adapters/kafka/record-encoding.ts';
+import { encodeRecord, type RecordToEncode } from '../../src/adapters/kafka/kafkajs/record-encoding.ts';
 
 export const codecs = { none: 0, gzip: 1, snappy: 2, lz4: 3, zstd: 4 } as const;
 export type Codec = keyof typeof codecs;

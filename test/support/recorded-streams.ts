@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { StreamDecoder } from '../../src/adapters/openai/stream-decoder.ts';
-import type { ChatFailure } from '../../src/domain/chat-failure.ts';
-import type { ProviderEvents } from '../../src/ports.ts';
+import { StreamDecoder } from '../../src/adapters/openai/stream/stream-decoder.ts';
+import type { ChatFailure } from '../../src/domain/failures/chat-failure.ts';
+import type { ProviderEvents } from '../../src/ports/provider.ts';
 
 const folder = new URL('../fixtures/openai/', import.meta.url);
 

@@ -2,8 +2,8 @@ import { createReadStream, readFileSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { metrics } from '@opentelemetry/api';
 import { runCommandLine } from '../../src/cli/command-line.ts';
-import type { CommandLine } from '../../src/cli/tool.ts';
-import type { Environment } from '../../src/config.ts';
+import type { CommandLine } from '../../src/cli/options/tool.ts';
+import type { Environment } from '../../src/config/load-config.ts';
 
 /** Runs a command in this process and gives back what it wrote. */
 export async function runCommand(

@@ -7,7 +7,7 @@ import {
   writeConfluentHeader,
   writeSingleObjectHeader,
 } from '../../contract/framing.ts';
-import { RECORD_NAMES, type RecordName, type RecordTypes } from '../../contract/records.ts';
+import { RECORD_NAMES, type RecordName, type RecordTypes } from '../../contract/record-types.ts';
 import { UndecodableRecord } from '../../contract/undecodable-record.ts';
 import { describeMisfit } from './describe-misfit.ts';
 import { fingerprintOf, fingerprintText } from './fingerprint.ts';

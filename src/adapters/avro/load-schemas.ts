@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { RECORD_NAMES, type RecordName } from '../../contract/records.ts';
+import { RECORD_NAMES, type RecordName } from '../../contract/record-types.ts';
 
 export interface Schemas {
   /** What this version writes and reads: JSON text by record. */

@@ -1,5 +1,5 @@
 import type { Resolver, Type } from 'avsc';
-import type { RecordName } from '../../contract/records.ts';
+import type { RecordName } from '../../contract/record-types.ts';
 import { UndecodableRecord } from '../../contract/undecodable-record.ts';
 import { Cursor, type Scan, scanOf } from './scan-body.ts';
 import { unknownFields } from './unknown-fields.ts';

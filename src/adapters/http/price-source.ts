@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { Agent, request } from 'undici';
-import type { ReadPriceSource } from '../../catalog/import-price-source.ts';
+import type { ReadPriceSource } from '../../catalog/prices/import-price-source.ts';
 
 const TIMEOUT_MS = 60_000;
 const MAX_BYTES = 33_554_432;

@@ -1,5 +1,5 @@
-import type { CheckResult, SchemaAsker, SchemaVerdict, ValueToCheck } from '../../ports.ts';
-import type { ItemResult, JobToRun } from './checker-protocol.ts';
+import type { CheckResult, SchemaAsker, SchemaVerdict, ValueToCheck } from '../../ports/schemas.ts';
+import type { ItemResult, JobToRun } from './engine/checker-protocol.ts';
 
 /** Whose overruns are remembered of one schema. */
 const MAX_TENANTS = 64;

@@ -1,5 +1,5 @@
 /** The process in which schemas of callers are compiled and run: started by `checker-process.ts`, never imported. */
-import type { ChildMessage, JobToRun } from './checker-protocol.ts';
+import type { ChildMessage, JobToRun } from './engine/checker-protocol.ts';
 import { CheckRunner } from './engine/run-checks.ts';
 
 // The service ends it when it needs it no longer; a signal to the process group must not.

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import type { BatchResult, ChildMessage, JobToRun } from './checker-protocol.ts';
+import type { BatchResult, ChildMessage, JobToRun } from './engine/checker-protocol.ts';
 
 /** The child's file lies beside this one, as a source or as built. */
 const CHILD = new URL(`./checker-child${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { CheckerProcess, type ProcessListener, type RunningProcess } from './checker-process.ts';
-import type { BatchResult, JobToRun } from './checker-protocol.ts';
+import type { BatchResult, JobToRun } from './engine/checker-protocol.ts';
 
 /** How long a batch may take before its process is ended: more than the limits in the process let it take. */
 const HARD_LIMIT_MS = 2_000;

@@ -1,11 +1,17 @@
-import { FairQueue } from '../../domain/fair-queue.ts';
-import { RepeatLimiter } from '../../domain/repeat-limiter.ts';
-import type { Logger } from '../../logger.ts';
-import type { CheckResult, SchemaAsker, SchemaChecker, SchemaVerdict, ValueToCheck } from '../../ports.ts';
+import { RepeatLimiter } from '../../domain/limits/repeat-limiter.ts';
+import { FairQueue } from '../../domain/queues/fair-queue.ts';
+import type {
+  CheckResult,
+  SchemaAsker,
+  SchemaChecker,
+  SchemaVerdict,
+  ValueToCheck,
+} from '../../ports/schemas.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import { CheckJob, type JobItem, type KnownSchema } from './check-job.ts';
 import { CheckerProcesses, type StartProcess } from './checker-processes.ts';
-import type { BatchResult } from './checker-protocol.ts';
-import { type CacheLimits, SchemaCache } from './schema-cache.ts';
+import type { BatchResult } from './engine/checker-protocol.ts';
+import { type CacheLimits, SchemaCache } from './engine/schema-cache.ts';
 import { TenantTime } from './tenant-time.ts';
 
 /** Far above what a model can make use of. */

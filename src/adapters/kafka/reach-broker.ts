@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { KafkaSettings } from './kafka-client.ts';
+import type { KafkaSettings } from './kafkajs/kafka-client.ts';
 
 /** Below the five seconds in which an unreachable broker is reported. */
 const CONNECT_MS = 3_000;

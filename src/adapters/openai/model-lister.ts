@@ -1,11 +1,11 @@
-import type { ModelLister } from '../../catalog/sync-models.ts';
-import { ChatFailure } from '../../domain/chat-failure.ts';
-import { failureOf } from '../../domain/failure-classes.ts';
-import { answerLimits } from './answer-limits.ts';
-import { createHttpTransport, readText } from './http-transport.ts';
-import { type ErrorContext, mapError } from './map-error.ts';
+import type { ModelLister } from '../../catalog/models/sync-models.ts';
+import { ChatFailure } from '../../domain/failures/chat-failure.ts';
+import { failureOf } from '../../domain/failures/failure-classes.ts';
+import { type ErrorContext, mapError } from './errors/map-error.ts';
+import { createHttpTransport, readText } from './http/http-transport.ts';
 import { createClient, type OpenAiProviderOptions } from './openai-provider.ts';
-import { isObject, textOrNull } from './wire.ts';
+import { answerLimits } from './wire/answer-limits.ts';
+import { isObject, textOrNull } from './wire/wire.ts';
 
 export interface OpenAiModelLister extends ModelLister {
   /** Closes all connections; a call under way fails. */

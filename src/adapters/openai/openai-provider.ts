@@ -1,12 +1,10 @@
 import OpenAI from 'openai';
-import { withAdaptation } from '../../domain/adaptation.ts';
-import type { ChatFailure } from '../../domain/chat-failure.ts';
-import type { ChatProvider, ProviderCall, ProviderStream } from '../../ports.ts';
-import { CallGuard, type CallLimits } from './call-guard.ts';
-import { ChatEndpoint } from './chat-endpoint.ts';
-import { CompletionStream } from './completion-stream.ts';
-import { findAdaptation } from './find-adaptation.ts';
-import { HeldBytes } from './held-bytes.ts';
+import type { ChatFailure } from '../../domain/failures/chat-failure.ts';
+import { withAdaptation } from '../../domain/parameters/adaptation.ts';
+import type { ChatProvider, ProviderCall, ProviderStream } from '../../ports/provider.ts';
+import { type ErrorContext, mapError, mapErrorBody } from './errors/map-error.ts';
+import { parseRateLimits } from './errors/rate-limit-headers.ts';
+import { ChatEndpoint } from './http/chat-endpoint.ts';
 import {
   createHttpTransport,
   type HttpAnswer,
@@ -14,16 +12,18 @@ import {
   type HttpTransport,
   isOk,
   readError,
-} from './http-transport.ts';
-import { InflatedBody } from './inflated-body.ts';
-import { KnownAdaptations } from './known-adaptations.ts';
-import { type ErrorContext, mapError, mapErrorBody } from './map-error.ts';
-import { mapRequest, type WireBody } from './map-request.ts';
-import { readRequestId } from './metadata-text.ts';
-import { parseRateLimits } from './rate-limit-headers.ts';
+} from './http/http-transport.ts';
+import { InflatedBody } from './http/inflated-body.ts';
+import { readRequestId } from './http/metadata-text.ts';
 import { regionOf } from './region-of.ts';
-import { StreamDecoder } from './stream-decoder.ts';
-import { isObject, textOrNull } from './wire.ts';
+import { findAdaptation } from './request/find-adaptation.ts';
+import { KnownAdaptations } from './request/known-adaptations.ts';
+import { mapRequest, type WireBody } from './request/map-request.ts';
+import { CallGuard, type CallLimits } from './stream/call-guard.ts';
+import { CompletionStream } from './stream/completion-stream.ts';
+import { HeldBytes } from './stream/held-bytes.ts';
+import { StreamDecoder } from './stream/stream-decoder.ts';
+import { isObject, textOrNull } from './wire/wire.ts';
 
 export interface OpenAiProviderOptions {
   readonly apiKey: string;

@@ -1,4 +1,4 @@
-import type { EncodingName } from '../../domain/token-rules.ts';
+import type { EncodingName } from '../../domain/tokens/token-rules.ts';
 import { type CountPart, createBytePairCounter } from './byte-pair-counter.ts';
 
 /** Reads an encoding's vocabulary, some megabytes of JavaScript. */

@@ -1,6 +1,6 @@
-import { type CountTokens, estimateTextTokens } from '../../domain/estimate-tokens.ts';
-import { type EncodingName, encodingNames } from '../../domain/token-rules.ts';
-import type { TokenCounter } from '../../ports.ts';
+import { type CountTokens, estimateTextTokens } from '../../domain/tokens/estimate-tokens.ts';
+import { type EncodingName, encodingNames } from '../../domain/tokens/token-rules.ts';
+import type { TokenCounter } from '../../ports/tokens.ts';
 import type { CountPart, PartCount } from './byte-pair-counter.ts';
 import { CountCache } from './count-cache.ts';
 import { loadCounter } from './load-counter.ts';

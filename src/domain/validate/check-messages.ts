@@ -1,4 +1,4 @@
-import type { ChatRequest, Message } from '../../contract/records.ts';
+import type { ChatRequest, Message } from '../../contract/record-types.ts';
 import { checkParts } from './check-parts.ts';
 import { checkToolCalls } from './check-tool-calls.ts';
 import { LIMITS } from './limits.ts';

@@ -1,4 +1,4 @@
-import type { AudioOutput, ChatRequest, ResponseFormat } from '../../contract/records.ts';
+import type { AudioOutput, ChatRequest, ResponseFormat } from '../../contract/record-types.ts';
 import { checkJsonObject } from './check-json.ts';
 import { checkParts } from './check-parts.ts';
 import { oneOf, type ProblemList } from './problem-list.ts';

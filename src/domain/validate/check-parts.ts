@@ -1,4 +1,4 @@
-import type { ContentPart } from '../../contract/records.ts';
+import type { ContentPart } from '../../contract/record-types.ts';
 import { LIMITS } from './limits.ts';
 import { oneOf, type ProblemList } from './problem-list.ts';
 

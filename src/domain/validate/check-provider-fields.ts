@@ -1,5 +1,5 @@
-import type { ChatRequest } from '../../contract/records.ts';
-import { isOwnParameter } from '../provider-parameters.ts';
+import type { ChatRequest } from '../../contract/record-types.ts';
+import { isOwnParameter } from '../parameters/provider-parameters.ts';
 import { checkJsonObject } from './check-json.ts';
 import type { ProblemList } from './problem-list.ts';
 

@@ -1,4 +1,4 @@
-import type { ChatRequest } from '../../contract/records.ts';
+import type { ChatRequest } from '../../contract/record-types.ts';
 import { LIMITS } from './limits.ts';
 import type { ProblemList } from './problem-list.ts';
 

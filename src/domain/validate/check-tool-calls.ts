@@ -1,4 +1,4 @@
-import type { ChatRequest, Message, ToolCall } from '../../contract/records.ts';
+import type { ChatRequest, Message, ToolCall } from '../../contract/record-types.ts';
 import { checkJsonObject } from './check-json.ts';
 import { LIMITS } from './limits.ts';
 import { oneOf, type ProblemList } from './problem-list.ts';

@@ -1,4 +1,4 @@
-import type { Problem } from '../../contract/records.ts';
+import type { Problem } from '../../contract/record-types.ts';
 import { LIMITS } from './limits.ts';
 
 /** What kinds of problem a request can have. */

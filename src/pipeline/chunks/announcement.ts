@@ -1,4 +1,4 @@
-import type { OutboundRecord } from '../../ports.ts';
+import type { OutboundRecord } from '../../ports/kafka.ts';
 import { type BatchPart, type BatchSource, bytesOfRecord, type SealedBatch } from './sealed-batch.ts';
 
 /** A record that belongs to no attempt's sequence: best effort, for the sake of its own request alone. */

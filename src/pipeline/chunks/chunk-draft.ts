@@ -1,5 +1,5 @@
-import type { ChatChunk } from '../../contract/records.ts';
-import type { CompletionDelta } from '../../domain/completion-delta.ts';
+import type { ChatChunk } from '../../contract/record-types.ts';
+import type { CompletionDelta } from '../../domain/completion/completion-delta.ts';
 
 /** A chunk that is not sent yet: deltas of one choice, merged. */
 export type ChunkDraft = Omit<ChatChunk, 'requestId' | 'tenantId' | 'attempt' | 'sequence' | 'emittedAt'>;

@@ -1,5 +1,5 @@
-import type { ChatFailure } from '../../domain/chat-failure.ts';
-import { Internal } from '../../domain/failure-classes.ts';
+import type { ChatFailure } from '../../domain/failures/chat-failure.ts';
+import { Internal } from '../../domain/failures/failure-classes.ts';
 import type { ChunkDraft } from './chunk-draft.ts';
 import { DoesNotFit } from './pieces.ts';
 

@@ -1,6 +1,7 @@
 import type { RecordCodec } from '../../contract/codec.ts';
-import type { CompletionDelta } from '../../domain/completion-delta.ts';
-import type { Clock, RecordHeaders } from '../../ports.ts';
+import type { CompletionDelta } from '../../domain/completion/completion-delta.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { RecordHeaders } from '../../ports/kafka.ts';
 import { type ChunkDraft, draftBytes, draftOf, emptyDraft, isMergeable, utf8Bytes } from './chunk-draft.ts';
 import { type ChunksNotPublished, failureOfSealing, refusedByBroker, tooLarge } from './chunk-failure.ts';
 import type { PartitionQueue } from './partition-queue.ts';

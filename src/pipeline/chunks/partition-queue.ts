@@ -1,5 +1,5 @@
-import { Deque } from '../../domain/deque.ts';
-import type { TopicPartition } from '../../ports.ts';
+import { Deque } from '../../domain/queues/deque.ts';
+import type { TopicPartition } from '../../ports/kafka.ts';
 import type { BatchSource, SealedBatch } from './sealed-batch.ts';
 import { BufferShare } from './shared-buffer.ts';
 

@@ -1,6 +1,6 @@
-import { RepeatLimiter } from '../../domain/repeat-limiter.ts';
-import type { Logger } from '../../logger.ts';
-import type { Clock } from '../../ports.ts';
+import { RepeatLimiter } from '../../domain/limits/repeat-limiter.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
 import type { PublishFailure } from './chunk-failure.ts';
 
 /** How long failures of a kind and reason are only counted after one was logged. */

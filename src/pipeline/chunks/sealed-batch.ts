@@ -1,4 +1,4 @@
-import type { OutboundRecord, RecordBatch } from '../../ports.ts';
+import type { OutboundRecord, RecordBatch } from '../../ports/kafka.ts';
 
 /** At most what a record takes besides its key, value and headers. */
 const RECORD_BYTES = 40;

@@ -1,4 +1,4 @@
-import type { AudioDelta, ToolCallDelta } from '../../contract/records.ts';
+import type { AudioDelta, ToolCallDelta } from '../../contract/record-types.ts';
 import { type ChunkDraft, TOOL_CALL_BYTES, utf8Bytes } from './chunk-draft.ts';
 import { Pieces } from './pieces.ts';
 import { addExtra } from './split-extra.ts';

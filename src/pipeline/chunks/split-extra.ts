@@ -1,4 +1,4 @@
-import { membersOfJson } from '../../domain/json-text.ts';
+import { membersOfJson } from '../../domain/text/json-text.ts';
 import { utf8Bytes } from './chunk-draft.ts';
 import type { Pieces } from './pieces.ts';
 

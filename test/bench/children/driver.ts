@@ -1,9 +1,9 @@
 import type { Message } from 'kafkajs';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
-import { createKafka, PATIENT_RETRIES } from '../../../src/adapters/kafka/kafka-client.ts';
-import { readTopics } from '../../../src/adapters/kafka/topic-reader.ts';
-import type { InboundRecord } from '../../../src/ports.ts';
+import { readTopics } from '../../../src/adapters/kafka/consumer/topic-reader.ts';
+import { createKafka, PATIENT_RETRIES } from '../../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import type { InboundRecord } from '../../../src/ports/kafka.ts';
 import { silent } from '../../support/world.ts';
 import { obey, planOf, preciseNow } from '../support/child-commands.ts';
 import { percentilesOf } from '../support/percentiles.ts';

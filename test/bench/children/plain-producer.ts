@@ -1,5 +1,5 @@
 import type { Message } from 'kafkajs';
-import { createKafka, PATIENT_RETRIES } from '../../../src/adapters/kafka/kafka-client.ts';
+import { createKafka, PATIENT_RETRIES } from '../../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { silent } from '../../support/world.ts';
 import { obey, planOf, preciseNow } from '../support/child-commands.ts';
 

@@ -1,6 +1,6 @@
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
-import { readTopics } from '../../../src/adapters/kafka/topic-reader.ts';
+import { readTopics } from '../../../src/adapters/kafka/consumer/topic-reader.ts';
 import { silent } from '../../support/world.ts';
 import { obey, planOf, preciseNow } from '../support/child-commands.ts';
 import { percentilesOf } from '../support/percentiles.ts';

@@ -1,4 +1,4 @@
-import type { KafkaSettings } from '../../../src/adapters/kafka/kafka-client.ts';
+import type { KafkaSettings } from '../../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import type { TopicNames } from '../../../src/contract/topics.ts';
 
 /** What a child is told at its start, as JSON in its argument. */

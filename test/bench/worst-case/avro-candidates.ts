@@ -1,5 +1,5 @@
 import type { RecordCodec } from '../../../src/contract/codec.ts';
-import type { ChatRequest, ChatRequestInput } from '../../../src/contract/records.ts';
+import type { ChatRequest, ChatRequestInput } from '../../../src/contract/record-types.ts';
 import { requestSamples } from '../../contract/provider-request-samples.ts';
 import { type Candidate, inbound, ROOM_BYTES } from './candidate.ts';
 import { type Field, fieldsOfChatRequest, putAt, valueAt } from './fields.ts';

@@ -1,4 +1,4 @@
-import type { InboundRecord, RecordHeaders } from '../../../src/ports.ts';
+import type { InboundRecord, RecordHeaders } from '../../../src/ports/kafka.ts';
 
 /** One hostile input, made when it is measured, since all of them together would fill the memory. */
 export interface Candidate {

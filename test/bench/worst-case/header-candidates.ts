@@ -1,5 +1,5 @@
-import { readHeaders } from '../../../src/pipeline/read-headers.ts';
-import type { HeaderValue, RecordHeaders } from '../../../src/ports.ts';
+import { readHeaders } from '../../../src/pipeline/intake/read-headers.ts';
+import type { HeaderValue, RecordHeaders } from '../../../src/ports/kafka.ts';
 import { type Candidate, inbound } from './candidate.ts';
 import { names, texts, trees } from './values.ts';
 

@@ -1,4 +1,4 @@
-import { mapRequest } from '../../../src/adapters/openai/map-request.ts';
+import { mapRequest } from '../../../src/adapters/openai/request/map-request.ts';
 import type { RecordCodec } from '../../../src/contract/codec.ts';
 import { aCall } from '../../unit/openai/provider-call.ts';
 import { validSamples } from './avro-candidates.ts';

@@ -1,4 +1,4 @@
-import { maskSecrets } from '../../../src/adapters/openai/mask-secrets.ts';
+import { maskSecrets } from '../../../src/adapters/openai/wire/mask-secrets.ts';
 import { cpuMs } from './processor-time.ts';
 import { texts } from './values.ts';
 

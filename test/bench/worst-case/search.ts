@@ -1,5 +1,5 @@
 import type { RecordCodec } from '../../../src/contract/codec.ts';
-import type { InboundRecord } from '../../../src/ports.ts';
+import type { InboundRecord } from '../../../src/ports/kafka.ts';
 import { validSamples } from './avro-candidates.ts';
 import { type Candidate, inbound } from './candidate.ts';
 import type { OtherWork } from './other-work.ts';

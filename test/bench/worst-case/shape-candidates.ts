@@ -1,5 +1,5 @@
 import type { RecordCodec } from '../../../src/contract/codec.ts';
-import type { ChatRequestInput, MessageInput, ToolCallInput } from '../../../src/contract/records.ts';
+import type { ChatRequestInput, MessageInput, ToolCallInput } from '../../../src/contract/record-types.ts';
 import { LIMITS } from '../../../src/domain/validate/limits.ts';
 import { type Candidate, inbound } from './candidate.ts';
 

@@ -1,4 +1,4 @@
-import type { ChatResponse, CostCalculated, ProviderCall } from '../../../src/contract/records.ts';
+import type { ChatResponse, CostCalculated, ProviderCall } from '../../../src/contract/record-types.ts';
 import type { Call } from '../../support/stand-in/call-log.ts';
 import { type Evidence, groupBy } from './evidence.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { ChatChunk, ChatResponse } from '../../../src/contract/records.ts';
+import type { ChatChunk, ChatResponse } from '../../../src/contract/record-types.ts';
 import type { Call } from '../../support/stand-in/call-log.ts';
 import { type Evidence, groupBy } from './evidence.ts';
 

@@ -3,8 +3,8 @@ import type {
   ChatResponse,
   CostCalculated,
   ResponseGenerated,
-} from '../../../src/contract/records.ts';
-import type { RecordHeaders } from '../../../src/ports.ts';
+} from '../../../src/contract/record-types.ts';
+import type { RecordHeaders } from '../../../src/ports/kafka.ts';
 import type { Call } from '../../support/stand-in/call-log.ts';
 
 /** A record of the request topic. */

@@ -1,4 +1,4 @@
-import type { ChatResponse } from '../../../src/contract/records.ts';
+import type { ChatResponse } from '../../../src/contract/record-types.ts';
 import { type Evidence, groupBy } from './evidence.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { Big } from 'big.js';
-import type { CostCalculated, CostLine } from '../../../src/contract/records.ts';
+import type { CostCalculated, CostLine } from '../../../src/contract/record-types.ts';
 import type { Evidence } from './evidence.ts';
 
 /** G2: every amount is exact: lines are quantity times price, and calls, directions and totals are sums of lines. */

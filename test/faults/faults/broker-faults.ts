@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { COORDINATOR_TYPES, connectCluster } from '../../../src/adapters/kafka/cluster-requests.ts';
+import { COORDINATOR_TYPES, connectCluster } from '../../../src/adapters/kafka/kafkajs/cluster-requests.ts';
 import { silent } from '../../support/world.ts';
 import { signalBroker } from '../broker-process.ts';
 import type { Fault } from '../fault.ts';

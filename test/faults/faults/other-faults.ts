@@ -4,8 +4,8 @@ import {
   createKafka,
   type KafkaSettings,
   PATIENT_RETRIES,
-} from '../../../src/adapters/kafka/kafka-client.ts';
-import { createTopics } from '../../../src/adapters/kafka/topics.ts';
+} from '../../../src/adapters/kafka/kafkajs/kafka-client.ts';
+import { createTopics } from '../../../src/adapters/kafka/topics/topics.ts';
 import type { Script } from '../../support/stand-in/script.ts';
 import { silent, type World } from '../../support/world.ts';
 import type { Fault } from '../fault.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
-import { createSpendReader } from '../../../src/adapters/mongo/spend-reader.ts';
+import { createSpendReader } from '../../../src/adapters/mongo/spend/spend-reader.ts';
 import type { Fault } from '../fault.ts';
 import type { FaultRun } from '../fault-run.ts';
 import { readOutputs } from '../read-all.ts';

@@ -1,5 +1,5 @@
 import { createOpenAiProvider } from '../../../src/adapters/openai/openai-provider.ts';
-import type { ChatChunk, ChatRequestInput } from '../../../src/contract/records.ts';
+import type { ChatChunk, ChatRequestInput } from '../../../src/contract/record-types.ts';
 import { chunks as checkChunks } from '../../faults/checks/chunks.ts';
 import { Handling } from '../../support/fakes/handling.ts';
 import { codec, RECORD_MAX_BYTES } from '../generate/other-records.ts';

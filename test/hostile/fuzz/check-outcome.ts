@@ -1,9 +1,9 @@
-import { mapMessage } from '../../../src/adapters/kafka/map-record.ts';
-import { encodeRecord } from '../../../src/adapters/kafka/record-encoding.ts';
+import { mapMessage } from '../../../src/adapters/kafka/kafkajs/map-record.ts';
+import { encodeRecord } from '../../../src/adapters/kafka/kafkajs/record-encoding.ts';
 import { packRecords, unpackRecords } from '../../../src/adapters/kafka/writer/pack-records.ts';
-import type { RecordName, RecordTypes } from '../../../src/contract/records.ts';
+import type { RecordName, RecordTypes } from '../../../src/contract/record-types.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
-import type { OutboundRecord } from '../../../src/ports.ts';
+import type { OutboundRecord } from '../../../src/ports/kafka.ts';
 import { codec } from '../generate/other-records.ts';
 import { Finding } from './target.ts';
 

@@ -1,8 +1,12 @@
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { readBody } from '../../../src/adapters/openai/read-body.ts';
-import { asUndecodable, type DecodeOptions, decodeRequest } from '../../../src/pipeline/decode-request.ts';
-import { handleRequest } from '../../../src/pipeline/handle-request.ts';
-import type { InboundRecord } from '../../../src/ports.ts';
+import { readBody } from '../../../src/adapters/openai/json-body/read-body.ts';
+import { handleRequest } from '../../../src/pipeline/handling/handle-request.ts';
+import {
+  asUndecodable,
+  type DecodeOptions,
+  decodeRequest,
+} from '../../../src/pipeline/intake/decode-request.ts';
+import type { InboundRecord } from '../../../src/ports/kafka.ts';
 import { runningSeat } from '../../support/fakes/admission.ts';
 import { Handling } from '../../support/fakes/handling.ts';
 import { codec, RECORD_MAX_BYTES } from '../generate/other-records.ts';

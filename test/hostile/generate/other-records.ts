@@ -1,5 +1,5 @@
 import { createSingleObjectCodec } from '../../../src/adapters/avro/single-object-codec.ts';
-import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../../src/contract/record-types.ts';
 import { sampleCost, sampleRequest, sampleResponse } from '../../contract/sample-records.ts';
 
 /** What the service's topics take by default. */

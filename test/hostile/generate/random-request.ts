@@ -3,7 +3,7 @@ import type {
   ContentPartInput,
   MessageInput,
   ToolInput,
-} from '../../../src/contract/records.ts';
+} from '../../../src/contract/record-types.ts';
 import type { Random } from '../../faults/random.ts';
 import { objectOf, oddName, oddNumber, oddText, oddValue, word } from './random-values.ts';
 

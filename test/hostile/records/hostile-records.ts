@@ -1,4 +1,4 @@
-import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../../src/contract/record-types.ts';
 import type { Random } from '../../faults/random.ts';
 import { encodeSample, otherRecords } from '../generate/other-records.ts';
 import { randomRecord } from '../generate/random-record.ts';

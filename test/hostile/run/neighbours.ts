@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { ChatRequestInput } from '../../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../../src/contract/record-types.ts';
 import type { Random } from '../../faults/random.ts';
 import type { Script } from '../../support/stand-in/script.ts';
 import { encodeSample } from '../generate/other-records.ts';

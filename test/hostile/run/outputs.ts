@@ -1,4 +1,8 @@
-import { readToEnd, readTopics, type TopicReader } from '../../../src/adapters/kafka/topic-reader.ts';
+import {
+  readToEnd,
+  readTopics,
+  type TopicReader,
+} from '../../../src/adapters/kafka/consumer/topic-reader.ts';
 import type {
   ChatChunk,
   ChatResponse,
@@ -6,8 +10,8 @@ import type {
   RecordName,
   RecordTypes,
   ResponseGenerated,
-} from '../../../src/contract/records.ts';
-import type { InboundRecord } from '../../../src/ports.ts';
+} from '../../../src/contract/record-types.ts';
+import type { InboundRecord } from '../../../src/ports/kafka.ts';
 import type { Visible } from '../../faults/checks/evidence.ts';
 import { silent, type World } from '../../support/world.ts';
 import { NEIGHBOUR_MARK, placeOf } from './publication.ts';

@@ -1,6 +1,6 @@
 import { createGzip, createZstdCompress } from 'node:zlib';
 import { compressFrame } from 'lz4-napi';
-import { snappyCodec } from '../../../src/adapters/kafka/compression.ts';
+import { snappyCodec } from '../../../src/adapters/kafka/kafkajs/compression.ts';
 import { type Compression, recordAround } from './record-batch.ts';
 
 const PIECE = Buffer.alloc(1 << 20);

@@ -1,4 +1,4 @@
-import type { HeaderValue, InboundRecord } from '../../../src/ports.ts';
+import type { HeaderValue, InboundRecord } from '../../../src/ports/kafka.ts';
 
 export type HeaderBytes = readonly [name: Buffer | string, value: Buffer | string | null];
 

@@ -1,4 +1,4 @@
-import { encodeRecord } from '../../../src/adapters/kafka/record-encoding.ts';
+import { encodeRecord } from '../../../src/adapters/kafka/kafkajs/record-encoding.ts';
 import type { RawRecord } from './raw-record.ts';
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd';

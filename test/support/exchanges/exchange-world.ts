@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { createPriceStore } from '../../../src/adapters/mongo/catalog-store.ts';
-import { importPrices } from '../../../src/catalog/import-prices.ts';
+import { createPriceStore } from '../../../src/adapters/mongo/catalog/catalog-store.ts';
+import { importPrices } from '../../../src/catalog/prices/import-prices.ts';
 import type {
   ChatChunk,
   ChatRequestInput,
   ChatResponse,
   CostCalculated,
-} from '../../../src/contract/records.ts';
+} from '../../../src/contract/record-types.ts';
 import type { History } from '../history.ts';
 import type { Worker } from '../worker.ts';
 import { World } from '../world.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import type { ChatResponse } from '../../../src/contract/records.ts';
+import type { ChatResponse } from '../../../src/contract/record-types.ts';
 import type { Outcome } from './exchange-world.ts';
 import type { Expectation, ExpectedCall, ExpectedError, ReplayExchange } from './replay-exchange.ts';
 

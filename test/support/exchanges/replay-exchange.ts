@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../../src/domain/chat-failure.ts';
+import type { ErrorCode } from '../../../src/domain/failures/chat-failure.ts';
 import type { ScriptedAnswer } from './scripted-provider.ts';
 
 /** The exchanges of one provider, written after its public documentation. */

@@ -1,7 +1,11 @@
-import { createLogger } from '../../../src/logger.ts';
-import { Admission, type AdmissionOptions, type PlannedCall } from '../../../src/pipeline/admission.ts';
-import type { Seat } from '../../../src/pipeline/slots.ts';
-import type { Clock } from '../../../src/ports.ts';
+import {
+  Admission,
+  type AdmissionOptions,
+  type PlannedCall,
+} from '../../../src/pipeline/admission/admission.ts';
+import type { Seat } from '../../../src/pipeline/admission/slots.ts';
+import type { Clock } from '../../../src/ports/clock.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 
 /** A clock by which an hour has passed whenever it is looked at: nothing has to be waited for. */
 export function hurry(): Clock {

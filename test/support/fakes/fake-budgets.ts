@@ -1,6 +1,7 @@
-import type { Budget } from '../../../src/domain/budget.ts';
-import { fits } from '../../../src/domain/budget.ts';
-import type { Budgets, RequestIdentity, Reservation } from '../../../src/ports.ts';
+import type { Budget } from '../../../src/domain/cost/budget.ts';
+import { fits } from '../../../src/domain/cost/budget.ts';
+import type { Budgets, Reservation } from '../../../src/ports/budgets.ts';
+import type { RequestIdentity } from '../../../src/ports/ledger.ts';
 
 /** Budgets in memory; none unless a test adds some. */
 export class FakeBudgets implements Budgets {

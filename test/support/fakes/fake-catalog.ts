@@ -1,6 +1,6 @@
 import { type CatalogModel, NEVER_LISTED } from '../../../src/catalog/stores.ts';
-import type { Price } from '../../../src/domain/price.ts';
-import type { Catalog, ModelInfo } from '../../../src/ports.ts';
+import type { Price } from '../../../src/domain/cost/price.ts';
+import type { Catalog, ModelInfo } from '../../../src/ports/catalog.ts';
 
 /** Models and prices as a test puts them in; a price holds for its own model and, where given, for others by name. */
 export class FakeCatalog implements Catalog {

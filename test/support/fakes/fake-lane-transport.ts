@@ -5,7 +5,7 @@ import type {
   OutboundRecord,
   Settlement,
   TopicPartition,
-} from '../../../src/ports.ts';
+} from '../../../src/ports/kafka.ts';
 import type { FakeLog } from './fake-log.ts';
 
 type Step = 'holds' | 'fence' | 'position';

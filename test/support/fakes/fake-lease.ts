@@ -1,4 +1,4 @@
-import type { WorkerLease } from '../../../src/ports.ts';
+import type { WorkerLease } from '../../../src/ports/ledger.ts';
 
 interface Watch {
   readonly owner: string;

@@ -7,7 +7,7 @@ import {
   rowId,
   runningAttempt,
   sourceId,
-} from '../../../src/adapters/mongo/request-row.ts';
+} from '../../../src/adapters/mongo/ledger/request-row.ts';
 import type {
   AttemptProgress,
   AttemptRow,
@@ -18,7 +18,7 @@ import type {
   RequestLedger,
   StoredOutcome,
   VerifiedClaims,
-} from '../../../src/ports.ts';
+} from '../../../src/ports/ledger.ts';
 
 const TTL_MS = 3_600_000;
 

@@ -1,4 +1,4 @@
-import type { InboundRecord, TopicPartition } from '../../../src/ports.ts';
+import type { InboundRecord, TopicPartition } from '../../../src/ports/kafka.ts';
 
 /** One partition of a request topic. Offsets may have gaps and old records may be deleted, as in a real one. */
 export class FakeLog implements TopicPartition {

@@ -1,14 +1,14 @@
-import type { Usage } from '../../../src/contract/records.ts';
-import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
-import type { RateLimits } from '../../../src/domain/rate-limits.ts';
-import { plainUsage } from '../../../src/domain/usage.ts';
+import type { Usage } from '../../../src/contract/record-types.ts';
+import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion/completion-delta.ts';
+import { plainUsage } from '../../../src/domain/cost/usage.ts';
+import type { RateLimits } from '../../../src/domain/limits/rate-limits.ts';
 import type {
   ChatProvider,
   ProviderCall,
   ProviderEvents,
   ProviderStream,
   ServedBy,
-} from '../../../src/ports.ts';
+} from '../../../src/ports/provider.ts';
 
 /** What a call does next: brings a piece, fails, or says nothing until its signal fires. */
 type Step = Partial<ProviderEvents> | Error | 'silence';

@@ -1,4 +1,4 @@
-import type { OutboundRecord, RecordBatch, RecordSink, RefusedRecord } from '../../../src/ports.ts';
+import type { OutboundRecord, RecordBatch, RecordSink, RefusedRecord } from '../../../src/ports/kafka.ts';
 
 type OnWritten = (batch: RecordBatch, refused: readonly RefusedRecord[]) => void;
 

@@ -1,4 +1,4 @@
-import type { RequestSource, RequestSourceListener, TopicPartition } from '../../../src/ports.ts';
+import type { RequestSource, RequestSourceListener, TopicPartition } from '../../../src/ports/kafka.ts';
 import type { FakeLog } from './fake-log.ts';
 
 interface Listener {

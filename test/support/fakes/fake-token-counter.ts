@@ -1,6 +1,6 @@
-import type { CountTokens } from '../../../src/domain/estimate-tokens.ts';
-import type { EncodingName } from '../../../src/domain/token-rules.ts';
-import type { TokenCounter } from '../../../src/ports.ts';
+import type { CountTokens } from '../../../src/domain/tokens/estimate-tokens.ts';
+import type { EncodingName } from '../../../src/domain/tokens/token-rules.ts';
+import type { TokenCounter } from '../../../src/ports/tokens.ts';
 
 /** A token for every four characters begun, in any encoding. */
 export class FakeTokenCounter implements TokenCounter {

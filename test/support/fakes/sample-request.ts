@@ -1,4 +1,4 @@
-import type { ChatRequest, Message } from '../../../src/contract/records.ts';
+import type { ChatRequest, Message } from '../../../src/contract/record-types.ts';
 
 export function sampleMessage(members: Partial<Message> = {}): Message {
   return {

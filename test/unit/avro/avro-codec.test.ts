@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { createAvroCodec, type OutputFraming } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
-import type { RecordName } from '../../../src/contract/records.ts';
+import type { RecordName } from '../../../src/contract/record-types.ts';
 import { UndecodableRecord } from '../../../src/contract/undecodable-record.ts';
 import { sampleCost, sampleRequest, sampleResponse } from '../../contract/sample-records.ts';
 

@@ -6,7 +6,7 @@ import {
   type CompressionCodec,
   registerCompressionCodecs,
   snappyCodec,
-} from '../../../src/adapters/kafka/compression.ts';
+} from '../../../src/adapters/kafka/kafkajs/compression.ts';
 
 /** Written by kafka-clients 4.0.0, `Compression.X().build().wrapForOutput(..., magic 2)`. */
 const fixtures = JSON.parse(

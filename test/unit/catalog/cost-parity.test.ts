@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readUsageLine } from '../../../src/adapters/openai/read-usage-line.ts';
-import { findPrice, priceTimelines } from '../../../src/catalog/find-price.ts';
-import { versionsOfFile } from '../../../src/catalog/price-versions.ts';
-import { priceCall } from '../../../src/domain/price-call.ts';
+import { readUsageLine } from '../../../src/adapters/openai/usage/read-usage-line.ts';
+import { findPrice, priceTimelines } from '../../../src/catalog/prices/find-price.ts';
+import { versionsOfFile } from '../../../src/catalog/prices/price-versions.ts';
+import { priceCall } from '../../../src/domain/cost/price-call.ts';
 
 /**
  * Realistic prices and usage, and their cost by a calculation independent of the service's: whole

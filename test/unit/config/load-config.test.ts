@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, type Environment, loadConfig } from '../../../src/config.ts';
+import { ConfigurationError, type Environment, loadConfig } from '../../../src/config/load-config.ts';
 
 const readFile = (path: string): string => {
   throw new Error(`ENOENT: no such file or directory, open '${path}'`);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { topicNames } from '../../../src/contract/topics.ts';
 import { describeLetter, letterAsJson, readDeadLetter } from '../../../src/dead-letters/dead-letter.ts';
-import { OutputRecords } from '../../../src/pipeline/output-records.ts';
-import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
+import { OutputRecords } from '../../../src/pipeline/outcome/output-records.ts';
+import type { InboundRecord, OutboundRecord } from '../../../src/ports/kafka.ts';
 
 const outputs = new OutputRecords(topicNames('chat'), 'group');
 const record: InboundRecord = {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { createSingleObjectCodec } from '../../../src/adapters/avro/single-object-codec.ts';
-import { readBody } from '../../../src/adapters/openai/read-body.ts';
+import { readBody } from '../../../src/adapters/openai/json-body/read-body.ts';
 import type { DeadLetter } from '../../../src/dead-letters/dead-letter.ts';
 import { NotReplayable, replayLetter } from '../../../src/dead-letters/replay-letter.ts';
-import type { DecodeOptions } from '../../../src/pipeline/decode-request.ts';
+import type { DecodeOptions } from '../../../src/pipeline/intake/decode-request.ts';
 
 const codec = createSingleObjectCodec(1_000_000);
 const decode: DecodeOptions = {

@@ -1,5 +1,5 @@
-import { RateLimiter } from '../../../src/domain/rate-limiter.ts';
-import type { RateLimits } from '../../../src/domain/rate-limits.ts';
+import { RateLimiter } from '../../../src/domain/limits/rate-limiter.ts';
+import type { RateLimits } from '../../../src/domain/limits/rate-limits.ts';
 
 /** A provider's bucket that refills evenly. */
 class ServerBucket {

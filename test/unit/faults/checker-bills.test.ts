@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ChatChunk } from '../../../src/contract/records.ts';
+import type { ChatChunk } from '../../../src/contract/record-types.ts';
 import { at, bill, call, check, cost, type Forged, values } from './forged-evidence.ts';
 
 test('a refusal that the worker no longer waited for may have been billed', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { ResponseGenerated } from '../../../src/contract/records.ts';
+import type { ResponseGenerated } from '../../../src/contract/record-types.ts';
 import { at, call, check, chunksOf, type Forged, response, values } from './forged-evidence.ts';
 
 test('a history in which every guarantee holds has no breaches', () => {

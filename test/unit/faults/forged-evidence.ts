@@ -4,7 +4,7 @@ import type {
   ChatResponse,
   CostCalculated,
   ResponseGenerated,
-} from '../../../src/contract/records.ts';
+} from '../../../src/contract/record-types.ts';
 import { checkEvidence } from '../../faults/checks/check-evidence.ts';
 import type { DeadLetter, Evidence, RequestRecord, Visible } from '../../faults/checks/evidence.ts';
 import type { Call } from '../../support/stand-in/call-log.ts';

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { describeConfig } from '../../../src/config/environment.ts';
-import { loadConfig } from '../../../src/config.ts';
+import { loadConfig } from '../../../src/config/load-config.ts';
 
 const chart = new URL('../../../helm/completion-bus/', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, chart), 'utf8');

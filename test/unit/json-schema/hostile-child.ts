@@ -4,7 +4,7 @@
  */
 import { CheckerProcess } from '../../../src/adapters/json-schema/checker-process.ts';
 import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
-import { createLogger } from '../../../src/logger.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { HOSTILE, type HostileCase } from './hostile-cases.ts';
 
 let pid: number | null = null;

@@ -1,6 +1,6 @@
-import type { ItemResult } from '../../../src/adapters/json-schema/checker-protocol.ts';
+import type { ItemResult } from '../../../src/adapters/json-schema/engine/checker-protocol.ts';
 import { CheckRunner } from '../../../src/adapters/json-schema/engine/run-checks.ts';
-import type { CheckResult, SchemaVerdict } from '../../../src/ports.ts';
+import type { CheckResult, SchemaVerdict } from '../../../src/ports/schemas.ts';
 
 export const LIMIT_MS = 10_000;
 

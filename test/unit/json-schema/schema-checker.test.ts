@@ -6,13 +6,17 @@ import {
   type ProcessListener,
   type RunningProcess,
 } from '../../../src/adapters/json-schema/checker-process.ts';
-import type { BatchResult, ItemToRun, JobToRun } from '../../../src/adapters/json-schema/checker-protocol.ts';
+import type {
+  BatchResult,
+  ItemToRun,
+  JobToRun,
+} from '../../../src/adapters/json-schema/engine/checker-protocol.ts';
 import {
   IsolatedSchemaChecker,
   type SchemaCheckerOptions,
 } from '../../../src/adapters/json-schema/schema-checker.ts';
-import { createLogger } from '../../../src/logger.ts';
-import type { SchemaAsker, ValueToCheck } from '../../../src/ports.ts';
+import type { SchemaAsker, ValueToCheck } from '../../../src/ports/schemas.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 
 const closers: (() => void)[] = [];
 afterEach(() => {

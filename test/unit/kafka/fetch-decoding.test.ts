@@ -3,10 +3,10 @@ import fc from 'fast-check';
 import type { KafkaMessage } from 'kafkajs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { MAX_HEADERS, MAX_RECORDS_PER_PARTITION } from '../../../src/adapters/kafka/fetch/batch-limits.ts';
-import { installFetchDecoding } from '../../../src/adapters/kafka/fetch/install-fetch-decoding.ts';
-import { mapInbound } from '../../../src/adapters/kafka/map-record.ts';
-import type { RecordToEncode } from '../../../src/adapters/kafka/record-encoding.ts';
-import type { InboundRecord } from '../../../src/ports.ts';
+import { installFetchDecoding } from '../../../src/adapters/kafka/kafkajs/install-fetch-decoding.ts';
+import { mapInbound } from '../../../src/adapters/kafka/kafkajs/map-record.ts';
+import type { RecordToEncode } from '../../../src/adapters/kafka/kafkajs/record-encoding.ts';
+import type { InboundRecord } from '../../../src/ports/kafka.ts';
 import {
   batchOf,
   type Codec,

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import kafkajs from 'kafkajs';
 import { describe, expect, it, vi } from 'vitest';
-import type { KafkaSettings } from '../../../src/adapters/kafka/kafka-client.ts';
+import type { KafkaSettings } from '../../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { KafkaWriter, type WriterThread } from '../../../src/adapters/kafka/writer/kafka-writer.ts';
 import {
   plainError,
@@ -9,7 +9,6 @@ import {
   type WriterParts,
 } from '../../../src/adapters/kafka/writer/serve-writer.ts';
 import type { WriterMessage, WriterRequest } from '../../../src/adapters/kafka/writer/writer-protocol.ts';
-import { createLogger } from '../../../src/logger.ts';
 import {
   type OutboundRecord,
   ProducerDisconnected,
@@ -17,7 +16,8 @@ import {
   RecordRefused,
   type RecordSink,
   type Settlement,
-} from '../../../src/ports.ts';
+} from '../../../src/ports/kafka.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 
 type OnWritten = Parameters<RecordSink['write']>[1];
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { packRecords, unpackRecords } from '../../../src/adapters/kafka/writer/pack-records.ts';
-import type { HeaderValue, OutboundRecord } from '../../../src/ports.ts';
+import type { HeaderValue, OutboundRecord } from '../../../src/ports/kafka.ts';
 
 const bytes = fc.uint8Array({ maxLength: 100 }).map((array) => Buffer.from(array));
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { installRequestQueue } from '../../../src/adapters/kafka/repairs/request-queue.ts';
+import { installRequestQueue } from '../../../src/adapters/kafka/kafkajs/request-queue.ts';
 
 interface Entry {
   readonly correlationId: number;

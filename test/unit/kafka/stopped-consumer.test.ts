@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { installConsumerGroup } from '../../../src/adapters/kafka/repairs/consumer-group.ts';
+import { installConsumerGroup } from '../../../src/adapters/kafka/kafkajs/consumer-group.ts';
 
 const require = createRequire(import.meta.url);
 const createFetcher = require('kafkajs/src/consumer/fetcher.js');

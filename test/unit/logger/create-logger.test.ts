@@ -1,7 +1,7 @@
 import { context, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLogger, kafkaLogCreator, type LoggerOptions } from '../../../src/logger.ts';
+import { createLogger, kafkaLogCreator, type LoggerOptions } from '../../../src/runtime/logger.ts';
 
 beforeAll(() => {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-const LOGGER = fileURLToPath(new URL('../../../src/logger.ts', import.meta.url));
+const LOGGER = fileURLToPath(new URL('../../../src/runtime/logger.ts', import.meta.url));
 const LINES = 400;
 
 it('writes every line in order, including fatal ones, before the process ends', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { requireReplicaSet } from '../../../src/adapters/mongo/database.ts';
+import { requireReplicaSet } from '../../../src/adapters/mongo/client/database.ts';
 
 describe('a server', () => {
   it('that is a member of a replica set or a router of a sharded cluster is accepted', () => {

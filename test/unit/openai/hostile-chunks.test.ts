@@ -2,13 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
-import { StreamDecoder } from '../../../src/adapters/openai/stream-decoder.ts';
-import type { Choice } from '../../../src/contract/records.ts';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
-import { CompletionFold } from '../../../src/domain/fold-completion.ts';
-import { completeUsage, type ToldUsage } from '../../../src/domain/usage.ts';
-import { buildResponse } from '../../../src/pipeline/build-response.ts';
+import { StreamDecoder } from '../../../src/adapters/openai/stream/stream-decoder.ts';
+import type { Choice } from '../../../src/contract/record-types.ts';
+import type { CompletionDelta } from '../../../src/domain/completion/completion-delta.ts';
+import { CompletionFold } from '../../../src/domain/completion/fold-completion.ts';
+import { completeUsage, type ToldUsage } from '../../../src/domain/cost/usage.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import { buildResponse } from '../../../src/pipeline/outcome/build-response.ts';
 import { sampleRequest } from '../../support/fakes/sample-request.ts';
 
 const codec = createAvroCodec({

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../../src/adapters/openai/openai-provider.ts';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { ProviderEvents } from '../../../src/ports.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import type { ProviderEvents } from '../../../src/ports/provider.ts';
 import { aCall } from './provider-call.ts';
 
 const apiKey = 'sk-test-key-1234567890';

@@ -4,8 +4,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../../src/adapters/openai/openai-provider.ts';
-import type { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { ProviderCall, ProviderEvents, ProviderStream } from '../../../src/ports.ts';
+import type { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import type { ProviderCall, ProviderEvents, ProviderStream } from '../../../src/ports/provider.ts';
 import { aCall } from './provider-call.ts';
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;

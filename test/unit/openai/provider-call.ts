@@ -1,5 +1,6 @@
-import type { ChatRequest, ContentPart, Message, ToolCall } from '../../../src/contract/records.ts';
-import type { ModelInfo, ProviderCall } from '../../../src/ports.ts';
+import type { ChatRequest, ContentPart, Message, ToolCall } from '../../../src/contract/record-types.ts';
+import type { ModelInfo } from '../../../src/ports/catalog.ts';
+import type { ProviderCall } from '../../../src/ports/provider.ts';
 import { sampleMessage, sampleRequest } from '../../support/fakes/sample-request.ts';
 
 /** A message without content, unless the test gives it some. */

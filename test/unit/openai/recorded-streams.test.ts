@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { StreamDecoder } from '../../../src/adapters/openai/stream-decoder.ts';
-import type { ChatChunk, Choice } from '../../../src/contract/records.ts';
-import { CompletionFold } from '../../../src/domain/fold-completion.ts';
-import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import { StreamDecoder } from '../../../src/adapters/openai/stream/stream-decoder.ts';
+import type { ChatChunk, Choice } from '../../../src/contract/record-types.ts';
+import { CompletionFold } from '../../../src/domain/completion/fold-completion.ts';
+import { ChunkPublisher } from '../../../src/pipeline/chunks/chunk-publisher.ts';
 import { FakeProvider } from '../../support/fakes/fake-provider.ts';
 import { codec, Handling, outcomeOf } from '../../support/fakes/handling.ts';
 import { cut, decodeReads, recording, recordings } from '../../support/recorded-streams.ts';

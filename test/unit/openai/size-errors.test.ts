@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { saysContextIsFull } from '../../../src/adapters/openai/says-context-is-full.ts';
-import { saysLargerThanLimit } from '../../../src/adapters/openai/says-larger-than-limit.ts';
+import { saysContextIsFull } from '../../../src/adapters/openai/errors/says-context-is-full.ts';
+import { saysLargerThanLimit } from '../../../src/adapters/openai/errors/says-larger-than-limit.ts';
 
 describe('a full context', () => {
   it.each([

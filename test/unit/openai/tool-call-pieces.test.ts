@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CompletionFold, type FoldedChoice } from '../../../src/domain/fold-completion.ts';
+import { CompletionFold, type FoldedChoice } from '../../../src/domain/completion/fold-completion.ts';
 import { decodeReads } from '../../support/recorded-streams.ts';
 
 /** The choice that results from these deltas, one per chunk, and a finish reason. */

@@ -1,9 +1,9 @@
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
-import type { ChatChunk } from '../../../src/contract/records.ts';
-import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
-import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import type { ChatChunk } from '../../../src/contract/record-types.ts';
+import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion/completion-delta.ts';
 import type { PublishFailure } from '../../../src/pipeline/chunks/chunk-failure.ts';
+import { ChunkPublisher } from '../../../src/pipeline/chunks/chunk-publisher.ts';
 import type { ChunkStreamInfo } from '../../../src/pipeline/chunks/chunk-stream.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { CompletionDelta } from '../../../src/domain/completion-delta.ts';
+import type { CompletionDelta } from '../../../src/domain/completion/completion-delta.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { ChunkBench, info, TOPIC, text } from './chunk-bench.ts';
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { Big } from 'big.js';
 import { describe, expect, it } from 'vitest';
-import { findPrice, priceTimelines } from '../../../src/catalog/find-price.ts';
-import { versionsOfFile } from '../../../src/catalog/price-versions.ts';
-import { shippedPrices } from '../../../src/catalog/shipped-catalog.ts';
-import type { CostCalculated } from '../../../src/contract/records.ts';
-import { priceCall } from '../../../src/domain/price-call.ts';
+import { shippedPrices } from '../../../src/catalog/files/shipped-catalog.ts';
+import { findPrice, priceTimelines } from '../../../src/catalog/prices/find-price.ts';
+import { versionsOfFile } from '../../../src/catalog/prices/price-versions.ts';
+import type { CostCalculated } from '../../../src/contract/record-types.ts';
+import { priceCall } from '../../../src/domain/cost/price-call.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const event = JSON.parse(read('test/fixtures/prices/cost-event.json')) as CostCalculated;

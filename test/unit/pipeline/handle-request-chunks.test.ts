@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { emptyDelta } from '../../../src/domain/completion-delta.ts';
+import { emptyDelta } from '../../../src/domain/completion/completion-delta.ts';
 import { FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { codec, Handling, outcomeOf } from '../../support/fakes/handling.ts';
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { Admission } from '../../../src/pipeline/admission.ts';
-import type { Permit } from '../../../src/pipeline/permit.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import type { Admission } from '../../../src/pipeline/admission/admission.ts';
+import type { Permit } from '../../../src/pipeline/admission/permit.ts';
 import { admissionOf, callTo } from '../../support/fakes/admission.ts';
 import { FakeProvider } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf } from '../../support/fakes/handling.ts';

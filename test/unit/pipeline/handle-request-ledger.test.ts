@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import { ProgressReporter } from '../../../src/pipeline/calling/progress-reporter.ts';
 import { FakeProvider, said } from '../../support/fakes/fake-provider.ts';
 import { Handling, outcomeOf } from '../../support/fakes/handling.ts';
 import { turn } from '../../support/fakes/turn.ts';

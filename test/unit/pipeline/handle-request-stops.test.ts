@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import { ChunkPublisher } from '../../../src/pipeline/chunks/chunk-publisher.ts';
 import { FakeProvider, said, used } from '../../support/fakes/fake-provider.ts';
 import { FakeRecordSink } from '../../support/fakes/fake-record-sink.ts';
 import { codec, Handling, outcomeOf } from '../../support/fakes/handling.ts';

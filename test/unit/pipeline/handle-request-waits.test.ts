@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Budget } from '../../../src/domain/budget.ts';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import type { Admission } from '../../../src/pipeline/admission.ts';
-import { handleUntilEnded } from '../../../src/pipeline/handle-until-ended.ts';
-import type { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
-import { StoreUnavailable } from '../../../src/ports.ts';
+import type { Budget } from '../../../src/domain/cost/budget.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import type { Admission } from '../../../src/pipeline/admission/admission.ts';
+import { handleUntilEnded } from '../../../src/pipeline/handling/handle-until-ended.ts';
+import type { MemoryBudget } from '../../../src/pipeline/intake/memory-budget.ts';
+import { StoreUnavailable } from '../../../src/ports/ledger.ts';
 import { admissionOf, callTo, hurry, inSlot } from '../../support/fakes/admission.ts';
 import { type CallScript, FakeProvider } from '../../support/fakes/fake-provider.ts';
 import { Handling, type HandlingParts } from '../../support/fakes/handling.ts';

@@ -1,8 +1,8 @@
 import { vi } from 'vitest';
-import { Lane } from '../../../src/pipeline/lane.ts';
-import type { FinishedRequest, LaneListener } from '../../../src/pipeline/lane-listener.ts';
-import { recordBytes } from '../../../src/pipeline/record-bytes.ts';
-import type { InboundRecord, OutboundRecord } from '../../../src/ports.ts';
+import { recordBytes } from '../../../src/pipeline/intake/record-bytes.ts';
+import { Lane } from '../../../src/pipeline/lanes/lane.ts';
+import type { FinishedRequest, LaneListener } from '../../../src/pipeline/lanes/lane-listener.ts';
+import type { InboundRecord, OutboundRecord } from '../../../src/ports/kafka.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 import { FakeLaneTransport } from '../../support/fakes/fake-lane-transport.ts';
 import { FakeLog } from '../../support/fakes/fake-log.ts';

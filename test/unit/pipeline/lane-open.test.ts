@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeOffsetMap } from '../../../src/domain/offset-map.ts';
+import { encodeOffsetMap } from '../../../src/domain/offsets/offset-map.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { LaneBench } from './lane-bench.ts';
 

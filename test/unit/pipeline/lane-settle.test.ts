@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { decodeOffsetMap } from '../../../src/domain/offset-map.ts';
-import { ProducerDisconnected, RecordRefused, type Settlement } from '../../../src/ports.ts';
+import { decodeOffsetMap } from '../../../src/domain/offsets/offset-map.ts';
+import { ProducerDisconnected, RecordRefused, type Settlement } from '../../../src/ports/kafka.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { LaneBench, output } from './lane-bench.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { mapMessages } from '../../../src/adapters/openai/map-message.ts';
-import { readBody } from '../../../src/adapters/openai/read-body.ts';
-import type { Message, ToolCall } from '../../../src/contract/records.ts';
-import { invalidRequest, unknownProvider } from '../../../src/domain/refusals.ts';
+import { readBody } from '../../../src/adapters/openai/json-body/read-body.ts';
+import { mapMessages } from '../../../src/adapters/openai/request/map-message.ts';
+import type { Message, ToolCall } from '../../../src/contract/record-types.ts';
+import { invalidRequest, unknownProvider } from '../../../src/domain/failures/refusals.ts';
 import { jsonShape } from '../../../src/domain/validate/check-json.ts';
-import { validateRequest } from '../../../src/pipeline/validate-request.ts';
+import { validateRequest } from '../../../src/pipeline/handling/validate-request.ts';
 import { sampleRequest } from '../../support/fakes/sample-request.ts';
 import { aMessage, aToolCall } from '../openai/provider-call.ts';
 

@@ -3,31 +3,24 @@ import { vi } from 'vitest';
 import { createAvroCodec } from '../../../src/adapters/avro/avro-codec.ts';
 import { loadSchemas } from '../../../src/adapters/avro/load-schemas.ts';
 import { IsolatedSchemaChecker } from '../../../src/adapters/json-schema/schema-checker.ts';
-import { readBody } from '../../../src/adapters/openai/read-body.ts';
-import type { ChatRequestInput, ChatResponse } from '../../../src/contract/records.ts';
+import { readBody } from '../../../src/adapters/openai/json-body/read-body.ts';
+import type { ChatRequestInput, ChatResponse } from '../../../src/contract/record-types.ts';
 import { topicNames } from '../../../src/contract/topics.ts';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
-import { emptyDelta } from '../../../src/domain/completion-delta.ts';
-import { createLogger } from '../../../src/logger.ts';
-import type { Admission } from '../../../src/pipeline/admission.ts';
-import { ChunkPublisher } from '../../../src/pipeline/chunk-publisher.ts';
-import { Claims } from '../../../src/pipeline/claims.ts';
-import { FailureLog } from '../../../src/pipeline/failure-log.ts';
-import { HeldClaims } from '../../../src/pipeline/held-claims.ts';
-import { OutputRecords } from '../../../src/pipeline/output-records.ts';
+import { emptyDelta } from '../../../src/domain/completion/completion-delta.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
+import type { Admission } from '../../../src/pipeline/admission/admission.ts';
+import { FailureLog } from '../../../src/pipeline/calling/failure-log.ts';
+import { ProgressReporter } from '../../../src/pipeline/calling/progress-reporter.ts';
+import { ChunkPublisher } from '../../../src/pipeline/chunks/chunk-publisher.ts';
+import { Claims } from '../../../src/pipeline/claims/claims.ts';
+import { HeldClaims } from '../../../src/pipeline/claims/held-claims.ts';
+import { OutputRecords } from '../../../src/pipeline/outcome/output-records.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
-import { ProgressReporter } from '../../../src/pipeline/progress-reporter.ts';
-import type {
-  Catalog,
-  ChatProvider,
-  Claim,
-  ClaimRequest,
-  LaneTransport,
-  ProviderStream,
-  RequestLedger,
-  ServedBy,
-  TopicPartition,
-} from '../../../src/ports.ts';
+import type { Catalog } from '../../../src/ports/catalog.ts';
+import type { LaneTransport, TopicPartition } from '../../../src/ports/kafka.ts';
+import type { Claim, ClaimRequest, RequestLedger } from '../../../src/ports/ledger.ts';
+import type { ChatProvider, ProviderStream, ServedBy } from '../../../src/ports/provider.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { createMetrics } from '../../../src/telemetry/metrics.ts';
 import { admissionOf } from '../../support/fakes/admission.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';

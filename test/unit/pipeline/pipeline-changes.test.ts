@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ProducerDisconnected } from '../../../src/ports.ts';
+import { ProducerDisconnected } from '../../../src/ports/kafka.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChatFailure } from '../../../src/domain/chat-failure.ts';
+import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
 import { callTo } from '../../support/fakes/admission.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { PipelineBench, started } from './pipeline-bench.ts';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { RecordRefused, StoreUnavailable } from '../../../src/ports.ts';
+import { RecordRefused } from '../../../src/ports/kafka.ts';
+import { StoreUnavailable } from '../../../src/ports/ledger.ts';
 import { sampleResponse } from '../../contract/sample-records.ts';
 import { turn } from '../../support/fakes/turn.ts';
 import { codec, PipelineBench, started } from './pipeline-bench.ts';

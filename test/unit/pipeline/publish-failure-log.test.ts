@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { createLogger } from '../../../src/logger.ts';
 import type { PublishFailure } from '../../../src/pipeline/chunks/chunk-failure.ts';
 import { publishFailureLog } from '../../../src/pipeline/chunks/publish-failure-log.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { FakeClock } from '../../support/fakes/fake-clock.ts';
 
 it('logs the first failure of a kind and reason, and counts the others for an interval', () => {

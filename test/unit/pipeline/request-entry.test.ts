@@ -2,9 +2,9 @@ import { propagation, trace } from '@opentelemetry/api';
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readBody } from '../../../src/adapters/openai/read-body.ts';
-import { decodeRequest } from '../../../src/pipeline/decode-request.ts';
-import { MemoryBudget } from '../../../src/pipeline/memory-budget.ts';
+import { readBody } from '../../../src/adapters/openai/json-body/read-body.ts';
+import { decodeRequest } from '../../../src/pipeline/intake/decode-request.ts';
+import { MemoryBudget } from '../../../src/pipeline/intake/memory-budget.ts';
 import { entryId, laneKey, RequestEntry, startTrace } from '../../../src/pipeline/request-entry.ts';
 import { codec, Handling } from '../../support/fakes/handling.ts';
 

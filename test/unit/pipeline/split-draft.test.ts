@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion-delta.ts';
-import { CompletionFold } from '../../../src/domain/fold-completion.ts';
+import { type CompletionDelta, emptyDelta } from '../../../src/domain/completion/completion-delta.ts';
+import { CompletionFold } from '../../../src/domain/completion/fold-completion.ts';
 import { type ChunkDraft, draftBytes, draftOf } from '../../../src/pipeline/chunks/chunk-draft.ts';
 import { DoesNotFit } from '../../../src/pipeline/chunks/pieces.ts';
 import { splitDraft } from '../../../src/pipeline/chunks/split-draft.ts';

@@ -1,8 +1,8 @@
 import { metrics } from '@opentelemetry/api';
 import { expect, it } from 'vitest';
-import { createLogger } from '../../../src/logger.ts';
 import { restarted } from '../../../src/roles/restarted-role.ts';
 import type { RoleContext, RunningRole } from '../../../src/roles/role.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 
 /** The only members of a context that these tests need. */
 const context = {

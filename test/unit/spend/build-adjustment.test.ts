@@ -1,11 +1,11 @@
 import { Big } from 'big.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CostCalculated, ProviderCall } from '../../../src/contract/records.ts';
-import type { Price } from '../../../src/domain/price.ts';
-import { priceCall } from '../../../src/domain/price-call.ts';
-import { plainUsage } from '../../../src/domain/usage.ts';
-import type { InboundRecord } from '../../../src/ports.ts';
+import type { CostCalculated, ProviderCall } from '../../../src/contract/record-types.ts';
+import type { Price } from '../../../src/domain/cost/price.ts';
+import { priceCall } from '../../../src/domain/cost/price-call.ts';
+import { plainUsage } from '../../../src/domain/cost/usage.ts';
+import type { InboundRecord } from '../../../src/ports/kafka.ts';
 import { BillLog } from '../../../src/spend/bill-log.ts';
 import { type AdjustmentReason, type Bill, buildAdjustments } from '../../../src/spend/build-adjustment.ts';
 import { sampleCost } from '../../contract/sample-records.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatReport } from '../../../src/spend/format-report.ts';
-import { type ReportRow, reportSpend } from '../../../src/spend/spend-report.ts';
+import { formatReport } from '../../../src/spend/report/format-report.ts';
+import { type ReportRow, reportSpend } from '../../../src/spend/report/spend-report.ts';
 
 const sums = { calls: 2, unpricedCalls: 0, estimatedCalls: 1, inputTokens: 20, outputTokens: 10 };
 const row = (group: (string | null)[], currency: string | null, amount: string | null): ReportRow => ({

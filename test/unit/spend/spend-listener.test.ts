@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createLogger } from '../../../src/logger.ts';
+import { createLogger } from '../../../src/runtime/logger.ts';
 import { type LogRange, SpendListener } from '../../../src/spend/spend-listener.ts';
 import {
   type CountedEvent,

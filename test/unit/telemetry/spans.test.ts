@@ -3,7 +3,7 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { InMemorySpanExporter, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { RecordHeaders } from '../../../src/ports.ts';
+import type { RecordHeaders } from '../../../src/ports/kafka.ts';
 import {
   endChatSpan,
   extractContext,
@@ -14,7 +14,7 @@ import {
   startProcessSpan,
   startPublishSpan,
   withSpan,
-} from '../../../src/telemetry.ts';
+} from '../../../src/telemetry/spans.ts';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 const exporter = new InMemorySpanExporter();

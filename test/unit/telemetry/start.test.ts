@@ -3,8 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startHealthServer } from '../../../src/adapters/http/health-server.ts';
+import { extractContext, injectContext, startProcessSpan, withSpan } from '../../../src/telemetry/spans.ts';
 import { startTelemetry, type Telemetry } from '../../../src/telemetry/start.ts';
-import { extractContext, injectContext, startProcessSpan, withSpan } from '../../../src/telemetry.ts';
 
 const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
 

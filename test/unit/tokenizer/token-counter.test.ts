@@ -5,7 +5,7 @@ import { countTokens as countO200k } from 'gpt-tokenizer/encoding/o200k_base';
 import { describe, expect, it } from 'vitest';
 import { createBytePairCounter } from '../../../src/adapters/tokenizer/byte-pair-counter.ts';
 import { createTokenCounter } from '../../../src/adapters/tokenizer/token-counter.ts';
-import { encodingNames } from '../../../src/domain/token-rules.ts';
+import { encodingNames } from '../../../src/domain/tokens/token-rules.ts';
 
 const counter = await createTokenCounter();
 const exactly = { exact: true };

@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { SchemaCache } from '../schema-cache.ts';
+import { SchemaCache } from './schema-cache.ts';
 import { translatePattern } from './translate-pattern.ts';
 
 /** A check that cannot be made within limits; whatever was found so far means nothing. */

@@ -1,5 +1,5 @@
 import type { ErrorObject } from 'ajv';
-import type { Problem } from '../../../contract/records.ts';
+import type { Problem } from '../../../contract/record-types.ts';
 
 const MAX_PATH_CHARACTERS = 200;
 const MAX_NAME_CHARACTERS = 64;

@@ -1,10 +1,10 @@
-import { notAnObject } from '../../../domain/answer-problems.ts';
-import type { CheckResult, SchemaVerdict, ValueToCheck } from '../../../ports.ts';
-import type { BatchResult, ItemResult, ItemToRun, JobToRun } from '../checker-protocol.ts';
-import { SchemaCache } from '../schema-cache.ts';
+import { notAnObject } from '../../../domain/failures/answer-problems.ts';
+import type { CheckResult, SchemaVerdict, ValueToCheck } from '../../../ports/schemas.ts';
+import type { BatchResult, ItemResult, ItemToRun, JobToRun } from './checker-protocol.ts';
 import { type Compiled, type CompiledSchema, compileSchema, startOver } from './compile-schema.ts';
 import { NotCheckable } from './linear-pattern.ts';
 import { mapMisfits } from './map-misfits.ts';
+import { SchemaCache } from './schema-cache.ts';
 import { isTimeout, processorMs, withTimeLimit } from './time-limit.ts';
 
 /** After so long a process reports what it has done; what is left waits for its turn again. */

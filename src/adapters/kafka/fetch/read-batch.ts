@@ -1,5 +1,6 @@
 import type { ByteBudget } from '../inflation/byte-budget.ts';
 import { inflate } from '../inflation/inflate.ts';
+import { asUnreadable, damaged, UnreadableBatch } from '../inflation/unreadable-batch.ts';
 import { BATCH_HEADER_BYTES, type BatchHeader, CHECKED_FROM } from './batch-header.ts';
 import {
   type BatchLimits,
@@ -12,7 +13,6 @@ import type { Pacer } from './pacer.ts';
 import { RecordCutter } from './record-cutter.ts';
 import { RecordReader } from './record-reader.ts';
 import type { TakenRecords } from './taken-records.ts';
-import { asUnreadable, damaged, UnreadableBatch } from './unreadable-batch.ts';
 
 export interface BatchReading {
   readonly limits: BatchLimits;

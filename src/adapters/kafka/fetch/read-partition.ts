@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { damaged } from '../inflation/unreadable-batch.ts';
 import {
   BATCH_HEADER_BYTES,
   type BatchHeader,
@@ -11,7 +12,6 @@ import {
 import { type BatchReading, readBatch } from './read-batch.ts';
 import type { FetchedMessage } from './record-reader.ts';
 import type { TakenRecords } from './taken-records.ts';
-import { damaged } from './unreadable-batch.ts';
 
 /** What a broker answers of one partition. */
 export interface PartitionLog {

@@ -1,5 +1,5 @@
+import { damaged, inflatesTooFar } from '../inflation/unreadable-batch.ts';
 import { MAX_KEPT_KEY_BYTES } from './batch-limits.ts';
-import { damaged, inflatesTooFar } from './unreadable-batch.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** A record's length is a varint of at most this many bytes. */

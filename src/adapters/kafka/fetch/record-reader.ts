@@ -1,7 +1,7 @@
-import type { RecordHeaders, UnreadableRecord } from '../../../ports.ts';
+import type { RecordHeaders, UnreadableRecord } from '../../../ports/kafka.ts';
+import { damaged } from '../inflation/unreadable-batch.ts';
 import type { BatchHeader } from './batch-header.ts';
 import { MAX_HEADER_BYTES, MAX_HEADERS, MAX_KEPT_KEY_BYTES } from './batch-limits.ts';
-import { damaged } from './unreadable-batch.ts';
 
 /** A record in the form in which kafkajs hands messages on. */
 export interface FetchedMessage {

@@ -1,3 +1,4 @@
+import type { UnreadableBatch } from '../inflation/unreadable-batch.ts';
 import {
   MAX_BYTES_PER_FETCH,
   MAX_BYTES_PER_PARTITION,
@@ -7,7 +8,6 @@ import {
   RECORD_OVERHEAD_BYTES,
 } from './batch-limits.ts';
 import { type FetchedMessage, noHeaders } from './record-reader.ts';
-import type { UnreadableBatch } from './unreadable-batch.ts';
 
 /** What one fetch has taken over and inflated, of all its partitions. */
 export class FetchTotals {

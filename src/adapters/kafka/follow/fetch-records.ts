@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
-import type { TopicPartition } from '../../../ports.ts';
-import type { Broker, Protocol } from '../cluster-requests.ts';
+import type { TopicPartition } from '../../../ports/kafka.ts';
 import { logStartOf } from '../fetch/read-fetch-response.ts';
 import type { FetchedMessage } from '../fetch/record-reader.ts';
+import type { Broker, Protocol } from '../kafkajs/cluster-requests.ts';
 import { protocolVersion } from './protocol-version.ts';
 
 /*

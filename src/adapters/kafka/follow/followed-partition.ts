@@ -1,4 +1,4 @@
-import type { TopicPartition } from '../../../ports.ts';
+import type { TopicPartition } from '../../../ports/kafka.ts';
 
 const FIRST_DELAY_MS = 20;
 const LONGEST_DELAY_MS = 1_000;

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { errorType } from '../broker-errors.ts';
-import { brokerError } from '../cluster-requests.ts';
+import { errorType } from '../kafkajs/broker-errors.ts';
+import { brokerError } from '../kafkajs/cluster-requests.ts';
 import type { BrokerConnections } from '../produce/broker-connections.ts';
 import type { IsolationLevel } from './fetch-records.ts';
 import { LOG_END, LOG_START, listOffsets } from './list-offsets.ts';

@@ -1,7 +1,7 @@
-import type { TopicPartition } from '../../../ports.ts';
-import { brokerError } from '../cluster-requests.ts';
+import type { TopicPartition } from '../../../ports/kafka.ts';
+import { brokerError } from '../kafkajs/cluster-requests.ts';
 import type { BrokerConnections } from '../produce/broker-connections.ts';
-import { SharedAnswer } from '../shared-answer.ts';
+import { SharedAnswer } from '../topics/shared-answer.ts';
 
 const UNKNOWN_TOPIC = 3;
 const LEADER_NOT_AVAILABLE = 5;

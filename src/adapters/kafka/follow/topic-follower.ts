@@ -1,10 +1,10 @@
-import { RepeatLimiter } from '../../../domain/repeat-limiter.ts';
-import type { Logger } from '../../../logger.ts';
-import type { FetchedRecords, TopicPartition } from '../../../ports.ts';
-import { errorType } from '../broker-errors.ts';
-import { brokerError } from '../cluster-requests.ts';
-import type { KafkaConnection } from '../kafka-client.ts';
-import { mapInbound } from '../map-record.ts';
+import { RepeatLimiter } from '../../../domain/limits/repeat-limiter.ts';
+import type { FetchedRecords, TopicPartition } from '../../../ports/kafka.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import { errorType } from '../kafkajs/broker-errors.ts';
+import { brokerError } from '../kafkajs/cluster-requests.ts';
+import type { KafkaConnection } from '../kafkajs/kafka-client.ts';
+import { mapInbound } from '../kafkajs/map-record.ts';
 import { BrokerConnections } from '../produce/broker-connections.ts';
 import type { FetchAnswer, FetchLimits, IsolationLevel } from './fetch-records.ts';
 import { FollowedPartition } from './followed-partition.ts';

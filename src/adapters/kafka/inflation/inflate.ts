@@ -1,7 +1,7 @@
 import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
-import { damaged, inflatesTooFar } from '../fetch/unreadable-batch.ts';
 import { inflateLz4 } from './lz4-frame.ts';
 import { inflateSnappy } from './snappy-blocks.ts';
+import { damaged, inflatesTooFar } from './unreadable-batch.ts';
 
 const SMALLEST_CHUNK_BYTES = 16 * 1024;
 const LARGEST_CHUNK_BYTES = 256 * 1024;

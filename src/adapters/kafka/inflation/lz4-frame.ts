@@ -1,5 +1,5 @@
 import { decompressFrame } from 'lz4-napi';
-import { damaged, inflatesTooFar } from '../fetch/unreadable-batch.ts';
+import { damaged, inflatesTooFar } from './unreadable-batch.ts';
 
 const FRAME_MAGIC = 0x184d2204;
 const SKIPPABLE_MAGIC = 0x184d2a50;

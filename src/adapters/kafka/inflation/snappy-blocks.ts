@@ -1,5 +1,5 @@
 import { uncompress, uncompressSync } from 'snappy';
-import { damaged, inflatesTooFar } from '../fetch/unreadable-batch.ts';
+import { damaged, inflatesTooFar } from './unreadable-batch.ts';
 
 /**
  * The frame that Java's snappy library puts around its blocks: magic, version and lowest compatible version (4 bytes

@@ -1,4 +1,4 @@
-import type { Logger } from '../../../logger.ts';
+import type { Logger } from '../../../runtime/logger.ts';
 import {
   type Broker,
   type BrokerAddress,
@@ -8,8 +8,8 @@ import {
   clusterOf,
   connectAny,
   isConnected,
-} from '../cluster-requests.ts';
-import { createKafka, type KafkaConnection, NO_RETRIES } from '../kafka-client.ts';
+} from '../kafkajs/cluster-requests.ts';
+import { createKafka, type KafkaConnection, NO_RETRIES } from '../kafkajs/kafka-client.ts';
 
 /** `suspect`: a connection for partitions that did not answer in time, so that the others do not wait behind them. */
 export type ConnectionLane = 'main' | 'suspect';

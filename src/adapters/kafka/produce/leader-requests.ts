@@ -1,7 +1,7 @@
-import { recordClock } from '../record-clock.ts';
 import type { BrokerConnections, ConnectionLane } from './broker-connections.ts';
 import type { PartitionWriter } from './partition-writer.ts';
 import { type EncodedBatch, encodeBatch, produce } from './produce-request.ts';
+import { recordClock } from './record-clock.ts';
 
 /** Of one request: brokers close connections that send more than 100 MiB at once. */
 const REQUEST_MAX_BYTES = 16 * 1024 * 1024;

@@ -1,8 +1,8 @@
 import type { Message } from 'kafkajs';
-import { Deque } from '../../../domain/deque.ts';
-import type { RecordBatch, RefusedRecord, TopicPartition } from '../../../ports.ts';
-import { doubledMs } from '../../../retry.ts';
-import { mapMessage } from '../map-record.ts';
+import { Deque } from '../../../domain/queues/deque.ts';
+import type { RecordBatch, RefusedRecord, TopicPartition } from '../../../ports/kafka.ts';
+import { doubledMs } from '../../../runtime/retry.ts';
+import { mapMessage } from '../kafkajs/map-record.ts';
 import type { ConnectionLane } from './broker-connections.ts';
 
 const FIRST_RETRY_MS = 50;

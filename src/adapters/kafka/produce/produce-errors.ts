@@ -1,4 +1,4 @@
-import { brokerError } from '../cluster-requests.ts';
+import { brokerError } from '../kafkajs/cluster-requests.ts';
 
 /** The record itself: sent again it is refused again, others of its batch are not. */
 const OF_RECORD: ReadonlySet<string> = new Set([

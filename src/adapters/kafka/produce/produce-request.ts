@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import type { Message } from 'kafkajs';
-import type { TopicPartition } from '../../../ports.ts';
-import { type Broker, type Encoder, KafkaEncoder, type Protocol } from '../cluster-requests.ts';
-import { type EncodedRecord, encodeRecord } from '../record-encoding.ts';
+import type { TopicPartition } from '../../../ports/kafka.ts';
+import { type Broker, type Encoder, KafkaEncoder, type Protocol } from '../kafkajs/cluster-requests.ts';
+import { type EncodedRecord, encodeRecord } from '../kafkajs/record-encoding.ts';
 
 /*
  * Produce over kafkajs's connections, acknowledged by all replicas in sync, outside any transaction. kafkajs's own request

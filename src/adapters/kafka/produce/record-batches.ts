@@ -1,4 +1,4 @@
-import type { OutboundRecord, RecordBatch } from '../../../ports.ts';
+import type { OutboundRecord, RecordBatch } from '../../../ports/kafka.ts';
 
 /** Well below what a topic takes by default. */
 const BATCH_BYTES = 500_000;

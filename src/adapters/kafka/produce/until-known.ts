@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import type { Logger } from '../../../logger.ts';
-import { doubledMs } from '../../../retry.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import { doubledMs } from '../../../runtime/retry.ts';
 import type { TopicDirectory } from './topic-directory.ts';
 
 const FIRST_DELAY_MS = 50;

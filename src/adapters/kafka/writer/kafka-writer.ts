@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads';
-import type { Logger } from '../../../logger.ts';
 import {
   type LaneProducer,
   type LaneTransport,
@@ -11,8 +10,9 @@ import {
   type Settlement,
   type TopicFacts,
   type TopicPartition,
-} from '../../../ports.ts';
-import type { KafkaSettings } from '../kafka-client.ts';
+} from '../../../ports/kafka.ts';
+import type { Logger } from '../../../runtime/logger.ts';
+import type { KafkaSettings } from '../kafkajs/kafka-client.ts';
 import { partitionOfKey } from '../produce/partition-of-key.ts';
 import type { OnWritten } from '../produce/partition-writer.ts';
 import { type PackedRecords, packRecords } from './pack-records.ts';

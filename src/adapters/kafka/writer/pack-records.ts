@@ -1,4 +1,4 @@
-import type { HeaderValue, OutboundRecord, RecordHeaders } from '../../../ports.ts';
+import type { HeaderValue, OutboundRecord, RecordHeaders } from '../../../ports/kafka.ts';
 
 /**
  * Records in one piece of memory, so that another thread gets them without a copy of each. Topics and header names are few

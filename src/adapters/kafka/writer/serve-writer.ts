@@ -5,7 +5,7 @@ import {
   RecordRefused,
   type RecordSink,
   type TopicFacts,
-} from '../../../ports.ts';
+} from '../../../ports/kafka.ts';
 import { unpackRecords } from './pack-records.ts';
 import type {
   PlainError,

@@ -1,5 +1,5 @@
-import type { CommittedPosition, RefusedRecord, TopicFacts, TopicPartition } from '../../../ports.ts';
-import type { KafkaSettings } from '../kafka-client.ts';
+import type { CommittedPosition, RefusedRecord, TopicFacts, TopicPartition } from '../../../ports/kafka.ts';
+import type { KafkaSettings } from '../kafkajs/kafka-client.ts';
 import type { PackedRecords } from './pack-records.ts';
 
 /** What the thread is started with. */

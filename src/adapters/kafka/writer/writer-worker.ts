@@ -1,8 +1,8 @@
 /** The thread that writes to Kafka: started by `kafka-writer.ts`, never imported. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { createLogger } from '../../../logger.ts';
-import { KafkaLaneTransport } from '../lane-transport.ts';
-import { KafkaRecordSink } from '../record-sink.ts';
+import { createLogger } from '../../../runtime/logger.ts';
+import { KafkaRecordSink } from '../produce/record-sink.ts';
+import { KafkaLaneTransport } from '../transactions/lane-transport.ts';
 import { plainError, serveWriter, sinkReports } from './serve-writer.ts';
 import type { WriterMessage, WriterRequest, WriterSettings } from './writer-protocol.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequestInput } from '../../../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../../../src/contract/record-types.ts';
 import { jsonShape } from '../../../../src/domain/validate/check-json.ts';
-import { validateRequest } from '../../../../src/pipeline/validate-request.ts';
+import { validateRequest } from '../../../../src/pipeline/handling/validate-request.ts';
 import { sampleRequest } from '../../../support/fakes/sample-request.ts';
 import { pathsOf } from '../../../support/problems-of.ts';
 

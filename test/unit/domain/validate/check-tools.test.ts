@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { ChatRequestInput } from '../../../../src/contract/records.ts';
+import type { ChatRequestInput } from '../../../../src/contract/record-types.ts';
 import { pathsOf } from '../../../support/problems-of.ts';
 
 const weather = { name: 'weather', parametersJson: '{"type":"object"}', strict: true };

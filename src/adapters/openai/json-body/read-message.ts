@@ -1,0 +1,143 @@
+import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
+import type { ObjectReader } from './object-reader.ts';
+
+/** Of a length that four divides. Strict, since a lenient reader passes over what is no base64 and makes other bytes of it. */
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+const DATA_URL = /^data:([^;,]+);base64,/i;
+
+/** Reads one message, the reverse of `mapMessages`. */
+export function readMessage(message: ObjectReader): Message {
+  const { text, objects } = message.textOrObjects('content');
+  const audio = message.object('audio');
+  const read: Message = {
+    role: message.text('role') ?? '',
+    content: text,
+    parts: objects.map(readPart),
+    name: message.text('name'),
+    refusal: message.text('refusal'),
+    toolCalls: [
+      ...message.objects('tool_calls').map(readToolCall),
+      ...readFunctionCall(message.object('function_call')),
+    ],
+    toolCallId: message.text('tool_call_id'),
+    audioId: audio?.requiredText('id') ?? null,
+  };
+  audio?.refuseRest();
+  message.refuseRest();
+  return read;
+}
+
+/** Reads one content part, the reverse of `mapPart`; base64 becomes bytes, an image's address stays as it is. */
+export function readPart(part: ObjectReader): ContentPart {
+  const read = { ...textPart(null), type: part.text('type') ?? '', ...readPayload(part) };
+  const breakpoint = part.object('prompt_cache_breakpoint');
+  part.refuseRest();
+  if (breakpoint === null) return read;
+  const cacheBreakpoint = { mode: breakpoint.text('mode') ?? '', ttl: breakpoint.text('ttl') };
+  breakpoint.refuseRest();
+  return { ...read, cacheBreakpoint };
+}
+
+export function textPart(text: string | null): ContentPart {
+  return {
+    type: 'text',
+    text,
+    url: null,
+    data: null,
+    mediaType: null,
+    format: null,
+    detail: null,
+    fileId: null,
+    fileName: null,
+    cacheBreakpoint: null,
+  };
+}
+
+function readPayload(part: ObjectReader): Partial<ContentPart> {
+  switch (part.text('type')) {
+    case 'text':
+      return { text: part.text('text') };
+    case 'refusal':
+      return { text: part.text('refusal') };
+    case 'image_url':
+      return within(part.object('image_url'), (image) => ({
+        url: image.text('url'),
+        detail: image.text('detail'),
+      }));
+    case 'input_audio':
+      return within(part.object('input_audio'), (audio) => ({
+        data: readBase64(audio, 'data', audio.text('data')),
+        format: audio.text('format'),
+      }));
+    case 'file':
+      return within(part.object('file'), (file) => ({
+        fileId: file.text('file_id'),
+        fileName: file.text('filename'),
+        ...readFileData(file),
+      }));
+    default:
+      return {};
+  }
+}
+
+function within(
+  reader: ObjectReader | null,
+  read: (reader: ObjectReader) => Partial<ContentPart>,
+): Partial<ContentPart> {
+  if (reader === null) return {};
+  const fields = read(reader);
+  reader.refuseRest();
+  return fields;
+}
+
+/** A data URL tells the media type, base64 alone does not. */
+function readFileData(file: ObjectReader): Partial<ContentPart> {
+  const text = file.text('file_data');
+  const [prefix = '', mediaType = null] = text?.match(DATA_URL) ?? [];
+  return { data: readBase64(file, 'file_data', text?.slice(prefix.length) ?? null), mediaType };
+}
+
+function readBase64(reader: ObjectReader, name: string, text: string | null): Uint8Array | null {
+  if (text === null) return null;
+  if (text.length % 4 === 0 && BASE64.test(text)) return Buffer.from(text, 'base64');
+  reader.problem(name, 'wrong_type', 'it must be base64, with padding and without line ends');
+  return null;
+}
+
+function readToolCall(call: ObjectReader): ToolCall {
+  const type = call.text('type') ?? 'function';
+  const isCustom = type === 'custom';
+  const called = call.object(isCustom ? 'custom' : 'function');
+  const read = toolCall(
+    call.text('id'),
+    type,
+    called?.text('name') ?? '',
+    called?.requiredText(isCustom ? 'input' : 'arguments') ?? '',
+  );
+  // A stream's pieces have it, and people send them back as they are.
+  call.integer('index');
+  return { ...read, extraJson: extraOf(call, called, isCustom ? 'custom' : 'function') };
+}
+
+/** Members of a call, and of the object in it, that have no field; as answers carry them. */
+function extraOf(call: ObjectReader, called: ObjectReader | null, place: string): string | null {
+  const others = saying(call.rest());
+  const inner = saying(called?.rest() ?? []);
+  const members = inner.length === 0 ? others : [...others, [place, Object.fromEntries(inner)] as const];
+  return members.length === 0 ? null : JSON.stringify(Object.fromEntries(members));
+}
+
+function saying(members: readonly [name: string, value: unknown][]): readonly (readonly [string, unknown])[] {
+  return members.filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0));
+}
+
+function readFunctionCall(call: ObjectReader | null): ToolCall[] {
+  if (call === null) return [];
+  const read = toolCall(null, 'function_call', call.text('name') ?? '', call.requiredText('arguments'));
+  call.refuseRest();
+  return [read];
+}
+
+function toolCall(id: string | null, type: string, name: string, text: string): ToolCall {
+  return { id, type, name, arguments: text, valid: null, problems: [], extraJson: null };
+}

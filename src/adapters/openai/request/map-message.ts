@@ -1,0 +1,116 @@
+import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
+import { isObject } from '../wire/wire.ts';
+import { parseJsonObject } from './invalid-request.ts';
+
+export type WireMessage = Readonly<Record<string, unknown>>;
+
+/**
+ * Translates the conversation. Fields that the role does not have are left out, since the provider refuses them.
+ *
+ * @param legacyFunctions calls and results in the older functions form, whatever form the caller wrote them in
+ */
+export function mapMessages(messages: readonly Message[], legacyFunctions: boolean): WireMessage[] {
+  /** What was called last under each id: the older form has names instead. */
+  const called = new Map<string | null, string>();
+  return messages.map((message) => {
+    if (legacyFunctions) {
+      for (const { id, name } of message.toolCalls.toReversed()) called.set(id, name);
+    }
+    switch (message.role) {
+      case 'assistant':
+        return mapAssistant(message, legacyFunctions);
+      case 'tool':
+        return legacyFunctions
+          ? mapFunctionResult(message, message.name ?? called.get(message.toolCallId) ?? null)
+          : { role: 'tool', content: mapContent(message), tool_call_id: message.toolCallId };
+      case 'function':
+        return mapFunctionResult(message, message.name);
+      default:
+        return { role: message.role, content: mapContent(message), ...optional('name', message.name) };
+    }
+  });
+}
+
+/** Translates content parts; bytes become base64, with a data URL around them where the provider wants one. */
+export function mapPart(part: ContentPart): WireMessage {
+  return { type: part.type, ...payload(part), ...cacheBreakpoint(part) };
+}
+
+function payload(part: ContentPart): WireMessage {
+  switch (part.type) {
+    case 'image_url':
+      return {
+        image_url: { url: part.url ?? dataUrl(part), ...optional('detail', part.detail) },
+      };
+    case 'input_audio':
+      return { input_audio: { data: base64(part.data), format: part.format } };
+    case 'file':
+      return {
+        file: {
+          ...optional('file_id', part.fileId),
+          ...optional('filename', part.fileName),
+          ...optional(
+            'file_data',
+            part.data && (part.mediaType === null ? base64(part.data) : dataUrl(part)),
+          ),
+        },
+      };
+    case 'refusal':
+      return { refusal: part.text };
+    default:
+      return { text: part.text };
+  }
+}
+
+function mapAssistant(message: Message, legacyFunctions: boolean): WireMessage {
+  const calls = message.toolCalls;
+  const legacy = calls.find((call) => legacyFunctions || call.type === 'function_call');
+  const current = legacyFunctions ? [] : calls.filter((call) => call.type !== 'function_call');
+  return {
+    role: 'assistant',
+    content: mapContent(message),
+    ...optional('name', message.name),
+    ...optional('refusal', message.refusal),
+    ...optional('audio', message.audioId === null ? null : { id: message.audioId }),
+    ...optional('tool_calls', current.length === 0 ? null : current.map(mapToolCall)),
+    ...optional('function_call', legacy && { name: legacy.name, arguments: legacy.arguments }),
+  };
+}
+
+/** What the provider sent with the call goes back with it, in the object in which it came. */
+function mapToolCall({ id, type, name, arguments: text, extraJson }: ToolCall): WireMessage {
+  const extra = parseJsonObject(extraJson, 'toolCalls.extraJson') ?? {};
+  const isCustom = type === 'custom';
+  const place = isCustom ? 'custom' : 'function';
+  const inner = isObject(extra[place]) ? extra[place] : {};
+  const called = isCustom ? { name, input: text } : { name, arguments: text };
+  return { ...extra, id, type: place, [place]: { ...inner, ...called } };
+}
+
+function mapFunctionResult(message: Message, name: string | null): WireMessage {
+  return { role: 'function', name, content: mapContent(message) };
+}
+
+function mapContent(message: Message): string | WireMessage[] | null {
+  if (message.content !== null) return message.content;
+  return message.parts.length === 0 ? null : message.parts.map(mapPart);
+}
+
+function cacheBreakpoint(part: ContentPart): WireMessage {
+  const breakpoint = part.cacheBreakpoint;
+  if (breakpoint === null) return {};
+  return { prompt_cache_breakpoint: { mode: breakpoint.mode, ...optional('ttl', breakpoint.ttl) } };
+}
+
+function dataUrl(part: ContentPart): string {
+  return `data:${part.mediaType};base64,${base64(part.data)}`;
+}
+
+function base64(data: Uint8Array | null): string {
+  return data === null ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+}
+
+/** A member that is there only when it has a value. */
+export function optional(name: string, value: unknown): Readonly<Record<string, unknown>> {
+  return value === null || value === undefined ? {} : { [name]: value };
+}

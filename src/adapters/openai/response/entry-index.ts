@@ -1,0 +1,14 @@
+import { isObject } from '../wire/wire.ts';
+
+/** Odd indexes are told apart by so many characters. */
+const NAME_CHARACTERS = 32;
+
+/** The `index` of an entry of a list, as it came. */
+export function indexOf(entry: unknown): unknown {
+  return isObject(entry) ? entry['index'] : undefined;
+}
+
+/** A text for an index that is no usable one. Lists and objects are all one name: turning them into text may throw. */
+export function nameOfIndex(value: unknown): string {
+  return typeof value === 'object' ? 'object' : String(value).slice(0, NAME_CHARACTERS);
+}

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { answerLimits, LimitExceeded } from '../wire/answer-limits.ts';
+import { JsonValueEnd } from '../wire/json-value-end.ts';
+import { indexOf, nameOfIndex } from './entry-index.ts';
+
+/** What tells one call from another in a piece. */
+export interface ToolCallPiece {
+  readonly id: string | null;
+  readonly name: string | null;
+  readonly arguments: string;
+  /** It has members that no field of the contract is for. */
+  readonly hasMore: boolean;
+}
+
+/** A tool call as far as its pieces came. */
+export class OpenToolCall {
+  /** Its index in our chunks. */
+  readonly index: number;
+  /** Null until the provider sends one. */
+  id: string | null;
+  /** The list of pieces that it was last seen in. */
+  list: readonly unknown[];
+  readonly #place: number | string;
+  readonly #arguments: JsonValueEnd | null;
+  #name = '';
+
+  constructor(index: number, id: string | null, place: number | string, list: readonly unknown[]) {
+    this.index = index;
+    this.id = id;
+    this.list = list;
+    this.#place = place;
+    // Calls with ids are told apart by them.
+    this.#arguments = id === null ? new JsonValueEnd() : null;
+  }
+
+  get isNamed(): boolean {
+    return this.#name !== '';
+  }
+
+  isAt(place: number | string): boolean {
+    return this.#place === place;
+  }
+
+  /** Whether its arguments are complete, as far as that was looked at. */
+  get hasAllArguments(): boolean {
+    return this.#arguments?.hasEnded === true;
+  }
+
+  /** @returns what the piece adds to the name; null when it adds nothing */
+  take({ id, name, arguments: text }: ToolCallPiece): string | null {
+    this.id ??= id;
+    this.#arguments?.add(text);
+    return name === null ? null : this.#addedName(name);
+  }
+
+  /** Some servers repeat the name, or all of it so far, in each piece; others send it in pieces. */
+  #addedName(name: string): string | null {
+    const added = name.startsWith(this.#name) ? name.slice(this.#name.length) : name;
+    const isRepeated = added === '' || this.#name.length + added.length > answerLimits.metadataCharacters;
+    if (isRepeated) return null;
+    this.#name += added;
+    return added;
+  }
+}
+
+/**
+ * Finds out which tool call of a choice a piece belongs to. Usable indexes are kept. Many servers send none, or the same one (0,
+ * -1, a text) for every call; then another id with a name begins a new call, and without ids a name behind complete arguments.
+ */
+export class ToolCallIndexes {
+  readonly #calls: OpenToolCall[] = [];
+  readonly #byPlace = new Map<number | string, OpenToolCall>();
+  readonly #byId = new Map<string, OpenToolCall>();
+  readonly #used = new Set<number>();
+  #functionCall: OpenToolCall | null = null;
+
+  /**
+   * @param list the pieces that came together
+   * @returns null for a piece that says nothing
+   * @throws LimitExceeded
+   */
+  callOf(list: readonly unknown[], position: number, piece: ToolCallPiece): OpenToolCall | null {
+    const own = indexOf(list[position]);
+    const place = isUsable(own) ? own | 0 : `${nameOfIndex(own)}@${position}`;
+    const saysNothing = piece.id === null && piece.name === null && piece.arguments === '';
+    if (saysNothing) return piece.hasMore ? this.#continued(place, position, piece, list) : null;
+    const call = this.#continued(place, position, piece, list) ?? this.#begin(place, position, piece, list);
+    call.list = list;
+    this.#byPlace.set(place, call);
+    if (piece.id !== null && !this.#byId.has(piece.id)) this.#byId.set(piece.id, call);
+    return call;
+  }
+
+  /**
+   * The call in the older form, of which there is one.
+   *
+   * @returns null for a piece that says nothing
+   * @throws LimitExceeded
+   */
+  functionCall(piece: ToolCallPiece): OpenToolCall | null {
+    if (piece.name === null && piece.arguments === '') return null;
+    this.#functionCall ??= this.#begin('function_call', 0, piece, []);
+    return this.#functionCall;
+  }
+
+  /** Gives an id to each call for which the provider sent none. The older form has no ids. */
+  giveIds(): OpenToolCall[] {
+    const calls = this.#calls.filter((call) => call.id === null && call !== this.#functionCall);
+    for (const call of calls) call.id = `call_${randomUUID().replaceAll('-', '')}`;
+    return calls;
+  }
+
+  /** @returns null when the piece begins a call */
+  #continued(
+    place: number | string,
+    position: number,
+    piece: ToolCallPiece,
+    list: readonly unknown[],
+  ): OpenToolCall | null {
+    const { id, name } = piece;
+    const current = this.#byPlace.get(place);
+    if (id !== null && current?.id === id) return current;
+    const known = id === null ? undefined : this.#byId.get(id);
+    // Where the index says nothing, the id does.
+    const isKnown = known !== undefined && (typeof place === 'string' || name === null || known.isAt(place));
+    if (isKnown) return known;
+    const before = current ?? (typeof place === 'string' ? this.#withoutIndex(position, piece, list) : null);
+    if (before === null) return null;
+    if (id === null || before.id === null) return isNext(before, piece, list) ? null : before;
+    // Some servers make up another id for each piece of a call.
+    return typeof place === 'number' && name === null ? before : null;
+  }
+
+  /** A piece without an index goes on with the call that has its position as index; one without id and name, with the last one. */
+  #withoutIndex(
+    position: number,
+    { id, name }: ToolCallPiece,
+    list: readonly unknown[],
+  ): OpenToolCall | null {
+    const there = this.#calls.find(({ index }) => index === position);
+    if (there !== undefined && there.list !== list) return there;
+    const last = this.#calls.at(-1);
+    return id !== null || name !== null || last === undefined || last.list === list ? null : last;
+  }
+
+  #begin(
+    place: number | string,
+    position: number,
+    { id }: ToolCallPiece,
+    list: readonly unknown[],
+  ): OpenToolCall {
+    const call = new OpenToolCall(this.#freeIndex(place, position, list), id, place, list);
+    this.#calls.push(call);
+    this.#used.add(call.index);
+    return call;
+  }
+
+  /** The provider's own index, or else the position, or else one that neither a call nor the list has. */
+  #freeIndex(place: number | string, position: number, list: readonly unknown[]): number {
+    if (typeof place === 'number' && !this.#used.has(place)) return place;
+    const taken = new Set<unknown>(list.map(indexOf));
+    const isFree = (index: number) => !this.#used.has(index) && !taken.has(index);
+    if (typeof place === 'string' && isUsable(position) && isFree(position)) return position;
+    for (let index = 0; index < answerLimits.toolCalls; index += 1) if (isFree(index)) return index;
+    throw new LimitExceeded('toolCalls');
+  }
+}
+
+/** Whether a piece without a known id, at the place of a call, begins the next one. */
+function isNext(call: OpenToolCall, piece: ToolCallPiece, list: readonly unknown[]): boolean {
+  if (piece.name === null || !call.isNamed) return false;
+  return call.list === list || (call.hasAllArguments && piece.arguments !== '');
+}
+
+function isUsable(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < answerLimits.toolCalls;
+}

@@ -1,0 +1,71 @@
+import type { ModelFacts } from '../stores.ts';
+import type { ModelEntry } from './catalog-file.ts';
+
+/** Models that are not in the file of models get what their family is known to be. */
+export interface ModelFamily
+  extends Pick<
+    ModelFacts,
+    | 'maxTokensParameter'
+    | 'refusedParameters'
+    | 'refusedWhileReasoning'
+    | 'defaultReasoningEffort'
+    | 'capabilities'
+  > {
+  /** Ids of the family are this, or go on after it with `-`, `.` or `:`. */
+  readonly prefix: string;
+}
+
+/** Source of facts that nobody has written down. */
+export const INFERRED = 'inferred';
+
+const datedSnapshot = /-(\d{4}-\d{2}-\d{2}|\d{4})$/;
+/** What names of models say that do something else than chat: each a part of the name. */
+const OTHER_TASKS =
+  /(?:^|[-_./:])(?:embed(?:ding|dings)?|rerank(?:er)?|moderation|transcribe|transcription|whisper|tts|dall-e|image|imagen|realtime|sora|diffusion)(?:$|[-_./:\d])/i;
+const fineTuned = /^ft:([^:]+)/;
+
+/**
+ * What is known of a model that a provider lists: what the file says of it; else what it says of the model that it is a
+ * dated snapshot or a fine-tuned copy of; else what its family is. Sizes are not guessed from a family.
+ *
+ * @param families the longest prefix that fits wins
+ */
+export function modelFacts(
+  provider: string,
+  id: string,
+  known: ReadonlyMap<string, ModelEntry & { readonly source: string }>,
+  families: readonly ModelFamily[],
+): ModelFacts {
+  const entry = known.get(`${provider}/${id}`);
+  if (entry !== undefined) return entry;
+  const base = fineTuned.exec(id)?.[1] ?? id.replace(datedSnapshot, '');
+  const inferred = { provider, id, aliases: [], snapshot: null, shutdownAt: null, source: INFERRED };
+  const baseEntry =
+    known.get(`${provider}/${base}`) ?? known.get(`${provider}/${base.replace(datedSnapshot, '')}`);
+  if (baseEntry !== undefined) return { ...baseEntry, ...inferred };
+  const family = families
+    .filter(({ prefix }) => belongsTo(base, prefix))
+    .reduce<ModelFamily | null>(
+      (longest, one) => (longest === null || one.prefix.length > longest.prefix.length ? one : longest),
+      null,
+    );
+  const { prefix: _prefix, ...facts } = family ?? UNKNOWN_FAMILY;
+  const capabilities = OTHER_TASKS.test(base)
+    ? facts.capabilities.filter((one) => one !== 'chat')
+    : facts.capabilities;
+  return { contextWindow: null, maxOutputTokens: null, ...facts, capabilities, ...inferred };
+}
+
+/** Nothing is added to a request of such a model, renamed or refused. */
+const UNKNOWN_FAMILY: ModelFamily = {
+  prefix: '',
+  maxTokensParameter: null,
+  refusedParameters: [],
+  refusedWhileReasoning: [],
+  defaultReasoningEffort: null,
+  capabilities: ['chat', 'streaming'],
+};
+
+function belongsTo(id: string, prefix: string): boolean {
+  return id.startsWith(prefix) && /^($|[-.:])/.test(id.slice(prefix.length));
+}

@@ -1,0 +1,138 @@
+import {
+  type CatalogFile,
+  InvalidCatalogFile,
+  type PriceEntry,
+  type PriceFile,
+  readPriceFile,
+} from '../files/catalog-file.ts';
+import type { PriceStore, PriceVersion } from '../stores.ts';
+import { findPrice, type PriceTimelines, priceAt, priceTimelines } from './find-price.ts';
+import type { ImportSummary } from './import-summary.ts';
+import { type PricePlan, planPriceVersions } from './plan-price-versions.ts';
+import { compareFigures, type FigureChange, type PriceFigures } from './price-figures.ts';
+import { hashOf, modelName, SINCE_EVER, versionOf } from './price-versions.ts';
+
+export interface PriceImportOptions {
+  /** Only tells what would be done. */
+  readonly dryRun?: boolean;
+  /**
+   * Since when the prices of a file that does not say so hold, epoch ms. Default: now; for a model that had no price at
+   * all, since ever, so that calls which were sent before anybody knew the price can be priced.
+   */
+  readonly effectiveFrom?: number;
+  /** Epoch ms. */
+  readonly now?: number;
+}
+
+/** What an import of prices did, or with a dry run would do. */
+export interface PriceImport extends ImportSummary {
+  /** For each version that was added or changed, in what it differs from the price that it takes over from. */
+  readonly differences: readonly { readonly name: string; readonly changes: readonly FigureChange[] }[];
+  /** Members of models that no price was read from, and how many models of the file have them. */
+  readonly unusedKeys: PriceFile['unusedKeys'];
+}
+
+/**
+ * Adds the prices of a file as new versions. What is known already is left alone, what would overwrite or overlap a known
+ * version is refused by name while the rest goes in. Concurrent imports see each other's versions.
+ *
+ * @throws InvalidCatalogFile with every problem at once; then nothing was imported
+ */
+export async function importPrices(
+  store: PriceStore,
+  file: CatalogFile,
+  { dryRun = false, effectiveFrom, now = Date.now() }: PriceImportOptions = {},
+): Promise<PriceImport> {
+  const { entries, unpriced, unusedKeys } = readPriceFile(file);
+  if (effectiveFrom !== undefined && entries.some((entry) => entry.effectiveFrom !== null))
+    throw new InvalidCatalogFile(file.name, ['its prices have dates of their own: leave out the other one']);
+  const known = await store.list();
+  const timelines = priceTimelines(known);
+  const knownByModel = Map.groupBy(known, modelName);
+
+  const sourceHash = hashOf(file);
+  const since = (entry: PriceEntry) => effectiveFrom ?? (hasPrice(timelines, entry, now) ? now : SINCE_EVER);
+  const wanted = entries.map((entry) => ({
+    version: versionOf(entry, since(entry), sourceHash),
+    isDated: entry.effectiveFrom !== null,
+  }));
+
+  const summary = { added: [] as string[], changed: [] as string[], unchanged: [] as string[] };
+  const refused = [...unpriced];
+  const differences: { name: string; changes: FigureChange[] }[] = [];
+  for (const [name, ofModel] of Map.groupBy(wanted, ({ version }) => modelName(version))) {
+    const { plan, before } = await importHistory(store, knownByModel.get(name) ?? [], ofModel, dryRun);
+    summary[before.length === 0 ? 'added' : 'changed'].push(...plan.append.map(({ id }) => id));
+    summary.unchanged.push(...plan.unchanged.map(({ id }) => id));
+    refused.push(...plan.refused.map(({ version, reason }) => ({ name: version.id, reason })));
+    for (const version of plan.append) {
+      const others = plan.append.filter((other) => other !== version);
+      const earlier = takenOver(version, [...before, ...others], timelines);
+      differences.push({ name: version.id, changes: compareFigures(earlier, version) });
+    }
+  }
+  return { ...summary, refused, differences, unusedKeys };
+}
+
+interface WantedVersion {
+  readonly version: PriceVersion;
+  /** Its file says when it begins: then it is a version even if it changes no figure. */
+  readonly isDated: boolean;
+}
+
+/** Writes what may join a model's history, which is read again when another writer was faster. */
+async function importHistory(
+  store: PriceStore,
+  known: readonly PriceVersion[],
+  wanted: readonly WantedVersion[],
+  dryRun: boolean,
+): Promise<{ plan: PricePlan; before: readonly PriceVersion[] }> {
+  let plan = planImport(known, wanted);
+  const [first] = plan.append;
+  if (first === undefined || dryRun) return { plan, before: known };
+  for (;;) {
+    const { revision, versions: before } = await store.history(first.provider, first.model);
+    plan = planImport(before, wanted);
+    if (plan.append.length === 0) return { plan, before };
+    if (await store.append(first.provider, first.model, revision, plan.append)) return { plan, before };
+  }
+}
+
+/** A price without a date that holds anyhow is no new version. */
+function planImport(known: readonly PriceVersion[], wanted: readonly WantedVersion[]): PricePlan {
+  const timelines = priceTimelines(known);
+  const holding = wanted.flatMap(({ version, isDated }) => {
+    const timeline = timelines.get(modelName(version));
+    if (isDated || timeline === undefined) return [];
+    const inForce = priceAt(timeline, version.effectiveFrom);
+    return inForce !== null && compareFigures(inForce, version).length === 0 ? [{ version, inForce }] : [];
+  });
+  const isHolding = new Set(holding.map(({ version }) => version));
+  const plan = planPriceVersions(
+    known,
+    wanted.map(({ version }) => version).filter((version) => !isHolding.has(version)),
+  );
+  const unchanged = [
+    ...holding.map(({ version, inForce }) => ({ ...version, id: inForce.id })),
+    ...plan.unchanged,
+  ];
+  return { ...plan, unchanged };
+}
+
+/** What a new version takes over from: the model's own price at that instant, or its base model's. */
+function takenOver(
+  version: PriceVersion,
+  others: readonly PriceVersion[],
+  timelines: PriceTimelines,
+): PriceFigures | null {
+  const { provider, model, effectiveFrom } = version;
+  const own = priceTimelines(others).get(modelName(version));
+  return (
+    (own === undefined ? null : priceAt(own, effectiveFrom)) ??
+    findPrice(timelines, provider, model, effectiveFrom)
+  );
+}
+
+function hasPrice(timelines: PriceTimelines, { provider, model }: PriceEntry, at: number): boolean {
+  return timelines.has(`${provider}/${model}`) || findPrice(timelines, provider, model, at) !== null;
+}

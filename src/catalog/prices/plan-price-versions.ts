@@ -1,0 +1,79 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PriceVersion } from '../stores.ts';
+import { liveVersions, revisionOf } from './live-versions.ts';
+
+export interface PricePlan {
+  readonly append: readonly PriceVersion[];
+  readonly unchanged: readonly PriceVersion[];
+  readonly refused: readonly { readonly version: PriceVersion; readonly reason: string }[];
+}
+
+/**
+ * Decides which versions may join the history of one model, so that no instant has two prices and none is overwritten.
+ *
+ * A version without an end holds until the next one begins, so that one may be put into it. A version with an end of its
+ * own was said to hold until then: nothing may begin inside it.
+ *
+ * @param wanted versions of the same model, in any order; each is held against those that were accepted before it
+ */
+export function planPriceVersions(
+  known: readonly PriceVersion[],
+  wanted: readonly PriceVersion[],
+): PricePlan {
+  const append: PriceVersion[] = [];
+  const unchanged: PriceVersion[] = [];
+  const refused: PricePlan['refused'][number][] = [];
+
+  // What is corrected comes before its correction.
+  for (const version of wanted.toSorted((one, other) => revisionOf(one.id) - revisionOf(other.id))) {
+    const all = [...known, ...append];
+    const live = liveVersions([...all, version]).filter((other) => other !== version);
+    const sameStart = live.find(({ effectiveFrom }) => effectiveFrom === version.effectiveFrom);
+    const clash = live.find((other) => beginsInside(version, other) || beginsInside(other, version));
+    const problem = version.supersedes === undefined ? null : whyNoCorrection(version.supersedes, all);
+    if (isKnown(version, all)) unchanged.push(version);
+    else if (problem !== null) refused.push({ version, reason: problem });
+    else if (sameStart !== undefined) refused.push({ version, reason: overwriting(sameStart) });
+    else if (clash !== undefined) refused.push({ version, reason: overlapping(clash) });
+    else append.push(version);
+  }
+  return { append, unchanged, refused };
+}
+
+/** Also a version that was corrected since: whoever imports it once more changes nothing. */
+function isKnown(version: PriceVersion, all: readonly PriceVersion[]): boolean {
+  const candidates =
+    version.supersedes === undefined
+      ? all.filter(({ effectiveFrom }) => effectiveFrom === version.effectiveFrom)
+      : all.filter(({ id }) => id === version.id);
+  return candidates.some((other) => isSamePrice(other, version));
+}
+
+function whyNoCorrection(supersedes: string, all: readonly PriceVersion[]): string | null {
+  if (!all.some(({ id }) => id === supersedes)) return `supersedes ${supersedes}, which is not known`;
+  const by = all.find((other) => other.supersedes === supersedes);
+  return by === undefined ? null : `supersedes ${supersedes}, which ${by.id} has corrected already`;
+}
+
+/** Only an end that was given is a promise; an open end yields to the next version. */
+function beginsInside(inner: PriceVersion, outer: PriceVersion): boolean {
+  const end = outer.effectiveTo;
+  return end !== null && outer.effectiveFrom < inner.effectiveFrom && inner.effectiveFrom < end;
+}
+
+/** The same price from another source is no change. */
+function isSamePrice(one: PriceVersion, other: PriceVersion): boolean {
+  const neutral = { id: '', source: '', sourceHash: '', supersedes: '' };
+  return isDeepStrictEqual({ ...one, ...neutral }, { ...other, ...neutral });
+}
+
+function overwriting(existing: PriceVersion): string {
+  return `${existing.id} (from ${existing.source}) begins at the same instant with other figures, and prices are never overwritten: give the new one a later effectiveFrom, or correct the version (prices correct)`;
+}
+
+function overlapping(existing: PriceVersion): string {
+  const span = `${iso(existing.effectiveFrom)} to ${existing.effectiveTo === null ? 'open' : iso(existing.effectiveTo)}`;
+  return `overlaps ${existing.id} (${span}, from ${existing.source}): choose an effectiveFrom and effectiveTo outside of it`;
+}
+
+const iso = (instant: number) => new Date(instant).toISOString();

@@ -1,0 +1,25 @@
+import { type CatalogFile, readModelFile } from '../../catalog/files/catalog-file.ts';
+import { modelInfo } from '../../catalog/models/model-info.ts';
+import { findPrice, priceTimelines } from '../../catalog/prices/find-price.ts';
+import { versionsOfFile } from '../../catalog/prices/price-versions.ts';
+import type { Catalog, ModelInfo } from '../../ports/catalog.ts';
+
+/**
+ * Models and prices straight from files, for commands that need no database.
+ *
+ * @throws InvalidCatalogFile with every problem at once
+ */
+export function createFileCatalog(modelFile: CatalogFile, priceFile: CatalogFile): Catalog {
+  const models = new Map<string, ModelInfo>();
+  for (const { aliases, ...model } of readModelFile(modelFile)) {
+    for (const name of [model.id, ...aliases])
+      models.set(`${model.provider}/${name}`, modelInfo(model, 'active'));
+  }
+  const prices = priceTimelines(versionsOfFile(priceFile));
+  return {
+    model: (provider, name) => models.get(`${provider}/${name}`) ?? null,
+    // Asked for instead of a model that was removed, of which a file has none.
+    nearest: () => [],
+    price: (provider, model, at) => findPrice(prices, provider, model, at),
+  };
+}

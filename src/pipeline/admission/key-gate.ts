@@ -1,0 +1,297 @@
+import type { ChatFailure } from '../../domain/failures/chat-failure.ts';
+import { providerAway } from '../../domain/failures/refusals.ts';
+import { CircuitBreaker } from '../../domain/limits/circuit-breaker.ts';
+import { type CallMark, RateLimiter } from '../../domain/limits/rate-limiter.ts';
+import type { RateLimits } from '../../domain/limits/rate-limits.ts';
+import { FairQueue, type Line, type Place } from '../../domain/queues/fair-queue.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Logger } from '../../runtime/logger.ts';
+import { Permit, type PermitGate } from './permit.ts';
+import type { Seat, Slots, SlotWanted } from './slots.ts';
+
+/** What limits and outages belong to. */
+export interface GateKey {
+  readonly provider: string;
+  readonly account: string | null;
+  readonly model: string;
+}
+
+export interface KeyGateOptions {
+  readonly slots: Pick<Slots, 'isFree' | 'want' | 'unwant' | 'take'>;
+  /** How many calls of a tenant begin in each of its turns while calls have to wait, at least 1. */
+  readonly weightOf: (tenantId: string) => number;
+  readonly clock: Clock;
+  /** 0 inclusive to 1 exclusive. */
+  readonly random: () => number;
+  /** Whether requests wait while the provider is away, fail at once, or are sent as ever. */
+  readonly outage: 'wait' | 'fail' | 'ignore';
+  readonly logger: Logger;
+  /** A request was let through after it had to wait. */
+  readonly onWaited: (key: GateKey, durationMs: number) => void;
+}
+
+interface Waiter {
+  readonly seat: Seat;
+  readonly tokens: number;
+  readonly since: number;
+  readonly grant: (permit: Permit) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Three failures in a row: below the four calls that a lone request makes by default, so that it too outlives an outage. */
+const BREAKER = { threshold: 3, baseMs: 1_000, maxMs: 15_000 };
+/** Calls that may be unanswered while nothing is known of a provider's limits, and at first after an outage. */
+const FIRST_CALLS = 4;
+/** Silence after which one more of them goes, so that a few slow answers keep nobody waiting for long. */
+const PATIENCE_MS = 250;
+/** From so many unanswered calls on nothing is held back any more after an outage. */
+const ENOUGH_CALLS = 128;
+const LONGEST_TIMER_MS = 60_000;
+/** What a request may do between its permit and its call, such as writing its claim, while others wait for a permit. */
+const LONGEST_HOLD_MS = 2_000;
+
+/** Whether the provider itself has failed. Redirects, conflicts and refusals come from one that works. */
+function isOutage({ code, httpStatus }: ChatFailure): boolean {
+  if (code === 'provider_error') return httpStatus !== null && httpStatus >= 500;
+  return code === 'provider_unavailable' || code === 'timeout';
+}
+
+/**
+ * The gate before one provider, account and model: grants permits within what is known of its limits and while it is available.
+ * Tenants that wait take turns by their weights, and so do a tenant's first calls and its retries.
+ */
+export class KeyGate implements PermitGate {
+  private readonly key: GateKey;
+  private readonly options: KeyGateOptions;
+  private readonly limiter = new RateLimiter();
+  private readonly breaker = new CircuitBreaker(BREAKER);
+  private readonly waiting: FairQueue<Waiter>;
+  /** Granted, and their calls have not begun; the oldest first. */
+  private readonly held = new Set<Permit>();
+  /** Its place in line for a slot: a permit is granted together with one. */
+  private turn: Place<SlotWanted> | null = null;
+  private unanswered = 0;
+  /** How many calls may be unanswered. */
+  private allowed = FIRST_CALLS;
+  private isKnown = false;
+  /** Whether a call of it was ever answered: callers may name models that do not exist. */
+  hasAnswered = false;
+  private lastGrantAt = Number.NEGATIVE_INFINITY;
+  private openedAt = 0;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(key: GateKey, options: KeyGateOptions) {
+    this.key = key;
+    this.options = options;
+    this.waiting = new FairQueue(options.weightOf);
+  }
+
+  get isIdle(): boolean {
+    return this.waiting.length === 0 && this.unanswered === 0 && this.breaker.state === 'closed';
+  }
+
+  state() {
+    const { provider, model } = this.key;
+    return {
+      provider,
+      model,
+      waiting: this.waiting.length,
+      breaker: this.breaker.state,
+      ...this.limiter.remaining,
+    };
+  }
+
+  /** For a request that has a slot. @returns null when a permit has to be waited for */
+  tryEnter(tokens: number): Permit | null {
+    return this.waiting.length === 0 && this.waitMs(tokens) === 0 ? this.grant(tokens) : null;
+  }
+
+  /**
+   * For a request without a slot.
+   *
+   * @param tokens what the call may be charged with
+   * @returns a permit; the request has a slot again then
+   * @throws the signal's reason; `ChatFailure` while the provider is unavailable, if that is not to be waited for
+   */
+  async enter(seat: Seat, tokens: number, line: Line, signal: AbortSignal): Promise<Permit> {
+    signal.throwIfAborted();
+    const { outage, clock, onWaited } = this.options;
+    if (outage === 'fail') this.throwIfAway();
+    const { promise, resolve, reject } = Promise.withResolvers<Permit>();
+    const since = clock.monotonic();
+    const place = this.waiting.push(seat.owner, { seat, tokens, since, grant: resolve, reject }, line);
+    const stop = () => {
+      if (!this.waiting.remove(place)) return;
+      reject(signal.reason);
+      // Whoever is first now may need less.
+      this.letThrough();
+    };
+    signal.addEventListener('abort', stop, { once: true });
+    this.letThrough();
+    try {
+      const permit = await promise;
+      onWaited(this.key, clock.monotonic() - since);
+      return permit;
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /* ---------- What becomes of permits ---------- */
+
+  begun(permit: Permit): CallMark {
+    this.held.delete(permit);
+    return this.limiter.begin(permit.tokens, this.options.clock.monotonic());
+  }
+
+  released(permit: Permit): void {
+    this.held.delete(permit);
+    this.unanswered -= 1;
+    this.limiter.giveBack(permit.tokens);
+    if (permit.isProbe) this.breaker.abandoned(this.options.clock.monotonic());
+    this.letThrough();
+  }
+
+  answered(call: CallMark, limits: RateLimits | null): void {
+    this.hasAnswered = true;
+    this.unanswered -= 1;
+    this.limiter.answered(call, limits, this.options.clock.monotonic());
+    this.reached();
+    this.letThrough();
+  }
+
+  failed(permit: Permit, call: CallMark, failure: ChatFailure | null): boolean {
+    this.unanswered -= 1;
+    // A request that is larger than the limit itself says nothing about the others.
+    if (failure?.code === 'rate_limited' && failure.retryable)
+      this.limiter.refused(call, failure.rateLimits, failure.retryAfterMs, this.options.clock.monotonic());
+    this.judge(failure, permit.isProbe);
+    this.letThrough();
+    return failure?.code === 'provider_unavailable' && this.breaker.state !== 'closed';
+  }
+
+  /** A probe goes through even where an outage fails requests: nothing else would end it. */
+  private throwIfAway(): void {
+    if (this.breaker.waitMs(this.options.clock.monotonic()) > 0) throw providerAway(this.key.provider);
+  }
+
+  private waitMs(tokens: number): number {
+    const now = this.options.clock.monotonic();
+    const patienceMs = this.unanswered < this.allowed ? 0 : this.lastGrantAt + PATIENCE_MS - now;
+    return Math.max(0, patienceMs, this.breaker.waitMs(now), this.limiter.waitMs(tokens, now));
+  }
+
+  /**
+   * Lets through who may go, in order, while there are slots. Wakes up again when the first of the others may go; what it lacks
+   * is a slot then, so it stands in line for one and grants nothing meanwhile.
+   */
+  private letThrough(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+    const { slots } = this.options;
+    for (let first = this.waiting.peek(); first !== undefined; first = this.waiting.peek()) {
+      const waitMs = this.waitMs(first.tokens);
+      if (waitMs > 0) {
+        this.wakeUpAfter(Math.min(waitMs, this.holdMs()));
+        return;
+      }
+      if (this.turn !== null) return;
+      if (!slots.isFree) {
+        this.turn = slots.want(first.seat.owner, () => this.slotIsFree());
+        return;
+      }
+      this.letFirstThrough();
+    }
+    if (this.turn !== null) slots.unwant(this.turn);
+    this.turn = null;
+  }
+
+  /** In its turn it uses one slot, unless what was possible is not any more. */
+  private slotIsFree(): void {
+    this.turn = null;
+    const first = this.waiting.peek();
+    if (first !== undefined && this.waitMs(first.tokens) === 0) this.letFirstThrough();
+    this.letThrough();
+  }
+
+  private letFirstThrough(): void {
+    const first = this.waiting.shift();
+    if (first === undefined) return;
+    this.options.slots.take(first.seat);
+    first.grant(this.grant(first.tokens));
+  }
+
+  private wakeUpAfter(waitMs: number): void {
+    if (!Number.isFinite(waitMs)) return;
+    const wakeUp = () => {
+      this.takeBackUnused();
+      this.letThrough();
+    };
+    this.timer = setTimeout(wakeUp, Math.min(LONGEST_TIMER_MS, Math.ceil(waitMs)));
+  }
+
+  /** How long the oldest permit may still be held without a call. */
+  private holdMs(): number {
+    for (const { grantedAt } of this.held)
+      return Math.max(0, grantedAt + LONGEST_HOLD_MS - this.options.clock.monotonic());
+    return Number.POSITIVE_INFINITY;
+  }
+
+  private takeBackUnused(): void {
+    while (this.holdMs() === 0) {
+      const [oldest] = this.held;
+      oldest?.release();
+    }
+  }
+
+  private grant(tokens: number): Permit {
+    const now = this.options.clock.monotonic();
+    this.limiter.reserve(tokens, now);
+    this.unanswered += 1;
+    this.lastGrantAt = now;
+    const permit = new Permit(this, tokens, this.breaker.letThrough(), now);
+    this.held.add(permit);
+    return permit;
+  }
+
+  private judge(failure: ChatFailure | null, isProbe: boolean): void {
+    const now = this.options.clock.monotonic();
+    // A provider that works on a call for longer than it is waited for is not away, and not proved to be there.
+    if (failure === null || failure.code === 'internal' || failure.outwaited) {
+      if (isProbe) this.breaker.abandoned(now);
+    } else if (this.options.outage === 'ignore' || !isOutage(failure)) this.reached();
+    else if (this.breaker.failed(isProbe, now, this.options.random())) this.opened(failure, now);
+  }
+
+  private opened(failure: ChatFailure, now: number): void {
+    const { provider, model } = this.key;
+    this.openedAt = now;
+    this.options.logger.warn(
+      { provider, model, code: failure.code, waiting: this.waiting.length },
+      'the provider is away; calls are held back',
+    );
+    if (this.options.outage === 'fail') this.failWaiting();
+  }
+
+  /** The provider has answered, be it with a refusal. */
+  private reached(): void {
+    if (this.breaker.succeeded()) {
+      const { provider, model } = this.key;
+      const outageMs = Math.round(this.options.clock.monotonic() - this.openedAt);
+      this.options.logger.warn(
+        { provider, model, outageMs, waiting: this.waiting.length },
+        'the provider is back',
+      );
+      // It comes back to everything that waited: twice as many calls with each round of answers.
+      this.allowed = this.unanswered + FIRST_CALLS;
+    } else if (!this.isKnown) this.allowed = Number.POSITIVE_INFINITY;
+    else this.allowed += 1;
+    if (this.allowed > ENOUGH_CALLS) this.allowed = Number.POSITIVE_INFINITY;
+    this.isKnown = true;
+  }
+
+  private failWaiting(): void {
+    for (let waiter = this.waiting.shift(); waiter !== undefined; waiter = this.waiting.shift())
+      waiter.reject(providerAway(this.key.provider));
+  }
+}

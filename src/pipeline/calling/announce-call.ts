@@ -1,0 +1,48 @@
+import { eventId } from '../../contract/event-id.ts';
+import type { OutboundRecord } from '../../ports/kafka.ts';
+import type { CallerOptions, CallToMake } from './make-call.ts';
+
+/**
+ * Publishes MessageSent. Best effort, and not waited for: the call does not wait for Kafka. It is announced before there is a
+ * connection, and also when there turns out to be none; an event that cannot be encoded does not keep its call from being made.
+ */
+export function announceCall(
+  call: CallToMake,
+  attempt: number,
+  startedAt: number,
+  options: CallerOptions,
+): void {
+  const { requestId, tenantId } = call.claim.identity;
+  options.chunks.announce({ requestId, tenantId, attempt }, () =>
+    messageSent(call, attempt, startedAt, options),
+  );
+}
+
+function messageSent(
+  { job, plan }: CallToMake,
+  attempt: number,
+  occurredAt: number,
+  { output }: CallerOptions,
+): OutboundRecord {
+  const { record, request, orderKey } = job.accepted;
+  const id = eventId(request.tenantId, request.requestId, 'MessageSent', attempt);
+  const value = output.codec.encode('MessageSent', {
+    eventId: id,
+    requestId: request.requestId,
+    tenantId: request.tenantId,
+    conversationId: request.conversationId,
+    attempt,
+    provider: plan.provider.name,
+    model: plan.model.id,
+    requestedModel: plan.requestedModel,
+    messageCount: request.messages.length,
+    estimatedInputTokens: plan.estimatedInputTokens,
+    estimatedCost: plan.estimatedCost?.amount ?? null,
+    currency: plan.estimatedCost?.currency ?? null,
+    stream: request.stream,
+    labels: request.labels,
+    occurredAt,
+  });
+  const event = { name: 'MessageSent', eventId: id, at: occurredAt, value } as const;
+  return output.outputs.announced(event, { record, orderKey, trace: job.trace });
+}

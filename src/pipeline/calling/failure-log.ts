@@ -1,0 +1,91 @@
+import type { ChatFailure, ErrorCode } from '../../domain/failures/chat-failure.ts';
+import type { Logger } from '../../runtime/logger.ts';
+
+type Level = 'error' | 'warn' | 'info';
+
+/** Who has to act: errors are the operator's, warnings pass or tell of the provider, the rest is the caller's. */
+const LEVELS: Readonly<Record<ErrorCode, Level>> = {
+  invalid_credentials: 'error',
+  permission_denied: 'error',
+  quota_exceeded: 'error',
+  internal: 'error',
+  poison: 'error',
+  rate_limited: 'warn',
+  provider_unavailable: 'warn',
+  provider_error: 'warn',
+  stream_interrupted: 'warn',
+  timeout: 'warn',
+  invalid_request: 'info',
+  context_length_exceeded: 'info',
+  content_filtered: 'info',
+  model_not_found: 'info',
+  deadline_exceeded: 'info',
+  budget_exceeded: 'info',
+  cancelled: 'info',
+};
+
+/** How long a kind of failure is only counted after it was told in full. */
+const QUIET_MS = 60_000;
+
+/** Which call failed. */
+export interface FailedCallFacts {
+  readonly requestId: string;
+  readonly tenantId: string;
+  readonly provider: string;
+  readonly model: string;
+  readonly attempt: number;
+}
+
+interface Kind {
+  more: number;
+  readonly tellRest: () => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * Logs failed provider calls: the first of a kind (provider and code) in full, further ones within a minute as their number, so
+ * that a thousand failures are two lines. Never a prompt, an answer or a secret: messages of failures have none.
+ */
+export class FailureLog {
+  readonly #logger: Logger;
+  readonly #kinds = new Map<string, Kind>();
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
+
+  note(failure: ChatFailure, call: FailedCallFacts): void {
+    const { code } = failure;
+    const key = `${call.provider} ${code}`;
+    const known = this.#kinds.get(key);
+    if (known !== undefined) {
+      known.more += 1;
+      return;
+    }
+    const { message, retryable, httpStatus, providerCode, providerRequestId, retryAfterMs, cause } = failure;
+    const facts = { ...call, code, retryable, httpStatus, providerCode, providerRequestId, retryAfterMs };
+    this.#logger[LEVELS[code]]({ ...facts, ...(cause !== undefined && { err: cause }) }, message);
+    this.#countFurther(key, call.provider, code);
+  }
+
+  /** Tells what was only counted so far. */
+  close(): void {
+    for (const { timer, tellRest } of this.#kinds.values()) {
+      clearTimeout(timer);
+      tellRest();
+    }
+  }
+
+  #countFurther(key: string, provider: string, code: ErrorCode): void {
+    const tellRest = (): void => {
+      this.#kinds.delete(key);
+      if (kind.more === 0) return;
+      this.#logger[LEVELS[code]](
+        { provider, code, calls: kind.more },
+        'further calls failed in the same way',
+      );
+    };
+    const kind: Kind = { more: 0, tellRest, timer: setTimeout(tellRest, QUIET_MS).unref() };
+    this.#kinds.set(key, kind);
+  }
+}

@@ -1,0 +1,38 @@
+import type { ChatRequest, Problem } from '../../contract/record-types.ts';
+import type { SchemaChecker } from '../../ports/schemas.ts';
+
+/**
+ * Looks at the JSON Schemas of a request's functions and of its structured output before anything is spent: what is not a
+ * JSON Schema is refused. What cannot be checked here, or not in time, is sent: the provider may take it, and the answer
+ * says that it was not checked. Without schemas it costs nothing.
+ *
+ * @param known problems that were found before: what they speak of needs no other
+ * @throws the signal's reason, when it fires while the schemas wait for their turn
+ */
+export async function checkDefinitions(
+  request: ChatRequest,
+  schemas: SchemaChecker,
+  known: readonly Problem[],
+  signal: AbortSignal,
+): Promise<Problem[]> {
+  const { responseFormat, tenantId, requestId } = request;
+  const definitions = request.tools.map(({ type, parametersJson }, index) => ({
+    path: `tools[${index}].parametersJson`,
+    schemaJson: type === 'custom' ? null : parametersJson,
+  }));
+  if (responseFormat?.type === 'json_schema') {
+    definitions.push({ path: 'responseFormat.schemaJson', schemaJson: responseFormat.schemaJson });
+  }
+  const toCheck = definitions.flatMap(({ path, schemaJson }) =>
+    schemaJson === null || known.some((problem) => problem.path === path) ? [] : [{ path, schemaJson }],
+  );
+  if (toCheck.length === 0) return [];
+  const texts = toCheck.map(({ schemaJson }) => schemaJson);
+  const verdicts = await schemas.verdicts(texts, { tenantId, requestId, signal });
+  return toCheck.flatMap(({ path }, index) => {
+    const verdict = verdicts[index];
+    if (verdict?.kind !== 'invalid') return [];
+    const message = `cannot be used as a JSON Schema: ${verdict.reason}; correct it`;
+    return [{ path, code: 'invalid_schema', message }];
+  });
+}

@@ -1,0 +1,160 @@
+import { ChatFailure } from '../../domain/failures/chat-failure.ts';
+import { deadlineExceeded, invalidRequest, usedForAnother } from '../../domain/failures/refusals.ts';
+import type { Catalog } from '../../ports/catalog.ts';
+import type { ChatProvider } from '../../ports/provider.ts';
+import type { TokenCounter } from '../../ports/tokens.ts';
+import { turnForOthers } from '../../runtime/turn-for-others.ts';
+import type { Admission } from '../admission/admission.ts';
+import { type CallDefaults, type CallPlan, countingExactly, planCall } from '../admission/plan-call.ts';
+import type { BudgetOptions } from '../admission/reserve-budget.ts';
+import type { CallerOptions } from '../calling/make-call.ts';
+import { type Admitted, admit } from '../claims/admit-request.ts';
+import type { HeldClaim } from '../claims/claim-watches.ts';
+import { type Claims, type Standing, UNKNOWN } from '../claims/claims.ts';
+import { ClaimLost } from '../claims/own-claim.ts';
+import type { RequestToHandle } from '../intake/decode-request.ts';
+import type { HandledRequest } from '../outcome/handled-request.ts';
+import { answerFromLedger } from './answer-from-ledger.ts';
+import { answer, isOver } from './answer-request.ts';
+import type { AnswerCheckOptions } from './check-answer.ts';
+import { checkDefinitions } from './check-definitions.ts';
+import { conclude, type OutcomeOptions } from './conclude-request.ts';
+import { refuse } from './refuse-request.ts';
+import { validateRequest } from './validate-request.ts';
+
+/** What is decided about a request before it is called. */
+export interface PlanningOptions {
+  readonly providers: ReadonlyMap<string, ChatProvider>;
+  readonly catalog: Catalog;
+  readonly defaults: CallDefaults;
+  readonly tokens: TokenCounter;
+}
+
+/** What requests are handled with, made once for all of them. */
+export interface HandlerOptions {
+  readonly planning: PlanningOptions;
+  readonly admission: Admission;
+  readonly claims: Claims;
+  readonly budgets: BudgetOptions;
+  readonly caller: CallerOptions;
+  readonly checker: AnswerCheckOptions;
+  readonly outcomes: OutcomeOptions;
+}
+
+/** A look into the ledger that did not end the request. */
+type Undecided = HeldClaim | { readonly kind: 'suspect' } | { readonly kind: 'lost' };
+
+/**
+ * The way of a request from its record to its outcome. The outcome is in the ledger and its chunks are acknowledged when
+ * this resolves; nothing of it is visible yet but chunks and MessageSent.
+ *
+ * @throws the signal's reason when the service stops or the worker lost its lease: there is no outcome then, the claim is
+ *   released if it can be, and the record will be delivered again
+ */
+export async function handleRequest(
+  job: RequestToHandle,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<HandledRequest> {
+  const { record, request, problems } = job.accepted;
+  await turnForOthers(record);
+
+  // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
+  const wrong = [...problems, ...validateRequest(request, problems)];
+  await turnForOthers(record);
+  wrong.push(...(await checkDefinitions(request, options.checker.schemas, wrong, signal)));
+  await turnForOthers(record);
+  if (wrong.length > 0) return refuse(job, options.outcomes, invalidRequest(wrong));
+
+  const { admission, caller, claims, outcomes } = options;
+  let standing = UNKNOWN;
+  let waitingSince: number | null = null;
+  for (;;) {
+    // 2 Decide provider, model and limits; what this refuses may depend on the time, so it goes through the ledger.
+    const planned = standing.failure ?? tryPlan(job, options);
+    await turnForOthers(record);
+
+    // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
+    const admitted = await admit(planned, job, standing.stay, admission, signal);
+    let undecided: Undecided;
+    try {
+      const end = await handleAdmitted(job, admitted, standing, options, signal);
+      if (end.kind === 'handled') return end.request;
+      undecided = end;
+    } finally {
+      admitted.permit?.release();
+      job.memory.end();
+      standing.stay?.leave();
+    }
+
+    // Nothing is held while another claim, or a turn in quarantine, is waited for.
+    if (undecided.kind === 'lost') standing = UNKNOWN;
+    else if (undecided.kind === 'suspect') standing = { ...UNKNOWN, stay: claims.quarantine.open() };
+    else {
+      waitingSince ??= caller.clock.now();
+      standing = await claims.wait(job, undecided, waitingSince, signal);
+      if (standing.failure !== null && undecided.replay) return refuse(job, outcomes, standing.failure);
+    }
+  }
+}
+
+async function handleAdmitted(
+  job: RequestToHandle,
+  { plan, permit }: Admitted,
+  standing: Standing,
+  options: HandlerOptions,
+  signal: AbortSignal,
+): Promise<Undecided | { readonly kind: 'handled'; readonly request: HandledRequest }> {
+  const { accepted } = job;
+  const { budgets, claims, outcomes } = options;
+  const handled = (end: HandledRequest) => ({ kind: 'handled', request: end }) as const;
+
+  // 4 The ledger: this request is ours now, or has its outcome already, or is another worker's until then.
+  const called = plan instanceof ChatFailure ? null : plan;
+  const taken = await claims.take(accepted, called, standing, signal);
+  if (taken.kind === 'held' || taken.kind === 'suspect') return taken;
+  if (taken.kind === 'conflict')
+    return handled(refuse(job, outcomes, usedForAnother(accepted.request.requestId)));
+  if (taken.kind === 'done') return handled(answerFromLedger(job, taken, outcomes));
+
+  const { claim } = taken;
+  const stay = claim.isQuarantined ? standing.stay : null;
+  if (stay === null) standing.stay?.leave();
+  // Every wait from here on also ends when another worker has taken the claim.
+  const whileOurs = claims.held.hold(claim, signal);
+  try {
+    whileOurs.throwIfAborted();
+
+    // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
+    const answered = await answer(job, claim, { plan, permit }, stay, options, whileOurs);
+
+    // 6 Fold, price, and write the outcome to the ledger.
+    const end = await conclude(job, claim, plan, answered, outcomes, whileOurs);
+    // With a bill it is released by the role that counts it.
+    if (end.bill === null) budgets.budgets.release(claim.identity);
+    return handled(end);
+  } catch (error) {
+    const isLost = error instanceof ClaimLost;
+    // For a claim that was lost in quarantine this records that the worker did not crash.
+    if (!isLost || stay !== null) await claim.release();
+    if (isLost) return { kind: 'lost' };
+    throw error;
+  } finally {
+    claims.held.letGo(claim);
+  }
+}
+
+function tryPlan({ accepted, givenUp }: RequestToHandle, options: HandlerOptions): CallPlan | ChatFailure {
+  if (givenUp !== null) return givenUp;
+  const { providers, catalog, defaults, tokens } = options.planning;
+  const now = options.caller.clock.now();
+  const { request } = accepted;
+  if (isOver(request.deadline, now)) return deadlineExceeded(false);
+  const hasBudget = options.budgets.budgets.of(request.tenantId).length > 0;
+  try {
+    return planCall(request, providers, catalog, defaults, now, hasBudget ? countingExactly(tokens) : tokens);
+  } catch (error) {
+    if (error instanceof ChatFailure) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+import type { Clock } from '../../ports/clock.ts';
+import type { LaneTransport, RequestSource, TopicPartition } from '../../ports/kafka.ts';
+import type { LaneListener } from './lane-listener.ts';
+
+export interface LaneOptions {
+  readonly partition: TopicPartition;
+  readonly source: RequestSource;
+  readonly transport: LaneTransport;
+  readonly listener: LaneListener;
+  readonly clock: Clock;
+  /** Bytes of one transaction's records per output topic: below the topics' max.message.bytes. */
+  readonly batchMaxBytes: number;
+  /** From one transaction's beginning to the next one's while outcomes come quickly (`SettlePace`). */
+  readonly settleSpacingMs: number;
+}

@@ -1,0 +1,28 @@
+import type { OutboundRecord } from '../../ports/kafka.ts';
+
+/** What a topic takes by default, less what surrounds a record in its batch. */
+const RECORD_BYTES = 1_048_588 - 128;
+/** `topics create` gives the dead-letter topic so much more: a letter is its original with some headers more. */
+const DEAD_LETTER_HEADERS_BYTES = 65_536;
+
+/** Where records go, and how large they are meant to be. */
+export interface OutputSizes {
+  readonly outputs: { readonly topics: { readonly dead: string } };
+  readonly recordMaxBytes: number;
+}
+
+/** An outcome's records, then smaller ones in case a broker refuses those. */
+export type OutcomeForms = readonly [readonly OutboundRecord[], ...(() => OutboundRecord[])[]];
+
+/** Whether a topic would refuse one of them, as far as the service's own settings tell: a refusal costs a transaction. */
+export function isTooLarge(
+  records: readonly OutboundRecord[],
+  bytes: readonly number[],
+  { outputs, recordMaxBytes }: OutputSizes,
+): boolean {
+  const most = Math.max(RECORD_BYTES, recordMaxBytes + DEAD_LETTER_HEADERS_BYTES);
+  return records.some(({ topic }, index) => {
+    const extra = topic === outputs.topics.dead ? DEAD_LETTER_HEADERS_BYTES : 0;
+    return (bytes[index] ?? 0) > most + extra;
+  });
+}

@@ -1,0 +1,69 @@
+import { addSums, type SpendSum } from '../../domain/cost/spend.ts';
+
+/** What a report can be told apart by, besides the currency. */
+export const DIMENSIONS = ['day', 'tenant', 'user', 'provider', 'model'] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+
+export interface ReportQuery {
+  readonly by: readonly Dimension[];
+  /** UTC days, `YYYY-MM-DD`, both included. */
+  readonly from: string;
+  readonly to: string;
+}
+
+/** One group and currency. Calls without a known price are a row of their own, without currency and amount. */
+export interface ReportRow extends SpendSum {
+  /** In the order of `by`; null where there is none (a request without a user). */
+  readonly group: readonly (string | null)[];
+  readonly currency: string | null;
+}
+
+export interface Report extends ReportQuery {
+  readonly rows: readonly ReportRow[];
+  /** One per currency, never mixed. */
+  readonly totals: readonly ReportRow[];
+  /** Records of the cost topic that are in no sum because they could not be read. */
+  readonly unreadable: number;
+}
+
+/** Whose calls are looked at: one provider's, and of one account of it unless that is null. */
+export interface SpendFilter {
+  readonly provider: string;
+  readonly account: string | null;
+}
+
+/** Reads spend from where it is kept. */
+export interface SpendReader {
+  rows(query: ReportQuery, filter?: SpendFilter): Promise<readonly ReportRow[]>;
+  unreadable(): Promise<number>;
+}
+
+/** What was spent from one day to another. Groups in which nothing is left, such as calls priced late, are left out. */
+export async function reportSpend(reader: SpendReader, query: ReportQuery): Promise<Report> {
+  const rows = (await reader.rows(query)).filter(
+    ({ amount, calls, inputTokens, outputTokens }) =>
+      amount !== null || calls !== 0 || inputTokens !== 0 || outputTokens !== 0,
+  );
+  const totals = new Map<string | null, ReportRow>();
+  for (const row of rows) {
+    const before = totals.get(row.currency);
+    totals.set(row.currency, {
+      ...(before === undefined ? row : { ...before, ...addSums(before, row) }),
+      group: [],
+    });
+  }
+  return {
+    ...query,
+    rows: rows.toSorted(inOrder),
+    totals: [...totals.values()].toSorted(inOrder),
+    unreadable: await reader.unreadable(),
+  };
+}
+
+function inOrder(one: ReportRow, other: ReportRow): number {
+  const left = [...one.group, one.currency ?? '\uffff'];
+  const right = [...other.group, other.currency ?? '\uffff'];
+  const at = left.findIndex((value, index) => value !== right[index]);
+  if (at === -1) return 0;
+  return (left[at] ?? '') < (right[at] ?? '') ? -1 : 1;
+}
