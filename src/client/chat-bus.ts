@@ -10,9 +10,10 @@ import type { Logger } from '../runtime/logger.ts';
 import { type AnswerHost, ChatAnswer } from './answer/chat-answer.ts';
 import { runTools } from './answer/run-tools.ts';
 import { Conversation } from './conversation.ts';
-import { lookAround } from './replies/look-around.ts';
+import { findResponse, lookAround } from './replies/look-around.ts';
 import { type PendingAnswer, PendingAnswers } from './replies/pending-answers.ts';
 import { ReplyReader } from './replies/reply-reader.ts';
+import type { ReplyRoute } from './replies/reply-route.ts';
 import { type ChatOptions, toRequest } from './request/chat-request.ts';
 import { milliseconds } from './request/durations.ts';
 import { parseOutput } from './request/output-format.ts';
@@ -36,8 +37,10 @@ export interface BusParts {
   readonly pending: PendingAnswers;
   readonly topics: TopicNames;
   readonly requestTopic: string;
-  /** Of requests, chunks and responses. */
+  /** Of the topics that are written to and read. */
   readonly partitions: ReadonlyMap<string, readonly number[]>;
+  /** Null when everything is read. */
+  readonly route: ReplyRoute | null;
   readonly settings: KafkaConnection;
   readonly logger: Logger;
 }
@@ -196,8 +199,8 @@ export class ChatBus implements AsyncDisposable {
   }
 
   private pointOf(requestId: string, key: string): ResumePoint {
-    const { topics, requestTopic, follower } = this.parts;
-    const chunks = partitionOfKey(requestId, this.countOf(topics.chunks));
+    const { topics, requestTopic, follower, route } = this.parts;
+    const chunks = route?.partition ?? partitionOfKey(requestId, this.countOf(topics.chunks));
     const offset = follower.positionOf({ topic: topics.chunks, partition: chunks });
     return {
       tenantId: this.settings.tenantId,
@@ -241,6 +244,7 @@ export class ChatBus implements AsyncDisposable {
         const data = output === undefined ? (undefined as Data) : parseOutput(output, text, response);
         return toResult(response, streamed, data);
       },
+      findResponse: () => findResponse(this.parts, point),
       silent: async () => {
         const { wasSeen, workers } = await lookAround(this.parts, this.settings.groupId, point, sentAt);
         return new ChatBusError('idle_timeout', silenceOf(answer().id, wasSeen, workers), {
@@ -295,7 +299,8 @@ export class ChatBus implements AsyncDisposable {
       return;
     }
     try {
-      await this.parts.sink.send([{ topic: this.parts.requestTopic, key, value, headers: {} }]);
+      const { sink, requestTopic: topic, route } = this.parts;
+      await sink.send([{ topic, key, value, headers: route?.headers ?? {} }]);
     } catch (cause) {
       const message = cause instanceof Error ? cause.message : String(cause);
       answer.fail(new ChatBusError('record_refused', message, { retryable: false, requestId, cause }));
@@ -308,7 +313,7 @@ export class ChatBus implements AsyncDisposable {
     const { requestId, key, tenantId, chunks, responses } = point;
     const pending = new PendingAnswers();
     pending.add(requestId, key, answer);
-    const reader = new ReplyReader(topics, tenantId, codec, pending);
+    const reader = new ReplyReader(topics, tenantId, codec, pending, null);
     const fail = (cause: unknown) => {
       const details = { retryable: true, requestId, cause };
       answer.fail(

@@ -8,6 +8,7 @@ import { createLogger } from '../runtime/logger.ts';
 import { ChatBus } from './chat-bus.ts';
 import { PendingAnswers } from './replies/pending-answers.ts';
 import { ReplyReader } from './replies/reply-reader.ts';
+import { chooseRoute } from './replies/reply-route.ts';
 import { type Duration, milliseconds } from './request/durations.ts';
 import { ChatBusError } from './result/chat-bus-error.ts';
 
@@ -32,6 +33,11 @@ export interface ConnectOptions {
     readonly username: string;
     readonly password: string;
   };
+  /**
+   * Whether the service is asked to answer in one partition (`chat.replies`), which this client reads alone. Default: true. If the
+   * service allows no replies, all partitions of `chat.chunks` and `chat.responses` are read instead.
+   */
+  readonly replies?: boolean;
   /** How long `connect` may take. Default: 10 s. */
   readonly connectTimeout?: Duration;
   /** How long an answer may be silent. Default: 2 minutes. */
@@ -65,7 +71,7 @@ export async function connect(options: ConnectOptions): Promise<ChatBus> {
   const requestTopic = options.requestTopic ?? topics.requests;
   const codec = createSingleObjectCodec(settings.recordMaxBytes);
   const pending = new PendingAnswers();
-  const reader = new ReplyReader(topics, tenantId, codec, pending);
+  const responseTopic = options.replies === false ? topics.responses : topics.replies;
   const logger = createLogger({ level: 'silent' });
   const lost = Promise.withResolvers<Error>();
 
@@ -79,18 +85,19 @@ export async function connect(options: ConnectOptions): Promise<ChatBus> {
     opened.push(part);
     return part;
   };
+  let reader: ReplyReader | null = null;
   const open = async () => {
     const [follower, sink] = await Promise.all([
       TopicFollower.connect({
         settings,
         logger,
         isolationLevel: 'read_committed',
-        onFetched: (fetched) => reader.take(fetched),
+        onFetched: (fetched) => reader?.take(fetched),
         onFailed: lost.resolve,
       }).then(keep),
       KafkaRecordSink.connect(settings, logger).then(keep),
     ]);
-    const partitions = await follower.partitionsOf([requestTopic, topics.chunks, topics.responses]);
+    const partitions = await follower.partitionsOf([requestTopic, topics.chunks, responseTopic]);
     const missing = [...partitions].filter(([, found]) => found.length === 0).map(([topic]) => topic);
     if (missing.length > 0)
       throw new ChatBusError(
@@ -98,12 +105,20 @@ export async function connect(options: ConnectOptions): Promise<ChatBus> {
         `these topics are missing: ${missing.join(', ')}; create them with: completion-bus topics create`,
         { retryable: false },
       );
+    const read = [topics.chunks, responseTopic];
+    const counts = read.map((topic) => partitions.get(topic)?.length ?? 0);
+    const route = options.replies === false ? null : chooseRoute(responseTopic, Math.min(...counts));
+    reader = new ReplyReader(topics, tenantId, codec, pending, route?.client ?? null);
     await follower.follow(
-      [topics.chunks, topics.responses].flatMap((topic) =>
-        (partitions.get(topic) ?? []).map((partition) => ({ topic, partition, from: 'end' as const })),
+      read.flatMap((topic) =>
+        (route === null ? (partitions.get(topic) ?? []) : [route.partition]).map((partition) => ({
+          topic,
+          partition,
+          from: 'end' as const,
+        })),
       ),
     );
-    return { follower, sink, partitions };
+    return { follower, sink, partitions, route };
   };
 
   const timer = Promise.withResolvers<never>();
@@ -115,9 +130,9 @@ export async function connect(options: ConnectOptions): Promise<ChatBus> {
   // It may end after the time is over.
   opening.catch(() => undefined);
   try {
-    const { follower, sink, partitions } = await Promise.race([opening, timer.promise]);
+    const { follower, sink, partitions, route } = await Promise.race([opening, timer.promise]);
     return new ChatBus(
-      { follower, sink, codec, pending, topics, requestTopic, partitions, settings, logger },
+      { follower, sink, codec, pending, topics, requestTopic, partitions, route, settings, logger },
       { tenantId, groupId, idleTimeoutMs, maxPending: options.maxPending ?? MAX_PENDING },
       lost.promise,
     );

@@ -1,5 +1,7 @@
+import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import {
   type AnswerEvent,
   type ChatBus,
@@ -9,8 +11,9 @@ import {
   type OutputFormat,
 } from '../../src/client/index.ts';
 import type { Script } from '../support/stand-in/script.ts';
-import { World } from '../support/world.ts';
+import { silent, World } from '../support/world.ts';
 
+const { ConfigResourceTypes } = kafkajs;
 let world: World;
 let bus: ChatBus;
 
@@ -140,6 +143,67 @@ describe('an answer', () => {
     expect((await collect(answer)).join('')).toBe('one two three four');
   });
 });
+
+describe('replies', () => {
+  test('of four clients that share three partitions find their callers', async () => {
+    const clients = await Promise.all([open(), open(), open(), open()]);
+    const asked = clients.flatMap((client, index) =>
+      Array.from({ length: 50 }, (_, turn) => {
+        const text = `answer ${turn} of client ${index}`;
+        // The same ids for all of them would be the same requests; a conversation may be shared.
+        return {
+          text,
+          answer: client.chat({ messages: play({ text, gapMs: 2 }), conversationId: `shared-${turn}` }),
+        };
+      }),
+    );
+    for (const { text, answer } of asked) {
+      expect((await collect(answer)).join('')).toBe(text);
+      expect((await answer).text).toBe(text);
+    }
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  test('come without them too: all partitions are read then', async () => {
+    await using whole = await open({ replies: false });
+    const answer = whole.chat({ messages: play({ text: 'one two three', gapMs: 20 }) });
+    expect((await collect(answer)).join('')).toBe('one two three');
+    expect((await answer).text).toBe('one two three');
+  });
+
+  test('that the brokers refuse are found where every response is', async () => {
+    await setReplySize('100');
+    try {
+      const answer = bus.chat({ messages: play({ text: 'not lost' }) });
+      expect((await answer).text).toBe('not lost');
+      // There are no chunks to wait for: it is looked for when nothing has come for long.
+      const whole = bus.chat({
+        messages: play({ text: 'not lost either' }),
+        stream: false,
+        idleTimeout: '1500ms',
+      });
+      expect((await whole).text).toBe('not lost either');
+    } finally {
+      await setReplySize('1048588');
+    }
+  });
+});
+
+async function setReplySize(bytes: string): Promise<void> {
+  const admin = createKafka(world.config.kafka, silent, PATIENT_RETRIES).admin();
+  await admin.connect();
+  await admin.alterConfigs({
+    validateOnly: false,
+    resources: [
+      {
+        type: ConfigResourceTypes.TOPIC,
+        name: world.topics.replies,
+        configEntries: [{ name: 'max.message.bytes', value: bytes }],
+      },
+    ],
+  });
+  await admin.disconnect();
+}
 
 describe('structured output', () => {
   const text = '{"city":"Lisbon","degrees":21}';

@@ -23,7 +23,9 @@ export interface AnswerHost<Data> {
   toResult(response: ChatResponse, streamed: string): ChatResult<Data>;
   /** Nothing more is needed for this answer. */
   settled(): void;
-  /** Called when nothing came for `idleTimeoutMs`. */
+  /** Looks for the response where every response is. Null when it is not there. Never rejects. */
+  findResponse(): Promise<ChatResponse | null>;
+  /** Why nothing may have come. Never rejects. */
   silent(): Promise<ChatBusError>;
 }
 
@@ -33,6 +35,9 @@ export interface AnswerSettings {
   readonly idleTimeoutMs: number;
   readonly cancelOnBreak: boolean;
 }
+
+/** From the last chunk on. */
+const RESPONSE_PATIENCE_MS = 3_000;
 
 /** A response that comes late, after the client has given up, changes nothing. */
 type Outcome<Data> = { readonly result: ChatResult<Data> } | { readonly error: ChatBusError };
@@ -57,6 +62,7 @@ export class ChatAnswer<Data = unknown> implements PromiseLike<ChatResult<Data>>
   private readonly result = Promise.withResolvers<ChatResult<Data>>();
   private outcome: Outcome<Data> | null = null;
   private idleTimer: NodeJS.Timeout | null = null;
+  private responseTimer: NodeJS.Timeout | null = null;
 
   /** For `ChatBus` alone. */
   constructor(host: AnswerHost<Data>, settings: AnswerSettings) {
@@ -125,6 +131,7 @@ export class ChatAnswer<Data = unknown> implements PromiseLike<ChatResult<Data>>
     if (this.outcome !== null) return;
     this.hear();
     this.log.add(chunk);
+    if (this.log.isComplete) this.expectResponse();
   }
 
   /** For `ChatBus` alone. */
@@ -161,7 +168,7 @@ export class ChatAnswer<Data = unknown> implements PromiseLike<ChatResult<Data>>
 
   private settle(outcome: Outcome<Data>): void {
     this.outcome = outcome;
-    if (this.idleTimer !== null) clearTimeout(this.idleTimer);
+    for (const timer of [this.idleTimer, this.responseTimer]) if (timer !== null) clearTimeout(timer);
     this.host.settled();
     if ('error' in outcome) this.result.reject(outcome.error);
     else this.result.resolve(outcome.result);
@@ -170,10 +177,29 @@ export class ChatAnswer<Data = unknown> implements PromiseLike<ChatResult<Data>>
 
   private hear(): void {
     if (this.idleTimer !== null) this.idleTimer.refresh();
-    else
-      this.idleTimer = setTimeout(() => {
-        void this.host.silent().then((error) => this.fail(error));
-      }, this.settings.idleTimeoutMs);
+    else this.idleTimer = setTimeout(() => void this.silent(), this.settings.idleTimeoutMs);
+  }
+
+  private async silent(): Promise<void> {
+    if (await this.isFound()) return;
+    this.fail(await this.host.silent());
+  }
+
+  /** It comes once the service has committed it. A copy may be lost when a worker dies. */
+  private expectResponse(): void {
+    if (this.responseTimer !== null) return;
+    this.responseTimer = setTimeout(() => {
+      this.responseTimer = null;
+      void this.isFound().then((isFound) => {
+        if (!isFound && this.outcome === null) this.expectResponse();
+      });
+    }, RESPONSE_PATIENCE_MS);
+  }
+
+  private async isFound(): Promise<boolean> {
+    const response = await this.host.findResponse();
+    if (response !== null) this.takeResponse(response);
+    return response !== null;
   }
 
   private async *readText(): AsyncGenerator<string, void, undefined> {

@@ -1,16 +1,29 @@
 import type { RecordCodec } from '../../contract/codec.ts';
+import { REPLY_HEADERS } from '../../contract/reply-headers.ts';
 import type { TopicNames } from '../../contract/topics.ts';
 import type { FetchedRecords, InboundRecord } from '../../ports/kafka.ts';
 import type { PendingAnswers } from './pending-answers.ts';
 
-/** Hands chunks and responses to the answers that wait for them. What is for others is dropped by its key, before it is decoded. */
+/**
+ * Hands chunks and responses to the answers that wait for them. What is for others is dropped by its headers and its key, before
+ * it is decoded.
+ */
 export class ReplyReader {
   private readonly topics: TopicNames;
   private readonly tenantId: string;
   private readonly codec: RecordCodec;
   private readonly pending: PendingAnswers;
+  private readonly client: Buffer | null;
 
-  constructor(topics: TopicNames, tenantId: string, codec: RecordCodec, pending: PendingAnswers) {
+  /** @param client what records for this reader have in their header; null for all records */
+  constructor(
+    topics: TopicNames,
+    tenantId: string,
+    codec: RecordCodec,
+    pending: PendingAnswers,
+    client: string | null,
+  ) {
+    this.client = client === null ? null : Buffer.from(client);
     this.topics = topics;
     this.tenantId = tenantId;
     this.codec = codec;
@@ -23,7 +36,13 @@ export class ReplyReader {
       topic === this.topics.chunks
         ? (record: InboundRecord) => this.takeChunk(record)
         : (record: InboundRecord) => this.takeResponse(record);
-    for (const record of records) take(record);
+    for (const record of records) if (this.isForThis(record)) take(record);
+  }
+
+  private isForThis({ headers }: InboundRecord): boolean {
+    if (this.client === null) return true;
+    const name = headers[REPLY_HEADERS.client];
+    return name instanceof Uint8Array && this.client.equals(name);
   }
 
   private takeChunk(record: InboundRecord): void {
@@ -38,7 +57,8 @@ export class ReplyReader {
 
   private takeResponse(record: InboundRecord): void {
     const key = keyOf(record);
-    if (key === null || !this.pending.hasKey(key)) return;
+    // A copy has the request's id as its key.
+    if (key === null || (this.client === null && !this.pending.hasKey(key))) return;
     const response = this.decode('ChatResponse', record);
     if (response?.tenantId !== this.tenantId) return;
     for (const answer of this.pending.of(response.requestId)) answer.takeResponse(response);
