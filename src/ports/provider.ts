@@ -1,6 +1,6 @@
 import type { ChatRequest } from '../contract/record-types.ts';
 import type { CompletionDelta } from '../domain/completion/completion-delta.ts';
-import type { ToldUsage } from '../domain/cost/usage.ts';
+import type { ReportedUsage } from '../domain/cost/usage.ts';
 import type { RateLimits } from '../domain/limits/rate-limits.ts';
 import type { Adaptation } from '../domain/parameters/adaptation.ts';
 import type { ModelInfo } from './catalog.ts';
@@ -50,7 +50,7 @@ export interface ServedBy {
 export interface ProviderEvents {
   readonly deltas: readonly CompletionDelta[];
   /** The last usage told in this read; null when none was. */
-  readonly usage: ToldUsage | null;
+  readonly usage: ReportedUsage | null;
 }
 
 /** One streamed answer. Iterating throws `ChatFailure` for whatever ends it early, or the signal's reason. */

@@ -6,7 +6,7 @@ import { startWorkerLease } from '../adapters/mongo/leases/worker-lease.ts';
 import { syncModels } from '../catalog/models/sync-models.ts';
 import { importPriceSource } from '../catalog/prices/import-price-source.ts';
 import { type CatalogStep, keepCatalog, TaskLost } from '../catalog/upkeep/keep-catalog.ts';
-import { tellChanges } from '../catalog/upkeep/log-changes.ts';
+import { logChanges } from '../catalog/upkeep/log-changes.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
 import { createCatalogMetrics } from '../telemetry/catalog-metrics.ts';
 import { startAnnouncer, startModelLister } from './catalog-parts.ts';
@@ -46,7 +46,7 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
 
     const connecting = startAnnouncer(config, db, logger, (changes) => {
       for (const { change } of changes) metrics.announced(change);
-      tellChanges(changes, logger);
+      logChanges(changes, logger);
     });
     const announce = await untilAborted(connecting, signal);
     parts.add(announce, () => announce.close());

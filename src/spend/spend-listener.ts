@@ -18,7 +18,7 @@ import {
   type RecordMark,
   type SpendStore,
 } from './spend-store.ts';
-import { tellDeleted, tellOtherLog, tellUnreadable } from './spend-troubles.ts';
+import { logDeleted, logOtherLog, logUnreadable } from './spend-troubles.ts';
 
 /** What a partition's log has: from `low` up to, not including, `high`. */
 export interface LogRange {
@@ -168,7 +168,7 @@ export class SpendListener implements RequestSourceListener {
           const range = ranges.get(partition.number);
           if (range === undefined || !isCurrent(partition)) continue;
           const deleted = partition.begin(position, range);
-          if (deleted !== null) tellDeleted(logger, this.place(partition.number), deleted);
+          if (deleted !== null) logDeleted(logger, this.place(partition.number), deleted);
           if (partition.state === 'halted') {
             this.halt(partition, range.high);
             continue;
@@ -249,7 +249,7 @@ export class SpendListener implements RequestSourceListener {
   private count(record: InboundRecord): CountedEvent | null {
     const counted = countEvent(record, this.options);
     if (typeof counted !== 'string') return counted;
-    tellUnreadable(this.options.logger, record, counted);
+    logUnreadable(this.options.logger, record, counted);
     return null;
   }
 
@@ -280,7 +280,7 @@ export class SpendListener implements RequestSourceListener {
     const place = this.place(partition.number);
     this.options.source.pause(place);
     partition.halt();
-    tellOtherLog(this.options.logger, place, partition.next, logEnd);
+    logOtherLog(this.options.logger, place, partition.next, logEnd);
   }
 
   /** Says that idle partitions are up to date, and takes to a rebuild that was put to use; it also mends halted ones. */

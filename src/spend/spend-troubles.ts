@@ -3,11 +3,7 @@ import type { Logger } from '../runtime/logger.ts';
 
 /** What a person must know of while spend is added up, with the way out. */
 
-export function tellUnreadable(
-  logger: Logger,
-  { topic, partition, offset }: RecordSource,
-  why: string,
-): void {
+export function logUnreadable(logger: Logger, { topic, partition, offset }: RecordSource, why: string): void {
   logger.error(
     { topic, partition, offset, why },
     'a record of the cost topic cannot be counted: spend lacks it until a version that can read it rebuilds spend',
@@ -15,7 +11,7 @@ export function tellUnreadable(
 }
 
 /** @param counted the first offset that is not counted */
-export function tellOtherLog(
+export function logOtherLog(
   logger: Logger,
   place: TopicPartition,
   counted: number | null,
@@ -27,7 +23,7 @@ export function tellOtherLog(
   );
 }
 
-export function tellDeleted(
+export function logDeleted(
   logger: Logger,
   place: TopicPartition,
   deleted: { readonly from: number; readonly to: number },

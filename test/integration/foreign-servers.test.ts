@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
 import type { ChatRequest, Message } from '../../src/contract/record-types.ts';
 import { CompletionFold, type FoldedChoice } from '../../src/domain/completion/fold-completion.ts';
-import type { ToldUsage } from '../../src/domain/cost/usage.ts';
+import type { ReportedUsage } from '../../src/domain/cost/usage.ts';
 import { ChatFailure } from '../../src/domain/failures/chat-failure.ts';
 import {
   InvalidCredentials,
@@ -19,7 +19,7 @@ const never = new AbortController().signal;
 
 interface Answer {
   readonly choice: FoldedChoice | undefined;
-  readonly usage: ToldUsage | null;
+  readonly usage: ReportedUsage | null;
   readonly served: ServedBy | null;
   readonly failure: unknown;
 }
@@ -78,7 +78,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
     maxOutputTokens = 200,
   ): Promise<Answer> {
     const fold = new CompletionFold();
-    let usage: ToldUsage | null = null;
+    let usage: ReportedUsage | null = null;
     let served: ServedBy | null = null;
     let failure: unknown = null;
     try {

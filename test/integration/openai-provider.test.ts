@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createOpenAiProvider, type OpenAiProvider } from '../../src/adapters/openai/openai-provider.ts';
 import { CompletionFold, type FoldedChoice } from '../../src/domain/completion/fold-completion.ts';
-import type { ToldUsage } from '../../src/domain/cost/usage.ts';
+import type { ReportedUsage } from '../../src/domain/cost/usage.ts';
 import type { ChatFailure, ErrorCode } from '../../src/domain/failures/chat-failure.ts';
 import { failureClasses } from '../../src/domain/failures/failure-classes.ts';
 import type { ProviderCall } from '../../src/ports/provider.ts';
@@ -25,7 +25,7 @@ afterAll(async () => {
 
 interface Answer {
   choices: FoldedChoice[];
-  usage: ToldUsage | null;
+  usage: ReportedUsage | null;
   failure: ChatFailure | null;
 }
 
@@ -39,7 +39,7 @@ function scripted(script: Script, members: Partial<ProviderCall> = {}): Provider
 
 async function ask(call: ProviderCall): Promise<Answer> {
   const fold = new CompletionFold();
-  let usage: ToldUsage | null = null;
+  let usage: ReportedUsage | null = null;
   try {
     for await (const events of await provider.stream(call, silence)) {
       for (const delta of events.deltas) fold.add(delta);

@@ -5,7 +5,7 @@ import type { Logger } from '../../runtime/logger.ts';
 const TOLD_ONE_BY_ONE = 20;
 
 /** Logs changes that were announced: each one, or how many of which kind where there are many; then each at `debug`. */
-export function tellChanges(changes: readonly ModelChanged[], logger: Pick<Logger, 'info' | 'debug'>): void {
+export function logChanges(changes: readonly ModelChanged[], logger: Pick<Logger, 'info' | 'debug'>): void {
   const isFew = changes.length <= TOLD_ONE_BY_ONE;
   for (const { provider, model, change, details } of changes)
     logger[isFew ? 'info' : 'debug']({ provider, model, change, details }, 'the catalog has changed');

@@ -1,4 +1,4 @@
-import type { ToldUsage } from './usage.ts';
+import type { ReportedUsage } from './usage.ts';
 
 /**
  * A reported usage whose parts are counted as the contract counts them: reasoning within the output, cached tokens within
@@ -12,7 +12,7 @@ import type { ToldUsage } from './usage.ts';
  *
  * Anything else does not add up. It is returned as it was reported, and `calculateCost` refuses to price it.
  */
-export function addUpUsage(reported: ToldUsage): ToldUsage {
+export function addUpUsage(reported: ReportedUsage): ReportedUsage {
   const { inputTokens, outputTokens, totalTokens, reasoningTokens } = reported;
   if (inputTokens === null || outputTokens === null || totalTokens === null) return reported;
   const sum = inputTokens + outputTokens;

@@ -34,7 +34,7 @@ export function plainUsage(inputTokens: number, outputTokens: number, confidence
 }
 
 /** A usage as a provider told it: null is what it left out, zero is what it told as zero. */
-export type ToldUsage = Omit<Usage, 'inputTokens' | 'outputTokens' | 'totalTokens'> & {
+export type ReportedUsage = Omit<Usage, 'inputTokens' | 'outputTokens' | 'totalTokens'> & {
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
   readonly totalTokens: number | null;
@@ -57,22 +57,22 @@ export interface UsageEstimate {
  * answer that broke off at least what arrived was used. Confidence PARTIAL where anything but the provider's word is in it.
  */
 export function completeUsage(
-  { reportedCost: _cost, ...told }: ToldUsage,
+  { reportedCost: _cost, ...reported }: ReportedUsage,
   { inputTokens, arrived, broke }: UsageEstimate,
 ): Usage {
-  const input = told.inputTokens ?? rest(told.totalTokens, told.outputTokens);
-  const output = told.outputTokens ?? rest(told.totalTokens, told.inputTokens);
+  const input = reported.inputTokens ?? rest(reported.totalTokens, reported.outputTokens);
+  const output = reported.outputTokens ?? rest(reported.totalTokens, reported.inputTokens);
   const usage = {
     inputTokens: input ?? inputTokens,
     outputTokens: output === null || broke ? Math.max(output ?? 0, arrived()) : output,
   };
-  const isTold = usage.inputTokens === input && usage.outputTokens === output;
-  const total = isTold ? told.totalTokens : null;
+  const isReported = usage.inputTokens === input && usage.outputTokens === output;
+  const total = isReported ? reported.totalTokens : null;
   return {
-    ...told,
+    ...reported,
     ...usage,
     totalTokens: total ?? add(usage.inputTokens, usage.outputTokens),
-    confidence: broke || input === null || output === null ? 'PARTIAL' : told.confidence,
+    confidence: broke || input === null || output === null ? 'PARTIAL' : reported.confidence,
   };
 }
 
@@ -96,16 +96,16 @@ export function sumUsage(usages: readonly Usage[]): Usage {
       inputTokens: add(sum.inputTokens, usage.inputTokens),
       outputTokens: add(sum.outputTokens, usage.outputTokens),
       totalTokens: add(sum.totalTokens, usage.totalTokens),
-      cachedInputTokens: addTold(sum.cachedInputTokens, usage.cachedInputTokens),
-      cacheWriteTokens: addTold(sum.cacheWriteTokens, usage.cacheWriteTokens),
-      inputTextTokens: addTold(sum.inputTextTokens, usage.inputTextTokens),
-      inputImageTokens: addTold(sum.inputImageTokens, usage.inputImageTokens),
-      inputAudioTokens: addTold(sum.inputAudioTokens, usage.inputAudioTokens),
-      reasoningTokens: addTold(sum.reasoningTokens, usage.reasoningTokens),
-      outputTextTokens: addTold(sum.outputTextTokens, usage.outputTextTokens),
-      outputAudioTokens: addTold(sum.outputAudioTokens, usage.outputAudioTokens),
-      acceptedPredictionTokens: addTold(sum.acceptedPredictionTokens, usage.acceptedPredictionTokens),
-      rejectedPredictionTokens: addTold(sum.rejectedPredictionTokens, usage.rejectedPredictionTokens),
+      cachedInputTokens: addReported(sum.cachedInputTokens, usage.cachedInputTokens),
+      cacheWriteTokens: addReported(sum.cacheWriteTokens, usage.cacheWriteTokens),
+      inputTextTokens: addReported(sum.inputTextTokens, usage.inputTextTokens),
+      inputImageTokens: addReported(sum.inputImageTokens, usage.inputImageTokens),
+      inputAudioTokens: addReported(sum.inputAudioTokens, usage.inputAudioTokens),
+      reasoningTokens: addReported(sum.reasoningTokens, usage.reasoningTokens),
+      outputTextTokens: addReported(sum.outputTextTokens, usage.outputTextTokens),
+      outputAudioTokens: addReported(sum.outputAudioTokens, usage.outputAudioTokens),
+      acceptedPredictionTokens: addReported(sum.acceptedPredictionTokens, usage.acceptedPredictionTokens),
+      rejectedPredictionTokens: addReported(sum.rejectedPredictionTokens, usage.rejectedPredictionTokens),
       confidence: lesser(sum.confidence, usage.confidence),
       rawJson: null,
     }),
@@ -118,7 +118,7 @@ function add(one: number, other: number): number {
   return Math.min(one + other, Number.MAX_SAFE_INTEGER);
 }
 
-function addTold(one: number | null, other: number | null): number | null {
+function addReported(one: number | null, other: number | null): number | null {
   return one === null || other === null ? null : add(one, other);
 }
 

@@ -9,8 +9,8 @@ import { isSlowToBegin } from './first-token-timeout.ts';
 import { type CallerOptions, type CallToMake, makeCall } from './make-call.ts';
 import { waitBeforeRetry } from './retry-policy.ts';
 
-/** Calls in vain of one request that an outage excuses: each leaves a row in the ledger. */
-const MAX_EXCUSED = 100;
+/** Failed calls of one request during an outage that do not count as retries. Each leaves a row in the ledger. */
+const MAX_UNCOUNTED = 100;
 
 /**
  * Calls the provider until it has answered or there is no point in trying again. Every call is in the ledger before it
@@ -30,14 +30,14 @@ export async function callProvider(
   const { restartOnBreak } = request;
   const isSlow = isSlowToBegin(plan.model, request);
   let answer = await makeCall(call, first, claim.firstAttempt, claim.startedAt, options, signal);
-  let excused = 0;
+  let uncounted = 0;
   // A call in another form is not a retry. Each form is tried once.
   const tried = new Set<Adaptation>();
   let adaptations: readonly Adaptation[] = [];
   for (let made = 1; answer.failure !== null; made += 1) {
     // 1 Decide whether another call may help.
-    const isExcused = answer.inOutage && excused < MAX_EXCUSED;
-    if (isExcused) excused += 1;
+    const isUncounted = answer.inOutage && uncounted < MAX_UNCOUNTED;
+    if (isUncounted) uncounted += 1;
     const { failure, chunkCount } = answer;
     const { adaptation } = failure;
     const isAdapted = adaptation !== null && !tried.has(adaptation);
@@ -45,7 +45,7 @@ export async function callProvider(
       tried.add(adaptation);
       adaptations = withAdaptation(adaptations, adaptation);
     }
-    const failed = Math.max(1, made - excused - tried.size);
+    const failed = Math.max(1, made - uncounted - tried.size);
     const failedCall = { failure, failed, chunkCount, isSlow, restartOnBreak, endsAt: permits.limit.endsAt };
     const backoffMs = isAdapted ? 0 : waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
     if (backoffMs === null) return answer;
@@ -56,7 +56,7 @@ export async function callProvider(
       // The next attempt's chunks would fare no better.
       if (unpublished !== null) return withoutChunks(answer, unpublished);
       // What waits for the end of an outage needs no delay of its own.
-      await permits.next(isExcused ? 'first' : 'again', isExcused ? 0 : backoffMs);
+      await permits.next(isUncounted ? 'first' : 'again', isUncounted ? 0 : backoffMs);
     } catch (error) {
       return endedBy(error, answer);
     }

@@ -38,7 +38,7 @@ export interface FailedCallFacts {
 
 interface Kind {
   more: number;
-  readonly tellRest: () => void;
+  readonly logRest: () => void;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -70,14 +70,14 @@ export class FailureLog {
 
   /** Tells what was only counted so far. */
   close(): void {
-    for (const { timer, tellRest } of this.#kinds.values()) {
+    for (const { timer, logRest } of this.#kinds.values()) {
       clearTimeout(timer);
-      tellRest();
+      logRest();
     }
   }
 
   #countFurther(key: string, provider: string, code: ErrorCode): void {
-    const tellRest = (): void => {
+    const logRest = (): void => {
       this.#kinds.delete(key);
       if (kind.more === 0) return;
       this.#logger[LEVELS[code]](
@@ -85,7 +85,7 @@ export class FailureLog {
         'further calls failed in the same way',
       );
     };
-    const kind: Kind = { more: 0, tellRest, timer: setTimeout(tellRest, QUIET_MS).unref() };
+    const kind: Kind = { more: 0, logRest, timer: setTimeout(logRest, QUIET_MS).unref() };
     this.#kinds.set(key, kind);
   }
 }

@@ -1,6 +1,6 @@
 import type { Choice, Usage } from '../../contract/record-types.ts';
 import { CompletionFold } from '../../domain/completion/fold-completion.ts';
-import { plainUsage, type ToldUsage } from '../../domain/cost/usage.ts';
+import { plainUsage, type ReportedUsage } from '../../domain/cost/usage.ts';
 import { ChatFailure } from '../../domain/failures/chat-failure.ts';
 import { Internal } from '../../domain/failures/failure-classes.ts';
 import type { Adaptation } from '../../domain/parameters/adaptation.ts';
@@ -74,7 +74,7 @@ interface EndedStream {
   /** Null when no answer began. */
   readonly stream: ProviderStream | null;
   readonly fold: CompletionFold;
-  readonly told: ToldUsage | null;
+  readonly reported: ReportedUsage | null;
   readonly sent: boolean;
   readonly firstChunkMs: number | null;
   /** What ended it early; null when it is complete. */
@@ -133,7 +133,7 @@ export async function makeCall(
     disposition,
     model: served.model ?? plan.model.id,
     requestedModel: plan.model.id,
-    reportedCost: ended.told?.reportedCost ?? null,
+    reportedCost: ended.reported?.reportedCost ?? null,
     estimatedCost: plan.callCost,
     searchContextSize: request.webSearch?.contextSize ?? null,
     serviceTier: served.serviceTier,
@@ -164,7 +164,7 @@ export async function makeCall(
     errorCode: failure?.code ?? null,
   });
   if (firstChunkMs !== null) metrics.firstChunk(labels, firstChunkMs);
-  if (failure !== null) tellFailure(failure, call, attempt, options.failures);
+  if (failure !== null) logFailure(failure, call, attempt, options.failures);
 
   // 4 An attempt without any chunk needs no last one, unless it is the answer.
   const published = chunks !== null && (thrown === null || chunks.count > 0) ? chunks.finish() : null;
@@ -198,7 +198,7 @@ async function readAnswer(
   const running = { identity: claim.identity, token: claim.token, attempt, outputBytes: 0 };
   let stream: ProviderStream | null = null;
   let sent = false;
-  let told: ToldUsage | null = null;
+  let reported: ReportedUsage | null = null;
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
   let inOutage = false;
@@ -231,7 +231,7 @@ async function readAnswer(
     );
     permit.answered(stream.rateLimits);
     for await (const { deltas, usage } of stream) {
-      if (usage !== null) told = usage;
+      if (usage !== null) reported = usage;
       if (deltas.length === 0) continue;
       firstChunkMs ??= clock.monotonic() - began;
       for (const delta of deltas) fold.add(delta);
@@ -248,7 +248,7 @@ async function readAnswer(
     progress.end(running);
     job.memory.endStream();
   }
-  return { stream, fold, told, sent, firstChunkMs, thrown, inOutage };
+  return { stream, fold, reported, sent, firstChunkMs, thrown, inOutage };
 }
 
 /** A call whose chunks cannot be published has failed, also when that turns out after its end: it is billed all the same. */
@@ -266,13 +266,13 @@ async function endOfChunks(
     const unpublished =
       asFailure(error) ?? new Internal('the chunks of the answer were not published', false);
     call.claim.unpublished(attempt);
-    if (failure === null) tellFailure(unpublished, call, attempt, options.failures);
+    if (failure === null) logFailure(unpublished, call, attempt, options.failures);
     return { chunkCount: chunks?.count ?? 0, failure: unpublished };
   }
   return { chunkCount: acknowledged === null ? 0 : (chunks?.count ?? 0), failure: null };
 }
 
-function tellFailure(failure: ChatFailure, call: CallToMake, attempt: number, log: FailureLog): void {
+function logFailure(failure: ChatFailure, call: CallToMake, attempt: number, log: FailureLog): void {
   const { claim, plan, job } = call;
   const facts = { ...claim.identity, provider: plan.provider.name, model: plan.model.id, attempt };
   runInContext(job.trace, () => log.note(failure, facts));

@@ -1,5 +1,5 @@
 import type { Choice, Usage } from '../../contract/record-types.ts';
-import { completeUsage, plainUsage, type ToldUsage } from '../../domain/cost/usage.ts';
+import { completeUsage, plainUsage, type ReportedUsage } from '../../domain/cost/usage.ts';
 import { ChatFailure } from '../../domain/failures/chat-failure.ts';
 import { estimateOutput } from '../../domain/tokens/estimate-tokens.ts';
 import { tokenRules } from '../../domain/tokens/token-rules.ts';
@@ -8,8 +8,8 @@ import type { CallPlan } from '../admission/plan-call.ts';
 
 /** How a call ended. */
 export interface EndedCall {
-  /** What the provider told last; null when it told nothing. */
-  readonly told: ToldUsage | null;
+  /** What the provider reported last; null when it reported nothing. */
+  readonly reported: ReportedUsage | null;
   /** What ended it early; null when it is complete. */
   readonly thrown: unknown;
   /** Whether there was a connection to write it to. */
@@ -21,13 +21,13 @@ export interface EndedCall {
 }
 
 /**
- * What a call used: as the provider told, where it told; else what was sent and the tokens of what arrived. Reasoning that
+ * What a call used: as the provider reported, where it reported; else what was sent and the tokens of what arrived. Reasoning that
  * is not shown is not in what arrived.
  *
  * @returns null when it used nothing: it was refused, or never sent
  */
 export function usageOfCall(
-  { told, thrown, sent, begun, choices }: EndedCall,
+  { reported, thrown, sent, begun, choices }: EndedCall,
   plan: CallPlan,
   tokens: TokenCounter,
 ): Usage | null {
@@ -35,8 +35,9 @@ export function usageOfCall(
   const broke = begun && thrown !== null;
   const { encoding } = tokenRules(plan.model.id);
   const arrived = () => estimateOutput(choices, tokens.counting(encoding, { exact: true }));
-  if (told === null) return plainUsage(plan.estimatedInputTokens, arrived(), broke ? 'PARTIAL' : 'ESTIMATED');
-  return completeUsage(told, { inputTokens: plan.estimatedInputTokens, arrived, broke });
+  if (reported === null)
+    return plainUsage(plan.estimatedInputTokens, arrived(), broke ? 'PARTIAL' : 'ESTIMATED');
+  return completeUsage(reported, { inputTokens: plan.estimatedInputTokens, arrived, broke });
 }
 
 /** Any other call that was sent may have been run by the provider, also when no answer came. */

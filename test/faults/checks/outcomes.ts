@@ -102,11 +102,11 @@ function ending(id: string, response: ChatResponse, { expected, allowances }: Ev
   if (code === 'internal' && !allowances.refusedAnswers)
     problems.push(`${id}: internal failure: ${error?.message}`);
   const wanted = expected.get(id);
-  const excused =
+  const isAllowed =
     error?.param === 'requestId' ||
     (code === 'internal' && allowances.refusedAnswers) ||
     (allowances.providerFails && status === 'FAILED');
-  if (wanted !== undefined && status !== wanted && !excused && !replayed)
+  if (wanted !== undefined && status !== wanted && !isAllowed && !replayed)
     problems.push(`${id}: ${status} (${code} ${error?.message ?? ''}) instead of ${wanted}`);
   return problems;
 }

@@ -6,7 +6,7 @@ import { StreamDecoder } from '../../../src/adapters/openai/stream/stream-decode
 import type { Choice } from '../../../src/contract/record-types.ts';
 import type { CompletionDelta } from '../../../src/domain/completion/completion-delta.ts';
 import { CompletionFold } from '../../../src/domain/completion/fold-completion.ts';
-import { completeUsage, type ToldUsage } from '../../../src/domain/cost/usage.ts';
+import { completeUsage, type ReportedUsage } from '../../../src/domain/cost/usage.ts';
 import { ChatFailure } from '../../../src/domain/failures/chat-failure.ts';
 import { buildResponse } from '../../../src/pipeline/outcome/build-response.ts';
 import { sampleRequest } from '../../support/fakes/sample-request.ts';
@@ -21,7 +21,7 @@ const context = { provider: 'openai', model: 'gpt-4o-mini', apiKey: 'sk-test-123
 interface Decoded {
   readonly deltas: readonly CompletionDelta[];
   readonly choices: readonly Choice[];
-  readonly usage: ToldUsage | null;
+  readonly usage: ReportedUsage | null;
   readonly decoder: StreamDecoder;
 }
 
@@ -30,7 +30,7 @@ function decode(...chunks: unknown[]): Decoded {
   const decoder = new StreamDecoder(context, 'req_1');
   const fold = new CompletionFold();
   const deltas: CompletionDelta[] = [];
-  let usage: ToldUsage | null = null;
+  let usage: ReportedUsage | null = null;
   for (const chunk of chunks) {
     if (decoder.failure !== null) break;
     const events = decoder.push(Buffer.from(`data: ${JSON.stringify(chunk)}\n\n`));
@@ -48,7 +48,7 @@ function decode(...chunks: unknown[]): Decoded {
 function encode(
   deltas: readonly CompletionDelta[],
   choices: Choice[],
-  reported: ToldUsage | null,
+  reported: ReportedUsage | null,
   { served }: StreamDecoder,
 ): void {
   for (const [sequence, { answerExtraJson: _, ...delta }] of deltas.entries()) {

@@ -5,7 +5,7 @@ import { errorType } from '../kafkajs/broker-errors.ts';
 import { connectCluster, topicMetadata } from '../kafkajs/cluster-requests.ts';
 import type { KafkaSettings } from '../kafkajs/kafka-client.ts';
 import { INVALID_TIMESTAMP } from '../produce/record-clock.ts';
-import { TransactionCompleter } from './in-doubt-transaction-resolver.ts';
+import { InDoubtTransactionResolver } from './in-doubt-transaction-resolver.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
 
 /** A coordinator that moves, or waits for another's transaction. */
@@ -123,7 +123,7 @@ async function connectOnce(
     );
     // Whoever reads the topic says that it is missing.
     if (partitions.length > 0)
-      await new TransactionCompleter(cluster, transactionTimeoutMs).complete({
+      await new InDoubtTransactionResolver(cluster, transactionTimeoutMs).resolve({
         transactionalId,
         partitions,
         groupId: null,

@@ -45,7 +45,7 @@ export interface Written {
 }
 
 /** Ends the last transaction of an id in every partition that it can have written. */
-export class TransactionCompleter {
+export class InDoubtTransactionResolver {
   private readonly cluster: Cluster;
   private readonly timeoutMs: number;
   /** Ids whose last transaction was committed: the coordinator forgets that as soon as another producer has begun. */
@@ -63,7 +63,7 @@ export class TransactionCompleter {
    *
    * @throws when a partition has no leader, or a coordinator is not available
    */
-  async complete({ transactionalId, partitions, groupId }: Written): Promise<void> {
+  async resolve({ transactionalId, partitions, groupId }: Written): Promise<void> {
     await this.cluster.refreshMetadataIfNecessary();
     const coordinator = await findCoordinator(this.cluster, 'transaction', transactionalId);
     // 1. What was decided, as long as it is known.

@@ -7,7 +7,7 @@ import { findCoordinator } from '../kafkajs/find-coordinator.ts';
 import type { KafkaSettings } from '../kafkajs/kafka-client.ts';
 import { SharedAnswer } from '../topics/shared-answer.ts';
 import { TopicLookup } from '../topics/topic-lookup.ts';
-import { TransactionCompleter } from './in-doubt-transaction-resolver.ts';
+import { InDoubtTransactionResolver } from './in-doubt-transaction-resolver.ts';
 import { TransactionalLaneProducer } from './lane-producer.ts';
 import { type NotedPosition, type OutputLog, readNote } from './settled-notes.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
@@ -34,7 +34,7 @@ export class KafkaLaneTransport implements LaneTransport {
   private readonly cluster: Cluster;
   private readonly topics: TopicLookup;
   private readonly members: SharedAnswer<Members>;
-  private readonly completer: TransactionCompleter;
+  private readonly resolver: InDoubtTransactionResolver;
   private readonly openings = new Turns(OPENINGS_AT_A_TIME);
 
   private constructor(
@@ -50,7 +50,7 @@ export class KafkaLaneTransport implements LaneTransport {
     this.cluster = cluster;
     this.topics = new TopicLookup(cluster);
     this.members = new SharedAnswer(() => this.membersNow());
-    this.completer = new TransactionCompleter(cluster, settings.transactionTimeoutMs);
+    this.resolver = new InDoubtTransactionResolver(cluster, settings.transactionTimeoutMs);
     this.clusterId = clusterId;
   }
 
@@ -81,14 +81,14 @@ export class KafkaLaneTransport implements LaneTransport {
 
   /** The last transaction of the lane is made complete in every partition; then every earlier producer of it is ended. */
   private async fenceNow(partition: TopicPartition): Promise<LaneProducer> {
-    const { settings, completer, topics } = this;
+    const { settings, resolver, topics } = this;
     const { groupId, transactionTimeoutMs } = settings;
     // "/" cannot be in a topic's name, so two lanes never share an id.
     const transactionalId = `${groupId}/${partition.topic}/${partition.partition}`;
     const partitions = this.outputs.map((topic) => ({ topic, partition: partition.partition }));
     const cluster = await connectCluster(settings, this.logger);
     try {
-      await completer.complete({ transactionalId, partitions, groupId });
+      await resolver.resolve({ transactionalId, partitions, groupId });
       const producer = await TransactionalProducer.connect(cluster, transactionalId, transactionTimeoutMs);
       const lane = new TransactionalLaneProducer(producer, groupId, partition, topics, {
         topics: this.noteTopics,

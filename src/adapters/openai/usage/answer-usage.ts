@@ -1,4 +1,4 @@
-import type { ToldUsage } from '../../../domain/cost/usage.ts';
+import type { ReportedUsage } from '../../../domain/cost/usage.ts';
 import { isObject, type WireObject } from '../wire/wire.ts';
 import { mapUsage } from './map-usage.ts';
 
@@ -7,7 +7,7 @@ import { mapUsage } from './map-usage.ts';
  * one holds, except that an empty usage or zeros never replace counts that were reported before.
  */
 export class AnswerUsage {
-  #best: ToldUsage | null = null;
+  #best: ReportedUsage | null = null;
   #isNew = false;
 
   /** @returns whether the chunk has a usage, with counts or with zeros */
@@ -23,7 +23,7 @@ export class AnswerUsage {
   }
 
   /** What holds now; null when it is what was taken before, or there is none. */
-  takeNew(): ToldUsage | null {
+  takeNew(): ReportedUsage | null {
     if (!this.#isNew) return null;
     this.#isNew = false;
     return this.#best;
@@ -59,13 +59,13 @@ const outputSide = [
 ] as const;
 
 /** The later usage, each side that it lacks from the earlier one: some servers report the prompt first and the answer last. */
-function laterUsage(earlier: ToldUsage, later: ToldUsage): ToldUsage {
+function laterUsage(earlier: ReportedUsage, later: ReportedUsage): ReportedUsage {
   const keepsInput = !later.inputTokens && (earlier.inputTokens ?? 0) > 0;
   const keepsOutput = !later.outputTokens && (earlier.outputTokens ?? 0) > 0;
   const hasNothing = !later.inputTokens && !later.outputTokens;
   if (hasNothing && (keepsInput || keepsOutput)) return earlier;
   if (!keepsInput && !keepsOutput) return later;
-  const kept: readonly (keyof ToldUsage)[] = keepsInput ? inputSide : outputSide;
+  const kept: readonly (keyof ReportedUsage)[] = keepsInput ? inputSide : outputSide;
   const members = Object.fromEntries(kept.map((name) => [name, earlier[name]]));
   // Its total may be that of its own side alone.
   return { ...later, ...members, totalTokens: null };

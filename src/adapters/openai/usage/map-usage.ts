@@ -1,5 +1,5 @@
 import { addUpUsage } from '../../../domain/cost/add-up-usage.ts';
-import { isTokenCount, type ToldUsage } from '../../../domain/cost/usage.ts';
+import { isTokenCount, type ReportedUsage } from '../../../domain/cost/usage.ts';
 import { answerLimits } from '../wire/answer-limits.ts';
 import { isObject, type WireObject } from '../wire/wire.ts';
 import { reportedCost } from './reported-cost.ts';
@@ -13,7 +13,7 @@ import { reportedCost } from './reported-cost.ts';
  *
  * @returns null when neither input nor output tokens are reported
  */
-export function mapUsage(usage: unknown): ToldUsage | null {
+export function mapUsage(usage: unknown): ReportedUsage | null {
   if (!isObject(usage)) return null;
   const input = firstCount(usage['prompt_tokens'], usage['input_tokens']);
   const output = firstCount(usage['completion_tokens'], usage['output_tokens']);

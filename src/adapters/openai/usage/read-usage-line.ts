@@ -101,19 +101,20 @@ function usageOf(line: WireObject): Usage {
   const found = answer.takeNew();
   if (isObject(line['usage'])) checkUsage(line['usage']);
   else if (found === null) throw wrong('usage', 'the provider’s usage object');
-  const { reportedCost: _cost, ...told } = found ?? {
+  const { reportedCost: _cost, ...reported } = found ?? {
     inputTokens: null,
     outputTokens: null,
     totalTokens: null,
   };
-  const { inputTokens, totalTokens } = told;
+  const { inputTokens, totalTokens } = reported;
   // Of what has no answer, such as an embedding.
-  const outputTokens = told.outputTokens ?? (inputTokens !== null && totalTokens === inputTokens ? 0 : null);
+  const outputTokens =
+    reported.outputTokens ?? (inputTokens !== null && totalTokens === inputTokens ? 0 : null);
   if (found === null || inputTokens === null || outputTokens === null)
     throw wrong('usage', 'an object with prompt_tokens and completion_tokens');
   return {
     ...found,
-    ...told,
+    ...reported,
     inputTokens,
     outputTokens,
     totalTokens: totalTokens ?? inputTokens + outputTokens,

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
-import { tellChanges } from '../../../../src/catalog/upkeep/log-changes.ts';
+import { logChanges } from '../../../../src/catalog/upkeep/log-changes.ts';
 import type { ModelChanged } from '../../../../src/contract/record-types.ts';
 
 function logged(changes: readonly ModelChanged[]): [level: string, fields: object][] {
   const lines: [string, object][] = [];
   const level = (name: string) => (fields: object) => void lines.push([name, fields]);
-  tellChanges(changes, { info: level('info'), debug: level('debug') } as Parameters<typeof tellChanges>[1]);
+  logChanges(changes, { info: level('info'), debug: level('debug') } as Parameters<typeof logChanges>[1]);
   return lines;
 }
 

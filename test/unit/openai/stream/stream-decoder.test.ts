@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { StreamDecoder } from '../../../../src/adapters/openai/stream/stream-decoder.ts';
 import type { CompletionDelta } from '../../../../src/domain/completion/completion-delta.ts';
 import { CompletionFold } from '../../../../src/domain/completion/fold-completion.ts';
-import type { ToldUsage } from '../../../../src/domain/cost/usage.ts';
+import type { ReportedUsage } from '../../../../src/domain/cost/usage.ts';
 import type { ChatFailure } from '../../../../src/domain/failures/chat-failure.ts';
 import type { ServedBy } from '../../../../src/ports/provider.ts';
 import { cut, decodeReads, recording, recordings } from '../../../support/recorded-streams.ts';
@@ -12,7 +12,7 @@ const context = { provider: 'openai', model: 'gpt-4o-mini', apiKey: 'sk-test' };
 
 interface Decoded {
   deltas: CompletionDelta[];
-  usage: ToldUsage | null;
+  usage: ReportedUsage | null;
   served: ServedBy;
   failure: ChatFailure | null;
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { ToldUsage } from '../../../../src/domain/cost/usage.ts';
+import type { ReportedUsage } from '../../../../src/domain/cost/usage.ts';
 import { decodeReads } from '../../../support/recorded-streams.ts';
 
 /** The last usage of a stream of these chunks, in one read, byte by byte, and with CRLF. */
-function lastUsage(...chunks: readonly object[]): ToldUsage | null {
+function lastUsage(...chunks: readonly object[]): ReportedUsage | null {
   const events = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]'];
   const text = (end: string) => events.map((event) => `data: ${event}${end}${end}`).join('');
   const decoded = [

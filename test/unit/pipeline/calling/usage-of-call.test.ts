@@ -51,18 +51,18 @@ const choice = {
   problems: [],
   extraJson: null,
 };
-const complete: EndedCall = { told: null, thrown: null, sent: true, begun: true, choices: [choice] };
+const complete: EndedCall = { reported: null, thrown: null, sent: true, begun: true, choices: [choice] };
 const cut = new ChatFailure('stream_interrupted', 'cut', true);
 const used = (members: Partial<Usage> = {}) => ({ ...plainUsage(100, 50, 'PROVIDER'), ...members });
 const usageOf = (members: Partial<EndedCall>) => usageOfCall({ ...complete, ...members }, plan, tokens);
 
 describe('usageOfCall', () => {
   it('is the provider’s usage when it is complete', () => {
-    expect(usageOf({ told: used({ reasoningTokens: 20 }) })).toEqual(used({ reasoningTokens: 20 }));
+    expect(usageOf({ reported: used({ reasoningTokens: 20 }) })).toEqual(used({ reasoningTokens: 20 }));
   });
 
   it('keeps a reported zero', () => {
-    expect(usageOf({ told: plainUsage(0, 0, 'PROVIDER') })).toEqual(plainUsage(0, 0, 'PROVIDER'));
+    expect(usageOf({ reported: plainUsage(0, 0, 'PROVIDER') })).toEqual(plainUsage(0, 0, 'PROVIDER'));
   });
 
   it('is null for a call that used nothing', () => {
@@ -91,16 +91,16 @@ describe('usageOfCall', () => {
   });
 
   it('is partial when usage was reported before the answer broke, but never less than what arrived', () => {
-    expect(usageOf({ thrown: cut, told: used() })).toEqual(used({ confidence: 'PARTIAL' }));
+    expect(usageOf({ thrown: cut, reported: used() })).toEqual(used({ confidence: 'PARTIAL' }));
     const tooLittle = used({ outputTokens: 1, totalTokens: 101 });
-    expect(usageOf({ thrown: cut, told: tooLittle })).toEqual(
+    expect(usageOf({ thrown: cut, reported: tooLittle })).toEqual(
       used({ outputTokens: 7, totalTokens: 107, confidence: 'PARTIAL' }),
     );
   });
 
   it('derives a missing side from the total', () => {
-    expect(usageOf({ told: { ...used(), inputTokens: null } })).toEqual(used());
-    expect(usageOf({ told: { ...used(), outputTokens: null } })).toEqual(used());
+    expect(usageOf({ reported: { ...used(), inputTokens: null } })).toEqual(used());
+    expect(usageOf({ reported: { ...used(), outputTokens: null } })).toEqual(used());
   });
 
   it.each([
@@ -109,7 +109,7 @@ describe('usageOfCall', () => {
     ['output, and the total is below the input', { outputTokens: null, totalTokens: 9 }, [100, 7, 107]],
     ['total alone', { totalTokens: null }, [100, 50, 150]],
   ])('estimates missing counts: %s', (_what, members, [inputTokens, outputTokens, totalTokens]) => {
-    const usage = usageOf({ told: { ...used(), ...members } });
+    const usage = usageOf({ reported: { ...used(), ...members } });
     const confidence =
       members.totalTokens === null && !('inputTokens' in members || 'outputTokens' in members);
     expect(usage).toMatchObject({ inputTokens, outputTokens, totalTokens });
@@ -128,7 +128,7 @@ describe('usageOfCall', () => {
 
   it('counts no tokens when the provider reported everything', () => {
     const before = tokens.asked.length;
-    usageOf({ told: used() });
+    usageOf({ reported: used() });
     expect(tokens.asked.slice(before)).toEqual([]);
   });
 });

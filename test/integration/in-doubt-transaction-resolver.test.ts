@@ -10,7 +10,7 @@ import {
   type ProducerIdentity,
 } from '../../src/adapters/kafka/kafkajs/cluster-requests.ts';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
-import { TransactionCompleter } from '../../src/adapters/kafka/transactions/in-doubt-transaction-resolver.ts';
+import { InDoubtTransactionResolver } from '../../src/adapters/kafka/transactions/in-doubt-transaction-resolver.ts';
 import { KafkaLaneTransport } from '../../src/adapters/kafka/transactions/lane-transport.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import { silent } from '../support/world.ts';
@@ -185,7 +185,7 @@ describe('a lane that opens after a transaction whose end not all its partitions
   });
 });
 
-describe('the completer of transactions', () => {
+describe('the resolver of in-doubt transactions', () => {
   /** The cluster, but for one call to a coordinator that fails the first time. */
   function failingOnce(call: 'addPartitionsToTxn' | 'endTxn', times = 1): Cluster {
     let left = times;
@@ -212,29 +212,29 @@ describe('the completer of transactions', () => {
 
   it('remembers what was decided when it was interrupted after another producer had begun', async () => {
     await transactionEndedIn([costs], true);
-    const completer = new TransactionCompleter(failingOnce('addPartitionsToTxn'), 60_000);
-    await expect(completer.complete(written())).rejects.toThrow('the connection broke');
-    await completer.complete(written());
+    const resolver = new InDoubtTransactionResolver(failingOnce('addPartitionsToTxn'), 60_000);
+    await expect(resolver.resolve(written())).rejects.toThrow('the connection broke');
+    await resolver.resolve(written());
     expect(await afterNextTransaction()).toMatchObject({ offset: 7 });
   });
 
   it('asks for the end again: what it has begun must not be aborted', async () => {
     await transactionEndedIn([costs], true);
-    await new TransactionCompleter(failingOnce('endTxn', 2), 60_000).complete(written());
+    await new InDoubtTransactionResolver(failingOnce('endTxn', 2), 60_000).resolve(written());
     expect(await afterNextTransaction()).toMatchObject({ offset: 7 });
   });
 
   it('forgets a commit that was followed by an abort', async () => {
     await transactionEndedIn([costs], true);
-    const completer = new TransactionCompleter(failingOnce('addPartitionsToTxn'), 60_000);
-    await expect(completer.complete(written())).rejects.toThrow('the connection broke');
+    const resolver = new InDoubtTransactionResolver(failingOnce('addPartitionsToTxn'), 60_000);
+    await expect(resolver.resolve(written())).rejects.toThrow('the connection broke');
     await transactionEndedIn([elsewhere], false);
-    await completer.complete(written());
+    await resolver.resolve(written());
     expect((await afterNextTransaction()).visible).toEqual(['costs left']);
   });
 
   it('has nothing to do for an id without any transaction', async () => {
-    await new TransactionCompleter(cluster, 60_000).complete(written());
+    await new InDoubtTransactionResolver(cluster, 60_000).resolve(written());
     const { coordinator } = await coordinators();
     const { producerEpoch } = await coordinator.initProducerId({
       transactionalId: transactionalId(),
@@ -245,9 +245,9 @@ describe('the completer of transactions', () => {
 
   it('waits for partitions to have a leader, and names the one that has none', async () => {
     await transactionEndedIn([costs], true);
-    const completer = new TransactionCompleter(cluster, 60_000);
+    const resolver = new InDoubtTransactionResolver(cluster, 60_000);
     const missing = { topic: responses, partition: 9 };
-    await expect(completer.complete({ ...written(), partitions: [missing] })).rejects.toMatchObject({
+    await expect(resolver.resolve({ ...written(), partitions: [missing] })).rejects.toMatchObject({
       message: expect.stringContaining(`${responses} has no partition 9`),
       retriable: true,
     });
