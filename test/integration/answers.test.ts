@@ -557,3 +557,52 @@ describe('tool calls', () => {
       ]);
   });
 });
+
+it('an answer can be sent back as it came, in JSON and in Avro', async () => {
+  const tool_calls = [
+    {
+      id: 'call_1',
+      type: 'function',
+      function: { name: 'f', arguments: '{}' },
+      extra_content: { google: { thought_signature: 'c2ln' } },
+    },
+  ];
+  const message = {
+    role: 'assistant',
+    content: 'Wait.',
+    annotations: [],
+    reasoning_content: 'hm',
+    tool_calls,
+  };
+  const answer = { body: JSON.stringify({ choices: [{ message, finish_reason: 'tool_calls' }], usage }) };
+  const user = { role: 'user', content: 'Hello' };
+  const tools = [{ type: 'function', function: { name: 'f' } }];
+  const result = { role: 'tool', tool_call_id: 'call_1', name: 'f', content: '1' };
+  const { annotations: _, ...accepted } = message;
+  const json = await world.run({
+    body: { model: 'gpt-4o-mini', tools, messages: [user, { ...message, annotations: [{}] }, result] },
+    answer,
+  });
+  expect(json.response.status).toBe('COMPLETED');
+  expect(json.calls[0]?.body['messages']).toEqual([user, accepted, result]);
+
+  const choice = json.response.choices[0];
+  const avro = await world.run({
+    request: {
+      tools: [{ type: 'function', name: 'f' }],
+      messages: [
+        user,
+        {
+          role: 'assistant',
+          content: choice?.content ?? null,
+          toolCalls: choice?.toolCalls ?? [],
+          extraJson: choice?.extraJson ?? null,
+        },
+        { role: 'tool', toolCallId: 'call_1', name: 'f', content: '1' },
+      ],
+    },
+    answer,
+  });
+  expect(avro.response.status).toBe('COMPLETED');
+  expect(avro.calls[0]?.body['messages']).toEqual([user, accepted, result]);
+});

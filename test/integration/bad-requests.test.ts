@@ -75,11 +75,7 @@ const bad: readonly [string, string[], Partial<ChatRequestInput>, string?][] = [
   ['stored history without a conversation', ['history', 'conversationId'], { history: 'STORED' }],
   ['metadata beyond the limits', ['providerMetadata'], { providerMetadata: { key: 'v'.repeat(513) } }],
   ['audio without modalities', ['modalities'], { audio: { format: 'wav', voice: 'alloy' } }],
-  [
-    'a schema without name and text',
-    ['responseFormat.name', 'responseFormat.schemaJson'],
-    { responseFormat: { type: 'json_schema' } },
-  ],
+  ['a schema without name', ['responseFormat.name'], { responseFormat: { type: 'json_schema' } }],
   ['extra parameters that override', ['extraJson.temperature'], { extraJson: '{"temperature":1}' }],
   ['extra parameters that are no object', ['extraJson'], { extraJson: '[]' }],
   ['nesting over the limit', ['extraJson'], { extraJson: `{"a":${'['.repeat(64)}${']'.repeat(64)}}` }],

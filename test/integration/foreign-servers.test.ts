@@ -36,6 +36,7 @@ const tool = (name: string, description: string): ChatRequest['tools'][number] =
   strict: null,
   grammarSyntax: null,
   grammarDefinition: null,
+  extraJson: null,
 });
 const tools = [tool('get_weather', 'The weather in a city now'), tool('get_time', 'The time in a city now')];
 const weather = aMessage({ content: 'What are the weather and the time in Lisbon? Use your tools.' });

@@ -122,6 +122,8 @@ export interface MessageInput {
   toolCallId?: string | null | undefined;
   /** assistant: id of an earlier audio answer (audio.id). */
   audioId?: string | null | undefined;
+  /** JSON object: members of the message that have no field here, for example reasoning_content. Sent with the message. */
+  extraJson?: string | null | undefined;
 }
 
 /** One part of a message. Flat on purpose: which fields apply follows from type. */
@@ -146,6 +148,8 @@ export interface ContentPartInput {
   fileName?: string | null | undefined;
   /** Prompt cache breakpoint after this part. */
   cacheBreakpoint?: CacheBreakpointInput | null | undefined;
+  /** JSON object: members of the part that have no field here, for example cache_control. Those inside its payload are in the member of that name (image_url, input_audio, file). Sent with the part. */
+  extraJson?: string | null | undefined;
 }
 
 /** Marks the end of a reusable prompt prefix (prompt_cache_breakpoint). */
@@ -200,6 +204,8 @@ export interface ToolInput {
   grammarSyntax?: string | null | undefined;
   /** custom: the grammar. */
   grammarDefinition?: string | null | undefined;
+  /** JSON object: members of the tool that have no field here, for example cache_control. Those inside the function are in its member function (or custom). Sent with the tool. */
+  extraJson?: string | null | undefined;
 }
 
 /** Which tools the model must or may call. */

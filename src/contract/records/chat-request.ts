@@ -120,6 +120,8 @@ export interface Message {
   toolCallId: string | null;
   /** assistant: id of an earlier audio answer (audio.id). */
   audioId: string | null;
+  /** JSON object: members of the message that have no field here, for example reasoning_content. Sent with the message. */
+  extraJson: string | null;
 }
 
 /** One part of a message. Flat on purpose: which fields apply follows from type. */
@@ -144,6 +146,8 @@ export interface ContentPart {
   fileName: string | null;
   /** Prompt cache breakpoint after this part. */
   cacheBreakpoint: CacheBreakpoint | null;
+  /** JSON object: members of the part that have no field here, for example cache_control. Those inside its payload are in the member of that name (image_url, input_audio, file). Sent with the part. */
+  extraJson: string | null;
 }
 
 /** Marks the end of a reusable prompt prefix (prompt_cache_breakpoint). */
@@ -201,6 +205,8 @@ export interface Tool {
   grammarSyntax: string | null;
   /** custom: the grammar. */
   grammarDefinition: string | null;
+  /** JSON object: members of the tool that have no field here, for example cache_control. Those inside the function are in its member function (or custom). Sent with the tool. */
+  extraJson: string | null;
 }
 
 /** Which tools the model must or may call. */

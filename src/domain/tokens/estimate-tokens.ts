@@ -56,9 +56,10 @@ export interface InputEstimate {
  */
 export function estimateInput(request: ChatRequest, images: ImageRule, count: CountTokens): InputEstimate {
   const tools = toolTokens(request, count);
-  const sum = { messages: 0, images: none, audio: none, unbounded: false };
+  const sum = { messages: 0, extra: 0, images: none, audio: none, unbounded: false };
   for (const message of request.messages) {
     sum.messages += messageTokens(message, count);
+    sum.extra += extraOfMessage(message, count);
     sum.unbounded ||= message.audioId !== null;
     for (const part of message.parts) {
       if (part.type === 'image_url') sum.images = plus(sum.images, partImageTokens(part, images));
@@ -68,7 +69,8 @@ export function estimateInput(request: ChatRequest, images: ImageRule, count: Co
   }
   const overhead = framingTokens(request, count);
   const texts = sum.messages + overhead;
-  const most = texts + tools.most + sum.images.most + sum.audio.most;
+  const extra = sum.extra + request.tools.reduce((more, tool) => more + countText(tool.extraJson, count), 0);
+  const most = texts + extra + tools.most + sum.images.most + sum.audio.most;
   return {
     messages: sum.messages,
     tools: tools.likely,
@@ -112,6 +114,13 @@ function messageTokens({ content, parts, name, refusal, toolCalls }: Message, co
   let tokens = countText(content, count) + countText(name, count) + countText(refusal, count);
   for (const part of parts) tokens += countText(part.text, count);
   for (const call of toolCalls) tokens += count(call.name) + count(call.arguments);
+  return tokens;
+}
+
+/** At most what members without a field come to: what the provider makes of them is not known. */
+function extraOfMessage({ extraJson, parts, toolCalls }: Message, count: CountTokens): number {
+  let tokens = countText(extraJson, count);
+  for (const { extraJson: own } of [...parts, ...toolCalls]) tokens += countText(own, count);
   return tokens;
 }
 

@@ -1,4 +1,5 @@
 import type { ChatRequest, Message } from '../../contract/record-types.ts';
+import { checkExtra } from './check-extra.ts';
 import { checkParts } from './check-parts.ts';
 import { checkToolCalls } from './check-tool-calls.ts';
 import { LIMITS } from './limits.ts';
@@ -41,6 +42,7 @@ export function checkMessages(request: ChatRequest, list: ProblemList): void {
     if (role === undefined)
       list.add(`${path}.role`, 'unknown_value', `it must be one of ${oneOf(roles.keys())}`);
     checkContent(message, path, list);
+    checkExtra(message.extraJson, 'message', path, list);
     if (role === undefined) return;
     const isOlderResult = legacyFunctions && message.role === 'tool';
     checkParts(
@@ -58,10 +60,11 @@ export function checkMessages(request: ChatRequest, list: ProblemList): void {
 }
 
 function checkContent(message: Message, path: string, list: ProblemList): void {
-  const { role, content, parts, toolCalls, refusal, audioId } = message;
+  const { role, content, parts, toolCalls, refusal, audioId, extraJson } = message;
   if (content !== null && parts.length > 0)
     list.add(path, 'conflict', 'it has both content and parts; send one of them');
-  const mayBeEmpty = role === 'assistant' && (toolCalls.length > 0 || refusal !== null || audioId !== null);
+  const saysOtherwise = toolCalls.length > 0 || refusal !== null || audioId !== null || extraJson !== null;
+  const mayBeEmpty = role === 'function' || (role === 'assistant' && saysOtherwise);
   if (content === null && parts.length === 0 && !mayBeEmpty)
     list.add(path, 'missing', 'it has neither content nor parts; send one of them');
 }

@@ -36,9 +36,7 @@ function checkResponseFormat(format: ResponseFormat, list: ProblemList): void {
       'it must be 1 to 64 of the characters a-z, A-Z, 0-9, _ and -',
     );
   }
-  if (!format.schemaJson)
-    list.add('responseFormat.schemaJson', 'missing', 'type json_schema needs a JSON Schema');
-  else checkJsonObject(format.schemaJson, 'responseFormat.schemaJson', list);
+  if (format.schemaJson !== null) checkJsonObject(format.schemaJson, 'responseFormat.schemaJson', list);
 }
 
 function checkAudio({ audio, modalities }: ChatRequest, list: ProblemList): void {

@@ -1,8 +1,9 @@
 import type { ContentPart } from '../../contract/record-types.ts';
+import { checkExtra } from './check-extra.ts';
 import { LIMITS } from './limits.ts';
 import { oneOf, type ProblemList } from './problem-list.ts';
 
-type Field = Exclude<keyof ContentPart, 'type'>;
+type Field = Exclude<keyof ContentPart, 'type' | 'extraJson'>;
 
 interface Kind {
   /** Exactly one of these is set. */
@@ -82,6 +83,7 @@ function checkPart(part: ContentPart, kind: Kind, place: string, list: ProblemLi
     );
   }
   checkDetails(part, place, list);
+  checkExtra(part.extraJson, 'part', place, list);
 }
 
 function hasPayload(part: ContentPart, field: Field): boolean {

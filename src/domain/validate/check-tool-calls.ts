@@ -1,5 +1,5 @@
 import type { ChatRequest, Message, ToolCall } from '../../contract/record-types.ts';
-import { checkJsonObject } from './check-json.ts';
+import { checkExtra } from './check-extra.ts';
 import { LIMITS } from './limits.ts';
 import { oneOf, type ProblemList } from './problem-list.ts';
 
@@ -109,7 +109,7 @@ function checkCalls(message: Message, path: string, legacyFunctions: boolean, li
     if (!older(call) && !call.id) list.add(`${at}.id`, 'missing', 'a call has an id, which its result names');
     if (call.problems.length > LIMITS.callProblems)
       list.add(`${at}.problems`, 'too_large', 'leave them out; they are of use in responses only');
-    if (call.extraJson !== null) checkJsonObject(call.extraJson, `${at}.extraJson`, list);
+    checkExtra(call.extraJson, 'call', at, list);
     if (call.id === null) return;
     if (ids.has(call.id)) list.add(`${at}.id`, 'duplicate', 'another call of this message has the same id');
     ids.add(call.id);

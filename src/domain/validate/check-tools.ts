@@ -1,4 +1,5 @@
 import type { ChatRequest, Tool, ToolRef } from '../../contract/record-types.ts';
+import { checkExtra } from './check-extra.ts';
 import { checkJsonObject } from './check-json.ts';
 import { LIMITS } from './limits.ts';
 import { oneOf, type ProblemList } from './problem-list.ts';
@@ -28,6 +29,7 @@ export function checkTools(request: ChatRequest, list: ProblemList): void {
 }
 
 function checkTool(tool: Tool, path: string, legacyFunctions: boolean, list: ProblemList): void {
+  checkExtra(tool.extraJson, 'tool', path, list);
   if (!NAME.test(tool.name))
     list.add(`${path}.name`, 'invalid_value', 'it must be 1 to 64 of the characters a-z, A-Z, 0-9, _ and -');
   if (tool.type === 'function') checkFunction(tool, path, legacyFunctions, list);

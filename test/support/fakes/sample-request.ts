@@ -10,6 +10,7 @@ export function sampleMessage(members: Partial<Message> = {}): Message {
     toolCalls: [],
     toolCallId: null,
     audioId: null,
+    extraJson: null,
     ...members,
   };
 }

@@ -20,6 +20,7 @@ export function aPart(type: string, members: Partial<ContentPart> = {}): Content
     fileId: null,
     fileName: null,
     cacheBreakpoint: null,
+    extraJson: null,
     ...members,
   };
 }

@@ -1,15 +1,19 @@
 import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
+import { readExtra } from '../wire/extra-members.ts';
 import type { ObjectReader } from './object-reader.ts';
 
 /** Of a length that four divides. Strict, since a lenient reader passes over what is no base64 and makes other bytes of it. */
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
-const DATA_URL = /^data:([^;,]+);base64,/i;
+/** Its media type may have parameters. */
+const DATA_URL = /^data:([^,]{1,200});base64,/i;
+/** Members of an answer's message that the provider refuses in a request. */
+const OUTPUT_ONLY = ['annotations'] as const;
 
 /** Reads one message, the reverse of `mapMessages`. */
 export function readMessage(message: ObjectReader): Message {
   const { text, objects } = message.textOrObjects('content');
   const audio = message.object('audio');
-  const read: Message = {
+  const read: Omit<Message, 'extraJson'> = {
     role: message.text('role') ?? '',
     content: text,
     parts: objects.map(readPart),
@@ -20,22 +24,24 @@ export function readMessage(message: ObjectReader): Message {
       ...readFunctionCall(message.object('function_call')),
     ],
     toolCallId: message.text('tool_call_id'),
+    // Of an answer's own audio the provider wants the id alone.
     audioId: audio?.requiredText('id') ?? null,
   };
-  audio?.refuseRest();
-  message.refuseRest();
-  return read;
+  for (const name of OUTPUT_ONLY) message.raw(name);
+  return { ...read, extraJson: readExtra(message) };
 }
 
 /** Reads one content part, the reverse of `mapPart`; base64 becomes bytes, an image's address stays as it is. */
 export function readPart(part: ObjectReader): ContentPart {
-  const read = { ...textPart(null), type: part.text('type') ?? '', ...readPayload(part) };
+  const type = part.text('type') ?? '';
+  const { payload, reader } = readPayload(part, type);
+  const read = { ...textPart(null), type, ...payload };
   const breakpoint = part.object('prompt_cache_breakpoint');
-  part.refuseRest();
-  if (breakpoint === null) return read;
+  const extraJson = readExtra(part, reader, type);
+  if (breakpoint === null) return { ...read, extraJson };
   const cacheBreakpoint = { mode: breakpoint.text('mode') ?? '', ttl: breakpoint.text('ttl') };
   breakpoint.refuseRest();
-  return { ...read, cacheBreakpoint };
+  return { ...read, cacheBreakpoint, extraJson };
 }
 
 export function textPart(text: string | null): ContentPart {
@@ -50,15 +56,22 @@ export function textPart(text: string | null): ContentPart {
     fileId: null,
     fileName: null,
     cacheBreakpoint: null,
+    extraJson: null,
   };
 }
 
-function readPayload(part: ObjectReader): Partial<ContentPart> {
-  switch (part.text('type')) {
+/** What a part carries, and the object that it is in. */
+interface Payload {
+  readonly payload: Partial<ContentPart>;
+  readonly reader: ObjectReader | null;
+}
+
+function readPayload(part: ObjectReader, type: string): Payload {
+  switch (type) {
     case 'text':
-      return { text: part.text('text') };
+      return { payload: { text: part.text('text') }, reader: null };
     case 'refusal':
-      return { text: part.text('refusal') };
+      return { payload: { text: part.text('refusal') }, reader: null };
     case 'image_url':
       return within(part.object('image_url'), (image) => ({
         url: image.text('url'),
@@ -76,18 +89,12 @@ function readPayload(part: ObjectReader): Partial<ContentPart> {
         ...readFileData(file),
       }));
     default:
-      return {};
+      return { payload: {}, reader: null };
   }
 }
 
-function within(
-  reader: ObjectReader | null,
-  read: (reader: ObjectReader) => Partial<ContentPart>,
-): Partial<ContentPart> {
-  if (reader === null) return {};
-  const fields = read(reader);
-  reader.refuseRest();
-  return fields;
+function within(reader: ObjectReader | null, read: (reader: ObjectReader) => Partial<ContentPart>): Payload {
+  return { payload: reader === null ? {} : read(reader), reader };
 }
 
 /** A data URL tells the media type, base64 alone does not. */
@@ -116,19 +123,7 @@ function readToolCall(call: ObjectReader): ToolCall {
   );
   // A stream's pieces have it, and people send them back as they are.
   call.integer('index');
-  return { ...read, extraJson: extraOf(call, called, isCustom ? 'custom' : 'function') };
-}
-
-/** Members of a call, and of the object in it, that have no field; as answers carry them. */
-function extraOf(call: ObjectReader, called: ObjectReader | null, place: string): string | null {
-  const others = saying(call.rest());
-  const inner = saying(called?.rest() ?? []);
-  const members = inner.length === 0 ? others : [...others, [place, Object.fromEntries(inner)] as const];
-  return members.length === 0 ? null : JSON.stringify(Object.fromEntries(members));
-}
-
-function saying(members: readonly [name: string, value: unknown][]): readonly (readonly [string, unknown])[] {
-  return members.filter(([, value]) => value !== null && !(Array.isArray(value) && value.length === 0));
+  return { ...read, extraJson: readExtra(call, called, isCustom ? 'custom' : 'function') };
 }
 
 function readFunctionCall(call: ObjectReader | null): ToolCall[] {

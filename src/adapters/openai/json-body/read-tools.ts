@@ -1,4 +1,5 @@
 import type { ChatRequest, Tool, ToolChoice, ToolRef } from '../../../contract/record-types.ts';
+import { readExtra } from '../wire/extra-members.ts';
 import type { ObjectReader } from './object-reader.ts';
 
 type ToolFields = Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls' | 'legacyFunctions'>;
@@ -29,12 +30,14 @@ function readTool(tool: ObjectReader): Tool {
   const custom = type === 'custom' ? tool.object('custom') : null;
   const named = type === 'custom' ? null : tool.object('function');
   const read = custom === null ? readFunctionOf(named, type) : readCustom(custom);
-  tool.refuseRest();
-  return read;
+  return { ...read, extraJson: readExtra(tool, custom ?? named, type === 'custom' ? 'custom' : 'function') };
 }
 
+/** The older form has no object around the function. */
 function readFunction(reader: ObjectReader): Tool {
-  return readFunctionOf(reader, 'function');
+  const read = readFunctionOf(reader, 'function');
+  const extra = readExtra(reader);
+  return { ...read, extraJson: extra === null ? null : `{"function":${extra}}` };
 }
 
 function readFunctionOf(reader: ObjectReader | null, type: string): Tool {
@@ -46,7 +49,6 @@ function readFunctionOf(reader: ObjectReader | null, type: string): Tool {
     parametersJson: reader?.json('parameters') ?? null,
     strict: reader?.boolean('strict') ?? null,
   };
-  reader?.refuseRest();
   return read;
 }
 
@@ -69,7 +71,7 @@ function readCustom(custom: ObjectReader): Tool {
     if (type === 'grammar' && grammar === null)
       format.problem('grammar', 'missing', 'a format of type grammar has one');
   }
-  for (const reader of [grammar, format, custom]) reader?.refuseRest();
+  for (const reader of [grammar, format]) reader?.refuseRest();
   return read;
 }
 
@@ -79,6 +81,7 @@ const blank = {
   strict: null,
   grammarSyntax: null,
   grammarDefinition: null,
+  extraJson: null,
 } satisfies Partial<Tool>;
 
 function readToolChoice(body: ObjectReader): ToolChoice | null {

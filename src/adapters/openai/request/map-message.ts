@@ -1,6 +1,5 @@
 import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
-import { isObject } from '../wire/wire.ts';
-import { parseJsonObject } from './invalid-request.ts';
+import { withExtra } from '../wire/extra-members.ts';
 
 export type WireMessage = Readonly<Record<string, unknown>>;
 
@@ -16,24 +15,34 @@ export function mapMessages(messages: readonly Message[], legacyFunctions: boole
     if (legacyFunctions) {
       for (const { id, name } of message.toolCalls.toReversed()) called.set(id, name);
     }
-    switch (message.role) {
-      case 'assistant':
-        return mapAssistant(message, legacyFunctions);
-      case 'tool':
-        return legacyFunctions
-          ? mapFunctionResult(message, message.name ?? called.get(message.toolCallId) ?? null)
-          : { role: 'tool', content: mapContent(message), tool_call_id: message.toolCallId };
-      case 'function':
-        return mapFunctionResult(message, message.name);
-      default:
-        return { role: message.role, content: mapContent(message), ...optional('name', message.name) };
-    }
+    return withExtra(mapMessage(message, legacyFunctions, called), message.extraJson, 'messages.extraJson');
   });
+}
+
+function mapMessage(
+  message: Message,
+  legacyFunctions: boolean,
+  called: ReadonlyMap<string | null, string>,
+): WireMessage {
+  const { role, name, toolCallId } = message;
+  switch (role) {
+    case 'assistant':
+      return mapAssistant(message, legacyFunctions);
+    case 'tool':
+      return legacyFunctions
+        ? mapFunctionResult(message, name ?? called.get(toolCallId) ?? null)
+        : { role, content: mapContent(message), tool_call_id: toolCallId, ...optional('name', name) };
+    case 'function':
+      return mapFunctionResult(message, name);
+    default:
+      return { role, content: mapContent(message), ...optional('name', name) };
+  }
 }
 
 /** Translates content parts; bytes become base64, with a data URL around them where the provider wants one. */
 export function mapPart(part: ContentPart): WireMessage {
-  return { type: part.type, ...payload(part), ...cacheBreakpoint(part) };
+  const mapped = { type: part.type, ...payload(part), ...cacheBreakpoint(part) };
+  return withExtra(mapped, part.extraJson, 'parts.extraJson', part.type);
 }
 
 function payload(part: ContentPart): WireMessage {
@@ -79,12 +88,14 @@ function mapAssistant(message: Message, legacyFunctions: boolean): WireMessage {
 
 /** What the provider sent with the call goes back with it, in the object in which it came. */
 function mapToolCall({ id, type, name, arguments: text, extraJson }: ToolCall): WireMessage {
-  const extra = parseJsonObject(extraJson, 'toolCalls.extraJson') ?? {};
-  const isCustom = type === 'custom';
-  const place = isCustom ? 'custom' : 'function';
-  const inner = isObject(extra[place]) ? extra[place] : {};
-  const called = isCustom ? { name, input: text } : { name, arguments: text };
-  return { ...extra, id, type: place, [place]: { ...inner, ...called } };
+  return type === 'custom'
+    ? withExtra({ id, type, custom: { name, input: text } }, extraJson, 'toolCalls.extraJson', 'custom')
+    : withExtra(
+        { id, type: 'function', function: { name, arguments: text } },
+        extraJson,
+        'toolCalls.extraJson',
+        'function',
+      );
 }
 
 function mapFunctionResult(message: Message, name: string | null): WireMessage {

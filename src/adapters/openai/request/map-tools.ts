@@ -5,6 +5,7 @@ import type {
   ToolChoice,
   ToolRef,
 } from '../../../contract/record-types.ts';
+import { withExtra } from '../wire/extra-members.ts';
 import { invalidRequest, parseJsonObject } from './invalid-request.ts';
 import { optional } from './map-message.ts';
 
@@ -41,8 +42,11 @@ export function mapResponseFormat(format: ResponseFormat): Wire {
 }
 
 function mapTool(tool: Tool, index: number): Wire {
-  if (tool.type === 'custom') return { type: 'custom', custom: mapCustom(tool) };
-  return { type: tool.type, function: { ...mapFunction(tool, index), ...optional('strict', tool.strict) } };
+  const path = `tools[${index}].extraJson`;
+  if (tool.type === 'custom')
+    return withExtra({ type: 'custom', custom: mapCustom(tool) }, tool.extraJson, path, 'custom');
+  const mapped = { ...mapFunction(tool, index), ...optional('strict', tool.strict) };
+  return withExtra({ type: tool.type, function: mapped }, tool.extraJson, path, 'function');
 }
 
 function mapFunction(tool: Tool, index: number): Wire {
@@ -69,7 +73,8 @@ function mapLegacyFunction(tool: Tool, index: number): Wire {
       'custom tools have no older form; set legacyFunctions to false',
     );
   }
-  return mapFunction(tool, index);
+  const mapped = { function: mapFunction(tool, index) };
+  return withExtra(mapped, tool.extraJson, `tools[${index}].extraJson`, 'function')['function'] as Wire;
 }
 
 function mapChoice(choice: ToolChoice): unknown {

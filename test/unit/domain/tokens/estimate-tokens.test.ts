@@ -27,6 +27,7 @@ const noPart: ContentPart = {
   fileId: null,
   fileName: null,
   cacheBreakpoint: null,
+  extraJson: null,
 };
 const part = (members: Partial<ContentPart>) => ({ ...noPart, ...members });
 const call = (members: Partial<ToolCall>): ToolCall => ({
@@ -47,6 +48,7 @@ const tool = (members: Partial<Tool>): Tool => ({
   strict: null,
   grammarSyntax: null,
   grammarDefinition: null,
+  extraJson: null,
   ...members,
 });
 const withParts = (...parts: ContentPart[]) =>

@@ -11,6 +11,7 @@ const tool = (parameters: unknown, members: Partial<Tool> = {}): Tool => ({
   strict: null,
   grammarSyntax: null,
   grammarDefinition: null,
+  extraJson: null,
   ...members,
 });
 

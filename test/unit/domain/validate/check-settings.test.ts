@@ -58,7 +58,11 @@ describe('settings', () => {
     ['an unknown format', ['responseFormat.type'], { responseFormat: { type: 'xml' } }],
     ['a nameless schema', ['responseFormat.name'], { responseFormat: { ...schema, name: null } }],
     ['a schema with a strange name', ['responseFormat.name'], { responseFormat: { ...schema, name: 'a b' } }],
-    ['no schema', ['responseFormat.schemaJson'], { responseFormat: { ...schema, schemaJson: null } }],
+    [
+      'a format without a name',
+      ['responseFormat.name'],
+      { responseFormat: { ...schema, name: null, schemaJson: null } },
+    ],
     ['a broken schema', ['responseFormat.schemaJson'], { responseFormat: { ...schema, schemaJson: '7' } }],
     [
       'a schema of text',

@@ -17,6 +17,7 @@ function aTool(members: Partial<Tool>): Tool {
     strict: null,
     grammarSyntax: null,
     grammarDefinition: null,
+    extraJson: null,
     ...members,
   };
 }

@@ -66,6 +66,7 @@ describe('requestBodyHash', () => {
               fileId: null,
               fileName: null,
               cacheBreakpoint: null,
+              extraJson: null,
             },
           ],
         }),
