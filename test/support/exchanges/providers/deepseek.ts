@@ -23,6 +23,18 @@ const cached = (hit: number, miss: number) => ({
   prompt_cache_miss_tokens: miss,
 });
 const reasoner = 'deepseek-reasoner';
+/** A call of the model with the thoughts that led to it, and its result. */
+const called = [
+  {
+    role: 'assistant',
+    content: 'I will look.',
+    reasoning_content: 'A tool is needed.',
+    tool_calls: [
+      { id: 'call_0', type: 'function', function: { name: 'get_weather', arguments: '{"city":"Évora"}' } },
+    ],
+  },
+  { role: 'tool', tool_call_id: 'call_0', content: '31 °C' },
+];
 
 export const deepseek: ProviderExchanges = {
   id: 'deepseek',
@@ -147,6 +159,27 @@ export const deepseek: ProviderExchanges = {
         toolCalls: [{ id: 'call_0_cd5d4a3b', name: 'get_weather', arguments: '{"city":"Évora"}' }],
         usage: { inputTokens: 120, outputTokens: 18, cachedInputTokens: 64 },
         cost: '0.000025032',
+      },
+    },
+    'reasoning-sent-back': {
+      request: {
+        model: 'deepseek-chat',
+        messages: [...ask('Weather in Évora?'), ...called, ...ask('Thanks.')],
+        tools: [weather],
+        stream: true,
+      },
+      answer: {
+        body: events(
+          chunk('deepseek-chat', delta({ role: 'assistant', content: 'Welcome.' })),
+          chunk('deepseek-chat', finish('stop', { content: '' }), { usage: tokens(150, 3, cached(128, 22)) }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        text: 'Welcome.',
+        usage: { inputTokens: 150, outputTokens: 3, cachedInputTokens: 128 },
+        cost: '0.000011004',
+        sent: { messages: [...ask('Weather in Évora?'), ...called, ...ask('Thanks.')] },
       },
     },
     'insufficient-balance': {

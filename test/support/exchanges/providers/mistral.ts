@@ -15,6 +15,20 @@ const whole = (model: string, choice: object, usage: object) =>
 const thinking = (text: string) => ({ type: 'thinking', thinking: [{ type: 'text', text }] });
 const text = (words: string) => ({ type: 'text', text: words });
 const magistral = 'magistral-medium-latest';
+const called = [
+  {
+    role: 'assistant',
+    content: '',
+    tool_calls: [
+      {
+        id: 'D681PevKs',
+        type: 'function',
+        function: { name: 'get_weather', arguments: '{"city": "Porto"}' },
+      },
+    ],
+  },
+  { role: 'tool', name: 'get_weather', content: '23 °C', tool_call_id: 'D681PevKs' },
+];
 
 export const mistral: ProviderExchanges = {
   id: 'mistral',
@@ -138,6 +152,22 @@ export const mistral: ProviderExchanges = {
         cost: { unpriced: 'no_price' },
         calls: 2,
         notSent: ['stream_options'],
+      },
+    },
+    'name-of-a-tool-message': {
+      request: {
+        model: 'mistral-small-latest',
+        messages: [...ask('Weather in Porto?'), ...called],
+        tools: [weather],
+      },
+      answer: {
+        body: whole('mistral-small-latest', message({ content: 'Sunny.' }), tokens(100, 3)),
+      },
+      expected: {
+        text: 'Sunny.',
+        usage: { inputTokens: 100, outputTokens: 3 },
+        cost: '0.0000109',
+        sent: { messages: [...ask('Weather in Porto?'), ...called] },
       },
     },
     'error-with-detail': {

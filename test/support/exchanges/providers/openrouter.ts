@@ -21,6 +21,10 @@ const priced = (prompt: number, completion: number, cost: number) =>
     completion_tokens_details: { reasoning_tokens: 0 },
   });
 const sonnet = 'anthropic/claude-sonnet-4.5';
+const cachedPrompt = {
+  role: 'system',
+  content: [{ type: 'text', text: 'Long rules.', cache_control: { type: 'ephemeral' } }],
+};
 const ended = (native: string) =>
   finish('stop', { role: 'assistant', content: '' }, { native_finish_reason: native });
 
@@ -260,6 +264,23 @@ export const openrouter: ProviderExchanges = {
         cost: '0.0018',
         pricedModel: sonnet,
         warnings: ['priced_as_requested'],
+      },
+    },
+    'cache-control-sent': {
+      request: { model: sonnet, messages: [cachedPrompt, ...ask('Hi.')], stream: true },
+      answer: {
+        body: events(
+          chunk(sonnet, 'Anthropic', [delta({ role: 'assistant', content: 'Hi.' })]),
+          chunk(sonnet, 'Anthropic', [ended('end_turn')]),
+          chunk(sonnet, 'Anthropic', [], { usage: tokens(2_000, 4) }),
+          '[DONE]',
+        ),
+      },
+      expected: {
+        text: 'Hi.',
+        usage: { inputTokens: 2_000, outputTokens: 4 },
+        cost: '0.00606',
+        sent: { messages: [cachedPrompt, ...ask('Hi.')] },
       },
     },
     'no-credits': {
