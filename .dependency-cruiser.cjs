@@ -1,11 +1,26 @@
 /** The direction of imports, as docs/architecture.md draws it. `npm run check` also fails when no module was looked at. */
+const stages = (folders) =>
+  folders.slice(1).map((folder, index) => ({
+    name: `${folder.replace('/', '-')}-sees-no-stage-above`,
+    severity: 'error',
+    from: { path: `^src/${folder}/` },
+    to: { path: folders.slice(0, index + 1).map((above) => `^src/${above}/[^/]+$`) },
+  }));
+
 module.exports = {
   forbidden: [
     {
       name: 'no-cycles',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      to: { circular: true },
+    },
+    {
+      name: 'no-cycles-between-folders',
+      severity: 'error',
+      scope: 'folder',
+      from: {},
+      to: { circular: true },
     },
     {
       name: 'domain-is-pure',
@@ -20,6 +35,18 @@ module.exports = {
       from: { path: '^src/contract' },
       to: { path: '^src', pathNot: '^src/contract' },
     },
+    ...stages([
+      // Each stage of a request sees those below it.
+      'pipeline',
+      'pipeline/lanes',
+      'pipeline/handling',
+      'pipeline/calling',
+      'pipeline/chunks',
+      'pipeline/claims',
+      'pipeline/outcome',
+      'pipeline/intake',
+      'pipeline/admission',
+    ]),
     {
       name: 'pipeline-sees-no-adapter',
       severity: 'error',

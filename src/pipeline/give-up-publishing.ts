@@ -1,5 +1,5 @@
 import type { OutboundRecord } from '../ports/kafka.ts';
-import type { HandlerOptions } from './handling/handle-request.ts';
+import type { HandlerOptions } from './handling/handler-options.ts';
 import type { OutcomeForms } from './outcome/outcome-forms.ts';
 import { entryId, type RequestEntry } from './request-entry.ts';
 

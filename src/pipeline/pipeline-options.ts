@@ -1,5 +1,5 @@
 import type { LaneTransport, RequestSource } from '../ports/kafka.ts';
-import type { HandlerOptions } from './handling/handle-request.ts';
+import type { HandlerOptions } from './handling/handler-options.ts';
 import type { DecodeOptions } from './intake/decode-request.ts';
 
 export interface PipelineLimits {

@@ -1,5 +1,5 @@
 import type { FetchedRecords, InboundRecord } from '../ports/kafka.ts';
-import type { LogRange } from './spend-listener.ts';
+import type { LogRange } from './log-range.ts';
 import type { RecordMark, SpendPosition } from './spend-store.ts';
 
 /** Records that wait to be folded before the partition is paused. */

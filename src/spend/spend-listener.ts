@@ -11,6 +11,7 @@ import type { Logger } from '../runtime/logger.ts';
 import { endFoldSpan, startFoldSpan } from '../telemetry/fold-span.ts';
 import { type CountingOptions, countEvent } from './count-event.ts';
 import { CountedPartition } from './counted-partition.ts';
+import type { LogRange } from './log-range.ts';
 import {
   type CountedEvent,
   type PartitionStep,
@@ -19,12 +20,6 @@ import {
   type SpendStore,
 } from './spend-store.ts';
 import { logDeleted, logOtherLog, logUnreadable } from './spend-troubles.ts';
-
-/** What a partition's log has: from `low` up to, not including, `high`. */
-export interface LogRange {
-  readonly low: number;
-  readonly high: number;
-}
 
 export interface SpendListenerOptions extends CountingOptions {
   readonly source: RequestSource;

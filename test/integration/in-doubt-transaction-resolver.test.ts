@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 import kafkajs from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { readTopics } from '../../src/adapters/kafka/consumer/topic-reader.ts';
+import type { Broker, ProducerIdentity } from '../../src/adapters/kafka/kafkajs/broker.ts';
 import {
-  type Broker,
   type Cluster,
   COORDINATOR_TYPES,
   connectCluster,
-  type ProducerIdentity,
 } from '../../src/adapters/kafka/kafkajs/cluster-requests.ts';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { InDoubtTransactionResolver } from '../../src/adapters/kafka/transactions/in-doubt-transaction-resolver.ts';

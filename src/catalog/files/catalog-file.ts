@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Price } from '../../domain/cost/price.ts';
 import { isExactInRegions } from '../../domain/cost/regional-price.ts';
 import { capabilities } from '../stores.ts';
 import { isLiteLlmFile, readLiteLlmPrices } from './litellm-prices.ts';
+import type { PriceFile } from './price-file.ts';
 
 /** A file of models or prices: its text, and a name to speak of it. */
 export interface CatalogFile {
@@ -118,22 +118,8 @@ const model = z.strictObject({
   shutdownAt: instant.nullable().default(null),
 });
 
-/**
- * An entry of a price file: decimals without padding, instants in epoch ms, tiers in rising order. Its begin is null when
- * the file does not say since when it holds.
- */
-export type PriceEntry = Omit<Price, 'id' | 'effectiveFrom'> & { readonly effectiveFrom: number | null };
 /** Entries of a model file. */
 export type ModelEntry = z.output<typeof model>;
-
-/** What a file says about prices. */
-export interface PriceFile {
-  readonly entries: readonly PriceEntry[];
-  /** Models of the file that have no price that can be used, each with the reason. */
-  readonly unpriced: readonly { readonly name: string; readonly reason: string }[];
-  /** Members of models that no price was read from, and how many models have them. */
-  readonly unusedKeys: readonly { readonly key: string; readonly models: number }[];
-}
 
 /**
  * Reads a file of our own format, or LiteLLM's `model_prices_and_context_window.json`.

@@ -1,7 +1,7 @@
 import { Big } from 'big.js';
 import { isObject, type LiteLlmObject, type LiteLlmValue } from '../litellm-values.ts';
-import type { PriceEntry, PriceFile } from './catalog-file.ts';
 import { readComponents } from './litellm-components.ts';
+import type { PriceEntry, PriceFile } from './price-file.ts';
 
 /** Calls of other kinds (embeddings, images, speech, …) are not priced by the tokens of a chat. */
 const pricedModes: ReadonlySet<string> = new Set(['chat', 'completion', 'responses']);

@@ -1,5 +1,6 @@
 import type { Price } from '../../domain/cost/price.ts';
-import { InvalidCatalogFile, type PriceEntry, readPriceFile } from '../files/catalog-file.ts';
+import { InvalidCatalogFile, readPriceFile } from '../files/catalog-file.ts';
+import type { PriceEntry } from '../files/price-file.ts';
 import type { PriceStore, PriceVersion } from '../stores.ts';
 import { findPrice, priceAt, priceTimelines } from './find-price.ts';
 import type { PriceImport } from './import-prices.ts';

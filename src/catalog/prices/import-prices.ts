@@ -1,10 +1,5 @@
-import {
-  type CatalogFile,
-  InvalidCatalogFile,
-  type PriceEntry,
-  type PriceFile,
-  readPriceFile,
-} from '../files/catalog-file.ts';
+import { type CatalogFile, InvalidCatalogFile, readPriceFile } from '../files/catalog-file.ts';
+import type { PriceEntry, PriceFile } from '../files/price-file.ts';
 import type { PriceStore, PriceVersion } from '../stores.ts';
 import { findPrice, type PriceTimelines, priceAt, priceTimelines } from './find-price.ts';
 import type { ImportSummary } from './import-summary.ts';

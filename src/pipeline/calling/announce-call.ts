@@ -1,6 +1,7 @@
 import { eventId } from '../../contract/event-id.ts';
 import type { OutboundRecord } from '../../ports/kafka.ts';
-import type { CallerOptions, CallToMake } from './make-call.ts';
+import type { CallToMake } from './call-to-make.ts';
+import type { CallerOptions } from './caller-options.ts';
 
 /**
  * Publishes MessageSent. Best effort, and not waited for: the call does not wait for Kafka. It is announced before there is a

@@ -5,8 +5,10 @@ import type { Permit } from '../admission/permit.ts';
 import { hasUnencodableValues } from '../chunks/chunk-failure.ts';
 import { ClaimLost, newAttempt, notMade } from '../claims/own-claim.ts';
 import type { Answer } from '../outcome/answer.ts';
+import type { CallToMake } from './call-to-make.ts';
+import type { CallerOptions } from './caller-options.ts';
 import { isSlowToBegin } from './first-token-timeout.ts';
-import { type CallerOptions, type CallToMake, makeCall } from './make-call.ts';
+import { makeCall } from './make-call.ts';
 import { waitBeforeRetry } from './retry-policy.ts';
 
 /** Failed calls of one request during an outage that do not count as retries. Each leaves a row in the ledger. */

@@ -3,62 +3,23 @@ import { CompletionFold } from '../../domain/completion/fold-completion.ts';
 import { plainUsage, type ReportedUsage } from '../../domain/cost/usage.ts';
 import { ChatFailure } from '../../domain/failures/chat-failure.ts';
 import { Internal } from '../../domain/failures/failure-classes.ts';
-import type { Adaptation } from '../../domain/parameters/adaptation.ts';
 import { estimateTextTokens } from '../../domain/tokens/estimate-tokens.ts';
-import type { Clock } from '../../ports/clock.ts';
 import type { AttemptDisposition } from '../../ports/ledger.ts';
 import type { ProviderStream, ServedBy } from '../../ports/provider.ts';
-import type { TokenCounter } from '../../ports/tokens.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
-import type { Metrics } from '../../telemetry/metrics.ts';
 import { endChatSpan, injectContext, runInContext, startChatSpan } from '../../telemetry/spans.ts';
 import type { Permit } from '../admission/permit.ts';
-import type { CallPlan } from '../admission/plan-call.ts';
 import { hasUnencodableValues } from '../chunks/chunk-failure.ts';
 import type { ChunkPublisher } from '../chunks/chunk-publisher.ts';
 import type { ChunkStream } from '../chunks/chunk-stream.ts';
-import { newAttempt, type OwnClaim } from '../claims/own-claim.ts';
-import type { RequestToHandle } from '../intake/decode-request.ts';
+import { newAttempt } from '../claims/own-claim.ts';
 import type { Answer, ChunksEnd } from '../outcome/answer.ts';
-import type { OutputOptions } from '../outcome/handled-request.ts';
 import { announceCall } from './announce-call.ts';
+import type { CallToMake } from './call-to-make.ts';
+import type { CallerOptions } from './caller-options.ts';
 import type { FailureLog } from './failure-log.ts';
-import { type FirstTokenPolicy, firstTokenTimeout } from './first-token-timeout.ts';
-import type { OwnPermits } from './own-permits.ts';
-import type { ProgressReporter } from './progress-reporter.ts';
-import type { RetryPolicy } from './retry-policy.ts';
+import { firstTokenTimeout } from './first-token-timeout.ts';
 import { usageOfCall } from './usage-of-call.ts';
-
-export interface CallPolicy extends RetryPolicy, FirstTokenPolicy {
-  /** For an answer that is not streamed, all of it. Default: as for the first piece. */
-  readonly unstreamedTimeoutMs?: number;
-  readonly idleTimeoutMs: number;
-  /** How long a call and its retries may take in all. */
-  readonly requestTimeoutMs: number;
-}
-
-export interface CallerOptions {
-  /** Of MessageSent. */
-  readonly output: OutputOptions;
-  readonly chunks: ChunkPublisher;
-  readonly progress: ProgressReporter;
-  readonly failures: FailureLog;
-  readonly clock: Clock;
-  readonly metrics: Metrics;
-  readonly policy: CallPolicy;
-  readonly tokens: TokenCounter;
-}
-
-/** A claimed request that is ready to be sent. */
-export interface CallToMake {
-  readonly job: RequestToHandle;
-  readonly plan: CallPlan;
-  /** Gets each call's row when it has ended, so that an abort finds what was used. */
-  readonly claim: OwnClaim;
-  readonly permits: OwnPermits;
-  /** What the provider wanted to have sent otherwise when it refused the calls before. */
-  readonly adaptations?: readonly Adaptation[];
-}
 
 const nobody: ServedBy = {
   responseId: null,

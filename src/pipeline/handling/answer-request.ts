@@ -14,7 +14,7 @@ import type { RequestToHandle } from '../intake/decode-request.ts';
 import type { Answer, ChunksEnd } from '../outcome/answer.ts';
 import { checkAnswer } from './check-answer.ts';
 import type { Answered } from './conclude-request.ts';
-import type { HandlerOptions } from './handle-request.ts';
+import type { HandlerOptions } from './handler-options.ts';
 
 /**
  * Reserves the budget of a claimed request, and calls the provider until it has answered or there is no point in trying again.

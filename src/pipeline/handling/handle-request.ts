@@ -1,45 +1,20 @@
 import { ChatFailure } from '../../domain/failures/chat-failure.ts';
 import { deadlineExceeded, invalidRequest, usedForAnother } from '../../domain/failures/refusals.ts';
-import type { Catalog } from '../../ports/catalog.ts';
-import type { ChatProvider } from '../../ports/provider.ts';
-import type { TokenCounter } from '../../ports/tokens.ts';
 import { turnForOthers } from '../../runtime/turn-for-others.ts';
-import type { Admission } from '../admission/admission.ts';
-import { type CallDefaults, type CallPlan, countingExactly, planCall } from '../admission/plan-call.ts';
-import type { BudgetOptions } from '../admission/reserve-budget.ts';
-import type { CallerOptions } from '../calling/make-call.ts';
+import { type CallPlan, countingExactly, planCall } from '../admission/plan-call.ts';
 import { type Admitted, admit } from '../claims/admit-request.ts';
 import type { HeldClaim } from '../claims/claim-watches.ts';
-import { type Claims, type Standing, UNKNOWN } from '../claims/claims.ts';
+import { type Standing, UNKNOWN } from '../claims/claims.ts';
 import { ClaimLost } from '../claims/own-claim.ts';
 import type { RequestToHandle } from '../intake/decode-request.ts';
 import type { HandledRequest } from '../outcome/handled-request.ts';
 import { answerFromLedger } from './answer-from-ledger.ts';
 import { answer, isOver } from './answer-request.ts';
-import type { AnswerCheckOptions } from './check-answer.ts';
 import { checkDefinitions } from './check-definitions.ts';
-import { conclude, type OutcomeOptions } from './conclude-request.ts';
+import { conclude } from './conclude-request.ts';
+import type { HandlerOptions } from './handler-options.ts';
 import { refuse } from './refuse-request.ts';
 import { validateRequest } from './validate-request.ts';
-
-/** What is decided about a request before it is called. */
-export interface PlanningOptions {
-  readonly providers: ReadonlyMap<string, ChatProvider>;
-  readonly catalog: Catalog;
-  readonly defaults: CallDefaults;
-  readonly tokens: TokenCounter;
-}
-
-/** What requests are handled with, made once for all of them. */
-export interface HandlerOptions {
-  readonly planning: PlanningOptions;
-  readonly admission: Admission;
-  readonly claims: Claims;
-  readonly budgets: BudgetOptions;
-  readonly caller: CallerOptions;
-  readonly checker: AnswerCheckOptions;
-  readonly outcomes: OutcomeOptions;
-}
 
 /** A look into the ledger that did not end the request. */
 type Undecided = HeldClaim | { readonly kind: 'suspect' } | { readonly kind: 'lost' };

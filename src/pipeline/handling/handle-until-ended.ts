@@ -3,7 +3,8 @@ import { StoreUnavailable } from '../../ports/ledger.ts';
 import { backoff } from '../../runtime/backoff.ts';
 import type { RequestToHandle } from '../intake/decode-request.ts';
 import type { HandledRequest } from '../outcome/handled-request.ts';
-import { type HandlerOptions, handleRequest } from './handle-request.ts';
+import { handleRequest } from './handle-request.ts';
+import type { HandlerOptions } from './handler-options.ts';
 import { refuse } from './refuse-request.ts';
 
 export type RequestOnItsWay = Omit<RequestToHandle, 'givenUp'>;

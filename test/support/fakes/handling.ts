@@ -7,13 +7,14 @@ import type { ChatRequest, ChatRequestInput } from '../../../src/contract/record
 import { topicNames } from '../../../src/contract/topics.ts';
 import type { Admission } from '../../../src/pipeline/admission/admission.ts';
 import type { Default } from '../../../src/pipeline/admission/plan-call.ts';
+import type { CallPolicy } from '../../../src/pipeline/calling/caller-options.ts';
 import { FailureLog } from '../../../src/pipeline/calling/failure-log.ts';
-import type { CallPolicy } from '../../../src/pipeline/calling/make-call.ts';
 import { ProgressReporter } from '../../../src/pipeline/calling/progress-reporter.ts';
 import { ChunkPublisher } from '../../../src/pipeline/chunks/chunk-publisher.ts';
 import { Claims } from '../../../src/pipeline/claims/claims.ts';
 import { HeldClaims } from '../../../src/pipeline/claims/held-claims.ts';
-import { type HandlerOptions, handleRequest } from '../../../src/pipeline/handling/handle-request.ts';
+import { handleRequest } from '../../../src/pipeline/handling/handle-request.ts';
+import type { HandlerOptions } from '../../../src/pipeline/handling/handler-options.ts';
 import { decodeRequest, type RequestToHandle } from '../../../src/pipeline/intake/decode-request.ts';
 import { MemoryBudget } from '../../../src/pipeline/intake/memory-budget.ts';
 import type { HandledRequest } from '../../../src/pipeline/outcome/handled-request.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Broker } from '../../../src/adapters/kafka/kafkajs/cluster-requests.ts';
+import type { Broker } from '../../../src/adapters/kafka/kafkajs/broker.ts';
 import type { BrokerConnections } from '../../../src/adapters/kafka/produce/broker-connections.ts';
 import { LeaderRequests } from '../../../src/adapters/kafka/produce/leader-requests.ts';
 import { PartitionWriter } from '../../../src/adapters/kafka/produce/partition-writer.ts';

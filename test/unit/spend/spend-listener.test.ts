@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createLogger } from '../../../src/runtime/logger.ts';
-import { type LogRange, SpendListener } from '../../../src/spend/spend-listener.ts';
+import type { LogRange } from '../../../src/spend/log-range.ts';
+import { SpendListener } from '../../../src/spend/spend-listener.ts';
 import {
   type CountedEvent,
   type Fold,

@@ -1,7 +1,7 @@
 import type { Admin } from 'kafkajs';
 import type { Logger } from '../../../runtime/logger.ts';
 import { retry } from '../../../runtime/retry.ts';
-import type { LogRange } from '../../../spend/spend-listener.ts';
+import type { LogRange } from '../../../spend/log-range.ts';
 import { errorType } from '../kafkajs/broker-errors.ts';
 import { createKafka, type KafkaSettings, PATIENT_RETRIES } from '../kafkajs/kafka-client.ts';
 

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import type { TopicPartition } from '../../../ports/kafka.ts';
 import { logStartOf } from '../fetch/read-fetch-response.ts';
 import type { FetchedMessage } from '../fetch/record-reader.ts';
-import type { Broker, Protocol } from '../kafkajs/cluster-requests.ts';
+import type { Broker, Protocol } from '../kafkajs/broker.ts';
 import { protocolVersion } from './protocol-version.ts';
 
 /*

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import type { TopicPartition } from '../../../ports/kafka.ts';
-import type { Broker, Protocol } from '../kafkajs/cluster-requests.ts';
+import type { Broker, Protocol } from '../kafkajs/broker.ts';
 import { ISOLATION_LEVELS, type IsolationLevel } from './fetch-records.ts';
 import { protocolVersion } from './protocol-version.ts';
 

@@ -1,4 +1,4 @@
-import type { Broker } from '../kafkajs/cluster-requests.ts';
+import type { Broker } from '../kafkajs/broker.ts';
 
 /** The newest version of a request that both the broker and this service have. */
 export function protocolVersion(broker: Broker, apiKey: number, newest: number): number {

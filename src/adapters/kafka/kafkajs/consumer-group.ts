@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { doubledMs, retry } from '../../../runtime/retry.ts';
+import type { Broker } from './broker.ts';
 import { errorType } from './broker-errors.ts';
-import type { Broker } from './cluster-requests.ts';
 import { internalOf } from './kafkajs-internals.ts';
 
 type Offsets = Record<string, Record<number, string | null | undefined>>;

@@ -1,6 +1,7 @@
 import { retry } from '../../../runtime/retry.ts';
+import type { Broker } from './broker.ts';
 import { errorType } from './broker-errors.ts';
-import { type Broker, type Cluster, COORDINATOR_TYPES } from './cluster-requests.ts';
+import { type Cluster, COORDINATOR_TYPES } from './cluster-requests.ts';
 
 /** On a new cluster brokers first create the topic that coordinators keep their state in, which takes about a second. */
 const TRIES = 30;

@@ -1,6 +1,6 @@
 import type { Logger } from '../../../runtime/logger.ts';
+import type { Broker } from '../kafkajs/broker.ts';
 import {
-  type Broker,
   type BrokerAddress,
   type Cluster,
   type ClusterMetadata,

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import type { Message } from 'kafkajs';
 import type { TopicPartition } from '../../../ports/kafka.ts';
-import { type Broker, type Encoder, KafkaEncoder, type Protocol } from '../kafkajs/cluster-requests.ts';
+import type { Broker, Encoder, Protocol } from '../kafkajs/broker.ts';
+import { KafkaEncoder } from '../kafkajs/cluster-requests.ts';
 import { type EncodedRecord, encodeRecord } from '../kafkajs/record-encoding.ts';
 
 /*

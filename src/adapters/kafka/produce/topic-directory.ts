@@ -1,7 +1,8 @@
 import type { TopicFacts, TopicPartition } from '../../../ports/kafka.ts';
 import type { Logger } from '../../../runtime/logger.ts';
+import type { Broker } from '../kafkajs/broker.ts';
 import { errorType } from '../kafkajs/broker-errors.ts';
-import type { Broker, TopicMetadata } from '../kafkajs/cluster-requests.ts';
+import type { TopicMetadata } from '../kafkajs/cluster-requests.ts';
 import type { BrokerConnections } from './broker-connections.ts';
 
 /** Partition counts, leaders and limits are read again after so long, and after an error that points to a change. */

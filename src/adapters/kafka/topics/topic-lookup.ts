@@ -1,10 +1,8 @@
 import { retry } from '../../../runtime/retry.ts';
+import type { Broker, Decoder, Encoder } from '../kafkajs/broker.ts';
 import {
-  type Broker,
   brokerError,
   type Cluster,
-  type Decoder,
-  type Encoder,
   KafkaDecoder,
   KafkaEncoder,
   topicMetadata,

@@ -1,9 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { TopicPartition } from '../../../ports/kafka.ts';
 import { retry } from '../../../runtime/retry.ts';
+import type { Broker } from '../kafkajs/broker.ts';
 import { leaderOf, whileBusy } from '../kafkajs/broker-errors.ts';
 import {
-  type Broker,
   brokerError,
   byTopic,
   type Cluster,

@@ -1,8 +1,9 @@
 import kafkajs from 'kafkajs';
 import type { CommittedPosition, LaneProducer, LaneTransport, TopicPartition } from '../../../ports/kafka.ts';
 import type { Logger } from '../../../runtime/logger.ts';
+import type { Broker } from '../kafkajs/broker.ts';
 import { errorType, NoLeader } from '../kafkajs/broker-errors.ts';
-import { type Broker, type Cluster, connectCluster } from '../kafkajs/cluster-requests.ts';
+import { type Cluster, connectCluster } from '../kafkajs/cluster-requests.ts';
 import { findCoordinator } from '../kafkajs/find-coordinator.ts';
 import type { KafkaSettings } from '../kafkajs/kafka-client.ts';
 import { SharedAnswer } from '../topics/shared-answer.ts';

@@ -1,6 +1,6 @@
 import { decodeOffsetMap } from '../../../domain/offsets/offset-map.ts';
 import type { OutboundRecord, TopicPartition } from '../../../ports/kafka.ts';
-import type { Broker } from '../kafkajs/cluster-requests.ts';
+import type { Broker } from '../kafkajs/broker.ts';
 
 /*
  * The position of a lane lies with the group's coordinator, where anybody may reset it. So each transaction notes it as well, in

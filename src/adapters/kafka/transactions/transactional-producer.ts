@@ -1,15 +1,8 @@
 import type { Message } from 'kafkajs';
 import { type OutboundRecord, ProducerDisconnected, type TopicPartition } from '../../../ports/kafka.ts';
+import type { Broker, PartitionToWrite, ProducerIdentity } from '../kafkajs/broker.ts';
 import { errorType, leaderOf, whileBusy } from '../kafkajs/broker-errors.ts';
-import {
-  type Broker,
-  byTopic,
-  type Cluster,
-  connectionOf,
-  isConnected,
-  type PartitionToWrite,
-  type ProducerIdentity,
-} from '../kafkajs/cluster-requests.ts';
+import { byTopic, type Cluster, connectionOf, isConnected } from '../kafkajs/cluster-requests.ts';
 import { findCoordinator } from '../kafkajs/find-coordinator.ts';
 import { mapMessage } from '../kafkajs/map-record.ts';
 import { INVALID_TIMESTAMP, recordClock } from '../produce/record-clock.ts';

@@ -1,6 +1,7 @@
 import kafkajs from 'kafkajs';
 import { describe, expect, it } from 'vitest';
-import type { Broker, Cluster } from '../../../../src/adapters/kafka/kafkajs/cluster-requests.ts';
+import type { Broker } from '../../../../src/adapters/kafka/kafkajs/broker.ts';
+import type { Cluster } from '../../../../src/adapters/kafka/kafkajs/cluster-requests.ts';
 import { TransactionalProducer } from '../../../../src/adapters/kafka/transactions/transactional-producer.ts';
 import { type OutboundRecord, ProducerDisconnected } from '../../../../src/ports/kafka.ts';
 

@@ -1,0 +1,16 @@
+import type { Adaptation } from '../../domain/parameters/adaptation.ts';
+import type { CallPlan } from '../admission/plan-call.ts';
+import type { OwnClaim } from '../claims/own-claim.ts';
+import type { RequestToHandle } from '../intake/decode-request.ts';
+import type { OwnPermits } from './own-permits.ts';
+
+/** A claimed request that is ready to be sent. */
+export interface CallToMake {
+  readonly job: RequestToHandle;
+  readonly plan: CallPlan;
+  /** Gets each call's row when it has ended, so that an abort finds what was used. */
+  readonly claim: OwnClaim;
+  readonly permits: OwnPermits;
+  /** What the provider wanted to have sent otherwise when it refused the calls before. */
+  readonly adaptations?: readonly Adaptation[];
+}
