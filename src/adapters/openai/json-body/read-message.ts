@@ -1,5 +1,5 @@
 import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
-import { readExtra } from '../wire/extra-members.ts';
+import { readExtra } from './extra-members.ts';
 import type { ObjectReader } from './object-reader.ts';
 
 /** Of a length that four divides. Strict, since a lenient reader passes over what is no base64 and makes other bytes of it. */

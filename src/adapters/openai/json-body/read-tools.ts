@@ -1,5 +1,5 @@
 import type { ChatRequest, Tool, ToolChoice, ToolRef } from '../../../contract/record-types.ts';
-import { readExtra } from '../wire/extra-members.ts';
+import { readExtra } from './extra-members.ts';
 import type { ObjectReader } from './object-reader.ts';
 
 type ToolFields = Pick<ChatRequest, 'tools' | 'toolChoice' | 'parallelToolCalls' | 'legacyFunctions'>;

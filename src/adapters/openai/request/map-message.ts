@@ -1,5 +1,5 @@
 import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
-import { withExtra } from '../wire/extra-members.ts';
+import { withExtra } from '../json-body/extra-members.ts';
 
 export type WireMessage = Readonly<Record<string, unknown>>;
 

@@ -2,7 +2,7 @@ import type { AudioOutput, ChatRequest, Moderation, WebSearch } from '../../../c
 import type { Adaptation } from '../../../domain/parameters/adaptation.ts';
 import { isOwnParameter } from '../../../domain/parameters/provider-parameters.ts';
 import type { ProviderCall } from '../../../ports/provider.ts';
-import { invalidRequest, parseJsonObject } from './invalid-request.ts';
+import { invalidRequest, parseJsonObject } from '../wire/invalid-request.ts';
 import { mapMessages, mapPart, optional } from './map-message.ts';
 import { mapResponseFormat, mapTools } from './map-tools.ts';
 

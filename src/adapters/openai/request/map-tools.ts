@@ -5,8 +5,8 @@ import type {
   ToolChoice,
   ToolRef,
 } from '../../../contract/record-types.ts';
-import { withExtra } from '../wire/extra-members.ts';
-import { invalidRequest, parseJsonObject } from './invalid-request.ts';
+import { withExtra } from '../json-body/extra-members.ts';
+import { invalidRequest, parseJsonObject } from '../wire/invalid-request.ts';
 import { optional } from './map-message.ts';
 
 type Wire = Readonly<Record<string, unknown>>;

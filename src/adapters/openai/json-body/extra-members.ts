@@ -1,6 +1,6 @@
-import type { ObjectReader } from '../json-body/object-reader.ts';
-import { parseJsonObject } from '../request/invalid-request.ts';
-import { isObject, type WireObject } from './wire.ts';
+import { parseJsonObject } from '../wire/invalid-request.ts';
+import { isObject, type WireObject } from '../wire/wire.ts';
+import type { ObjectReader } from './object-reader.ts';
 
 /**
  * Members of an object of a request that have no field, as a JSON object. Those of the object inside it stand under its name.
