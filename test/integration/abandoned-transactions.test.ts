@@ -15,7 +15,7 @@ import type { WorkerLease } from '../../src/ports/ledger.ts';
 import type { Fold } from '../../src/spend/spend-store.ts';
 import { costEvent } from '../support/cost-events.ts';
 
-/** MongoDB itself ends a transaction that was left behind after 60 s: nothing here may wait for that. */
+/** MongoDB aborts an abandoned transaction after 60 s. No test here may wait that long. */
 const PATIENCE_MS = 15_000;
 
 const url = process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0';
@@ -28,7 +28,7 @@ const clock = { now: Date.now, monotonic: () => performance.now() };
 const store = createSpendStore({ db, policy });
 const rebuild = createSpendRebuild(db, policy);
 
-/** Processes that were killed within a transaction: their sessions stay as they are. */
+/** Processes killed inside a transaction. Their sessions stay open. */
 let dead: MongoClient[] = [];
 
 beforeAll(() => client.connect());
@@ -43,7 +43,7 @@ afterEach(async () => {
 });
 afterAll(() => client.close());
 
-/** Another process begins this in a transaction, and is killed before its commit. */
+/** Another process runs this in a transaction and is killed before the commit. */
 async function abandon(
   work: (of: Db, session: ClientSession) => Promise<unknown>,
   name: string | null = appName,
@@ -85,15 +85,15 @@ const calls = async () =>
     0,
   );
 
-describe('a transaction that a killed process left behind', { timeout: PATIENCE_MS }, () => {
-  it('of the same partition does not keep its events from being counted once', async () => {
+describe('a transaction abandoned by a killed process', { timeout: PATIENCE_MS }, () => {
+  it('does not keep events of the same partition from being counted once', async () => {
     const session = await abandon(movePosition(1));
     expect(await store.fold(foldOf(1, 0))).toEqual([]);
     expect(await calls()).toBe(1);
     await expect(session.commitTransaction()).rejects.toMatchObject({ codeName: 'NoSuchTransaction' });
   });
 
-  it('in the sums does not keep another partition from being counted', async () => {
+  it('that changed the sums does not keep another partition from being counted', async () => {
     await store.fold(foldOf(1, 1));
     await abandon((of, session) =>
       of.collection('spend').updateMany({}, { $inc: { calls: 5 } }, { session }),
@@ -109,7 +109,7 @@ describe('a transaction that a killed process left behind', { timeout: PATIENCE_
     expect(rows).toEqual([]);
   });
 
-  it('by a rebuild that was killed does not hold up the next one', async () => {
+  it('of a killed rebuild does not block the next rebuild', async () => {
     const { generation } = await rebuild.begin(2);
     await abandon(movePosition(generation));
     await abandon((of, session) =>
@@ -124,7 +124,7 @@ describe('a transaction that a killed process left behind', { timeout: PATIENCE_
     expect(await calls()).toBe(1);
   });
 
-  it('does not hold up the requests of its tenant’s budget', async () => {
+  it('does not block the requests of a tenant with a budget', async () => {
     await createBudgetStore(db).set({ tenantId: 'acme', period: 'day', currency: 'USD', limit: '10' });
     const gate = await createBudgetGate({
       db,
@@ -147,7 +147,7 @@ describe('a transaction that a killed process left behind', { timeout: PATIENCE_
     gate.stop();
   });
 
-  it('does not hold up the next owner of a task, or what is written for it', async () => {
+  it('does not block the next owner of a task, nor its writes', async () => {
     const lease = {
       held: async () => 'alive',
       isDead: async () => true,
@@ -167,8 +167,8 @@ describe('a transaction that a killed process left behind', { timeout: PATIENCE_
   });
 });
 
-describe('a transaction of somebody else', { timeout: PATIENCE_MS }, () => {
-  it('is not ended when it is in the way of another transaction', async () => {
+describe('another application’s transaction', { timeout: PATIENCE_MS }, () => {
+  it('is not aborted when it conflicts with our transaction', async () => {
     await db
       .collection<{ _id: string; value: Decimal128 | number }>('other')
       .insertOne({ _id: 'x', value: 1 });
@@ -178,7 +178,7 @@ describe('a transaction of somebody else', { timeout: PATIENCE_MS }, () => {
     let tries = 0;
     const stuck = inTransaction(db, policy, async (own) => {
       tries += 1;
-      // Thrown within the transaction: an aborted signal would leave the driver's own repetition running beside the commit below.
+      // Throw inside the transaction. An aborted signal would leave the driver's own retry running next to the commit below.
       if (tries > 12) throw new Error('long enough');
       await set(3)(db, own);
     });

@@ -12,7 +12,7 @@ beforeEach(async () => {
 
 afterEach(() => world?.close());
 
-test('one slot is enough for a request and its duplicate while the provider is unavailable', async () => {
+test('one slot serves a request and its duplicate while the provider is unavailable', async () => {
   await world.startWorker({ MAX_IN_FLIGHT: '1', AI_OPENAI_RETRY_DELAY: '10' });
   const unavailable = { status: 503 };
   const script = [...Array.from({ length: 4 }, () => unavailable), { text: 'back again' }];
@@ -22,8 +22,8 @@ test('one slot is enough for a request and its duplicate while the provider is u
   expect(await world.standIn.calls()).toHaveLength(5);
 });
 
-test('a tenant with one request is called beside a tenant with a hundred under a limit of one a second', async () => {
-  // Its first answers tell the limit; it starts almost empty.
+test('a tenant with one request is served next to a tenant with a hundred under a limit of one per second', async () => {
+  // The first answers report the limit, which starts almost exhausted.
   await world.standIn.setLimits({ requests: 2, tokens: 1_000_000, windowMs: 2_000 });
   await world.startWorker();
   const callsOf = async (prefix: string) =>

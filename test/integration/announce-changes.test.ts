@@ -39,7 +39,7 @@ const db = () => mongo.db(world.config.mongo.database);
 const addModels = (...ids: string[]) =>
   createModelStore(db()).update(() => ids.map((id) => catalogModel(id)));
 
-/** An announcer like another process's, with its own connections and where wanted other parts. */
+/** An announcer as in another process, with its own connections and optionally other dependencies. */
 async function announcer(
   change: (transport: LaneTransport) => LaneTransport = (transport) => transport,
   box: ChangeOutbox = outbox,
@@ -67,7 +67,7 @@ async function announcer(
   });
 }
 
-/** What is visible of the models m…, once all that was stored is. */
+/** The visible changes of the models m…, once every stored change is visible. */
 async function visible(): Promise<string[]> {
   await addModels('the-end');
   await (await announcer()).all(signal);
@@ -76,7 +76,7 @@ async function visible(): Promise<string[]> {
 }
 
 describe('announcing changes', () => {
-  it('publishes what is stored, in order, and forgets it', async () => {
+  it('publishes stored changes in order and deletes them', async () => {
     await addModels('m2', 'm1');
     await createModelStore(db()).update(() => [{ ...catalogModel('m1'), contextWindow: 2 }]);
     expect(await (await announcer()).isNeeded()).toBe(true);
@@ -85,7 +85,7 @@ describe('announcing changes', () => {
     expect(await (await announcer()).isNeeded()).toBe(false);
   });
 
-  it('publishes nothing twice that was published by one who died before he forgot it', async () => {
+  it('publishes nothing twice when an announcer died after its commit, before deleting the changes', async () => {
     await addModels('m1', 'm2');
     const dying = { ...outbox, forget: () => Promise.reject(DIED) };
     await expect((await announcer(undefined, dying)).all(signal)).rejects.toThrow(DIED.message);
@@ -93,7 +93,7 @@ describe('announcing changes', () => {
     expect(await visible()).toEqual(['ADDED m1', 'ADDED m2', 'ADDED m3']);
   });
 
-  it('publishes what one did not who died before his transaction was committed', async () => {
+  it('publishes the changes of an announcer that died before its commit', async () => {
     await addModels('m1', 'm2');
     const dying = await announcer((transport) => ({
       ...transport,
@@ -106,7 +106,7 @@ describe('announcing changes', () => {
     expect(await visible()).toEqual(['ADDED m1', 'ADDED m2']);
   });
 
-  it('ends one who was frozen in between, so that he publishes nothing when he wakes', async () => {
+  it('fences a frozen announcer, so that it publishes nothing when it wakes', async () => {
     await addModels('m1', 'm2');
     const frozen = Promise.withResolvers<void>();
     const woken = Promise.withResolvers<void>();
@@ -136,14 +136,14 @@ describe('announcing changes', () => {
     expect(await visible()).toEqual(['ADDED m1', 'ADDED m2', 'ADDED m3']);
   });
 
-  it('publishes each change once, however many try at the same time', async () => {
+  it('publishes each change once, however many announcers run at the same time', async () => {
     await addModels('m1', 'm2', 'm3');
     const all = await Promise.all(Array.from({ length: 4 }, () => announcer()));
     await Promise.allSettled(all.map((one) => one.all(signal)));
     expect(await visible()).toEqual(['ADDED m1', 'ADDED m2', 'ADDED m3']);
   });
 
-  it('does not take the position of a database that is gone for that of a new one', async () => {
+  it('does not apply the position of a deleted database to a new one', async () => {
     await addModels('m1');
     await (await announcer()).all(signal);
     await db().dropDatabase();
@@ -152,7 +152,7 @@ describe('announcing changes', () => {
     expect(await visible()).toEqual(['ADDED m1', 'ADDED m2']);
   });
 
-  it('stores one change of two writers who have seen the same', async () => {
+  it('stores one change when two writers saw the same change', async () => {
     await Promise.all(Array.from({ length: 8 }, () => addModels('m1', 'm2')));
     expect(await visible()).toEqual(['ADDED m1', 'ADDED m2']);
   });

@@ -19,7 +19,7 @@ const piece = (delta: object, choice: object = {}) => ({
 const stop = piece({}, { finish_reason: 'stop' });
 const reported = { id: 'chatcmpl-1', object: 'chat.completion.chunk', choices: [], usage };
 
-describe('a usual answer', () => {
+describe('an ordinary answer', () => {
   const stream: Exchange = {
     answer: {
       body: events(
@@ -67,7 +67,7 @@ const whole = (choice: object = { finish_reason: 'stop' }, members: object = { u
   ...members,
 });
 
-/** One call, answered and billed as the provider reported. */
+/** One call, answered and billed as the provider reported it. */
 async function expectAnswer(exchange: Exchange, finishReason: string | null = 'stop'): Promise<void> {
   for (const { way, response, text: read, cost, calls } of await world.runEachWay(exchange)) {
     expect([way, response.status, response.error?.message]).toEqual([way, 'COMPLETED', undefined]);
@@ -78,11 +78,11 @@ async function expectAnswer(exchange: Exchange, finishReason: string | null = 's
   }
 }
 
-describe('content in another form than text', () => {
+describe('content that is not plain text', () => {
   const thinking = { type: 'thinking', thinking: [{ type: 'text', text: 'Twelve squared.' }] };
   const part = (text: string) => ({ type: 'text', text });
 
-  it('as a list of parts is their text in order, in chunks and response', async () => {
+  it('as a list of parts becomes their text in order, in chunks and response', async () => {
     const stream = events(
       piece({ role: 'assistant', content: [thinking] }),
       piece({ content: [part('1')] }),
@@ -101,7 +101,7 @@ describe('content in another form than text', () => {
     }
   });
 
-  it('as an object is its JSON text', async () => {
+  it('as an object becomes its JSON text', async () => {
     const choices = [{ message: { role: 'assistant', content: { answer: [144] } }, finish_reason: 'stop' }];
     const answer = { body: JSON.stringify({ choices, usage }) };
     const request = { responseFormat: { type: 'json_object' } };
@@ -242,7 +242,7 @@ describe('a complete answer stays complete', () => {
   });
 });
 
-describe('the first bytes say what an answer is', () => {
+describe('the first bytes decide the kind of answer', () => {
   const stream = events(...text, stop, reported, '[DONE]');
   const json = JSON.stringify(whole(), null, 2);
   const typed = (type: string) => ({ 'content-type': type });
@@ -268,7 +268,7 @@ describe('the first bytes say what an answer is', () => {
     await expectAnswer({ answer });
   });
 
-  it('and inflating has limits', async () => {
+  it('and decompression has limits', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, 'x'));
     const start = gzipSync(events(...text));
     for (const body of [bomb, Buffer.concat([start, bomb]), gzipSync(`{"x":"${' '.repeat(9_000_000)}"}`)]) {
@@ -282,7 +282,7 @@ describe('the first bytes say what an answer is', () => {
     }
   });
 
-  it('and what is cut off is interrupted', async () => {
+  it('and a truncated answer is interrupted', async () => {
     const body = gzipSync(stream);
     const { response } = await world.run({ answer: { body: body.subarray(0, body.length / 2) } });
     expect(response).toMatchObject({ status: 'FAILED', error: { code: 'stream_interrupted' } });
@@ -299,7 +299,7 @@ describe('a whole answer', () => {
   });
 });
 
-describe('an error in place of an answer or of its end', () => {
+describe('an error in place of an answer, or of its end', () => {
   const error = { message: 'The server is busy.', code: 503 };
   const headers = { 'content-type': 'application/json' };
   const busy = { code: 'provider_unavailable', providerMessage: 'The server is busy.' };
@@ -410,7 +410,7 @@ describe('an error in place of an answer or of its end', () => {
       events({ detail: 'The server is busy.' }),
       { code: 'provider_error', providerMessage: 'The server is busy.' },
     ],
-  ])('%s of a stream ends it, and what came is kept and billed', async (_, end, expected) => {
+  ])('%s of a stream ends it, and the received part is kept and billed', async (_, end, expected) => {
     const answer = { body: `${events(...text, { ...reported, choices: [] })}${end}` };
     for (const { way, response, cost } of await world.runEachWay({
       answer,
@@ -426,7 +426,7 @@ describe('an error in place of an answer or of its end', () => {
     }
   });
 
-  it('is a choice that is missing, which is not asked for again when the answer has its end', async () => {
+  it('is a missing choice, and a complete answer is not retried for it', async () => {
     const one = events(...text, stop, reported);
     for (const body of [`${one}data: [DONE]\n\n`, JSON.stringify(whole())]) {
       for (const { way, response, cost, calls } of await world.runEachWay({
@@ -471,7 +471,7 @@ describe('tool calls', () => {
     ['with index -1', [{ index: -1 }, { index: -1 }]],
     ['with a text as index', [{ index: 'first' }, { index: 'first' }]],
     ['with their own index', [{ index: 0 }, { index: 1 }]],
-  ])('%s are told apart by their ids', async (_, [one, other]) => {
+  ])('%s are distinguished by their ids', async (_, [one, other]) => {
     const answer = stream(
       part({ ...one, id: 'call_1', type: 'function' }, { name: 'f', arguments: '' }),
       part({ ...one }, { arguments: '{"x":' }),
@@ -507,7 +507,7 @@ describe('tool calls', () => {
     }
   });
 
-  it('in pieces of names, without ids and without arguments are complete calls', async () => {
+  it('with names in pieces, without ids and without arguments, are complete calls', async () => {
     const answer = stream(
       part({ index: 0 }, { name: 'get_', arguments: '' }),
       part({ index: 0 }, { name: 'weather', arguments: '' }),
@@ -547,7 +547,7 @@ describe('tool calls', () => {
     }
   });
 
-  it('of a whole answer may be an object with arguments as an object, and lack what is required', async () => {
+  it('of a whole answer may be an object with object arguments, and lack required fields', async () => {
     const tool_calls = { function: { name: 'f', arguments: {} } };
     const message = { role: 'assistant', content: null, tool_calls };
     const body = JSON.stringify({ choices: [{ index: 0, message, finish_reason: 'tool_calls' }], usage });

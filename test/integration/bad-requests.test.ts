@@ -24,7 +24,7 @@ const call = { id: 'call_1', name: 'weather', arguments: '{}' };
 const calls = { role: 'assistant', toolCalls: [call] };
 const result = { role: 'tool', toolCallId: 'call_1', content: '{}' };
 
-/** What is wrong, the paths that are told, and the code when it is not invalid_request. */
+/** The mistake, the reported paths, and the code when it is not invalid_request. */
 const bad: readonly [string, string[], Partial<ChatRequestInput>, string?][] = [
   ['no messages', ['messages'], { messages: [] }],
   [
@@ -95,7 +95,7 @@ const bad: readonly [string, string[], Partial<ChatRequestInput>, string?][] = [
   ['a deadline that has passed', ['deadline'], { deadline: 1 }, 'deadline_exceeded'],
 ];
 
-test('every kind of bad request gets one response that tells every problem, and no call', async () => {
+test('every kind of bad request gets one response that reports every problem, and no call', async () => {
   await world.publish(
     bad.map(([, , fields], index) => ({
       key: `bad-${index}`,
@@ -105,11 +105,11 @@ test('every kind of bad request gets one response that tells every problem, and 
   await history.untilAnswered(bad.length);
 
   expect(history.responses).toHaveLength(bad.length);
-  const told = bad.map(([what], index) => {
+  const reported = bad.map(([what], index) => {
     const response = history.originals.find(({ requestId }) => requestId === `bad-${index}`);
     return { what, status: response?.status, error: response?.error };
   });
-  expect(told).toEqual(
+  expect(reported).toEqual(
     bad.map(([what, [first], , code = 'invalid_request']) => ({
       what,
       status: 'FAILED',
@@ -117,8 +117,8 @@ test('every kind of bad request gets one response that tells every problem, and 
     })),
   );
   for (const [index, [, paths, , code]] of bad.entries()) {
-    const message = told[index]?.error?.message ?? '';
-    // These two speak of one field only, and name it in their own words.
+    const message = reported[index]?.error?.message ?? '';
+    // These two concern one field only, and their messages name it.
     if (code !== undefined || paths[0] === 'maxCostCurrency') continue;
     expect(
       message
@@ -131,11 +131,11 @@ test('every kind of bad request gets one response that tells every problem, and 
   expect(history.costs).toEqual([]);
 });
 
-test('a seed that no number carries is refused, and not a dead letter', async () => {
+test('a seed that exceeds a safe integer is refused, and is not a dead letter', async () => {
   const request = { requestId: 'seed', messages: [user], seed: 9_007_199_254_740_990 };
   const whole = world.codec.encode('ChatRequest', request);
   const seedAt = whole.indexOf(Buffer.from('fcffffffffffff1f', 'hex'));
-  // 2^53, and then some.
+  // More than 2^53.
   whole.write('8280808080808020', seedAt, 'hex');
   await world.publishRaw(whole, { key: 'seed' });
   const response = await history.untilAnswerTo('seed');
@@ -144,7 +144,7 @@ test('a seed that no number carries is refused, and not a dead letter', async ()
   expect(history.dead).toEqual([]);
 });
 
-test('a default that the model refuses is left out, and sent where it is taken without reasoning', async () => {
+test('a default that the model refuses is omitted, and sent to a model that accepts it without reasoning', async () => {
   const ask = (requestId: string, fields: Partial<ChatRequestInput>) => ({
     key: requestId,
     request: { requestId, messages: [user], model: 'gpt-5.1', ...fields },
@@ -160,7 +160,7 @@ test('a default that the model refuses is left out, and sent where it is taken w
   expect(await parametersOf('quick')).toEqual(expect.arrayContaining(['temperature', 'reasoning_effort']));
 });
 
-test('an answer that cannot be streamed comes whole, and is published and billed as any other', async () => {
+test('an answer that cannot be streamed arrives whole, and is published and billed like any other', async () => {
   const script = { text: 'all of it at once', promptTokens: 7 };
   const request = {
     requestId: 'whole',

@@ -89,14 +89,14 @@ describe('reservations in the database', () => {
     expect(await reservationsOf(db).countDocuments()).toBe(10);
   });
 
-  it('are made once for a request, however often it comes', async () => {
+  it('are made once per request, however often it is redelivered', async () => {
     await setBudget('2');
     const gate = await gateOf();
     for (let times = 0; times < 3; times += 1) expect(await reserve(gate, 'one', '2')).toBeNull();
     expect(await reserve(gate, 'two', '0.000000000001')).toMatchObject({ reserved: '2' });
   });
 
-  it('expire when nobody counts their cost, by the clock of the server alone', async () => {
+  it('expire when their cost is never counted, by the server’s clock alone', async () => {
     await setBudget('1');
     const gate = await gateOf();
     await reserve(gate, 'one');
@@ -107,7 +107,7 @@ describe('reservations in the database', () => {
     expect(await reserve(gate, 'one')).toMatchObject({ reserved: '1' });
   });
 
-  it('are summed up in the database, however many there are, one by one to the last digit', async () => {
+  it('are summed in the database, however many there are, exact to the last digit', async () => {
     await setBudget('1000');
     const gate = await gateOf();
     const commands: string[] = [];
@@ -131,7 +131,7 @@ describe('reservations in the database', () => {
     expect(commands).toEqual([]);
   });
 
-  it('of a request that comes again are kept, for the whole time from then on', async () => {
+  it('of a redelivered request are kept, for the full time from then on', async () => {
     await setBudget('1');
     const gate = await gateOf();
     await reserve(gate, 'one');
@@ -141,7 +141,7 @@ describe('reservations in the database', () => {
     expect(await reservationsOf(db).countDocuments({ heldUntil: { $gt: soon } })).toBe(1);
   });
 
-  it('are renewed for as long as nobody has counted or released them', async () => {
+  it('are renewed until they are counted or released', async () => {
     await setBudget('2');
     const gate = await gateOf(400);
     await Promise.all([reserve(gate, 'one'), reserve(gate, 'two')]);
@@ -151,7 +151,7 @@ describe('reservations in the database', () => {
     await untilDatabase(db, async () => (await until()).getTime() > first.getTime() + 800);
     expect(await reserve(gate, 'three')).toMatchObject({ reserved: '2' });
 
-    // Counted, which deletes it: it is not made again.
+    // Counting deletes the reservation, so it is not made again.
     await reservationsOf(db).deleteOne({ _id: 'acme two' });
     const then = await until();
     await untilDatabase(db, async () => (await until()).getTime() > then.getTime() + 400);
@@ -160,11 +160,11 @@ describe('reservations in the database', () => {
     await untilDatabase(db, async () => (await reservationsOf(db).countDocuments()) === 0);
   });
 
-  it('are renewed after an outage that lasted longer than they are held, and count again', async () => {
+  it('are renewed after an outage longer than their lifetime, and count again', async () => {
     await setBudget('1');
     const gate = await gateOf(400);
     await reserve(gate, 'one');
-    // What an outage of two hours leaves: the server removes what has expired as soon as it is back.
+    // The state after an outage of two hours: the server removes expired reservations as soon as it is back.
     const aged = new Date(Date.now() - 7_200_000);
     const row = await reservationsOf(db).findOneAndUpdate({}, { $set: { heldUntil: aged } });
     expect(row?.expiresAt.getTime()).toBeGreaterThan(Date.now() + 7_200_000);
@@ -185,7 +185,7 @@ describe('reservations in the database', () => {
     expect(await reserve(gate, 'one')).toBeNull();
   });
 
-  it('give way to the real cost in one step, and are held against day and month', async () => {
+  it('are replaced by the real cost in one step, and count against day and month', async () => {
     await setBudget('1');
     await setBudget('1.0011', 'month');
     const gate = await gateOf();
@@ -223,7 +223,7 @@ describe('reservations in the database', () => {
       spent: '0.0015',
       reserved: '0.9985',
     });
-    // On the next day only the month knows of it.
+    // On the next day, only the month includes it.
     clock.advance(86_400_000);
     await expire();
     expect(await reserve(gate, 'four', '0.9996')).toBeNull();
@@ -234,7 +234,7 @@ describe('reservations in the database', () => {
     });
   });
 
-  it('hold the estimate of a call that has no price, until its price comes late', async () => {
+  it('hold the estimate of an unpriced call until its price arrives', async () => {
     await setBudget('1');
     const gate = await gateOf();
     const spend = createSpendStore({ db, policy });
@@ -283,7 +283,7 @@ describe('reservations in the database', () => {
     expect(await reserve(gate, 'two', '0.4')).toBeNull();
   });
 
-  it('are given back when a request has cost nothing', async () => {
+  it('are released when a request has cost nothing', async () => {
     await setBudget('1');
     const gate = await gateOf();
     await reserve(gate, 'one');
@@ -300,7 +300,7 @@ describe('reservations in the database', () => {
     expect(await reserve(gate, 'one', '1', 'other')).toBeNull();
   });
 
-  it('and budgets are known from memory: a tenant without any is told at once', async () => {
+  it('and budgets are cached: a tenant without a budget is admitted at once', async () => {
     const gate = await gateOf();
     expect(gate.of('acme')).toEqual([]);
     expect(gate.spendAgeMs()).toBeNull();
@@ -325,13 +325,13 @@ describe('a service with budgets', () => {
   let world: World;
   afterEach(() => world.close());
 
-  it('of 50 requests against a budget that allows 10, two workers send 10, and what they cost takes the place of what was reserved', async () => {
-    // Without retries what is reserved is what one call may cost.
+  it('sends 10 of 50 requests from two workers when the budget allows 10, and replaces reservations by costs', async () => {
+    // Without retries, a reservation equals the highest cost of one call.
     world = await World.create({ env: { ROLES: 'worker,ledger', AI_OPENAI_RETRY_ATTEMPTS: '0' } });
     const answer = { text: 'one two three', usage: { prompt_tokens: 100, completion_tokens: 100 } };
     const workers = await Promise.all([world.startWorker(), world.startWorker()]);
     const history = await world.readHistory();
-    // One request of a tenant without a budget tells what each is expected to cost at most.
+    // A request of a tenant without a budget shows the highest expected cost of each.
     await world.publish([request('probe', { script: answer, maxOutputTokens: 100, tenantId: 'probe' })]);
     await history.untilAnswered(1);
     const { estimatedCost, estimatedInputTokens } = history.sent[0]?.value ?? {
@@ -345,7 +345,7 @@ describe('a service with budgets', () => {
     ).toBe(0);
     await Promise.all(workers.map((worker) => worker.logged('budgets have changed')));
 
-    // What is reserved is what it costs, so that nothing becomes free again while they run.
+    // Each reservation equals the cost, so that no budget becomes free while they run.
     const usage = { prompt_tokens: estimatedInputTokens, completion_tokens: 100 };
     const requests = Array.from({ length: 50 }, (_, index) =>
       request(`r${index}`, {
@@ -375,7 +375,7 @@ describe('a service with budgets', () => {
     expect(row.split(/ +/)).toEqual(['acme', 'day', 'USD', limit, spent.toFixed(), '0']);
   });
 
-  it('while the role ledger is down refuses, or allows and says so', async () => {
+  it('refuses while the ledger role is down, or allows and reports it', async () => {
     world = await World.create({ partitions: 2, env: { ROLES: 'worker' } });
     await runCommand(world.env, ['budgets', 'set', '5']);
     const refusing = await world.startWorker();
@@ -394,7 +394,7 @@ describe('a service with budgets', () => {
     });
   });
 
-  it('budgets are set, listed and removed by command; what cannot be right is refused', async () => {
+  it('has commands that set, list and remove budgets, and refuse invalid ones', async () => {
     world = await World.create({ partitions: 1 });
     const run = (...args: string[]) => runCommand(world.env, ['budgets', ...args]);
     expect(await run('list')).toMatchObject({ code: 0, stdout: 'there are no budgets\n' });
@@ -422,7 +422,7 @@ describe('a service with budgets', () => {
   });
 });
 
-/** Waits until every partition of the cost topic was once counted to its end. */
+/** Waits until every partition of the cost topic has been counted to its end once. */
 function untilSpendIsKnown({ database, config }: World): Promise<void> {
   const counted = () =>
     database.collection('spendPositions').countDocuments({ currentAt: { $type: 'date' } });

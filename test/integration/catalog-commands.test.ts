@@ -21,7 +21,7 @@ const run = (args: string, options: Partial<CommandLine> = {}) =>
 const KNOWN = ['gpt-4', 'gpt-4o', 'gpt-5', 'o3'];
 
 describe('models sync', () => {
-  it('says what has changed, and announces it with what was imported before', async () => {
+  it('prints what changed, and announces it with earlier imports', async () => {
     await world.standIn.setModels({ ids: [...KNOWN, 'gpt-5-next'] });
     expect(await run('models sync')).toEqual({ code: 0, stdout: 'added openai/gpt-5-next\n', stderr: '' });
     await log.seen('gpt-5-next');
@@ -29,7 +29,7 @@ describe('models sync', () => {
     expect(await run('models sync')).toMatchObject({ code: 0, stdout: 'nothing has changed\n' });
   });
 
-  it('deprecates a model that is missing for the third time', async () => {
+  it('deprecates a model that is missing a third time', async () => {
     await world.standIn.setModels({ ids: KNOWN });
     await run('models sync');
     await run('models sync');
@@ -38,7 +38,7 @@ describe('models sync', () => {
     await log.seen('gpt-5-next', 'DEPRECATED');
   });
 
-  it('takes a short list only when told to, and says so', async () => {
+  it('accepts a short list only with the option, and says so', async () => {
     await world.standIn.setModels({ ids: ['gpt-4'] });
     const { code, stderr } = await run('models sync');
     expect(code).toBe(1);
@@ -46,7 +46,7 @@ describe('models sync', () => {
     expect(await run('models sync --accept-short')).toMatchObject({ code: 0 });
   });
 
-  it('says what the provider says, and which setting is missing', async () => {
+  it('prints the provider’s error, and which setting is missing', async () => {
     await world.standIn.setModels({ status: 401 });
     const refused = await run('models sync');
     expect(refused.code).toBe(1);
@@ -63,7 +63,7 @@ describe('models list', () => {
     return stdout.split('\n').filter((line) => line !== '');
   };
 
-  it('shows what fits, in order, with prices and what is about to end', async () => {
+  it('shows matching models in order, with prices and upcoming shutdowns', async () => {
     await world.endModel('gpt-3.5-turbo', Date.UTC(2999, 9, 23));
     await world.endModel('gpt-4-turbo', Date.UTC(2020, 0, 1));
     const lines = await listed('--can vision,tools --max-input-price 0.2 --sort price');
@@ -81,7 +81,7 @@ describe('models list', () => {
     ]);
   });
 
-  it('gives programs everything', async () => {
+  it('prints everything as JSON', async () => {
     await world.endModel('gpt-4o-2024-08-06', Date.UTC(2999, 0, 14));
     const [one] = (await listed('gpt-4o-2024-08-06 --json')).map((line) => JSON.parse(line));
     expect(one).toMatchObject({
@@ -118,7 +118,7 @@ describe('models show', () => {
     },
   );
 
-  it('names the nearest for a name that nobody knows', async () => {
+  it('suggests the nearest names for an unknown name', async () => {
     const { code, stderr } = await run('models show gpt-4oo');
     expect(code).toBe(1);
     expect(stderr).toMatch(/no model gpt-4oo; the nearest are gpt-4o, /);
@@ -126,7 +126,7 @@ describe('models show', () => {
 });
 
 describe('prices accept', () => {
-  it('lists what waits, takes what is chosen, and says what there is not', async () => {
+  it('lists quarantined prices, accepts the chosen ones, and names missing ones', async () => {
     expect(await run('prices accept')).toMatchObject({ code: 0, stdout: 'no price waits\n' });
     await world.letPricesWait(['gpt-4', 'o3', 'gpt-5']);
     const { stdout } = await run('prices accept');

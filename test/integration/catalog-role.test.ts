@@ -10,7 +10,7 @@ import type { Worker } from '../support/worker.ts';
 import { silent, World } from '../support/world.ts';
 
 const KNOWN = ['gpt-4', 'gpt-4o', 'gpt-5', 'o3'];
-/** Three at once, so that a set of changes that is published in part would be seen. */
+/** Three at once, so that a partly published set of changes would be visible. */
 const NEW = ['gpt-5-new-a', 'gpt-5-new-b', 'gpt-5-new-c'];
 
 let world: World;
@@ -28,7 +28,7 @@ afterEach(async () => {
   await world?.close();
 });
 
-/** Resolves when a worker, by now the holder of the lease, waits for its list. */
+/** Resolves when a worker holds the lease and waits for its list. */
 async function untilItAsks(): Promise<void> {
   const before = await world.standIn.modelListsAsked();
   while ((await world.standIn.modelListsAsked()) === before) await new Promise(setImmediate);
@@ -45,14 +45,14 @@ async function servePrices(entries: readonly object[]): Promise<{ url: string; c
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/prices.json`, close };
 }
 
-/** Everything that was announced before a last change is visible when that is. */
+/** Once a last change is visible, everything announced before it is visible too. */
 async function untilAnnounced(ids: readonly string[]): Promise<void> {
   await world.standIn.setModels({ ids: [...ids, 'the-end'] });
   await log.seen('the-end');
 }
 
-describe('the role catalog', () => {
-  it('lists the provider’s models again and again, and announces each change once', async () => {
+describe('the catalog role', () => {
+  it('lists the provider’s models repeatedly, and announces each change once', async () => {
     await world.startWorker();
     await world.standIn.setModels({ ids: [...KNOWN, 'gpt-5.9-new'] });
     await log.seen('gpt-5.9-new');
@@ -73,7 +73,7 @@ describe('the role catalog', () => {
     expect(new Set(log.all.map(({ eventId }) => eventId)).size).toBe(log.all.length);
   });
 
-  it('changes nothing by a list that fails or is too short, and says so', async () => {
+  it('changes nothing when a list fails or is too short, and logs it', async () => {
     const worker = await world.startWorker();
     await world.standIn.setModels({ ids: [...KNOWN, 'first'] });
     await log.seen('first');
@@ -90,7 +90,7 @@ describe('the role catalog', () => {
   });
 });
 
-it('imports prices from PRICE_SOURCE: what has changed is announced, what is suspicious waits', async () => {
+it('imports prices from PRICE_SOURCE: changes are announced, suspicious ones are quarantined', async () => {
   const entry = (model: string, components: object) => ({
     provider: 'openai',
     model,
@@ -119,7 +119,7 @@ it('imports prices from PRICE_SOURCE: what has changed is announced, what is sus
   }
 });
 
-it('a worker that has lost its lease in the middle of a run begins again, and announces once', async () => {
+it('a worker that loses its lease in the middle of a run restarts it, and announces once', async () => {
   const telemetry = startTelemetry({ serviceName: 'completion-bus', serviceVersion: '1', env: {} });
   const source = await servePrices([]);
   const service = await startService({
@@ -146,10 +146,10 @@ it('a worker that has lost its lease in the middle of a run begins again, and an
   }
 });
 
-it('a worker that was frozen while it waited for its list changes nothing by it when it wakes', async () => {
+it('a worker frozen while it waits for its list applies no changes when it wakes', async () => {
   const frozen = await world.startWorker();
   await log.seen('o3');
-  // What it will be told lacks a model that is there again by the time it wakes.
+  // The list it will receive lacks a model that exists again by the time it wakes.
   await world.standIn.setModels({ ids: [...KNOWN, 'gpt-5-old'], hold: true });
   await untilItAsks();
   frozen.signal('SIGSTOP');

@@ -106,7 +106,7 @@ describe('the catalog', () => {
     expect(catalog.price('azure', 'gpt-4', at)).toBeNull();
   });
 
-  it('tells whether a model streams by its capabilities, and knows models from before a field was there', async () => {
+  it('derives from its capabilities whether a model streams, and reads models stored before a field existed', async () => {
     await importModels(models, shippedModels);
     const rows = db.collection<{ _id: string }>('models');
     await rows.updateOne({ _id: 'openai/gpt-4' }, { $set: { capabilities: ['chat'] } });
@@ -118,7 +118,7 @@ describe('the catalog', () => {
     expect(catalog.model('openai', 'gpt-5.1')?.refusedWhileReasoning).toContain('temperature');
   });
 
-  it('gives a dated snapshot its base model’s price, under the base model’s name', async () => {
+  it('prices a dated snapshot as its base model, under the base model’s name', async () => {
     await importPrices(prices, priceFile({ model: 'gpt-4o' }));
     const catalog = await catalogOf();
     expect(catalog.price('openai', 'gpt-4o-2024-08-06', Date.UTC(2026, 0))).toMatchObject({
@@ -137,7 +137,7 @@ describe('the catalog', () => {
       .toBe('1');
   });
 
-  it('is told of changes by the database, long before it reads by itself', async () => {
+  it('learns of changes from the database, long before its periodic refresh', async () => {
     const catalog = await catalogOf({ refreshMs: 3_600_000 });
     await importModels(models, shippedModels);
     await expect.poll(() => catalog.model('openai', 'gpt-4'), { timeout: 10_000 }).not.toBeNull();
@@ -148,7 +148,7 @@ describe('the catalog', () => {
 
   const DISTANT = Date.UTC(2999, 0);
 
-  it('knows a model by its aliases, which hide no other’s id, and the nearest names of those that work', async () => {
+  it('finds a model by its aliases, which hide no other id, and suggests the nearest working names', async () => {
     await models.update(() => [
       { ...catalogModel('a-1'), aliases: ['fast', 'a-2'] },
       catalogModel('a-2'),
@@ -167,7 +167,7 @@ describe('the catalog', () => {
     expect(catalog.nearest('acme', 'a-3')).toEqual([]);
   });
 
-  it('goes on answering while the database is away, and tells how old its answers are', async () => {
+  it('keeps answering while the database is down, and reports how old its data is', async () => {
     await importPrices(prices, priceFile({}));
     const proxy: MongoProxy = await startMongoProxy(mongodbUrl);
     const distant = await new MongoClient(proxy.url, { serverSelectionTimeoutMS: 500 }).connect();
@@ -181,7 +181,7 @@ describe('the catalog', () => {
     expect(catalog.ageMs()).toBeGreaterThanOrEqual(clock.monotonic() - cutAt - 1);
 
     proxy.restore();
-    // The driver takes its time to find the server again.
+    // The driver needs a moment to find the server again.
     const isBack = () => catalog.refresh().then(Boolean, () => true);
     await expect.poll(async () => (await isBack()) === false, { timeout: 10_000 }).toBe(true);
     expect(catalog.ageMs()).toBeLessThan(clock.monotonic() - cutAt);
@@ -259,7 +259,7 @@ describe('importing prices', () => {
     expect(row?.['components'].output).toBeInstanceOf(Decimal128);
   });
 
-  it('begins a new version where it is told to, in the past or the future, and changes no other', async () => {
+  it('starts a new version at the given time, past or future, and changes no other', async () => {
     await importPrices(prices, priceFile({}));
     const { changed } = await importPrices(
       prices,
@@ -284,7 +284,7 @@ describe('importing prices', () => {
     expect(inputAt(2030, 0, 1)).toBe('3');
   });
 
-  it('refuses what overwrites or overlaps, names the clash, and imports the rest', async () => {
+  it('refuses prices that overwrite or overlap, names the conflict, and imports the rest', async () => {
     await importPrices(prices, priceFile({ effectiveTo: '2025-06-01' }));
     const summary = await importPrices(
       prices,
@@ -312,13 +312,13 @@ describe('importing prices', () => {
     });
   });
 
-  it('writes nothing on a dry run, but tells the same', async () => {
+  it('writes nothing on a dry run, but reports the same', async () => {
     const dry = await importPrices(prices, priceFile({}), { dryRun: true });
     expect(await db.collection('prices').countDocuments()).toBe(0);
     expect(await importPrices(prices, priceFile({}))).toEqual(dry);
   });
 
-  it('takes a file of LiteLLM’s: since ever for a model without a price, else as a change from now on', async () => {
+  it('imports a LiteLLM file: from the beginning for an unpriced model, otherwise from now on', async () => {
     const litellm = (input: string): CatalogFile => ({
       name: 'litellm.json',
       text: `{"gpt-test": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": ${input}, "output_cost_per_token": 2e-06, "rpm": 1}}`,
@@ -356,7 +356,7 @@ describe('importing prices', () => {
     );
   });
 
-  it('never takes a dated snapshot’s earlier price away: its own begins now, its base’s goes before', async () => {
+  it('never removes a dated snapshot’s earlier price: its own starts now, its base model’s applies before', async () => {
     await importPrices(prices, priceFile({ model: 'gpt-4o' }));
     const text = `{"gpt-4o-2024-08-06": {"litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 7e-06, "output_cost_per_token": 2e-06}}`;
     const now = Date.UTC(2026, 0);
@@ -369,7 +369,7 @@ describe('importing prices', () => {
     expect([inputAt(now - 1), inputAt(now)]).toEqual(['1', '7']);
   });
 
-  it('has what an import brought in its export, digit for digit, and takes it back as the same versions', async () => {
+  it('exports an import digit for digit, and imports it again as the same versions', async () => {
     const amount = (digits: number) =>
       fc
         .tuple(fc.nat(999_999_999), fc.nat(10 ** Math.min(digits, 9) - 1))
@@ -423,7 +423,7 @@ describe('importing prices', () => {
     );
   });
 
-  it('never leaves an overlap, however many write at once', async () => {
+  it('never leaves an overlap, however many writers run at once', async () => {
     const writers = Array.from({ length: 24 }, (_, index) =>
       importPrices(
         createPriceStore(db),
@@ -442,7 +442,7 @@ describe('importing prices', () => {
     );
     const summaries = await Promise.all([...writers, ...wide]);
     for (const { refused, added, changed } of summaries) {
-      // Whoever lost is told what was in the way, by its id.
+      // The writer that lost gets the id of the conflicting version.
       expect(refused.length + added.length + changed.length).toBeLessThanOrEqual(1);
       for (const { reason } of refused) expect(reason).toContain('openai/gpt-test@2025-');
     }
@@ -471,13 +471,13 @@ describe('a database', () => {
     ['cluster', { ...owner, kafkaClusterId: 'cluster-2' }, /cluster 'cluster-1'.*cluster 'cluster-2'/],
     ['group', { ...owner, groupId: 'another' }, /group 'completion-bus'.*group 'another'/],
     ['prefix', { ...owner, topicPrefix: 'talk' }, /prefix 'chat'.*prefix 'talk'/],
-  ])('is refused to another %s, with both named', async (_what, other, message) => {
+  ])('is refused to another %s, and the error names both', async (_what, other, message) => {
     await bindDatabase(db, owner);
     await expect(bindDatabase(db, other)).rejects.toThrow(message);
     await expect(bindDatabase(db, other)).rejects.toBeInstanceOf(UnusableDatabase);
   });
 
-  it('is connected to by its address and name', async () => {
+  it('is reached by its address and name', async () => {
     const database = await connectDatabase({
       url: mongodbUrl,
       database: databaseName,
@@ -486,7 +486,7 @@ describe('a database', () => {
     await database.close();
   });
 
-  it('that does not answer is an error, and leaves nothing open', async () => {
+  it('that does not answer causes an error, and leaves nothing open', async () => {
     const url = 'mongodb://127.0.0.1:1/?directConnection=true&serverSelectionTimeoutMS=50';
     await expect(connectDatabase({ url, database: 'x' })).rejects.toThrow(/127\.0\.0\.1:1/);
   });

@@ -5,10 +5,10 @@ import type { History } from '../support/history.ts';
 import type { Worker } from '../support/worker.ts';
 import { request, silent, World } from '../support/world.ts';
 
-/** A tenth of a broker's default. */
+/** A tenth of the broker's default. */
 const CHUNK_MAX_BYTES = 100_000;
 const LONG = 'aé世😀'.repeat(200_000);
-/** 30 s of 16-bit sound at 24 kHz. */
+/** 30 s of 16-bit audio at 24 kHz. */
 const SOUND = Buffer.alloc(1_440_000, 'sound');
 
 let world: World;
@@ -17,7 +17,7 @@ let history: History;
 
 beforeAll(async () => {
   world = await World.create({ partitions: 3 });
-  // A request takes no script of this size.
+  // A request cannot carry a script of this size.
   await world.standIn.setDefault([{ chunks: [{ content: LONG }], finishReason: 'stop' }]);
   await limitChunks(CHUNK_MAX_BYTES);
   worker = await world.startWorker();
@@ -42,7 +42,7 @@ async function limitChunks(bytes: number): Promise<void> {
   await admin.disconnect();
 }
 
-/** Nine ordinary requests that run beside another one. */
+/** Nine ordinary requests that run next to another one. */
 function nine(name: string) {
   const script = { text: `one two three of ${name}`, gapMs: 5 };
   return Array.from({ length: 9 }, (_, index) => request(`${name}-${index}`, { script }));
@@ -56,7 +56,7 @@ async function expectNine(name: string): Promise<void> {
   }
 }
 
-test('a delta of 2 MB arrives whole in chunks that the topic takes', async () => {
+test('a delta of 2 MB arrives whole, in chunks that fit the topic', async () => {
   const long = request('long');
   await world.publish([long, ...nine('beside-long')]);
   await expectNine('beside-long');
@@ -66,7 +66,7 @@ test('a delta of 2 MB arrives whole in chunks that the topic takes', async () =>
   expect(history.textOf('long') === LONG).toBe(true);
 });
 
-test('30 s of sound in one piece arrive whole', async () => {
+test('30 s of audio in one piece arrive whole', async () => {
   const sound = {
     id: 'audio_1',
     data: SOUND.toString('base64'),
@@ -101,7 +101,7 @@ test.each<[string, Record<string, unknown>]>([
   ['call-at-1e308', called(1e308)],
   ['fraction-of-a-millisecond', { audio: { ...audio, expires_at: 1.0005 } }],
   ['list-as-text', { refusal: ['no'] }],
-])('%s is an outcome of its own request, and nine others go on', async (name, delta) => {
+])('%s affects only its own request, and nine others continue', async (name, delta) => {
   const script = { chunks: [{ content: 'a' }, delta, { content: 'c' }], finishReason: 'stop' };
   await world.publish([request(name, { script }), ...nine(`beside-${name}`)]);
   await expectNine(`beside-${name}`);
@@ -112,7 +112,7 @@ test.each<[string, Record<string, unknown>]>([
   await expectNine(`after-${name}`);
 });
 
-test('a limit that is lowered while it runs is noticed, and later answers are split by it', async () => {
+test('a limit lowered while the service runs is noticed, and later answers are split by it', async () => {
   await limitChunks(20_000);
   await world.publish([request('lowered'), request('lowered-again')]);
   for (const id of ['lowered', 'lowered-again']) {
@@ -126,7 +126,7 @@ test('a limit that is lowered while it runs is noticed, and later answers are sp
   expect(worker.log.join('\n')).not.toContain(LONG.slice(0, 40));
 });
 
-test('40 announcements with labels of 60 kB each are below what a topic takes', async () => {
+test('40 announcements with labels of 60 kB each stay below the topic’s limit', async () => {
   const labels = { label: 'x'.repeat(60_000) };
   const ids = Array.from({ length: 40 }, (_, index) => `labelled-${index}`);
   await world.publish(ids.map((id) => request(id, { key: 'one', labels, script: { text: 'hello' } })));

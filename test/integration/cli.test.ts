@@ -33,7 +33,7 @@ const run = (args: readonly string[], options: Partial<CommandLine> = {}) =>
 
 const lines = (text: string) => text.split('\n').filter((line) => line !== '');
 
-/** A price of gpt-4 from a day that is far away. */
+/** A price of gpt-4 that starts on a distant day. */
 const priceFile = (components: { input: string; output: string }) =>
   JSON.stringify([
     {
@@ -47,7 +47,7 @@ const priceFile = (components: { input: string; output: string }) =>
   ]);
 
 describe('topics, models and prices', () => {
-  it('topics create leaves existing topics as they are, and creates what is missing', async () => {
+  it('topics create keeps existing topics, and creates missing ones', async () => {
     expect(await run(['topics', 'create'])).toEqual({ code: 0, stdout: 'all topics exist\n', stderr: '' });
     const other = `${world.config.topics.prefix}-b.requests`;
     const env = { ...world.env, CHAT_REQUEST_TOPICS: `${world.topics.requests},${other}=acme` };
@@ -59,7 +59,7 @@ describe('topics, models and prices', () => {
   });
 
   it('models import and list show what ships with the service, and a second import changes nothing', async () => {
-    // The world has imported everything before, without shutdown dates.
+    // The test world has imported everything already, without shutdown dates.
     await run(['models', 'import']);
     const imported = await run(['models', 'import']);
     expect(imported.stdout).toMatch(/^0 added, 0 changed, \d+ unchanged, 0 refused\n$/);
@@ -69,7 +69,7 @@ describe('topics, models and prices', () => {
     expect(lines(stdout)).toContainEqual(expect.stringMatching(/^openai\/gpt-4\tcontext 8192\toutput \d+\t/));
   });
 
-  it('models import takes a file, and list says what is not known of a model', async () => {
+  it('models import reads a file, and list shows what is unknown about a model', async () => {
     const model = {
       provider: 'openai',
       id: 'gpt-new',
@@ -86,13 +86,13 @@ describe('topics, models and prices', () => {
     expect(lines(stdout)).toContain('openai/gpt-new\tcontext unknown\toutput unknown\tchat');
   });
 
-  it('prices import without a file takes what ships with the service', async () => {
+  it('prices import without a file imports what ships with the service', async () => {
     const { code, stdout } = await run(['prices', 'import']);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^0 added, 0 changed, \d+ unchanged, 0 refused\n$/);
   });
 
-  it('prices import takes a file, says beforehand what would change, and list shows every version', async () => {
+  it('prices import reads a file, previews the changes, and list shows every version', async () => {
     const text = priceFile({ input: '1.5', output: '2.25' });
     const readFile = (path: string) => (path === 'next.json' ? text : readFileSync(path, 'utf8'));
     const before = await run(['prices', 'list', 'gpt-4']);
@@ -111,12 +111,12 @@ describe('topics, models and prices', () => {
     expect(after).toContain(
       'openai/gpt-4\tsince 2099-01-01T00:00:00.000Z\tinput 1.5\toutput 2.25\tUSD per million',
     );
-    // All models' prices are there without a name, and none for a name that nobody knows.
+    // Without a name, list shows the prices of all models. For an unknown name, it shows none.
     expect(lines((await run(['prices', 'list'])).stdout).length).toBeGreaterThan(after.length);
     expect((await run(['prices', 'list', 'gpt-nowhere'])).stdout).toBe('');
   });
 
-  it('prices import takes LiteLLM’s file, after which costs calculate prices every case exactly', async () => {
+  it('prices import reads LiteLLM’s file, after which costs calculate prices every case exactly', async () => {
     const file = (name: string) => fileURLToPath(new URL(`../fixtures/prices/${name}`, import.meta.url));
     const imported = await run(['prices', 'import', file('litellm-prices.json')]);
     expect(imported.code).toBe(0);
@@ -133,7 +133,7 @@ describe('topics, models and prices', () => {
     );
   });
 
-  it('prices set adds a version of one model by flags, and is refused where one begins at that instant', async () => {
+  it('prices set adds a version of one model by flags, and is refused if a version starts at that time', async () => {
     const set = (input: string, ...more: string[]) =>
       run([
         'prices',
@@ -176,7 +176,7 @@ describe('topics, models and prices', () => {
     );
   });
 
-  it('prices set keeps what it does not name, and prices correct puts a version in the place of a wrong one', async () => {
+  it('prices set keeps what it does not name, and prices correct replaces a wrong version', async () => {
     const set = (...flags: string[]) =>
       run(['prices', 'set', 'gpt-kept', '--effective-from', '2025-01-01', ...flags]);
     await set('--input', '1', '--output', '2', '--cached-input', '0.1', '--web-search', '0.01');
@@ -211,7 +211,7 @@ describe('topics, models and prices', () => {
     expect(wrong).toHaveLength(2);
   });
 
-  it('estimate counts a text and prices it by what is in force in the database', async () => {
+  it('estimate counts a text and prices it with the prices in force in the database', async () => {
     const { code, stdout, stderr } = await run(['estimate', 'Say hello.', '-m', 'gpt-4-0613', '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(JSON.parse(stdout)).toMatchObject({
@@ -223,7 +223,7 @@ describe('topics, models and prices', () => {
     });
   });
 
-  it('an import says of every refused entry which one and why', async () => {
+  it('an import names every refused entry and the reason', async () => {
     const { code, stdout } = await run(['prices', 'import', 'other.json'], {
       readFile: () => priceFile({ input: '9', output: '9' }),
     });
@@ -256,7 +256,7 @@ describe('serve and chat', () => {
   const say = (script: Script | Script[], ...options: string[]) =>
     run(['chat', JSON.stringify({ standIn: script }), '--timeout', '60', ...options]);
 
-  it('prints the answer, and what it cost, to the last decimal', async () => {
+  it('prints the answer and its cost, to the last decimal', async () => {
     const script = { text: 'Hello, world!', promptTokens: 100, completionTokens: 50 };
     const { code, stdout, stderr } = await say(script, '--model', 'gpt-4');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -271,7 +271,7 @@ describe('serve and chat', () => {
     );
   });
 
-  it('sends the system message, the model and the conversation that were asked for', async () => {
+  it('sends the given system message, model and conversation', async () => {
     await world.standIn.reset();
     const history = await world.readHistory();
     const script = { text: 'Yes.' };
@@ -291,13 +291,13 @@ describe('serve and chat', () => {
     expect(history.sent.find(({ value }) => isOurs(value))?.value.messageCount).toBe(2);
   });
 
-  it('prints the calls of tools', async () => {
+  it('prints tool calls', async () => {
     const { code, stdout } = await say({ toolCalls: [{ name: 'weather', arguments: { city: 'Graz' } }] });
     expect(code).toBe(0);
     expect(stdout).toContain('[calls weather({"city":"Graz"})]\n');
   });
 
-  it('says that a broken stream begins again, and prints the whole answer after it', async () => {
+  it('reports that a broken stream restarts, and prints the whole answer after it', async () => {
     const text = 'one two three four five';
     const { code, stdout } = await say([{ text, cutAfterTokens: 3 }, { text }]);
     expect(code).toBe(0);
@@ -305,7 +305,7 @@ describe('serve and chat', () => {
     expect(stdout.indexOf('one')).toBeLessThan(stdout.indexOf('[the stream broke'));
   });
 
-  it('ends with 1 for a failure, and tells its code', async () => {
+  it('exits with 1 for a failure, and prints its code', async () => {
     const { code, stdout } = await say({ status: 401 });
     expect(code).toBe(1);
     expect(stdout).toMatch(/FAILED: invalid_credentials: .+\n$/);
@@ -317,14 +317,14 @@ describe('serve and chat', () => {
     expect(await run(args, { env })).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Hi\n/) });
   });
 
-  it('ends with 0 when it is told to stop, and at once when it is told twice', async () => {
+  it('exits with 0 on a stop signal, and at once on a second one', async () => {
     signal('SIGTERM');
-    // Passed on by a parent that got it as well.
+    // Forwarded by a parent that received it as well.
     signal('SIGTERM');
     expect(exits).toEqual([]);
     signal('SIGINT');
     expect(exits).toEqual([1]);
-    // The same one is meant when it comes later.
+    // A later one counts as the second signal.
     vi.spyOn(systemClock, 'monotonic').mockReturnValueOnce(Number.POSITIVE_INFINITY);
     signal('SIGTERM');
     expect(exits).toEqual([1, 1]);
@@ -332,17 +332,17 @@ describe('serve and chat', () => {
   });
 });
 
-describe('what is not there', () => {
+describe('a missing dependency', () => {
   const oneLine = (text: string) => expect(lines(text)).toHaveLength(1);
 
-  it('a service that does not answer is named by chat, in time', async () => {
+  it('chat reports in time that the service does not answer', async () => {
     const { code, stderr } = await run(['chat', 'Hello', '--timeout', '0.3']);
     expect(code).toBe(1);
     oneLine(stderr);
     expect(stderr).toContain('nothing came within 0.3 s; is the service running (completion-bus serve)');
   });
 
-  it.each([['serve'], ['chat', 'Hello']])('missing topics are named by %s', async (...args) => {
+  it.each([['serve'], ['chat', 'Hello']])('%s names missing topics', async (...args) => {
     const group = `${world.config.kafka.groupId}-other`;
     const env = { ...world.env, CHAT_TOPIC_PREFIX: `${group}`, KAFKA_GROUP_ID: group };
     const { code, stderr } = await run(
@@ -355,7 +355,7 @@ describe('what is not there', () => {
     expect(stderr).toContain('create them with: completion-bus topics create');
   });
 
-  it('a database that is down is named, without its password', async () => {
+  it('an unavailable database is named, without its password', async () => {
     const MONGODB_URL = 'mongodb://admin:secret@127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=50';
     for (const args of [['models', 'list'], ['serve']]) {
       const { code, stderr } = await run(args, { env: { ...world.env, MONGODB_URL } });
@@ -367,7 +367,7 @@ describe('what is not there', () => {
     }
   });
 
-  it('a port that is in use is named by the setting', async () => {
+  it('a port in use is named with its setting', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const { port } = taken.address() as AddressInfo;
@@ -379,7 +379,7 @@ describe('what is not there', () => {
     expect(stderr).toContain(`HTTP_PORT: port ${port} of 127.0.0.1 is in use`);
   });
 
-  it('a port that is no broker is named, by every command that needs one', async () => {
+  it('every command that needs a broker names a port that is not a broker', async () => {
     const quiet = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
     await once(quiet, 'listening');
     const env = { ...world.env, KAFKA_BROKERS: `127.0.0.1:${(quiet.address() as AddressInfo).port}` };
@@ -399,7 +399,7 @@ describe('what is not there', () => {
     quiet.close();
   }, 60_000);
 
-  it('a broker that is down is named', async () => {
+  it('an unavailable broker is named', async () => {
     const { code, stderr } = await run(['topics', 'create'], {
       env: { ...world.env, KAFKA_BROKERS: '127.0.0.1:1' },
     });
@@ -409,7 +409,7 @@ describe('what is not there', () => {
     expect(stderr).toContain('KAFKA_BROKERS');
   });
 
-  it('an error that nobody expected ends the service with 1, after what runs', async () => {
+  it('an unexpected error ends the service with 1, after the requests in flight', async () => {
     const exits: number[] = [];
     const started = Promise.withResolvers<void>();
     let uncaught: (error: unknown) => void = () => undefined;

@@ -38,7 +38,7 @@ function open(options: Partial<ConnectOptions> = {}): Promise<ChatBus> {
   });
 }
 
-/** A message that tells the stand-in what to do. */
+/** A message that scripts the stand-in. */
 const play = (script: Script | Script[]) => JSON.stringify({ standIn: script });
 
 async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
@@ -51,7 +51,7 @@ const textOf = (events: readonly AnswerEvent[]) =>
   events.map((event) => (event.type === 'text' ? event.text : '')).join('');
 
 describe('an answer', () => {
-  test('is text to loop over, events, and a result with usage and exact cost', async () => {
+  test('is iterable text, events, and a result with usage and exact cost', async () => {
     const messages = play({
       text: 'one two three four five',
       gapMs: 60,
@@ -70,7 +70,7 @@ describe('an answer', () => {
       finishReason: 'stop',
       toolCalls: [],
       usage: { inputTokens: 10, outputTokens: 5 },
-      // 10 at 30 USD and 5 at 60 USD for a million.
+      // 10 tokens at 30 USD and 5 tokens at 60 USD per million.
       cost: '0.0006',
       currency: 'USD',
       response: { tenantId: 'acme', labels: { team: 'search' } },
@@ -97,7 +97,7 @@ describe('an answer', () => {
     expect(await world.standIn.calls()).toHaveLength(calls);
   });
 
-  test('that breaks off and is asked for again reports a restart, and ends with the right text', async () => {
+  test('that breaks off and is retried reports a restart, and ends with the right text', async () => {
     const messages = play([
       { text: 'lost words of the first attempt', cutAfterTokens: 3, gapMs: 50 },
       { text: 'the whole answer' },
@@ -111,7 +111,7 @@ describe('an answer', () => {
     expect((await answer).text).toBe('the whole answer');
   });
 
-  test('of many at once is nobody else’s', async () => {
+  test('of one of many requests goes to that request only', async () => {
     const answers = Array.from({ length: 100 }, (_, index) =>
       bus.chat({
         messages: play({ text: `this is answer number ${index} of them`, gapMs: 2 }),
@@ -133,7 +133,7 @@ describe('an answer', () => {
     expect([own.text, others.text]).toEqual(['for acme', 'for the other']);
   });
 
-  test('that is left early goes on, and the rest can be read later', async () => {
+  test('that is left early continues, and the rest can be read later', async () => {
     const answer = bus.chat({ messages: play({ text: 'one two three four', gapMs: 20 }) });
     for await (const text of answer) {
       expect(text).not.toBe('');
@@ -279,7 +279,7 @@ describe('tools', () => {
       { type: 'tool-call', call: { name: 'get_weather', valid: true } },
       { type: 'finish' },
     ]);
-    // Anybody can ask for the same again: each turn has an id that follows from the first.
+    // The same call can be repeated, because the id of each turn is derived from the first.
     const calls = await world.standIn.calls();
     expect(calls.slice(-2).map(({ requestId }) => requestId)).toEqual([
       expect.stringContaining(answer.id),
@@ -287,7 +287,7 @@ describe('tools', () => {
     ]);
   });
 
-  test('with arguments that do not fit are not run: the model is told', async () => {
+  test('with invalid arguments are not run, and the model gets the error', async () => {
     const wrong = { name: 'get_weather', arguments: { town: 'Lisbon' } };
     let runs = 0;
     const answer = bus.chat({ messages: play({ toolCalls: [wrong] }), tools: [weather] });
@@ -298,7 +298,7 @@ describe('tools', () => {
 });
 
 describe('a failure', () => {
-  test('of the request is one error with its code, whoever looks', async () => {
+  test('of the request is one error with its code, for every reader', async () => {
     const messages = play({ status: 401, error: { message: 'Incorrect key.', code: 'invalid_api_key' } });
     const answer = bus.chat({ messages });
     const error = await answer.catch((caught: ChatBusError) => caught);
@@ -373,7 +373,7 @@ describe('a failure', () => {
     await expect(answer).rejects.toMatchObject(expected);
   });
 
-  test('that nobody waits for is no unhandled rejection', async () => {
+  test('that nobody awaits causes no unhandled rejection', async () => {
     const unhandled: unknown[] = [];
     const listen = (error: unknown) => unhandled.push(error);
     process.on('unhandledRejection', listen);
@@ -392,7 +392,7 @@ describe('a failure', () => {
 });
 
 describe('a token', () => {
-  test('finds a running answer in another connection, whole, and one that is long over', async () => {
+  test('finds a running answer in another connection, whole, and one that ended long ago', async () => {
     const text = Array.from({ length: 40 }, (_, index) => `word${index}`).join(' ');
     const first = await open();
     const sent = first.chat({ messages: play({ text, gapMs: 25 }), conversationId: 'resumed' });
@@ -418,13 +418,13 @@ describe('a token', () => {
     expect(calls.filter(({ requestId }) => requestId?.includes(sent.id))).toHaveLength(1);
   });
 
-  test('that is none is refused', () => {
+  test('that is invalid is refused', () => {
     expect(() => bus.attach('nonsense')).toThrow(expect.objectContaining({ code: 'invalid_token' }));
   });
 });
 
 describe('a connection', () => {
-  test('that is closed fails what waits, and what comes after', async () => {
+  test('that is closed fails waiting and later requests', async () => {
     const closing = await open();
     const waiting = closing.chat({ messages: play({ text: 'late', firstTokenMs: 60_000 }) });
     const reading = collect(waiting);
@@ -435,7 +435,7 @@ describe('a connection', () => {
     await closing.close();
   });
 
-  test('takes no more requests than it may', async () => {
+  test('accepts no more requests than its limit', async () => {
     await using small = await open({ maxPending: 2 });
     const slow = () => small.chat({ messages: play({ text: 'late', firstTokenMs: 60_000 }) });
     const [one, two] = [slow(), slow()];
@@ -445,7 +445,7 @@ describe('a connection', () => {
     await expect(two).rejects.toMatchObject({ code: 'closed' });
   });
 
-  test('to nobody fails in time', async () => {
+  test('to a port without a broker fails in time', async () => {
     await expect(open({ brokers: '127.0.0.1:1', connectTimeout: '2s' })).rejects.toMatchObject({
       code: 'connect_failed',
       retryable: true,

@@ -29,7 +29,7 @@ describe('a worker whose clock is ahead of the brokers’', () => {
         refused: 'FAILED',
       });
       expect(history.costs.map(({ value }) => value.requestId).sort()).toEqual([...ids].sort());
-      // Nobody is told a time that has not come yet by more than brokers let pass.
+      // No reported time is further in the future than brokers accept.
       const latest = Math.max(...history.responses.map(({ source }) => source.timestamp));
       expect(latest).toBeLessThan(Date.now() + 60 * MINUTE_MS);
       expect(Math.min(...history.responses.map(({ source }) => source.timestamp))).toBeGreaterThan(0);

@@ -134,7 +134,7 @@ describe('tests', () => {
   test.each([
     ['invalid_api_key', 401, 'invalid_credentials', false],
     ['insufficient_quota', 429, 'quota_exceeded', false],
-  ])('the error %s is an error of its own', async (code, status, expected, retryable) => {
+  ])('the error %s has its own class', async (code, status, expected, retryable) => {
     await world.standIn.setDefault({ status, error: { code, message: 'No.' } });
     await expect(bus.conversation().message('Hello').send()).rejects.toMatchObject({
       name: 'ChatBusError',
@@ -146,7 +146,7 @@ describe('tests', () => {
 });
 
 describe('a conversation', () => {
-  test('keeps what was said and answered, with the system message first', async () => {
+  test('keeps questions and answers, with the system message first', async () => {
     const conversation = bus.conversation().system('Be brief.');
     await world.standIn.setDefault({ text: 'Hello, Ada.' });
     await conversation.message('I am Ada.').send();
@@ -161,7 +161,7 @@ describe('a conversation', () => {
     ]);
   });
 
-  test('sends a message that failed again with the next send, and takes one at a time', async () => {
+  test('resends a failed message with the next send, and accepts one at a time', async () => {
     const conversation = bus.conversation();
     await world.standIn.setDefault({ status: 401 });
     await expect(conversation.message('Hello').send()).rejects.toMatchObject({ code: 'invalid_credentials' });

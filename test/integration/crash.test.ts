@@ -10,7 +10,7 @@ beforeEach(async () => {
 
 afterEach(() => world?.close());
 
-/** 200 requests over 40 conversations, each answered for about a second. */
+/** 200 requests over 40 conversations. Each answer streams for about a second. */
 const streams = Array.from({ length: 200 }, (_, index) =>
   request(`stream-${index}`, {
     key: `conversation-${index % 40}`,
@@ -19,7 +19,7 @@ const streams = Array.from({ length: 200 }, (_, index) =>
   }),
 );
 
-test('a worker killed in the middle of 200 streams and started again: one outcome, every call billed once, none paid twice', async () => {
+test('a worker killed in the middle of 200 streams and restarted: one outcome, every call billed once, none paid twice', async () => {
   const first = await world.startWorker();
   const history = await world.readHistory();
   await world.publish(streams);
@@ -33,7 +33,7 @@ test('a worker killed in the middle of 200 streams and started again: one outcom
   expect(calls.filter(({ outcome }) => outcome === 'client_closed').length).toBeGreaterThan(0);
   expect(breaches(streams, history, calls)).toEqual([]);
   expect(history.originals.every(({ status }) => status === 'COMPLETED')).toBe(true);
-  // What the dead worker had begun is billed with what is known of it.
+  // The calls that the dead worker started are billed from what is known.
   const orphans = history.costs
     .flatMap(({ value }) => value.calls)
     .filter(({ disposition }) => disposition === 'ORPHANED');
@@ -49,13 +49,13 @@ test('a worker frozen until it has lost its partitions publishes no outcome, eve
   await history.until(({ responses, chunks }) => responses.length >= 20 && chunks.length >= 400);
   frozen.signal('SIGSTOP');
 
-  // The second one gets all partitions when the group has given the frozen one up.
+  // The second worker gets all partitions once the group has dropped the frozen one.
   const second = await world.startWorker();
   await history.untilAnswered(200);
   frozen.signal('SIGCONT');
   await frozen.logged('the lease was lost');
 
-  // The woken one works again, under a new claim: this proves that whatever it had to publish was published or refused.
+  // The woken worker works again, under a new claim. This proves that everything it had to publish was published or refused.
   const more = Array.from({ length: 60 }, (_, index) => request(`later-${index}`, { script: { tokens: 3 } }));
   await world.publish(more);
   await history.untilAnswered(260);
@@ -68,7 +68,7 @@ test('a worker frozen until it has lost its partitions publishes no outcome, eve
     expect(history.textOf(value.requestId)).toBe(value.choices[0]?.content);
 });
 
-test('SIGTERM finishes what runs, settles it and exits 0; what was not begun is answered by the next worker', async () => {
+test('SIGTERM finishes and settles requests in flight and exits 0; the next worker answers the others', async () => {
   const first = await world.startWorker({ MAX_IN_FLIGHT: '50' });
   const history = await world.readHistory();
   await world.publish(streams);
@@ -85,10 +85,10 @@ test('SIGTERM finishes what runs, settles it and exits 0; what was not begun is 
   expect(calls).toHaveLength(200);
 });
 
-test('SIGTERM with a drain timeout too short ends calls without an outcome; they are answered again and billed as aborted', async () => {
+test('SIGTERM with too short a drain timeout aborts calls without an outcome; they are answered again and billed as aborted', async () => {
   const first = await world.startWorker({ DRAIN_TIMEOUT: '100ms' });
   const history = await world.readHistory();
-  // Long enough that most still run when a slow reader has seen the first chunks.
+  // Long enough that most are still in flight when a slow reader has seen the first chunks.
   const slowStreams = streams.map(({ key, request: { requestId } }) =>
     request(requestId, { key, conversationId: key, script: { tokens: 20, gapMs: 100, promptTokens: 10 } }),
   );

@@ -22,7 +22,7 @@ const cells = (stdout: string) =>
     .split('\n')
     .map((line) => line.split('\t'));
 
-/** A letter as the service writes it. */
+/** A dead letter as the service writes it. */
 async function letter(code: string, value: Buffer | null, headers: InboundRecord['headers'] = {}) {
   const outputs = new OutputRecords(world.topics, world.config.kafka.groupId);
   const source = { topic: world.topics.requests, partition: 0, offset: 900, timestamp: 1 };
@@ -35,11 +35,11 @@ const avro = (requestId: string) => world.codec.encode('ChatRequest', request(re
 const json = Buffer.from('{"messages":[{"role":"user","content":"Hello"}]}');
 
 describe('dead letters', () => {
-  it('are listed, each with where it is from and why it is dead, and without what is in it', async () => {
+  it('are listed with their origin and reason, and without their content', async () => {
     expect(await run('dead', 'list')).toEqual({ code: 0, stdout: 'there are no dead letters\n', stderr: '' });
     expect((await run('dead', 'list', '--json')).stdout).toBe('');
 
-    // The service's own letter, and a request that was answered before it turned to poison.
+    // The service's own dead letter, and a request that was answered before it was quarantined as poison.
     await world.publishRaw(Buffer.from('top secret'), { key: 'c-1', partition: 0 });
     await world.publish([request('p-1')]);
     await history.until(({ dead, responses }) => dead.length === 1 && responses.length === 1);
@@ -75,15 +75,15 @@ describe('dead letters', () => {
     expect(cells((await run('dead', 'list', '--from', '2020-01-01')).stdout)).toHaveLength(4);
   });
 
-  it('are replayed into one answer and one bill each, however often that is asked for', async () => {
+  it('are replayed into one answer and one bill each, however often they are replayed', async () => {
     const before = history.requests.length;
     const dry = await run('dead', 'replay', '--all', '--dry-run');
     expect(dry.stdout).toMatch(/3 would be published, 0 known already, 1 not published\n$/);
 
     const first = await run('dead', 'replay', '--all');
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    const told = cells(first.stdout);
-    expect(told).toEqual([
+    const listed = cells(first.stdout);
+    expect(listed).toEqual([
       ['0/0', 'not published', expect.stringMatching(/^it still cannot be read: wrong_framing: /)],
       ['0/2', 'published', `default/r-1 to ${world.topics.requests}`],
       ['0/3', 'published', `default/p-1-replay-0-3 to ${world.topics.requests}`],
@@ -95,13 +95,13 @@ describe('dead letters', () => {
       'p-1',
       'r-1',
       'p-1-replay-0-3',
-      told[3]?.[2]?.slice('default/'.length, -` to ${world.topics.requests}`.length),
+      listed[3]?.[2]?.slice('default/'.length, -` to ${world.topics.requests}`.length),
     ];
     expect(history.responses.map(({ value }) => [value.requestId, value.status])).toEqual(
       ids.map((id) => [id, 'COMPLETED']),
     );
     expect(new Set(history.costs.map(({ value }) => value.requestId))).toEqual(new Set(ids));
-    // What is JSON is not among these.
+    // JSON requests are not among these.
     expect(history.requests.slice(before).map(({ source }) => String(source.headers['replay-of']))).toEqual(
       ['0/2', '0/3'].map((id) => `${world.topics.dead}/${id}`),
     );
@@ -111,7 +111,7 @@ describe('dead letters', () => {
     expect(history.requests).toHaveLength(before + 2);
   });
 
-  it('are replayed again when nothing remembers how that ended', async () => {
+  it('are replayed again when the ledger has no outcome of the replay', async () => {
     const published = history.requests.length;
     await world.ledgerRows().updateOne({ _id: 'default r-1' }, { $set: { 'outcome.remembered': false } });
     expect((await run('dead', 'replay', '0/2')).stdout).toMatch(
@@ -121,7 +121,7 @@ describe('dead letters', () => {
     expect(history.responses.filter(({ value }) => value.requestId === 'r-1')).toHaveLength(2);
   });
 
-  it('say which one could not be replayed', async () => {
+  it('are named when they cannot be replayed', async () => {
     expect(await run('dead', 'replay', '0/2')).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^0\/2\tknown\tdefault\/r-1 is answered, or about to be\n/),

@@ -9,15 +9,15 @@ import type { Script } from '../support/stand-in/script.ts';
 import { type StandIn, startStandIn } from '../support/stand-in/start-stand-in.ts';
 import { aCall, aMessage } from '../unit/openai/provider-call.ts';
 
-const { codes, provider: told, silent } = documentedErrors();
+const { codes, provider: reported, silent } = documentedErrors();
 
 const apiKey = 'gateway-0123456789abcdef';
 const diary = 'my diary of 1987';
-/** What a provider might echo back: the key, another's key, a header, and the prompt. */
+/** Text a provider might echo: the key, another key, a header, and the prompt. */
 const words = `No: ${apiKey}, sk-proj-ABCDEFGHIJKLMNOP, "Bearer tok.en-12345", and ${diary}`;
 const secrets = /0123456789|ABCDEFGHIJ|tok\.en/;
 
-/** What the reader of a message is told to do, by code. */
+/** What the message of each code asks the reader to do. */
 const wayOut: Readonly<Partial<Record<ErrorCode, RegExp>>> = {
   invalid_request: /correct the named parameter/,
   invalid_credentials: /correct AI_OPENAI_API_KEY/,
@@ -138,9 +138,9 @@ describe('docs/errors.md', () => {
     for (const { code, class: name } of codes) expect(failureClasses[code as ErrorCode].name).toBe(name);
   });
 
-  it('says of every code whether it is tried again as its rows say', () => {
-    for (const row of [...told, ...silent]) {
-      // A redirect is a wrong address: the one failure of its kind that no repetition mends.
+  it('marks every code as retried or not, as its rows do', () => {
+    for (const row of [...reported, ...silent]) {
+      // A redirect means a wrong address, the only failure of this kind that a retry cannot fix.
       if (row['HTTP'] === '302') continue;
       const code = codes.find((one) => one['code'] === row['becomes']);
       expect([row, code?.['again?']]).toEqual([row, row['again?']]);
@@ -148,28 +148,27 @@ describe('docs/errors.md', () => {
   });
 });
 
-describe('what the provider tells', () => {
-  it.each(told.map((row) => [[row['HTTP'], row['type'], row['code'], row['when']].join(' '), row] as const))(
-    '%s',
-    async (_name, row) => {
-      await check(row, provider, scriptOf(row));
-      const failure = await thrownBy(provider, scriptOf(row), patient);
-      const status = row['HTTP'] === 'stream' ? null : Number(row['HTTP']);
-      expect(failure).toMatchObject({
-        httpStatus: status,
-        providerCode: row['code'] || null,
-        providerType: row['type'] || null,
-        param: row['param'] || null,
-        providerRequestId: expect.stringMatching(/^req_/),
-      });
-      expect(failure.message).toContain(status === null ? 'in the middle of the answer' : `HTTP ${status}`);
-      expect(failure.message).not.toMatch(secrets);
-    },
-  );
+describe('an error reported by the provider', () => {
+  it.each(
+    reported.map((row) => [[row['HTTP'], row['type'], row['code'], row['when']].join(' '), row] as const),
+  )('%s', async (_name, row) => {
+    await check(row, provider, scriptOf(row));
+    const failure = await thrownBy(provider, scriptOf(row), patient);
+    const status = row['HTTP'] === 'stream' ? null : Number(row['HTTP']);
+    expect(failure).toMatchObject({
+      httpStatus: status,
+      providerCode: row['code'] || null,
+      providerType: row['type'] || null,
+      param: row['param'] || null,
+      providerRequestId: expect.stringMatching(/^req_/),
+    });
+    expect(failure.message).toContain(status === null ? 'in the middle of the answer' : `HTTP ${status}`);
+    expect(failure.message).not.toMatch(secrets);
+  });
 
-  it('is repeated to the caller alone, without secrets', async () => {
+  it('reaches only the caller, without secrets', async () => {
     const shown = 'No: sk-…cdef, sk-…MNOP, "Bearer …", and my diary of 1987';
-    for (const row of told) {
+    for (const row of reported) {
       const { message, providerMessage } = await thrownBy(provider, scriptOf(row), patient);
       expect(message).not.toContain(diary);
       expect([shown, `<html>${shown}</html>`]).toContain(providerMessage);
@@ -180,7 +179,7 @@ describe('what the provider tells', () => {
   });
 });
 
-describe('without a word of the provider', () => {
+describe('an error that the provider does not report', () => {
   const scripts: Readonly<Record<string, readonly [Script, Limits?]>> = {
     'nobody listens at the address': [{}],
     'the connection is closed before the answer': [{ status: 0 }],

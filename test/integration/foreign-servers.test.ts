@@ -41,7 +41,7 @@ const tool = (name: string, description: string): ChatRequest['tools'][number] =
 const tools = [tool('get_weather', 'The weather in a city now'), tool('get_time', 'The time in a city now')];
 const weather = aMessage({ content: 'What are the weather and the time in Lisbon? Use your tools.' });
 
-it('the list has the server of AI_TEST_BASE_URL, and only when it is set', () => {
+it('the list includes the server of AI_TEST_BASE_URL only when it is set', () => {
   const names = (env: Record<string, string>) => foreignServers(env).map(({ name }) => name);
   expect(names({})).toEqual(['@copilotkit/aimock', 'llmock']);
   expect(names({ AI_TEST_BASE_URL: '' })).toHaveLength(2);
@@ -97,7 +97,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
 
   const say = (content: string): { messages: Message[] } => ({ messages: [aMessage({ content })] });
 
-  it('streams a text with its finish reason, its usage and who served it', async () => {
+  it('streams a text with its finish reason, its usage and the model that answered', async () => {
     const { choice, usage, served, failure } = await ask(say('Say something kind.'));
     expect(failure).toBeNull();
     expect(choice?.content).toMatch(/\w/);
@@ -109,7 +109,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
     expect(served?.model).toContain(running.model);
   });
 
-  it('gets tool calls with arguments that are JSON, and an answer to their results', async () => {
+  it('gets tool calls with JSON arguments, and an answer to their results', async () => {
     const { choice, failure } = await ask({ messages: [weather], tools });
     expect(failure).toBeNull();
     expect(choice?.finishReason).toBe('tool_calls');
@@ -130,7 +130,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
     expect(answer.choice).toMatchObject({ finishReason: 'stop', content: expect.stringMatching(/\w/) });
   });
 
-  it('answers many at once', async () => {
+  it('serves many calls at once', async () => {
     const all = await Promise.all(
       Array.from({ length: server.concurrency }, () => ask(say('Say something kind.'))),
     );
@@ -138,7 +138,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
     expect(all.every(({ choice, usage }) => choice?.finishReason === 'stop' && usage !== null)).toBe(true);
   });
 
-  it('ends at once when it is told to in mid-stream, and takes the next call', async () => {
+  it('stops at once when aborted in mid-stream, and accepts the next call', async () => {
     const stop = new AbortController();
     const reason = new Error('enough');
     const reading = (async () => {
@@ -157,7 +157,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
     'cut answer': [StreamInterrupted, { retryable: true }],
   };
 
-  it.each(server.faults)('tells a failure for what it is: %s', async (fault) => {
+  it.each(server.faults)('reports the right failure: %s', async (fault) => {
     const { apiKey, prompt } = await running.provoke(fault);
     const { failure, choice } = await ask(say(prompt), providerWith(apiKey));
     const [kind, fields] = failures[fault];
@@ -172,7 +172,7 @@ describe.each(foreignServers(process.env))('the driver against $name', (server) 
   if (server.tokensPerMinute !== null) {
     const tokens = server.tokensPerMinute;
 
-    it('is told how long to wait when it sends more than the limit', async () => {
+    it('learns how long to wait when it exceeds the limit', async () => {
       const limited = providerWith('sk-of-a-limit-of-its-own');
       expect((await ask(say('Say something kind.'), limited, Math.floor(tokens * 0.9))).failure).toBeNull();
       const { failure } = await ask(say('Say something kind.'), limited, Math.floor(tokens * 0.9));

@@ -24,7 +24,7 @@ const get = async (port: number, path: string) => {
   return { status: response.status, text: await response.text() };
 };
 
-it('a worker without MongoDB names it on /readyz, since when and what it does meanwhile, stays alive, and is ready when it is back', async () => {
+it('a worker without MongoDB reports the outage, its start and its effect on /readyz, stays alive, and is ready again afterwards', async () => {
   const worker = await world.startWorker(throughSwitch());
   const before = await readChecks(worker.httpPort, () => true);
   expect(before.get('mongodb')).toMatchObject({ ok: true, since: expect.stringMatching(/^20..-/) });
@@ -34,7 +34,7 @@ it('a worker without MongoDB names it on /readyz, since when and what it does me
 
   const down = await readChecks(worker.httpPort, (checks) => checks.get('mongodb')?.ok === false);
   expect(down.get('mongodb')?.why).toMatch(/has not answered since .*calls that run go on.*ECONNREFUSED/);
-  // The last answer was at most one question and its time limit earlier.
+  // The last answer came at most one check and its timeout earlier.
   expect(Math.abs(Date.parse(down.get('mongodb')?.since ?? '') - cutAt)).toBeLessThan(60_000);
   expect(down.get('kafka')).toMatchObject({ ok: true });
   expect((await get(worker.httpPort, '/readyz')).status).toBe(503);
@@ -76,7 +76,7 @@ it('shows counters without labels from the start, and each lane', async () => {
   expect(text).toMatch(/^completionbus_lane_openings_total(\{.*\})? 2$/m);
 });
 
-it('logs rebalances with their duration, opened lanes, taken over claims and refusals', async () => {
+it('logs rebalances with their duration, opened lanes, claims taken over, and refusals', async () => {
   const first = await world.startWorker();
   const lines = (text: string) =>
     first.log
@@ -103,6 +103,6 @@ it('logs rebalances with their duration, opened lanes, taken over claims and ref
   await second.logged('"msg":"the claim of a dead worker was taken over"');
   const { text } = await get(second.httpPort, '/metrics');
   expect(text).toMatch(/^completionbus_claims_taken_over_total(\{.*\})? 1$/m);
-  // Three refusals of a kind at once are one line.
+  // Three refusals of the same kind at once are one line.
   expect(lines('"msg":"request refused"')).toHaveLength(1);
 }, 90_000);

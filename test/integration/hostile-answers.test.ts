@@ -5,7 +5,7 @@ import type { Script } from '../support/stand-in/script.ts';
 import type { Worker } from '../support/worker.ts';
 import { request, World } from '../support/world.ts';
 
-/** Far below what a worker took for any one of the large answers when they had no limits. */
+/** Far below the memory that one large answer took without limits. */
 const MOST_MEMORY_KIB = 700 * 1_024;
 
 let world: World;
@@ -38,7 +38,7 @@ const call = (index: unknown, id?: string) => ({
 });
 const citation = { start_index: 0.5, end_index: 1e308, title: {}, url: 'u'.repeat(100_000) };
 
-/** Answers that are odd and complete. */
+/** Odd but complete answers. */
 const odd: Record<string, Script> = {
   'choice-0.5': finished(
     piece({ content: 'x' }, { index: 0.5 }),
@@ -87,7 +87,7 @@ const large: Record<string, Script> = {
   },
 };
 
-test('an odd answer is one response and one bill, and its chunks are readable', async () => {
+test('an odd answer gets one response and one bill, and its chunks are readable', async () => {
   const names = Object.keys(odd);
   await world.publish(names.map((name) => request(`odd-${name}`, { script: odd[name] as Script })));
   for (const name of names) {
@@ -106,11 +106,11 @@ test('an odd answer is one response and one bill, and its chunks are readable', 
   expect(cost).toMatchObject({ costStatus: 'PRICED', usage: { confidence: 'ESTIMATED' } });
 });
 
-test('an answer without end is one call, one failure and one bill, and others are answered meanwhile', async () => {
+test('an endless answer is one call, one failure and one bill, and others are answered meanwhile', async () => {
   const names = Object.keys(large);
   const others = Array.from({ length: 30 }, (_, index) => `other-${index}`);
   await world.publish([
-    // Without chunks, so that what is tested is the reading alone.
+    // Without chunks, to test only the reading.
     ...names.map((name) => request(`large-${name}`, { script: large[name] as Script, stream: false })),
     ...others.map((name) => request(name, { script: { tokens: 20, gapMs: 5 } })),
   ]);

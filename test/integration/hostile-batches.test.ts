@@ -15,7 +15,7 @@ import {
 import type { Worker } from '../support/worker.ts';
 import { request, World } from '../support/world.ts';
 
-/** Of a worker at its peak: without bombs it takes about a third of it, and the smallest of the bombs is 200 MB. */
+/** Peak memory limit of a worker. Without bombs it uses about a third, and the smallest bomb is 200 MB. */
 const PEAK_MEMORY_BYTES = 600 * MIB;
 
 let world: World;
@@ -34,7 +34,7 @@ afterAll(() => world?.close());
 const publish = (batch: Buffer) =>
   publishBatch(world.config.kafka.brokers[0] ?? '', world.topics.requests, 0, batch);
 
-/** A request that is answered shows that the partition goes on. */
+/** An answered request shows that the partition continues. */
 async function expectInnocentAnswered(): Promise<void> {
   innocents += 1;
   const requestId = `innocent-${innocents}`;
@@ -57,7 +57,7 @@ function peakMemoryBytes(pid: number): number {
   return Number(kilobytes) * 1_024;
 }
 
-test('each record that inflates far above the limit becomes one dead letter, and memory stays bounded', async () => {
+test('each record that decompresses far above the limit becomes one dead letter, and memory stays bounded', async () => {
   const bomb = Buffer.concat([recordHead(200 * MIB), Buffer.alloc(200 * MIB + 1)]);
   const bombs = [
     encodeBatch({ payload: zstdBomb(recordHead(1_023 * MIB), 8_184), count: 1, codec: codecs.zstd }),
@@ -97,7 +97,7 @@ test('a batch of a million records becomes one dead letter', async () => {
   expect(String(dead[0]?.headers['dead-message'])).toContain(`all ${count} records`);
 });
 
-test('headers that are called like what every object has come out as they were, in a dead letter and a request', async () => {
+test('headers named like built-in object properties arrive unchanged, in a dead letter and a request', async () => {
   const headers = Object.assign(Object.create(null), { toString: 'a', constructor: ['b', 'c'] });
   Object.defineProperty(headers, '__proto__', { value: ['d', 'e'], enumerable: true });
   const body = JSON.stringify({ model: 'gpt-4', messages: [{ role: 'user', content: 'Hi' }] });
@@ -116,7 +116,7 @@ test('headers that are called like what every object has come out as they were, 
   expect(await history.untilAnswerTo('odd-headers')).toMatchObject({ status: 'COMPLETED' });
 });
 
-test('records with thousands of headers become dead letters with their reason', async () => {
+test('records with thousands of headers become dead letters with the reason', async () => {
   const of = (count: number) => ({ same: Array.from({ length: count }, () => 'x') });
   const dead = await deadAfter(async () => {
     await publish(await batchOf([{ key: 'k', value: 'v', headers: of(5_000) }]));
@@ -127,7 +127,7 @@ test('records with thousands of headers become dead letters with their reason', 
   expect(dead.map(({ key }) => String(key))).toEqual(['k', 'k', 'k']);
 });
 
-test('the worker that took all of this is the one that was started', () => {
+test('the worker that handled all of this never restarted', () => {
   expect(peakMemoryBytes(worker.pid)).toBeLessThan(PEAK_MEMORY_BYTES);
   expect(worker.log.filter((line) => line.includes('"msg":"started"'))).toHaveLength(1);
   expect(

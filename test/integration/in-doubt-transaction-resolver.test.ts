@@ -25,13 +25,13 @@ let responses: string;
 let costs: string;
 let elsewhere: string;
 
-/** What of kafkajs's broker only a forger needs. */
+/** The parts of kafkajs's broker that only forging needs. */
 interface Forger extends Broker {
   produce(request: object): Promise<unknown>;
   txnOffsetCommit(request: object): Promise<unknown>;
 }
 
-/** Brokers let a transaction write only where its coordinator knows of it. Without that, a lost marker can be forged. */
+/** A transaction may write only to partitions known to its coordinator. Without that rule, a lost marker can be forged. */
 async function verifyTransactions(value: boolean): Promise<void> {
   const configEntries = [{ name: 'transaction.partition.verification.enable', value: String(value) }];
   const { brokers } = await admin.describeCluster();
@@ -80,10 +80,10 @@ async function coordinators(): Promise<{ coordinator: Forger; group: Forger }> {
   };
 }
 
-/** A transaction that writes one record to each output and position 7, and whose end only these topics are told. */
-async function transactionEndedIn(told: readonly string[], commit: boolean): Promise<void> {
+/** A transaction that writes one record to each output and position 7. Only these topics get its end marker. */
+async function transactionEndedIn(marked: readonly string[], commit: boolean): Promise<void> {
   const { coordinator, group } = await coordinators();
-  // A broker that has had no transaction yet is still loading.
+  // A broker without an earlier transaction is still loading.
   const identity = await vi.waitFor(
     () => coordinator.initProducerId({ transactionalId: transactionalId(), transactionTimeout: 60_000 }),
     { timeout: 10_000 },
@@ -91,7 +91,7 @@ async function transactionEndedIn(told: readonly string[], commit: boolean): Pro
   const producer: ProducerIdentity = { transactionalId: transactionalId(), ...identity };
   await coordinator.addPartitionsToTxn({
     ...producer,
-    topics: told.map((topic) => ({ topic, partitions: [0] })),
+    topics: marked.map((topic) => ({ topic, partitions: [0] })),
   });
   const messages = [{ key: Buffer.from('left'), value: null, headers: {}, timestamp: Date.now() }];
   await coordinator.produce({
@@ -111,7 +111,7 @@ async function transactionEndedIn(told: readonly string[], commit: boolean): Pro
   await coordinator.endTxn({ ...producer, transactionResult: commit });
 }
 
-/** What is visible once the next transaction of the lane is, and the position before it. */
+/** The records visible once the lane's next transaction is visible, and the position before it. */
 async function afterNextTransaction(): Promise<{ visible: string[]; offset: number | null }> {
   const visible: string[] = [];
   const marked = Promise.withResolvers<void>();
@@ -153,8 +153,8 @@ async function afterNextTransaction(): Promise<{ visible: string[]; offset: numb
   }
 }
 
-describe('a lane that opens after a transaction whose end not all its partitions were told', () => {
-  it('finds it committed where it was committed: the position was not told', async () => {
+describe('a lane that opens after a transaction whose end marker some partitions missed', () => {
+  it('finds a committed one committed, without the marker on the position', async () => {
     await transactionEndedIn([responses, costs], true);
     expect(await afterNextTransaction()).toEqual({
       visible: ['costs left', 'responses left'],
@@ -162,7 +162,7 @@ describe('a lane that opens after a transaction whose end not all its partitions
     });
   });
 
-  it('finds it committed where it was committed: one output and the position were not told', async () => {
+  it('finds a committed one committed, without the marker on one output and the position', async () => {
     await transactionEndedIn([costs], true);
     expect(await afterNextTransaction()).toEqual({
       visible: ['costs left', 'responses left'],
@@ -170,7 +170,7 @@ describe('a lane that opens after a transaction whose end not all its partitions
     });
   });
 
-  it('finds it committed where it was committed: none of them was told', async () => {
+  it('finds a committed one committed, without any marker', async () => {
     await transactionEndedIn([elsewhere], true);
     expect(await afterNextTransaction()).toEqual({
       visible: ['costs left', 'responses left'],
@@ -178,14 +178,14 @@ describe('a lane that opens after a transaction whose end not all its partitions
     });
   });
 
-  it('finds nothing of it where it was aborted: none of them was told', async () => {
+  it('finds nothing of an aborted one, without any marker', async () => {
     await transactionEndedIn([elsewhere], false);
     expect(await afterNextTransaction()).toEqual({ visible: [], offset: null });
   });
 });
 
 describe('the resolver of in-doubt transactions', () => {
-  /** The cluster, but for one call to a coordinator that fails the first time. */
+  /** The cluster, with one coordinator call that fails the first time. */
   function failingOnce(call: 'addPartitionsToTxn' | 'endTxn', times = 1): Cluster {
     let left = times;
     return {
@@ -209,7 +209,7 @@ describe('the resolver of in-doubt transactions', () => {
     };
   }
 
-  it('remembers what was decided when it was interrupted after another producer had begun', async () => {
+  it('keeps the decision when it was interrupted after another producer had begun', async () => {
     await transactionEndedIn([costs], true);
     const resolver = new InDoubtTransactionResolver(failingOnce('addPartitionsToTxn'), 60_000);
     await expect(resolver.resolve(written())).rejects.toThrow('the connection broke');
@@ -217,7 +217,7 @@ describe('the resolver of in-doubt transactions', () => {
     expect(await afterNextTransaction()).toMatchObject({ offset: 7 });
   });
 
-  it('asks for the end again: what it has begun must not be aborted', async () => {
+  it('requests the end again, because a started commit must not be aborted', async () => {
     await transactionEndedIn([costs], true);
     await new InDoubtTransactionResolver(failingOnce('endTxn', 2), 60_000).resolve(written());
     expect(await afterNextTransaction()).toMatchObject({ offset: 7 });
@@ -232,7 +232,7 @@ describe('the resolver of in-doubt transactions', () => {
     expect((await afterNextTransaction()).visible).toEqual(['costs left']);
   });
 
-  it('has nothing to do for an id without any transaction', async () => {
+  it('does nothing for an id without a transaction', async () => {
     await new InDoubtTransactionResolver(cluster, 60_000).resolve(written());
     const { coordinator } = await coordinators();
     const { producerEpoch } = await coordinator.initProducerId({
@@ -242,7 +242,7 @@ describe('the resolver of in-doubt transactions', () => {
     expect(producerEpoch).toBe(0);
   });
 
-  it('waits for partitions to have a leader, and names the one that has none', async () => {
+  it('waits for partition leaders, and names a partition without one', async () => {
     await transactionEndedIn([costs], true);
     const resolver = new InDoubtTransactionResolver(cluster, 60_000);
     const missing = { topic: responses, partition: 9 };

@@ -30,27 +30,27 @@ afterAll(async () => {
   await admin.disconnect();
 });
 
-/** What ends kafkajs's consumer at once, and may pass. */
+/** A failure that ends kafkajs's consumer at once, but may be temporary. */
 const passingFailure = () =>
   Object.assign(new Error('no coordinator'), { name: 'KafkaJSNotImplemented', retriable: true });
 
-test('a consumer whose failure may pass says that it was interrupted, joins again by itself and brings what it had not handed over', async () => {
+test('a consumer with a temporary failure reports an interruption, rejoins automatically and redelivers what it had not handed over', async () => {
   const source = new KafkaRequestSource(settings, [topic], silent);
-  const told: string[] = [];
+  const events: string[] = [];
   const brought = Promise.withResolvers<string[]>();
   const partition = { topic, partition: 0 };
   await source.start({
     assigned: (_memberId, partitions) => {
-      told.push(`assigned ${partitions.length}`);
+      events.push(`assigned ${partitions.length}`);
     },
     fetched: ({ records }) => {
-      if (!told.includes('interrupted')) throw passingFailure();
+      if (!events.includes('interrupted')) throw passingFailure();
       brought.resolve(records.map(({ value }) => String(value)));
       return true;
     },
     interrupted: () => {
-      told.push('interrupted');
-      // Outside the group nothing can be paused or sought; lanes that close must not fail for it.
+      events.push('interrupted');
+      // Outside the group, pause and seek are impossible. Closing lanes must not fail because of it.
       source.pause(partition);
       source.seek(partition, 1);
       source.resume(partition);
@@ -58,6 +58,6 @@ test('a consumer whose failure may pass says that it was interrupted, joins agai
     crashed: (error) => brought.reject(error),
   });
   expect(await brought.promise).toEqual(['a', 'b']);
-  expect(told).toEqual(['assigned 1', 'interrupted', 'assigned 1']);
+  expect(events).toEqual(['assigned 1', 'interrupted', 'assigned 1']);
   await source.stop();
 });

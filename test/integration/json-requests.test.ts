@@ -23,7 +23,7 @@ const publish = (requestId: string, body: object, headers: Record<string, string
 const callsOf = async (id: string) =>
   (await world.standIn.calls()).filter(({ requestId }) => requestId === id);
 
-test('a JSON object is answered as the request that it is, with our fields from its headers', async () => {
+test('a JSON object is answered like any request, with our fields from its headers', async () => {
   const body = {
     model: 'gpt-4',
     messages: [user({ text: 'one two three', promptTokens: 100 })],
@@ -66,7 +66,7 @@ test('a JSON object with tools gets its call, and the follow-up with the result 
   expect(await history.untilAnswerTo('json-result')).toMatchObject({ status: 'COMPLETED' });
 });
 
-test('a JSON object with wrong members is refused with the paths of all of them, without a call', async () => {
+test('a JSON object with invalid members is refused with all their paths, without a call', async () => {
   const body = { model: 'gpt-4', messages: [{ role: 'user', content: 7 }], temperature: 'hot', seed: 1e17 };
   await publish('json-bad', body, { deadline: 'soon' });
   const response = await history.untilAnswerTo('json-bad');
@@ -80,7 +80,7 @@ test('a JSON object with wrong members is refused with the paths of all of them,
   expect(await callsOf('json-bad')).toEqual([]);
 });
 
-test('a JSON object without any header is a request of its own', async () => {
+test('a JSON object without any header is a separate request', async () => {
   const marker = `headless ${randomUUID()}`;
   await world.publishRaw(Buffer.from(JSON.stringify({ messages: [user({ text: marker })] })));
   const isIt = ({ choices }: (typeof history.originals)[number]) => choices[0]?.content === marker;
@@ -90,7 +90,7 @@ test('a JSON object without any header is a request of its own', async () => {
   expect(await callsOf(response?.requestId ?? '')).toHaveLength(1);
 });
 
-test('what only begins as a JSON object is a dead letter with its bytes', async () => {
+test('a record that only begins like a JSON object is dead-lettered with its bytes', async () => {
   const value = Buffer.from('{"messages": [');
   await world.publishRaw(value, { key: 'broken' });
   await history.until(({ dead }) => dead.some(({ key }) => key?.toString() === 'broken'));

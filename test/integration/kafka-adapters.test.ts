@@ -29,7 +29,7 @@ let producer: Producer;
 const made: string[] = [];
 const closers: (() => Promise<void>)[] = [];
 
-/** A topic of one test. */
+/** A topic for one test. */
 async function newTopic(partitions = 1): Promise<string> {
   const topic = `${name}.${made.length}`;
   made.push(topic);
@@ -54,7 +54,7 @@ afterAll(async () => {
   await admin.disconnect();
 });
 
-/** Collects records until a number of them is there. */
+/** Collects records until it has the given number. */
 class Collected {
   readonly records: InboundRecord[] = [];
   private readonly waiting = new Set<{ count: number; resolve: () => void }>();
@@ -81,7 +81,7 @@ const taking =
     return true;
   };
 
-/** What kafkajs ends with for good: a compression that it does not have. */
+/** Ends kafkajs's consumer for good: an unsupported compression. */
 const unreadable = () =>
   Object.assign(new Error('the batch has a compression that no codec was registered for'), {
     name: 'KafkaJSNotImplemented',
@@ -105,21 +105,21 @@ async function sourceOf(topic: string, listener: Partial<RequestSourceListener>)
 }
 
 describe('the request source', () => {
-  it('tells an assignment before it fetches, and keeps to what is paused and sought then', async () => {
+  it('reports an assignment before it fetches, and obeys pauses and seeks made then', async () => {
     const topic = await newTopic(2);
     await producer.send({ topic, messages: [...numbered(0, 10, 0), ...numbered(100, 103, 1)] });
-    const told: string[] = [];
+    const events: string[] = [];
     const first = new Collected();
     const second = new Collected();
     const batches: FetchedRecords[] = [];
     const { source, start } = await sourceOf(topic, {
       assigned: (memberId, partitions) => {
-        told.push(`assigned ${partitions.length} ${memberId === '' ? 'nobody' : 'a member'}`);
+        events.push(`assigned ${partitions.length} ${memberId === '' ? 'nobody' : 'a member'}`);
         source.pause({ topic, partition: 1 });
         source.seek({ topic, partition: 0 }, 6);
       },
       fetched: (batch) => {
-        told.push(`fetched ${batch.partition}`);
+        events.push(`fetched ${batch.partition}`);
         batches.push(batch);
         (batch.partition === 0 ? first : second).add(batch.records);
         return true;
@@ -128,10 +128,10 @@ describe('the request source', () => {
     expect(source.lastFetchAgeMs()).toBeNull();
     await start();
     await first.until(4);
-    expect(told[0]).toBe('assigned 2 a member');
+    expect(events[0]).toBe('assigned 2 a member');
     expect(first.records.map(({ offset }) => offset)).toEqual([6, 7, 8, 9]);
     expect(batches[0]).toMatchObject({ fetchedOffset: 6, highWatermark: 10 });
-    // Later fetches bring nothing of the paused partition either.
+    // Later fetches do not include the paused partition either.
     await producer.send({ topic, messages: numbered(10, 11, 0) });
     await first.until(5);
     expect(second.records).toEqual([]);
@@ -141,7 +141,7 @@ describe('the request source', () => {
     expect(source.lastFetchAgeMs()).toBeLessThan(5_000);
   });
 
-  it('brings records again for as long as they are not taken', async () => {
+  it('redelivers records until they are accepted', async () => {
     const topic = await newTopic();
     await producer.send({ topic, messages: numbered(0, 3) });
     const collected = new Collected();
@@ -178,7 +178,7 @@ describe('the request source', () => {
     expect(collected.values).toEqual(['0', '1', '2', '3', '2', '3']);
   });
 
-  it('reads records as they were written: key, value, headers, time, and no key at all', async () => {
+  it('reads records as they were written: key, value, headers, time, or without a key', async () => {
     const topic = await newTopic();
     const value = Buffer.from([0, 255, 128]);
     const message = { key: 'k', value, headers: { tenant: 'acme' }, timestamp: '1767322800000' };
@@ -212,7 +212,7 @@ describe('the request source', () => {
     expect(collected.values).toEqual(messages.map(({ value }) => value));
   });
 
-  it('tells when it is dead for good', async () => {
+  it('reports when it has ended for good', async () => {
     const topic = await newTopic();
     await producer.send({ topic, messages: numbered(0, 1) });
     const crashed = Promise.withResolvers<Error>();
@@ -228,7 +228,7 @@ describe('the request source', () => {
 });
 
 describe('the record sink', () => {
-  /** Resolves with the number of warnings when that many were logged. */
+  /** Resolves once the given number of warnings is logged. */
   function loggerUntil(count: number) {
     const reached = Promise.withResolvers<void>();
     const lines: string[] = [];
@@ -244,7 +244,7 @@ describe('the record sink', () => {
     };
   }
 
-  it('sends the identical records again after an error, in order, until they are taken', async () => {
+  it('resends identical records after an error, in order, until the broker accepts them', async () => {
     const topic = `${name}.late`;
     made.push(topic);
     const { logger, reached } = loggerUntil(2);
@@ -277,7 +277,7 @@ describe('the record sink', () => {
     });
   });
 
-  it('gives up only when it is closed, and says so', async () => {
+  it('gives up only when it is closed, and reports it', async () => {
     const { logger, reached } = loggerUntil(1);
     const sink = await KafkaRecordSink.connect(settings, logger);
     const sent = sink.send([{ topic: `${name}.nowhere`, key: 'a', value: null, headers: {} }]);
@@ -289,7 +289,7 @@ describe('the record sink', () => {
   });
 });
 
-describe('a reader beside the service', () => {
+describe('a reader outside the service', () => {
   async function read(topic: string, from: 'start' | 'end') {
     const collected = new Collected();
     const onRecord = (record: InboundRecord) => collected.add([record]);
@@ -300,7 +300,7 @@ describe('a reader beside the service', () => {
     return collected;
   }
 
-  it('sees exactly what is written after it is there, in order per partition', async () => {
+  it('sees exactly the records written after it started, in order per partition', async () => {
     const topic = await newTopic(3);
     await producer.send({ topic, messages: [0, 1, 2].flatMap((partition) => numbered(0, 5, partition)) });
     const collected = await read(topic, 'end');
@@ -312,7 +312,7 @@ describe('a reader beside the service', () => {
     }
   });
 
-  it('sees everything from the start, but nothing that was not committed', async () => {
+  it('sees everything from the start, but nothing uncommitted', async () => {
     const topic = await newTopic();
     await producer.send({ topic, messages: numbered(0, 2) });
     const transactional = kafka.producer({ transactionalId: `${name}-aborted`, maxInFlightRequests: 1 });
@@ -335,14 +335,14 @@ describe('a reader beside the service', () => {
     expect(added.filter((groupId) => groupId.startsWith(name))).toEqual([]);
   });
 
-  it('names a topic that is missing, at once', async () => {
+  it('names a missing topic at once', async () => {
     const missing = `${name}.nowhere`;
     await expect(read(missing, 'end')).rejects.toThrow(
       `these topics are missing: ${missing}; create them with: completion-bus topics create`,
     );
   });
 
-  it('reports what the reading ended with, once it has ended for good', async () => {
+  it('reports the final error once reading has ended for good', async () => {
     const topic = await newTopic();
     await producer.send({ topic, messages: numbered(0, 1) });
     const crashed = Promise.withResolvers<Error>();
@@ -365,7 +365,7 @@ describe('the topics', () => {
   const expected = { ledgerTtlMs: 14 * 86_400_000, recordMaxBytes: 900_000 };
   const names = topicNames(name);
 
-  it('are created by command, checked at the start, and every problem is named with its way out', async () => {
+  it('are created by command and checked at the start, and each problem names its fix', async () => {
     await expect(checkTopics(admin, plan, expected)).rejects.toThrow(
       new RegExp(`missing: ${names.requests}, .*completion-bus topics create`),
     );
@@ -393,7 +393,7 @@ describe('the topics', () => {
     );
     const small = expect.stringContaining(`${names.costs} takes records up to 500000 bytes`);
     const kept = expect.stringContaining(`${names.requests} keeps requests for ever`);
-    // A broker tells its new settings a moment after it took them.
+    // A broker reports new settings a moment after it accepted them.
     await expect
       .poll(() => checkTopics(admin, plan, expected).catch((error: Error) => error.message.split('; ')), {
         interval: 20,

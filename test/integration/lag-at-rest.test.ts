@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-/** How many offsets the group is behind, as tools show it. */
+/** The group's lag, as tools show it. */
 async function lag(): Promise<number> {
   const { kafka } = world.config;
   const admin = createKafka(kafka, silent, PATIENT_RETRIES).admin();
@@ -23,7 +23,7 @@ async function lag(): Promise<number> {
   }
 }
 
-test('a group at rest has no lag, also when publishers use transactions or abort them', async () => {
+test('an idle group has no lag, even when publishers use transactions or abort them', async () => {
   const { kafka } = world.config;
   await world.startWorker();
   const history = await world.readHistory();

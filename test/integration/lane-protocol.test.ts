@@ -54,7 +54,7 @@ afterAll(async () => {
   await admin.disconnect();
 });
 
-/** Settles a mark and reads until it comes: whatever became visible before it has been seen then. */
+/** Settles a marker record and reads until it arrives. By then, everything visible before it has been read. */
 async function visibleUntilMark(work: () => Promise<void>): Promise<string[]> {
   const mark = randomUUID();
   const keys: string[] = [];
@@ -93,7 +93,7 @@ async function visibleUntilMark(work: () => Promise<void>): Promise<string[]> {
 }
 
 describe('a lane’s transactions on a real broker', () => {
-  it('begin with nothing committed, and know where the log begins and ends', async () => {
+  it('begin with nothing committed, and know the start and end of the log', async () => {
     const producer = kafka.producer();
     await producer.connect();
     const messages = [
@@ -112,7 +112,7 @@ describe('a lane’s transactions on a real broker', () => {
     expect((await admin.describeCluster()).clusterId).toBe(transport.clusterId);
   });
 
-  it('are not committed once the topic of requests is another one under the same name', async () => {
+  it('are not committed once the request topic was recreated under the same name', async () => {
     const topic = `${name}.recreated`;
     const create = () => admin.createTopics({ topics: [{ topic }], waitForLeaders: true });
     const partition = { topic, partition: 0 };
@@ -134,18 +134,18 @@ describe('a lane’s transactions on a real broker', () => {
     expect(position.topicId).not.toBe(topicId);
     await next.settle({ offset: 1, metadata: 'new', records: [], topicId: position.topicId });
     await next.close();
-    // As a lane reads it: right after a commit the coordinator may still tell the position before it, here none.
+    // Read as a lane does. Right after a commit, the coordinator may still report the earlier position, here none.
     await (await transport.fence(partition)).close();
     expect(await transport.committedPosition(partition)).toMatchObject({ offset: 1, metadata: 'new' });
   });
 
-  it('refuse to speak of a partition that is not there', async () => {
+  it('fail for a missing partition', async () => {
     await expect(transport.committedPosition({ topic: requests, partition: 9 })).rejects.toThrow(
       `${requests} has no partition 9 any more`,
     );
   });
 
-  it('are not begun when the broker refuses the producer, and nothing of it is left', async () => {
+  it('are not begun when the broker refuses the producer, and leave nothing behind', async () => {
     const beyondTheBrokersLimit = { ...settings, transactionTimeoutMs: 86_400_000 };
     const impatient = await KafkaLaneTransport.connect(beyondTheBrokersLimit, [responses, costs], logger);
     await expect(impatient.fence(lane)).rejects.toThrow(/transaction timeout/i);
@@ -164,7 +164,7 @@ describe('a lane’s transactions on a real broker', () => {
     expect(keys).toEqual(['costs first', 'responses first', 'responses second']);
   });
 
-  it('follow each other at once, without a pause between', async () => {
+  it('follow each other without a pause', async () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       for (const offset of [3, 4, 5])
@@ -180,7 +180,7 @@ describe('a lane’s transactions on a real broker', () => {
     await untilCommitted({ offset: 5 });
   });
 
-  it('fence whoever had the lane before: nothing of it becomes visible any more', async () => {
+  it('fence the earlier owner of the lane: none of its records becomes visible', async () => {
     const keys = await visibleUntilMark(async () => {
       const zombie = await transport.fence(lane);
       const owner = await transport.fence(lane);
@@ -198,7 +198,7 @@ describe('a lane’s transactions on a real broker', () => {
           topicId: null,
         }),
       ).rejects.toThrow();
-      // The owner is not disturbed by what the zombie tried.
+      // The zombie's attempts do not disturb the owner.
       await owner.settle({ offset: 7, metadata: 'owner', records: [output(costs, 'owner')], topicId: null });
       await Promise.all([zombie.close(), owner.close()]);
     });
@@ -206,7 +206,7 @@ describe('a lane’s transactions on a real broker', () => {
     await untilCommitted({ offset: 7, metadata: 'owner' });
   });
 
-  it('follow one another when they are handed over together, each with what the one before has settled', async () => {
+  it('run in order when they are handed over together, each after the one before has settled', async () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       const settle = (offset: number) =>
@@ -224,7 +224,7 @@ describe('a lane’s transactions on a real broker', () => {
     await untilCommitted({ offset: 7, metadata: 'owner' });
   });
 
-  it('fail with the one before that was handed over with them', async () => {
+  it('fail together with an earlier one handed over with them', async () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       const settle = (offset: number, bytes: number) =>
@@ -242,7 +242,7 @@ describe('a lane’s transactions on a real broker', () => {
     expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
   });
 
-  it('are not begun over a connection that was cut since the last one: the lane must open again', async () => {
+  it('are not begun over a connection that was cut since the last one: the lane must reopen', async () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       const before = { offset: 7, metadata: 'owner', topicId: null };
@@ -256,7 +256,7 @@ describe('a lane’s transactions on a real broker', () => {
     expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
   });
 
-  it('end what a dead worker has left open: neither its records nor its position count', async () => {
+  it('abort what a dead worker left open: neither its records nor its position count', async () => {
     const keys = await visibleUntilMark(async () => {
       const dead = createKafka(settings, logger, NO_RETRIES).producer({
         transactionalId: `${name}/${requests}/1`,
@@ -274,7 +274,7 @@ describe('a lane’s transactions on a real broker', () => {
     expect((await transport.committedPosition(lane)).offset).toBe(7);
   });
 
-  it('are all or nothing: one record that the broker refuses keeps the others and the position back', async () => {
+  it('are all or nothing: one refused record holds back the others and the position', async () => {
     const keys = await visibleUntilMark(async () => {
       const producer = await transport.fence(lane);
       const records = [output(responses, 'small'), output(costs, 'large', 1_200_000)];
@@ -288,7 +288,7 @@ describe('a lane’s transactions on a real broker', () => {
     expect(await transport.committedPosition(lane)).toMatchObject({ offset: 7, metadata: 'owner' });
   });
 
-  it('tell a refused record from everything else', async () => {
+  it('distinguish a refused record from other failures', async () => {
     const producer = await transport.fence(lane);
     const records = [output(`${name}.nowhere`, 'lost')];
     const error = await producer
@@ -300,11 +300,11 @@ describe('a lane’s transactions on a real broker', () => {
   });
 });
 
-describe('who holds a partition', () => {
+describe('the owner of a partition', () => {
   const sources: KafkaRequestSource[] = [];
   afterAll(() => Promise.all(sources.map((source) => source.stop())));
 
-  /** A member of the group; resolves with its id when it has an assignment. */
+  /** Joins a member to the group. Resolves with its id when it has an assignment. */
   async function join(): Promise<string> {
     const source = new KafkaRequestSource(settings, [requests], logger);
     sources.push(source);
@@ -321,7 +321,7 @@ describe('who holds a partition', () => {
   const heldBy = (memberId: string) =>
     Promise.all([0, 1].map((partition) => transport.holds(memberId, { ...lane, partition })));
 
-  it('is nobody while the group has no members, and then the member that was told so', async () => {
+  it('is nobody while the group has no members, and then the assigned member', async () => {
     expect(await transport.holds('nobody', lane)).toBe(false);
     const memberId = await join();
     await expect.poll(() => heldBy(memberId), { interval: 20 }).toEqual([true, true]);
@@ -329,7 +329,7 @@ describe('who holds a partition', () => {
     expect(await transport.holds(memberId, { ...lane, topic: responses })).toBe(false);
     expect(await heldBy(`${memberId}-before`)).toEqual([false, false]);
 
-    // While the group makes up its mind about a newcomer nobody holds anything; then each has its own.
+    // During the rebalance for a new member, no partition has an owner. Afterwards each member has its own.
     const joining = join();
     await expect.poll(() => heldBy(memberId), { interval: 5, timeout: 10_000 }).toEqual([false, false]);
     const rival = await joining;
@@ -344,7 +344,7 @@ describe('who holds a partition', () => {
   });
 });
 
-/** Right after a commit the coordinator may still tell the position before it. */
+/** Right after a commit, the coordinator may still report the earlier position. */
 async function untilCommitted(expected: Partial<CommittedPosition>): Promise<void> {
   await vi.waitFor(async () => expect(await transport.committedPosition(lane)).toMatchObject(expected));
 }

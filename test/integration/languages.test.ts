@@ -84,7 +84,7 @@ test('a request written by Python is answered, and Python reads the response and
   });
 });
 
-test('with Confluent framing Python reads what the service wrote, and the service what Python wrote', async () => {
+test('with Confluent framing, Python reads the service’s records and the service reads Python’s', async () => {
   const ids = { ChatResponse: 7, CostCalculated: 8, ChatRequest: 9 } as const;
   const schemas = loadSchemas();
   const confluent = createAvroCodec({

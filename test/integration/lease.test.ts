@@ -11,9 +11,9 @@ import { type MongoProxy, startMongoProxy } from '../support/mongo-proxy.ts';
 const mongodbUrl =
   process.env['MONGODB_URL'] ?? 'mongodb://127.0.0.1:27017/?replicaSet=rs0&directConnection=true';
 const databaseName = `lease-test-${randomUUID()}`;
-/** Long enough that a beat is not late on a busy machine. */
+/** Long enough that a heartbeat is not late on a busy machine. */
 const LEASE_MS = 300;
-/** The lease of owners that never beat again. */
+/** The lease of owners that never send another heartbeat. */
 const STILL_MS = 80;
 const LONG_LEASE_MS = 60_000;
 
@@ -44,14 +44,14 @@ async function leaseOf(options: { leaseMs?: number; clock?: Clock; through?: Mon
   return { lease, lost: lost.promise, renewed: renewed.promise, unreachable: unreachable.promise };
 }
 
-/** Resolves when the lease's document has been beaten again. */
+/** Resolves after the next heartbeat of the lease's document. */
 async function nextBeat(workerId: string): Promise<void> {
   const changes = leases.watch([{ $match: { 'documentKey._id': workerId } }]);
   await changes.next();
   await changes.close();
 }
 
-/** A clock on which a whole lease goes by at once, as it does for a process that is stopped and continued. */
+/** A clock that can skip a whole lease, as for a process that is stopped and continued. */
 function freezableClock() {
   let frozenMs = 0;
   const clock: Clock = { now: Date.now, monotonic: () => performance.now() + frozenMs };
@@ -66,7 +66,7 @@ function freezableClock() {
 const isBeatOf = (workerId: string, { commandName, command }: CommandStartedEvent) =>
   commandName === 'findAndModify' && command['query']?._id === workerId;
 
-/** A worker that beats no more: only its document is left. */
+/** A worker without heartbeats: only its document is left. */
 async function stillOwner(leaseMs: number): Promise<string> {
   const owner = randomUUID();
   await leases.insertOne({ _id: owner, beat: 7, leaseMs, at: new Date() });
@@ -92,7 +92,7 @@ afterAll(async () => {
 });
 
 describe('a worker’s lease', () => {
-  it('beats on the server’s time, and is gone after the stop', async () => {
+  it('is renewed on the server’s time, and is removed by the stop', async () => {
     const { lease } = await leaseOf();
     expect(await lease.held(never)).toBe(lease.workerId);
     await nextBeat(lease.workerId);
@@ -105,7 +105,7 @@ describe('a worker’s lease', () => {
     await expect(lease.held(never)).rejects.toThrow('stopped');
   });
 
-  it('is kept when it cannot beat: nothing is claimed until it beats again under the same id', async () => {
+  it('is kept when heartbeats fail: nothing is claimed until they succeed again under the same id', async () => {
     const { lease, lost, renewed, unreachable } = await leaseOf({ through: distant });
     const former = lease.workerId;
     let isLost = false;
@@ -130,7 +130,7 @@ describe('a worker’s lease', () => {
     expect(await leases.findOne({ _id: former })).not.toBeNull();
   });
 
-  it('is seen dead by a watcher that can look, and renewed under the same id all the same', async () => {
+  it('is seen as dead by a watcher that can read it, but is still renewed under the same id', async () => {
     const { lease, renewed } = await leaseOf({ through: distant });
     const { lease: watcher } = await leaseOf({ leaseMs: LONG_LEASE_MS });
     const former = lease.workerId;
@@ -142,18 +142,18 @@ describe('a worker’s lease', () => {
     expect(await watcher.isDead(former, never)).toBe(false);
   });
 
-  it('is not seen dead by a watcher that could not look either', async () => {
+  it('is not seen as dead by a watcher that could not read it', async () => {
     const { lease } = await leaseOf({ through: distant });
     const { lease: watcher, unreachable } = await leaseOf({ through: distant });
     const verdict = watcher.isDead(lease.workerId, never);
     proxy.cut();
-    // Twice as long as the watched lease.
+    // Twice the watched lease.
     await unreachable;
     proxy.restore();
     expect(await verdict).toBe(false);
   });
 
-  it('is written again when its document is missing, and claims are to be verified', async () => {
+  it('is written again when its document is missing, and claims must be verified', async () => {
     const { lease, renewed } = await leaseOf();
     const former = lease.workerId;
     await leases.deleteOne({ _id: former });
@@ -162,7 +162,7 @@ describe('a worker’s lease', () => {
     expect(await leases.findOne({ _id: former })).not.toBeNull();
   });
 
-  it('is lost by a process that was frozen, before it sends another beat', async () => {
+  it('is lost by a frozen process before it sends another heartbeat', async () => {
     const { clock, freeze } = freezableClock();
     const { lease, lost } = await leaseOf({ clock });
     const former = lease.workerId;
@@ -177,7 +177,7 @@ describe('a worker’s lease', () => {
     expect(beats).toBe(0);
   });
 
-  it('is lost by a process that was frozen while it waited for the answer to a beat, as soon as it has it', async () => {
+  it('is lost by a process frozen during a heartbeat, as soon as the heartbeat is answered', async () => {
     const { clock, freeze } = freezableClock();
     const { lease, lost } = await leaseOf({ clock });
     const former = lease.workerId;
@@ -193,7 +193,7 @@ describe('a worker’s lease', () => {
     });
     await answered.promise;
     client.removeAllListeners('commandStarted');
-    // Some turns of the event loop, but far less than the time to the next beat.
+    // A few turns of the event loop, far less than the time to the next heartbeat.
     for (let turn = 0; turn < 20; turn += 1) await setImmediate();
     expect(isLost).toBe(true);
   });
@@ -216,14 +216,14 @@ describe('another worker', () => {
     expect(await lease.isDead('nobody', never)).toBe(true);
   });
 
-  it('is dead only after its beat stood still for its whole lease', async () => {
+  it('is dead only after a whole lease without a heartbeat', async () => {
     const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
     const begin = performance.now();
     expect(await lease.isDead(await stillOwner(STILL_MS), never)).toBe(true);
     expect(performance.now() - begin).toBeGreaterThanOrEqual(STILL_MS);
   });
 
-  it('has ended on purpose when it has no lease, or had begun to stop; one that crashed has not', async () => {
+  it('has stopped on purpose when it has no lease or had begun to stop; a crashed one has not', async () => {
     const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
     expect(await lease.hasEnded('nobody')).toBe(true);
     expect(await lease.hasEnded(await stillOwner(STILL_MS))).toBe(false);
@@ -250,14 +250,14 @@ describe('another worker', () => {
       if (looks === 8) lookedManyTimes.resolve();
       if (looks > 8) elapsedMs += 10;
     });
-    // Twice the looks of a whole lease, while the watcher's clock stands still.
+    // Twice the reads of a whole lease, while the watcher's clock stands still.
     await lookedManyTimes.promise;
     expect(await verdict).toBe(true);
     client.removeAllListeners('commandStarted');
     expect(looks).toBeGreaterThanOrEqual(12);
   });
 
-  it('is alive as soon as it beats', async () => {
+  it('is alive as soon as it sends a heartbeat', async () => {
     const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
     const { lease: other } = await leaseOf();
     expect(await lease.isDead(other.workerId, never)).toBe(false);
@@ -273,7 +273,7 @@ describe('another worker', () => {
     expect(await verdict).toBe(true);
   });
 
-  it('is watched once for all who ask, each of whom may stop asking', async () => {
+  it('is watched once for all callers, each of which may stop', async () => {
     const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
     const owner = await stillOwner(STILL_MS);
     let looks = 0;
@@ -291,7 +291,7 @@ describe('another worker', () => {
     expect(looks).toBeLessThan(10);
   });
 
-  it('is no longer watched when nobody asks any more', async () => {
+  it('is no longer watched when no caller is left', async () => {
     const { lease } = await leaseOf({ leaseMs: LONG_LEASE_MS });
     const caller = new AbortController();
     const verdict = lease.isDead(await stillOwner(LONG_LEASE_MS), caller.signal);

@@ -54,8 +54,8 @@ const ledger = ledgerOn(db);
 
 describeLedger('the ledger in MongoDB', () => ledger);
 
-describe('a connection that breaks between its being taken from the pool and written to', () => {
-  /** What of the driver's insides tells the socket of a connection. */
+describe('a connection that breaks between checkout from the pool and the write', () => {
+  /** The driver's internals that expose the socket of a connection. */
   interface Inside {
     readonly topology: {
       readonly s: {
@@ -67,7 +67,7 @@ describe('a connection that breaks between its being taken from the pool and wri
     };
   }
 
-  it('leaves the driver waiting for ever; the claim is asked for again', async () => {
+  it('leaves the driver waiting forever, and the claim is retried', async () => {
     const fragile = new MongoClient(mongodbUrl);
     await fragile.connect();
     await fragile.db(databaseName).command({ ping: 1 });
@@ -81,15 +81,15 @@ describe('a connection that breaks between its being taken from the pool and wri
           broken += 1;
         }
     });
-    const told: string[] = [];
+    const retried: string[] = [];
     const impatient = ledgerOn(fragile.db(databaseName), {
       longestMs: 300,
-      onRetry: (error) => told.push(String(error)),
+      onRetry: (error) => retried.push(String(error)),
     });
     try {
       expect(await impatient.claim(claimRequest())).toMatchObject({ kind: 'claimed' });
       expect(broken).toBe(1);
-      expect(told).toEqual(['NoAnswer: the database has not answered for 0.3 s']);
+      expect(retried).toEqual(['NoAnswer: the database has not answered for 0.3 s']);
     } finally {
       await fragile.close();
     }
@@ -124,7 +124,7 @@ describe('many at once', () => {
     expect(claims.filter(({ kind }) => kind === 'held')).toHaveLength(49);
   });
 
-  it('writes claims that come together in few inserts, and tells fresh ones from known ones', async () => {
+  it('batches simultaneous claims into few inserts, and distinguishes new from known ones', async () => {
     const known = Array.from({ length: 20 }, () => claimRequest());
     await Promise.all(known.map((request) => ledger.claim(request)));
     const fresh = Array.from({ length: 980 }, () => claimRequest());
@@ -143,7 +143,7 @@ describe('many at once', () => {
     expect(claims.slice(980).every(({ kind }) => kind === 'held')).toBe(true);
   });
 
-  it('tells the lost writes of a batch from the others', async () => {
+  it('distinguishes the lost writes of a batch from the others', async () => {
     const requests = Array.from({ length: 40 }, () => claimRequest());
     await Promise.all(requests.map((request) => ledger.claim(request)));
     const lost = requests.filter((_, index) => index % 4 === 0);
@@ -163,7 +163,7 @@ describe('many at once', () => {
     expect(stored).toEqual(requests.map((request) => !lost.includes(request)));
   });
 
-  it('fails a row that is too large for the database alone, not its neighbours', async () => {
+  it('fails only a row that is too large for the database, not its neighbours', async () => {
     const requests = [claimRequest(), claimRequest()] as const;
     await Promise.all(requests.map((request) => ledger.claim(request)));
     const tooLarge = { ...outcome, response: Buffer.alloc(17 * 1024 * 1024) };
@@ -177,7 +177,7 @@ describe('many at once', () => {
     expect(await ledger.claim(again(requests[0]))).toMatchObject({ kind: 'held' });
   });
 
-  it('fails a claim that can never be a row alone', async () => {
+  it('fails only a claim that can never be stored', async () => {
     const hopeless = claimRequest({ bodyHash: Buffer.alloc(17 * 1024 * 1024) });
     const [bad, good] = await Promise.allSettled([ledger.claim(hopeless), ledger.claim(claimRequest())]);
     expect(bad.status).toBe('rejected');
@@ -198,7 +198,7 @@ describe('a row', () => {
     expect(indexes).toContainEqual(expect.objectContaining({ key: { expiresAt: 1 }, expireAfterSeconds: 0 }));
   });
 
-  it('remembers the newest replays only, so that it cannot grow without bound', async () => {
+  it('keeps only the newest replays, so that it stays bounded', async () => {
     const request = claimRequest();
     await ledger.claim(request);
     await ledger.complete(request.identity, request.token, outcome, []);
@@ -235,10 +235,10 @@ describe('on a bad network', () => {
     await proxy.close();
   });
 
-  // The driver repeats a write once by itself, so that only a second lost answer reaches us.
+  // The driver retries a write once automatically, so only a second lost answer reaches us.
   const LOST_TWICE = 2;
 
-  it('recognises its own claim when the answer to it was lost', async () => {
+  it('recognises its own claim when the answer was lost', async () => {
     const retried: unknown[] = [];
     const unlucky = unluckyLedger({ onRetry: (error) => retried.push(error) });
     const requests = [claimRequest(), claimRequest({ draft: null })];
@@ -252,7 +252,7 @@ describe('on a bad network', () => {
     );
   });
 
-  it('takes over once when the answer to a takeover was lost', async () => {
+  it('takes over once when the answer to the takeover was lost', async () => {
     const first = claimRequest();
     await ledger.claim(first);
     const taker = again(first, { owner: 'worker-b', takeFrom: stopped(first) });
@@ -282,7 +282,7 @@ describe('on a bad network', () => {
     ]);
   });
 
-  it('waits while the database is away, and loses nothing', async () => {
+  it('waits while the database is down, and loses nothing', async () => {
     const waiting = Promise.withResolvers<void>();
     const patient = unluckyLedger({ onRetry: () => waiting.resolve() });
     proxy.cut();
@@ -292,7 +292,7 @@ describe('on a bad network', () => {
     expect((await claims).every(({ kind }) => kind === 'claimed')).toBe(true);
   });
 
-  it('stops waiting when it is told to, with the reason it was given', async () => {
+  it('stops waiting when it is aborted, with the abort reason', async () => {
     const stop = new AbortController();
     const stopping = unluckyLedger({
       signal: stop.signal,
@@ -302,14 +302,14 @@ describe('on a bad network', () => {
     await expect(stopping.claim(claimRequest())).rejects.toThrow('draining');
   });
 
-  it('tells when progress cannot be written, instead of waiting with it', async () => {
-    const told: unknown[] = [];
-    const away = unluckyLedger({ onRetry: (error) => told.push(error) });
+  it('fails when progress cannot be written, instead of waiting', async () => {
+    const retried: unknown[] = [];
+    const unlucky = unluckyLedger({ onRetry: (error) => retried.push(error) });
     const { identity, token } = claimRequest();
     proxy.cut();
-    const report = away.reportProgress([{ identity, token, attempt: 1, outputBytes: 1 }]);
+    const report = unlucky.reportProgress([{ identity, token, attempt: 1, outputBytes: 1 }]);
     await expect(report).rejects.toThrow();
-    expect(told).toHaveLength(1);
+    expect(retried).toHaveLength(1);
   });
 
   it('gives up marking outcomes as settled rather than fail, and counts it', async () => {

@@ -9,7 +9,7 @@ import { COORDINATOR_TYPES, connectCluster } from '../../src/adapters/kafka/kafk
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import { request, silent, World } from '../support/world.ts';
 
-/** The broker that alone has the partitions that lose their leader. */
+/** The only broker with the partitions that lose their leader. */
 const LONELY = 3;
 const PARTITIONS = 5;
 const DEAD_MS = 35_000;
@@ -34,7 +34,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** Requests of the number, each published to a partition of its own. */
+/** Publishes this many requests, each to its own partition. */
 async function publish(name: string, partitions: readonly number[]): Promise<void> {
   for (const partition of partitions)
     await world.sendTo(world.topics.requests, [
@@ -50,10 +50,10 @@ async function publish(name: string, partitions: readonly number[]): Promise<voi
 const answered = (history: Awaited<ReturnType<World['readHistory']>>, ids: readonly string[]) =>
   history.until(({ originals }) => ids.every((id) => originals.some(({ requestId }) => requestId === id)));
 
-test('a partition without a leader stops nothing but itself, be it of a foreign topic or of requests', async () => {
+test('a partition without a leader stops only itself, in a foreign topic or in a request topic', async () => {
   const others = [0, 1, 2, 3];
   const ids = (name: string, partitions: readonly number[]) => partitions.map((one) => `${name}-${one}`);
-  // Outputs are on all brokers. Each partition of requests is on one, as that of a topic that is nobody's here.
+  // Outputs are on all brokers. Each request partition is on one broker, like the partition of the foreign topic.
   const { requests } = world.topics;
   await admin.deleteTopics({ topics: [requests] });
   const replicaAssignment = [1, 2, 1, 2, LONELY].map((id, partition) => ({ partition, replicas: [id] }));
@@ -76,16 +76,16 @@ test('a partition without a leader stops nothing but itself, be it of a foreign 
   await lonely?.kill();
   await expect.poll(() => leaderOf('foreign', 0), { timeout: 60_000, interval: 200 }).toBeLessThan(0);
 
-  // Lanes that were open go on.
+  // Open lanes continue.
   await publish('while', others);
   await answered(history, ids('while', others));
-  // Lanes open.
+  // New lanes open.
   await worker.stop();
   await world.spawnWorker();
   await publish('opened', others);
   await answered(history, ids('opened', others));
 
-  // The partition of requests goes on once its broker is back.
+  // The request partition continues once its broker is back.
   await lonely?.start();
   await publish('after', [4]);
   await answered(history, ids('after', [4]));
@@ -110,7 +110,7 @@ test('the loss of the group’s coordinator moves no partition and closes no lan
     });
     await client.disconnect();
     await cluster.nodes.find(({ id }) => id === nodeId)?.kill();
-    // For longer than a client would look for the dead broker before it leaves the group.
+    // Longer than a client looks for the dead broker before it leaves the group.
     const killedAt = performance.now();
     for (let answered = 1; performance.now() - killedAt < DEAD_MS; answered += 1) {
       await other.publish([request(`request-${answered}`)]);

@@ -19,16 +19,16 @@ async function worldOf(env: Record<string, string>): Promise<World> {
   return world;
 }
 
-/** Streams of so many seconds, each under a key of its own. */
+/** Streams of the given seconds, each under its own key. */
 const streams = (count: number, seconds: number) =>
   Array.from({ length: count }, (_, index) =>
     request(`stream-${index}`, { script: { tokens: seconds * 2, gapMs: 500, promptTokens: 10 } }),
   );
 
-/** Ports of the servers that an address or a connection string names. */
+/** Ports of the servers in an address or a connection string. */
 const portsOf = (addresses: string) => [...addresses.matchAll(/:(\d+)/g)].map(([, port]) => Number(port));
 
-test('without a primary for several leases calls go on: each request is called once, and billed once', async () => {
+test('calls continue without a primary for several leases: each request is called once and billed once', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'completion-bus-failover-'));
   closing.push(() => rm(directory, { recursive: true, force: true }));
   const set = await startMongoSet(directory);
@@ -51,7 +51,7 @@ test('without a primary for several leases calls go on: each request is called o
   for (const worker of workers) expect(await worker.stop()).toBe(0);
 });
 
-test('a worker cut off from MongoDB gives its partitions to others, and works again when it is back', async () => {
+test('a worker cut off from MongoDB hands its partitions over, and works again when MongoDB is back', async () => {
   const world = await worldOf({ LEASE_MS: '2000' });
   const way = await rerouted(portsOf(world.config.mongo.url));
   closing.push(() => way.close());
@@ -77,7 +77,7 @@ test('a worker cut off from MongoDB gives its partitions to others, and works ag
   expect(breaches([...before, ...during, ...after], history, await world.standIn.calls())).toEqual([]);
 });
 
-test('a worker cut off from Kafka releases its claims to whoever has its partitions', async () => {
+test('a worker cut off from Kafka releases its claims to the new owners of its partitions', async () => {
   const world = await worldOf({
     LEASE_MS: '2000',
     KAFKA_SESSION_TIMEOUT: '6s',

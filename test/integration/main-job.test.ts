@@ -42,7 +42,7 @@ test('1,000 requests over 50 keys get 1,000 responses and 1,000 exact bills, in 
   expect(billed.toFixed()).toBe(expected.div(1_000_000).toFixed());
 });
 
-test('the chunks of a request are its answer, complete by the marks they carry', async () => {
+test('the chunks of a request form its answer, complete by their own markers', async () => {
   const text = 'Chunks leave one by one, äöü and 🚀 included, and add up to the answer.';
   await world.publish([request('pieces', { script: { text, gapMs: 2 } })]);
   await history.untilAnswerTo('pieces');
@@ -56,7 +56,7 @@ test('the chunks of a request are its answer, complete by the marks they carry',
   expect(chunks.filter(({ last }) => last)).toEqual([chunks.at(-1)]);
 });
 
-test('100 input and 50 output tokens of gpt-4 at 30 and 60 dollars a million cost exactly 0.006', async () => {
+test('100 input and 50 output tokens of gpt-4 at 30 and 60 dollars per million cost exactly 0.006', async () => {
   await world.publish([request('gpt-4-case', { model: 'gpt-4', script: { tokens: 50, promptTokens: 100 } })]);
   await history.untilAnswerTo('gpt-4-case');
 
@@ -116,7 +116,7 @@ test('a request id published twice is answered twice from one call, and billed o
   expect(history.costs.filter(({ value }) => value.requestId === 'twice')).toHaveLength(1);
 });
 
-test('a changed body under a known id is refused, and says so', async () => {
+test('a changed body under a known id is refused, and the error says so', async () => {
   await world.publish([request('changed', { script: { text: 'first' } })]);
   await world.publish([request('changed', { script: { text: 'second' } })]);
   await history.until(
@@ -131,7 +131,7 @@ test('a changed body under a known id is refused, and says so', async () => {
   expect(second?.error?.message).toContain('was used before for a different request');
 });
 
-test('a failed call is tried again, and every attempt that used tokens is billed', async () => {
+test('a failed call is retried, and every attempt that used tokens is billed', async () => {
   await world.publish([
     request('broken', {
       script: [

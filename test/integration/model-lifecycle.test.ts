@@ -19,7 +19,7 @@ async function answerTo(requestId: string, model: string) {
   return history.untilAnswerTo(requestId);
 }
 
-it('an alias is called by the id that it stands for, and both are reported', async () => {
+it('an alias is called by its model id, and both are reported', async () => {
   const response = await answerTo('by-alias', 'gpt-35-turbo');
   expect(response).toMatchObject({
     status: 'COMPLETED',
@@ -32,7 +32,7 @@ it('an alias is called by the id that it stands for, and both are reported', asy
   ]);
 });
 
-it('a deprecated model works, and says until when', async () => {
+it('a deprecated model works, with a warning that names its shutdown date', async () => {
   const { status, warnings } = await answerTo('deprecated', 'gpt-4');
   expect(status).toBe('COMPLETED');
   expect(warnings).toMatchObject([
@@ -47,7 +47,7 @@ it('a model whose shutdown date has passed is refused without a call', async () 
   expect(error?.message).not.toContain('gpt-4-turbo,');
 });
 
-it('a misspelled name is called as it is, with a warning that names the one that may be meant', async () => {
+it('a misspelled name is called unchanged, with a warning that suggests a model', async () => {
   const { status, warnings } = await answerTo('misspelled', 'gpt-4o-mni');
   expect(status).toBe('COMPLETED');
   expect(warnings).toMatchObject([
@@ -55,11 +55,11 @@ it('a misspelled name is called as it is, with a warning that names the one that
   ]);
 });
 
-it('a worker that runs sees that a model was removed: it is refused without a call, with the nearest names', async () => {
+it('a running worker notices a removed model: it is refused without a call, with the nearest names', async () => {
   const before = (await world.standIn.calls()).length;
   await world.removeModel('gpt-4o-mini');
   let response = await answerTo('removed-0', 'gpt-4o-mini');
-  // The database tells the worker of it within moments.
+  // The database notifies the worker within moments.
   for (let tries = 1; response.status === 'COMPLETED'; tries += 1)
     response = await answerTo(`removed-${tries}`, 'gpt-4o-mini');
   expect(response).toMatchObject({

@@ -33,13 +33,13 @@ describe('after everything was settled, offsets that were', () => {
       const history = await world.readHistory();
       const worker = await world.startWorker();
       await world.publish(Array.from({ length: 10 }, (_, index) => request(`r-${index}`)));
-      // A repetition, a refusal and a record that is no request.
+      // A repeated request, a refused one and an invalid record.
       await world.publish([request('r-0'), request('refused', { temperature: 7 })]);
       await world.publishRaw(Buffer.from('no request'), { key: 'c-1', partition: 0 });
       await history.untilAnswered(11);
       await history.until(({ responses, dead }) => responses.length === 12 && dead.length === 1);
       await worker.stop();
-      // As if nothing had been marked: a worker may die before it has done that.
+      // As if nothing had been marked, because a worker may die before marking.
       await world.ledgerRows().updateMany({}, { $set: { settled: false, settledReplays: [] } });
       const before = counts(history);
       const calls = (await world.standIn.calls()).length;
@@ -51,7 +51,7 @@ describe('after everything was settled, offsets that were', () => {
 
       const next = await world.startWorker();
       await next.logged('the position of the group was reset');
-      // Both partitions have been gone through when these are answered.
+      // When these are answered, both partitions have been read.
       await world.publishRaw(Buffer.from('{"messages":[{"role":"user","content":"a"}]}'), { partition: 0 });
       await world.publishRaw(Buffer.from('{"messages":[{"role":"user","content":"b"}]}'), { partition: 1 });
       await history.until(

@@ -52,7 +52,7 @@ async function ask(call: ProviderCall): Promise<Answer> {
 }
 
 describe('against the stand-in', () => {
-  it('an answer arrives whole, with its usage, however it is written', async () => {
+  it('an answer arrives whole, with its usage, in every format', async () => {
     const text = 'Grüße aus 東京 🗼 und weiter';
     for (const way of [{}, { splitBytes: 1 }, { crlf: true, comments: true }, { gapMs: 1 }]) {
       const { choices, usage, failure } = await ask(scripted({ text, ...way }));
@@ -63,7 +63,7 @@ describe('against the stand-in', () => {
     expect((await standIn.summary()).byOutcome).toEqual({ completed: 4 });
   });
 
-  it('tool calls arrive with their arguments put together', async () => {
+  it('tool calls arrive with joined arguments', async () => {
     const toolCalls = [
       { name: 'get_weather', arguments: { city: 'München', days: 3 } },
       { name: 'get_time', arguments: { zone: 'Europe/Berlin' } },
@@ -113,12 +113,12 @@ describe('against the stand-in', () => {
     expect((await standIn.summary()).calls).toBe(1);
   });
 
-  it('what came before a break is not lost', async () => {
+  it('text received before a break is kept', async () => {
     const { choices } = await ask(scripted({ text: 'one two three', cutAfterTokens: 2, gapMs: 1 }));
     expect(choices).toMatchObject([{ content: 'one two', finishReason: null }]);
   });
 
-  it('the wait that the provider asks for is told', async () => {
+  it('the wait that the provider asks for is reported', async () => {
     const { failure } = await ask(scripted({ status: 429, retryAfterMs: 1200 }));
     expect(failure?.retryAfterMs).toBe(1200);
   });
@@ -131,7 +131,7 @@ describe('against the stand-in', () => {
     expect(stalled.choices[0]?.content).not.toBeNull();
   });
 
-  it('a thousand answers stream side by side', async () => {
+  it('a thousand answers stream concurrently', async () => {
     const answers = await Promise.all(
       Array.from({ length: 1000 }, () => ask(scripted({ tokens: 5, firstTokenMs: 300, gapMs: 5 }))),
     );

@@ -19,7 +19,7 @@ afterEach(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** 200 requests over 20 conversations, each answered for about half a second. */
+/** 200 requests over 20 conversations. Each answer streams for about half a second. */
 const published = Array.from({ length: 200 }, (_, index) =>
   request(`request-${index}`, {
     key: `conversation-${index % 20}`,
@@ -28,7 +28,7 @@ const published = Array.from({ length: 200 }, (_, index) =>
   }),
 );
 
-test('while the database is away work waits: after its crash and restart every request has one outcome and one bill', async () => {
+test('work waits while the database is down: after its crash and restart every request has one outcome and one bill', async () => {
   const mongo = await startMongo({ directory });
   closing.push(() => mongo.close());
   const world = await World.create({ env: { MONGODB_URL: mongo.url, LEASE_MS: '3000' } });
@@ -47,7 +47,7 @@ test('while the database is away work waits: after its crash and restart every r
   expect(await worker.stop()).toBe(0);
 });
 
-test('a broker that crashes and comes back: chunks and outcomes are there once it is, in order, each once', async () => {
+test('after a broker crash and restart, chunks and outcomes are complete, in order, each once', async () => {
   const cluster = await startKafkaCluster({ brokers: 1, directory });
   closing.push(() => cluster.close());
   const world = await World.create({ brokers: cluster.brokers });

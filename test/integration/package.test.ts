@@ -47,7 +47,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test('the package is small, and holds no test and no fixture', async () => {
+test('the package is small, without tests and fixtures', async () => {
   expect((await stat(archive)).size).toBeLessThan(MAX_BYTES);
   const { stdout } = await run('tar', ['-tzf', archive]);
   const files = stdout.trim().split('\n');
@@ -58,7 +58,7 @@ test('the package is small, and holds no test and no fixture', async () => {
   ).toEqual([]);
 });
 
-test('a strict TypeScript program of another project talks to the service by it', async () => {
+test('a strict TypeScript program of another project uses the service through it', async () => {
   const project = join(directory, 'project');
   const installed = join(project, 'node_modules/completion-bus');
   await mkdir(installed, { recursive: true });

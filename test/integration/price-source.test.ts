@@ -26,7 +26,7 @@ const never = new AbortController().signal;
 const failure = (read: Promise<unknown>) => expect(read).rejects;
 
 describe('a price source', () => {
-  it('is read from a URL, with its login, and named without it', async () => {
+  it('is read from a URL with its credentials, and named without them', async () => {
     answer = (request, response) => response.end(request.headers.authorization);
     const file = await createPriceSource(`${url.replace('//', '//us%20er:pass@')}?token=1`)(never);
     expect(file).toEqual({
@@ -62,7 +62,7 @@ describe('a price source', () => {
     await failure(read).toBeInstanceOf(PriceSourceFailed);
   });
 
-  it('is not waited for when the process stops', async () => {
+  it('does not delay the stop of the process', async () => {
     const stop = new AbortController();
     answer = () => stop.abort(new Error('stopping'));
     await failure(createPriceSource(url)(stop.signal)).toThrow('stopping');

@@ -53,7 +53,7 @@ const inputsOf = async (model: string) =>
 const first = ['gpt-x', '2025-01-01', { input: '1', output: '2' }] as const;
 
 describe('the price source', () => {
-  it('makes a version of what it has changed, and finds nothing to do the second time', async () => {
+  it('adds a version for each change, and finds nothing to do the second time', async () => {
     const file = fileOf([...first], ['gpt-x', '2026-01-01', { input: '1.5', output: '2' }]);
     expect(await run(file)).toEqual({ refused: [], held: [] });
     expect(await inputsOf('gpt-x')).toEqual(['1', '1.5']);
@@ -61,12 +61,12 @@ describe('the price source', () => {
     expect(await inputsOf('gpt-x')).toEqual(['1', '1.5']);
   });
 
-  it('believes the whole history of a model without a price, whatever is in it', async () => {
+  it('accepts the whole history of an unpriced model without quarantine', async () => {
     await run(fileOf([...first], ['gpt-x', '2026-01-01', { input: '100', output: '2' }]));
     expect(await inputsOf('gpt-x')).toEqual(['1', '100']);
   });
 
-  it('holds a suspicious version back, once, while the others go in', async () => {
+  it('quarantines a suspicious version once, and imports the others', async () => {
     await run(fileOf([...first]));
     const file = fileOf(
       [...first],
@@ -84,14 +84,14 @@ describe('the price source', () => {
     expect(await waiting.list()).toHaveLength(1);
   });
 
-  it('forgets what the source has taken back', async () => {
+  it('drops quarantined versions that the source has withdrawn', async () => {
     await run(fileOf([...first]));
     await run(fileOf([...first], ['gpt-x', '2026-01-01', { input: '9', output: '2' }]));
     await run(fileOf([...first]));
     expect(await waiting.list()).toEqual([]);
   });
 
-  it('knows a version that begins with its import for one without a date of its own', async () => {
+  it('recognises a version without its own date, which starts with its import', async () => {
     await run(fileOf([...first]));
     const now = Date.UTC(2026, 3, 1);
     const read = async () => fileOf(['gpt-x', new Date(now).toISOString(), { input: '3', output: '2' }]);
@@ -101,13 +101,13 @@ describe('the price source', () => {
     expect(accepted.accepted).toMatchObject([{ effectiveFrom: now + 1 }]);
   });
 
-  it('leaves prices as they are when it cannot be read', async () => {
+  it('leaves prices unchanged when it cannot be read', async () => {
     await run(fileOf([...first]));
     await expect(run({ name: 'source.json', text: '{' })).rejects.toThrow(/nothing of it was/);
     expect(await inputsOf('gpt-x')).toEqual(['1']);
   });
 
-  it('is, where there is none, what ships with the service, for models without a price', async () => {
+  it('defaults to the prices that ship with the service, for unpriced models', async () => {
     await importPrices(prices, fileOf(['gpt-4', '2025-01-01', { input: '1', output: '1' }]));
     await run(null);
     expect(await inputsOf('gpt-4')).toEqual(['1']);
@@ -121,7 +121,7 @@ describe('the price source', () => {
 describe('accepting prices', () => {
   const dated = fileOf([...first], ['gpt-x', '2026-01-01', { input: '3', output: '2' }]);
 
-  it('puts them into force at their date, or from now where they have none', async () => {
+  it('puts them into force at their date, or now if they have none', async () => {
     await run(fileOf([...first]));
     await run(dated);
     const [price] = await waiting.list();
@@ -142,7 +142,7 @@ describe('accepting prices', () => {
     expect(await waiting.list()).toEqual([]);
   });
 
-  it('adds nothing when it was done before and only not taken from the list', async () => {
+  it('adds nothing when they were accepted before but not removed from the list', async () => {
     await run(fileOf([...first]));
     await run(dated);
     const list = await waiting.list();
@@ -152,7 +152,7 @@ describe('accepting prices', () => {
     expect(await inputsOf('gpt-x')).toEqual(['1', '3']);
   });
 
-  it('says why one cannot join, and lets it wait on', async () => {
+  it('reports why a version cannot be added, and keeps it quarantined', async () => {
     await run(fileOf([...first]));
     await run(dated);
     await importPrices(prices, fileOf(['gpt-x', '2026-01-01', { input: '1.1', output: '2' }]));

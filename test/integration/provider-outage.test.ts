@@ -4,10 +4,10 @@ import { breaches } from '../support/check-guarantees.ts';
 import { type TcpSwitch, tcpSwitch } from '../support/tcp-switch.ts';
 import { request, World } from '../support/world.ts';
 
-/** Answered before, or under way when it begins. */
+/** Answered before the outage, or in flight when it begins. */
 const BEFORE = 50;
 const QUEUED = 500;
-/** 30000 for the long form. */
+/** 30000 for the long run. */
 const OUTAGE_MS = Number(process.env['TEST_PROVIDER_OUTAGE_MS'] ?? 8_000);
 
 let world: World;
@@ -23,7 +23,7 @@ afterAll(async () => {
   await world?.close();
 });
 
-test('while the provider is away requests wait: none fails, none is called again after its answer, the order holds', async () => {
+test('requests wait while the provider is down: none fails, none is called again after its answer, the order holds', async () => {
   const published = Array.from({ length: BEFORE + QUEUED }, (_, index) =>
     request(`request-${index}`, {
       key: `conversation-${index % 50}`,

@@ -11,7 +11,7 @@ let isOver = false;
 beforeEach(async () => {
   isOver = false;
   workers = new Set();
-  // One partition: whoever has the killer has its neighbours too.
+  // One partition, so that the owner of the killer also has its neighbours.
   world = await World.create({
     partitions: 1,
     env: { LEASE_MS: '2000', KAFKA_SESSION_TIMEOUT: '6s', ...mortalEnv() },
@@ -23,7 +23,7 @@ afterEach(async () => {
   await world?.close();
 });
 
-/** A worker that is started again when it dies, as an orchestrator does. */
+/** A worker that is restarted when it dies, as an orchestrator does. */
 function supervise(): Worker {
   const worker = world.spawnWorker();
   workers.add(worker);
@@ -55,6 +55,6 @@ test('one killer among twelve harmless neighbours on three workers: twelve are a
   expect(endOf('killer')).toBe('poison');
   const calls = await world.standIn.calls();
   expect(breaches([...neighbours, killer], history, calls)).toEqual([]);
-  // Twice beside its neighbours, and as often in quarantine as it takes to be sure.
+  // Twice next to its neighbours, and in quarantine as often as needed to be sure.
   expect(calls.filter(({ requestId }) => requestId === 'killer')).toHaveLength(5);
 });

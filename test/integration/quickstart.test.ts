@@ -11,7 +11,7 @@ import { History } from '../support/history.ts';
 let history: History;
 let output: string;
 let exitCode: number | null;
-/** The ids of the requests of this run, as the output names them. */
+/** The request ids of this run, from the output. */
 let requestIds: string[];
 
 beforeAll(async () => {
@@ -31,7 +31,7 @@ beforeAll(async () => {
 
 afterAll(() => history?.close());
 
-test('the quickstart ends well and without noise', () => {
+test('the quickstart succeeds without warnings', () => {
   expect(exitCode).toBe(0);
   expect(requestIds).toHaveLength(4);
   expect(output).toContain('a stand-in for OpenAI');
@@ -40,7 +40,7 @@ test('the quickstart ends well and without noise', () => {
   expect(Math.max(...output.split('\n').map((line) => [...line].length))).toBeLessThanOrEqual(80);
 });
 
-test('the text that it shows is that of the chunks, and of the responses', () => {
+test('the text it shows matches the chunks and the responses', () => {
   const shown = spoken(output);
   for (const requestId of requestIds) {
     const response = history.originals.find((candidate) => candidate.requestId === requestId);
@@ -52,7 +52,7 @@ test('the text that it shows is that of the chunks, and of the responses', () =>
   }
 });
 
-test('its conversation with a tool goes from the call to the answer', () => {
+test('its conversation with a tool leads from the call to the answer', () => {
   const [call, answer] = requestIds
     .filter((requestId) => requestId.startsWith('weather'))
     .map((requestId) => history.originals.find((candidate) => candidate.requestId === requestId));
@@ -95,7 +95,7 @@ test('one trace runs from the producer over process and chat to the response', (
   expect(String(response?.source.headers['traceparent'])).toContain(traceId?.[1]);
 });
 
-/** Runs it as a pipe gets it: without a terminal, without colours, without an API key. */
+/** Runs it as in a pipe: without a terminal, colours or an API key. */
 async function runQuickstart(): Promise<{ output: string; exitCode: number | null }> {
   const env: NodeJS.ProcessEnv = { ...process.env, NO_COLOR: '1' };
   for (const name of Object.keys(env)) if (/^(AI_|OTEL_|FORCE_COLOR)/.test(name)) delete env[name];
@@ -113,7 +113,7 @@ async function runQuickstart(): Promise<{ output: string; exitCode: number | nul
   return { output: text, exitCode: code };
 }
 
-/** What each conversation said, its lines put together again. */
+/** The text of each conversation, with its lines joined. */
 function spoken(text: string): string {
   const lines = [...text.matchAll(/^ {2}(story|weather) +│ . ?(.*)$/gm)];
   return ['story', 'weather']

@@ -4,14 +4,14 @@ import type { History } from '../support/history.ts';
 import { request, World } from '../support/world.ts';
 
 const REQUESTS = 300;
-/** A minute's limits, in seconds. */
+/** The window of limits per minute, in seconds. */
 const WINDOW_MS = 4_000;
 const LIMITS = { requests: 60, tokens: 40_000, windowMs: WINDOW_MS };
-/** A busy machine answers late, and more calls are under way when a limit changes: one more try. */
+/** A busy machine answers late, so more calls are in flight when a limit changes. Allows one more try. */
 const TRIES = { retry: 1 };
 const HALF = { requests: 30, tokens: 20_000, windowMs: WINDOW_MS };
 
-/** Between 200 and 1,160 tokens each, 604 on average: both limits count. */
+/** Between 200 and 1,160 tokens each, 604 on average, so that both limits matter. */
 const published = Array.from({ length: REQUESTS }, (_, index) =>
   request(`request-${index}`, {
     key: `conversation-${index % 60}`,
@@ -34,7 +34,7 @@ beforeEach(async () => {
 
 afterEach(() => world?.close());
 
-/** What part of the calls was refused, and what part of the limit was used; the limit is halved at a time, if it is. */
+/** The share of refused calls and the share of the limit used. The limit can be halved at a given time. */
 async function figures(halvedAt: number | null) {
   const calls = await world.standIn.calls();
   const taken = calls.filter(({ status }) => status === 200);
@@ -54,7 +54,7 @@ async function figures(halvedAt: number | null) {
   return { refused, throughput, calls };
 }
 
-test('two workers use one limit well and are hardly ever refused', TRIES, async () => {
+test('two workers use most of a shared limit and are rarely refused', TRIES, async () => {
   await world.publish(published);
   await history.untilAnswered(REQUESTS);
 
@@ -65,7 +65,7 @@ test('two workers use one limit well and are hardly ever refused', TRIES, async 
   expect(breaches(published, history, calls)).toEqual([]);
 });
 
-test('they follow when the limit is halved and the headers say so', TRIES, async () => {
+test('they follow a halved limit that the headers report', TRIES, async () => {
   await world.publish(published);
   await history.until(({ originals }) => originals.length >= REQUESTS / 2);
   await world.standIn.setLimits(HALF);
@@ -78,7 +78,7 @@ test('they follow when the limit is halved and the headers say so', TRIES, async
   expect(history.originals.every(({ status }) => status === 'COMPLETED')).toBe(true);
 });
 
-test('they find out when it is halved and nothing says so', TRIES, async () => {
+test('they detect a halved limit that no header reports', TRIES, async () => {
   await world.publish(published);
   await history.until(({ originals }) => originals.length >= REQUESTS / 2);
   await world.standIn.setLimits({ ...HALF, headers: false });

@@ -11,7 +11,7 @@ import { BrokerConnections } from '../../src/adapters/kafka/produce/broker-conne
 import { loadConfig } from '../../src/config/load-config.ts';
 import { silent } from '../support/world.ts';
 
-/** kafkajs authenticates again from 10 s before the end of a session on: a second after each login. */
+/** kafkajs reauthenticates from 10 s before the end of a session, here one second after each login. */
 const SESSION_MS = 11_000;
 const AUTHENTICATIONS = 3;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const controller = /CONTROLLER:\/\/\S+/;
   const file = join(directory, 'broker-1', 'server.properties');
   const own = controller.exec(await readFile(file, 'utf8'))?.[0] ?? '';
-  // What stands last in the file is in force.
+  // The last entry in the file applies.
   await appendFile(
     file,
     [
@@ -59,11 +59,11 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-/** When a connection logged in last. */
+/** When a connection last logged in. */
 const authenticatedAt = ({ connectionPool }: Broker) =>
   String((connectionPool.pool[0] as unknown as { authenticatedAt: unknown }).authenticatedAt);
 
-it('a connection authenticates again before its session ends, and loses no request over it', async () => {
+it('a connection reauthenticates before its session ends, and loses no request', async () => {
   const connections = await BrokerConnections.connect(settings, silent);
   try {
     await connections.metadata([]);
@@ -71,7 +71,7 @@ it('a connection authenticates again before its session ends, and loses no reque
     const logins = new Set([authenticatedAt(first)]);
     const failures: unknown[] = [];
     while (logins.size <= AUTHENTICATIONS && failures.length === 0) {
-      // Several at a time: some are under way whenever the time has come.
+      // Several at a time, so that some are in flight when a session ends.
       const requests = Array.from({ length: 8 }, async () => {
         const broker = await connections.broker(1, 'main');
         expect(broker).toBe(first);

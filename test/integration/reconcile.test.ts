@@ -55,7 +55,7 @@ const events = () => [
   costEvent('two', { calls: [costCall({ account: 'proj_a', startedAt: at(29) })] }),
   costEvent('three', { calls: [costCall({ account: 'proj_b', startedAt: at(29), costStatus: 'UNPRICED' })] }),
 ];
-/** Two line items for each day of ours, one written as a number and one as text, more digits than a float has. */
+/** Two line items per day, one as a number and one as text, with more digits than a float has. */
 const costs = (day: string, project: string, input = '0.000600000000', output = '"0.0009"') => [
   { day, project, lineItem: 'gpt-4, input', amount: input, currency: 'usd' },
   { day, project, lineItem: 'gpt-4, output', amount: output, currency: 'usd' },
@@ -69,7 +69,7 @@ const usage = (day: string, project: string, requests = 1) => ({
   outputTokens: 5 * requests,
 });
 
-it('finds no difference where there is none, page by page, for the configured project alone', async () => {
+it('finds no difference between equal bills, page by page, for the configured project alone', async () => {
   await count(events());
   await world.standIn.setBilling({
     costs: [
@@ -86,7 +86,7 @@ it('finds no difference where there is none, page by page, for the configured pr
   });
 });
 
-it('shows every difference with both amounts, exactly, and ends with 1', async () => {
+it('shows every difference with both exact amounts, and exits with 1', async () => {
   await count(events());
   await world.standIn.setBilling({
     costs: [
@@ -124,7 +124,7 @@ it('shows every difference with both amounts, exactly, and ends with 1', async (
   );
 });
 
-it('says what is missing: a key, or the right to read', async () => {
+it('names what is missing: a key, or the permission to read', async () => {
   expect(await reconcile({ AI_OPENAI_ADMIN_KEY: '' })).toMatchObject({
     code: 1,
     stderr: expect.stringContaining('AI_OPENAI_ADMIN_KEY'),

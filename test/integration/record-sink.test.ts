@@ -72,7 +72,7 @@ async function read(topic: string): Promise<string[]> {
 }
 
 describe('the record sink, partition by partition', () => {
-  it('goes on with the others while one has no leader', async () => {
+  it('continues with the others while one has no leader', async () => {
     const topic = await newTopic();
     const failures: string[] = [];
     const failedTwice = Promise.withResolvers<void>();
@@ -91,7 +91,7 @@ describe('the record sink, partition by partition', () => {
     expect(new Set(failures)).toEqual(new Set(['LEADER_NOT_AVAILABLE']));
   });
 
-  it('writes that one too once it is there, and tells of the new partitions', async () => {
+  it('writes that one too once it exists, and reports the new partitions', async () => {
     const topic = await newTopic({}, 1);
     const grown = Promise.withResolvers<number>();
     const sink = await connect({
@@ -105,7 +105,7 @@ describe('the record sink, partition by partition', () => {
     expect(await read(topic)).toEqual(['late']);
   });
 
-  it('gives up the records that are too large and writes those around them, in order', async () => {
+  it('gives up records that are too large, and writes the others in order', async () => {
     const topic = await newTopic({ 'max.message.bytes': '20000' });
     const sink = await connect({ topics: [topic] });
     expect(sink.maxBatchBytes(topic)).toBe(20_000);
@@ -119,7 +119,7 @@ describe('the record sink, partition by partition', () => {
     expect(await read(topic)).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  it('sends a batch in parts when the limit was lowered, and knows the new one before it is answered', async () => {
+  it('splits a batch when the limit was lowered, and knows the new limit before the batch is answered', async () => {
     const topic = await newTopic();
     const sink = await connect({ topics: [topic] });
     expect(sink.maxBatchBytes(topic)).toBeGreaterThan(1_000_000);
@@ -137,7 +137,7 @@ describe('the record sink, partition by partition', () => {
     expect(await read(topic)).toEqual(values);
   });
 
-  it('gives up what a compacted topic refuses', async () => {
+  it('gives up records that a compacted topic refuses', async () => {
     const topic = await newTopic({ 'cleanup.policy': 'compact' });
     const sink = await connect();
     await expect(sink.send([{ ...record(topic, 'a', null), partition: 0 }])).rejects.toThrow(RecordRefused);
@@ -159,7 +159,7 @@ describe('the record sink, partition by partition', () => {
     expect(await read(topic)).toEqual(['a', 'b']);
   });
 
-  it('logs a failure once for a while, with what was suppressed', async () => {
+  it('logs a repeated failure once per interval, with the number suppressed', async () => {
     const topic = await newTopic();
     const lines: string[] = [];
     const logger = createLogger({ level: 'warn', destination: { write: (line) => lines.push(line) } });
@@ -177,8 +177,8 @@ describe('the record sink, partition by partition', () => {
     );
     for (const partition of [8, 9]) void written(sink, topic, partition, ['a']);
     await failures.promise;
-    const told = lines.map((line) => JSON.parse(line)).filter(({ topic: of }) => of === topic);
-    expect(told).toMatchObject([
+    const logged = lines.map((line) => JSON.parse(line)).filter(({ topic: of }) => of === topic);
+    expect(logged).toMatchObject([
       { msg: 'records could not be written; trying again', error: 'LEADER_NOT_AVAILABLE', suppressed: 0 },
     ]);
   });

@@ -68,7 +68,7 @@ describe('reported usage', () => {
       [text(), stop(), reported({ ...real, prompt_cache_hit_tokens: 40, prompt_cache_miss_tokens: 60 })],
       '0.000042',
     ],
-  ])('with %s is billed as it adds up', async (_what, chunks, cost) => {
+  ])('with %s is billed by its sum', async (_what, chunks, cost) => {
     for (const { way, response, cost: event } of await run(...chunks)) {
       expect([way, response.status, response.cost]).toEqual([way, 'COMPLETED', cost]);
       expect(event).toMatchObject({ costStatus: 'PRICED', totalCost: cost, calls: [{ amount: cost }] });
@@ -76,7 +76,7 @@ describe('reported usage', () => {
     }
   });
 
-  it('that does not add up leaves the call unpriced, with its reason and the provider’s words', async () => {
+  it('that does not add up leaves the call unpriced, with the reason and the provider’s usage', async () => {
     const odd = { ...real, total_tokens: 149 };
     for (const { response, cost } of await run(text(), stop(), reported(odd))) {
       expect(response).toMatchObject({ status: 'COMPLETED', costStatus: 'UNPRICED', cost: null });
@@ -88,7 +88,7 @@ describe('reported usage', () => {
 });
 
 describe('the provider’s own cost', () => {
-  it('is a fact of the call, and a difference is a warning', async () => {
+  it('is recorded on the call, and a difference is a warning', async () => {
     for (const { response, cost } of await run(text(), stop(), reported({ ...real, cost: 0.00009 }))) {
       expect(cost).toMatchObject({ totalCost: '0.000045', calls: [{ reportedCost: '0.00009' }] });
       expect(response.warnings).toMatchObject([{ code: 'cost_differs' }]);
@@ -96,8 +96,8 @@ describe('the provider’s own cost', () => {
   });
 });
 
-describe('a served name without a price', () => {
-  it('is billed by the requested model, which event and response say', async () => {
+describe('a reported model without a price', () => {
+  it('is billed as the requested model, and event and response say so', async () => {
     const name = 'my-deployment';
     for (const { response, cost } of await run(text(name), stop(name), reported(real, name))) {
       expect(response).toMatchObject({ model: name, cost: '0.000045' });

@@ -40,7 +40,7 @@ const priceFile = (effectiveFrom: string, input: string) =>
   ]);
 
 describe('costs reprice', () => {
-  it('adds to every charge without a price what it costs, once, on its partition and under its key', async () => {
+  it('adds the cost of every unpriced charge once, on its partition and under its key', async () => {
     await mongo
       .db(world.env['MONGODB_DATABASE'])
       .collection('prices')
@@ -72,7 +72,7 @@ describe('costs reprice', () => {
     const dry = await run(['costs', 'reprice', '--dry-run']);
     expect(lastLine(dry.stdout)).toBe('12 events read, 10 adjustments would be published, 0.06 USD');
 
-    // Several at once: whoever comes later takes over, and nothing is there twice.
+    // Several at once: the later one takes over, and nothing is written twice.
     const runs = await Promise.all(Array.from({ length: 3 }, () => run(['costs', 'reprice'])));
     expect(runs.some(({ code }) => code === 0)).toBe(true);
     for (const { code, stderr } of runs) if (code !== 0) expect(stderr).toContain('another process began');
@@ -93,7 +93,7 @@ describe('costs reprice', () => {
     }
   });
 
-  it('corrects what was charged by another price than the one now known to have been in force', async () => {
+  it('corrects charges made with a price that was not in force', async () => {
     await run(['prices', 'import', 'corrected.json'], () => priceFile('2024-01-01', '20'));
     const outside = await run(['costs', 'reprice', '--reason', 'price_corrected', '--to', '2020-01-01']);
     expect(outside.stdout).toBe('22 events read, 0 adjustments published\n');
@@ -113,7 +113,7 @@ describe('costs reprice', () => {
       expect(sumOf(byRequest.get(`request-${index}`) ?? [])).toBe('0.005');
   });
 
-  it('says what it does not take', async () => {
+  it('refuses invalid arguments with a reason', async () => {
     expect(await run(['costs', 'reprice', '--reason', 'mood'])).toMatchObject({ code: 2 });
     expect(await run(['costs', 'reprice', '--from', 'soon'])).toMatchObject({
       code: 2,
@@ -121,7 +121,7 @@ describe('costs reprice', () => {
     });
   });
 
-  it('stops at a record that is no cost event, names it, and publishes nothing', async () => {
+  it('stops at a record that is not a cost event, names it, and publishes nothing', async () => {
     const publisher = await ExclusivePublisher.connect(
       world.config.kafka,
       silent,

@@ -51,13 +51,13 @@ describe('defaults', () => {
     expect(sent).toEqual(expected);
   });
 
-  it('leave room where three images are given by their addresses', async () => {
+  it('leave room for three images given by URL', async () => {
     const parts = [1, 2, 3].map((n) => ({ type: 'image_url', url: `https://example.com/${n}.png` }));
     const { calls } = await run({ request: { messages: [{ role: 'user', parts }] }, answer: streamed });
     expect(calls[0]?.body['max_tokens']).toBe(4_000);
   });
 
-  it('do not keep gpt-5.1 from sampling, which it takes without reasoning', async () => {
+  it('do not prevent sampling by gpt-5.1, which accepts it without reasoning', async () => {
     const request = { model: 'gpt-5.1', temperature: 0.2, topP: 0.9, logprobs: true };
     const { response, calls } = await run({ request, answer: streamed });
     expect(response.status).toBe('COMPLETED');
@@ -67,7 +67,7 @@ describe('defaults', () => {
   });
 });
 
-describe('a model that nobody knows', () => {
+describe('an unknown model', () => {
   const messages = [{ role: 'user', content: 'Hello' }];
 
   it.each(['max_tokens', 'max_completion_tokens'])(
@@ -82,7 +82,7 @@ describe('a model that nobody knows', () => {
   );
 });
 
-describe('a server that refuses what the service sends by itself', () => {
+describe('a server that refuses parameters added by the service', () => {
   const noOptions = refusal({
     message: 'Unrecognized request argument supplied: stream_options',
     type: 'invalid_request_error',
@@ -90,7 +90,7 @@ describe('a server that refuses what the service sends by itself', () => {
     code: null,
   });
 
-  it('is called once more without stream_options, and from then on', async () => {
+  it('is called again without stream_options, then and from then on', async () => {
     const request = { model: 'no-options-1' };
     const first = await run({ request, answer: [noOptions, streamed] });
     expect(first.response).toMatchObject({ status: 'COMPLETED', acceptedAttempt: 2 });
@@ -103,7 +103,7 @@ describe('a server that refuses what the service sends by itself', () => {
     expect(other.calls[0]?.body).toHaveProperty('stream_options');
   });
 
-  it('is believed only when it takes the other call', async () => {
+  it('causes a lasting change only when it accepts the other call', async () => {
     const request = { model: 'no-options-2' };
     const first = await run({ request, answer: [noOptions, refusal({ message: 'bad', code: 'x' })] });
     expect(first.response.status).toBe('FAILED');
@@ -112,7 +112,7 @@ describe('a server that refuses what the service sends by itself', () => {
     expect(second.calls[0]?.body).toHaveProperty('stream_options');
   });
 
-  it('may refuse the name of the limit too', async () => {
+  it('may also refuse the name of the token limit', async () => {
     const body = {
       model: 'no-newer-name',
       messages: [{ role: 'user', content: 'Hi' }],
@@ -124,25 +124,28 @@ describe('a server that refuses what the service sends by itself', () => {
     expect(settingsOf(calls[2] as ReceivedCall)).toEqual({ stream: true, max_tokens: 12 });
   });
 
-  it.each([true, false])('to stream is asked for the whole answer (stream: %s), once', async (stream) => {
-    const request = { model: `unverified-${stream}`, stream };
-    const unverified = refusal({
-      message: 'Your organization must be verified to stream this model.',
-      type: 'invalid_request_error',
-      param: 'stream',
-      code: 'unsupported_value',
-    });
-    const first = await run({ request, answer: [unverified, whole] });
-    expect(first.response).toMatchObject({ status: 'COMPLETED', choices: [{ content: 'Hello' }] });
-    expect(first.calls.map(({ body }) => body['stream'])).toEqual([true, false]);
-    expect(first.text).toBe(stream ? 'Hello' : '');
-    const second = await run({ request, answer: whole });
-    expect(second.response.status).toBe('COMPLETED');
-    expect(second.calls.map(({ body }) => body['stream'])).toEqual([false]);
-  });
+  it.each([true, false])(
+    'is asked once for the whole answer when it refuses to stream (stream: %s)',
+    async (stream) => {
+      const request = { model: `unverified-${stream}`, stream };
+      const unverified = refusal({
+        message: 'Your organization must be verified to stream this model.',
+        type: 'invalid_request_error',
+        param: 'stream',
+        code: 'unsupported_value',
+      });
+      const first = await run({ request, answer: [unverified, whole] });
+      expect(first.response).toMatchObject({ status: 'COMPLETED', choices: [{ content: 'Hello' }] });
+      expect(first.calls.map(({ body }) => body['stream'])).toEqual([true, false]);
+      expect(first.text).toBe(stream ? 'Hello' : '');
+      const second = await run({ request, answer: whole });
+      expect(second.response.status).toBe('COMPLETED');
+      expect(second.calls.map(({ body }) => body['stream'])).toEqual([false]);
+    },
+  );
 });
 
-describe('schemas that cannot be checked here', () => {
+describe('schemas that the service cannot check', () => {
   const called = {
     body: events(
       {
@@ -174,7 +177,7 @@ describe('schemas that cannot be checked here', () => {
     ['pattern', { properties: { a: { type: 'string', pattern: '(?i)^B$' } } }],
     ['dialect', { properties: { b: { minimum: 0, exclusiveMinimum: true } } }],
     ['characters', { description: 'long '.repeat(20_000), type: 'object' }],
-  ])('are sent, and the answer says why: %s', async (reason, schema) => {
+  ])('are sent, and the answer names the reason: %s', async (reason, schema) => {
     const parametersJson = JSON.stringify(schema);
     const request = { tools: [{ type: 'function', name: 'find', parametersJson }] };
     const { response, calls } = await run({ request, answer: called });
@@ -185,8 +188,8 @@ describe('schemas that cannot be checked here', () => {
   });
 });
 
-describe('what does not fit', () => {
-  it('is refused before any call where the operator wants it', async () => {
+describe('a request above the context window', () => {
+  it('is refused before any call if configured', async () => {
     const messages = [{ role: 'user', content: 'one more word '.repeat(60_000) }];
     const { response, calls, cost } = await run({ request: { messages }, answer: streamed });
     expect(response).toMatchObject({
@@ -213,7 +216,7 @@ describe('what does not fit', () => {
       429,
       { error: { code: 'rate_limit_exceeded', message: 'Request too large: Limit 3, Requested 5' } },
     ],
-  ])('is %s by the words of HTTP %i, and not tried again', async (code, status, error) => {
+  ])('is %s by the error of HTTP %i, and is not retried', async (code, status, error) => {
     const headers = { 'content-type': 'application/json' };
     const answer = { status, headers, body: JSON.stringify(error) };
     const { response, calls } = await run({ answer });

@@ -11,7 +11,7 @@ const brokenThenWhole: Script[] = [
   { text: 'whole this time', promptTokens: 12, gapMs: 2 },
 ];
 
-/** A service of its own on the real broker, database and HTTP. A model that is refused for a limit is one test's own. */
+/** A separate service with a real broker, database and HTTP. Each rate-limited model belongs to one test. */
 class Service {
   readonly world: World;
   readonly history: History;
@@ -26,7 +26,7 @@ class Service {
   static async start(env: Readonly<Record<string, string>>): Promise<Service> {
     const world = await World.create({
       partitions: 2,
-      // The scripts fail request by request: no failure of one is to hold back another.
+      // The scripts fail individual requests. The failure of one must not hold back another.
       env: {
         AI_OPENAI_API_KEY: apiKey,
         AI_OPENAI_RETRY_DELAY: '0',
@@ -38,7 +38,7 @@ class Service {
     return new Service(world, await world.readHistory(), worker);
   }
 
-  /** Publishes a request and waits for everything that belongs to its answer. */
+  /** Publishes a request and waits for all its outputs. */
   async answer(requestId: string, options: Parameters<typeof request>[1]) {
     await this.world.publish([request(requestId, options)]);
     await this.history.untilAnswerTo(requestId);
@@ -55,14 +55,14 @@ function billOf({ attempt, disposition, usage }: NonNullable<Bill>) {
 }
 type Bill = History['costs'][number]['value']['calls'][number];
 
-describe('a service that begins broken answers again', () => {
+describe('a service that restarts broken answers', () => {
   let service: Service;
   beforeAll(async () => {
     service = await Service.start({});
   });
   afterAll(() => service?.world.close());
 
-  test('publishes the second answer as an attempt of its own from sequence 0, and bills the first as retried', async () => {
+  test('publishes the second answer as a new attempt from sequence 0, and bills the first as retried', async () => {
     const { response, bills, cost, calls } = await service.answer('broken', {
       model: 'gpt-4',
       script: brokenThenWhole,
@@ -96,7 +96,7 @@ describe('a service that begins broken answers again', () => {
     ]);
   });
 
-  test('leaves a broken answer as it is when its request says so', async () => {
+  test('does not restart a broken answer when its request forbids it', async () => {
     const { response, bills, calls } = await service.answer('once', {
       restartOnBreak: false,
       script: brokenThenWhole,
@@ -110,7 +110,7 @@ describe('a service that begins broken answers again', () => {
     expect(bills).toEqual([[1, 'FAILED', 'PARTIAL']]);
   });
 
-  test('bills a call whose connection was lost before an answer by an estimate, and a refused one not at all', async () => {
+  test('bills a call from an estimate if its connection was lost before an answer, and does not bill a refused call', async () => {
     const script = [{ status: 0 }, { status: 503 }, { text: 'at last' }];
     const { response, bills } = await service.answer('lost', { script });
     expect(response).toMatchObject({ status: 'COMPLETED', attempts: 3 });
@@ -120,7 +120,7 @@ describe('a service that begins broken answers again', () => {
     ]);
   });
 
-  test('waits for as long as the provider asks, and calls no sooner', async () => {
+  test('waits as long as the provider asks', async () => {
     const { response, calls } = await service.answer('patient', {
       model: 'model-patient',
       script: [{ status: 429, retryAfterMs: 400 }, { text: 'thank you' }],
@@ -135,7 +135,7 @@ describe('a service that begins broken answers again', () => {
     ['more than its deadline allows', { status: 503, retryAfter: '50' }, 30_000, 50_000],
   ])(
     'does not wait for %s: the failure comes at once and says when to publish again',
-    async (wait, script, within, told) => {
+    async (wait, script, within, reported) => {
       const deadline = within === null ? null : Date.now() + within;
       const name = `no time for ${wait}`.replaceAll(' ', '-');
       const { response, calls } = await service.answer(name, {
@@ -146,13 +146,13 @@ describe('a service that begins broken answers again', () => {
       expect(response).toMatchObject({
         status: 'FAILED',
         attempts: 1,
-        error: { retryable: true, retryAfterMs: told },
+        error: { retryable: true, retryAfterMs: reported },
       });
       expect(calls).toHaveLength(1);
     },
   );
 
-  test.each(['soon', '-5', ''])('ignores a wish that is none: retry-after "%s"', async (retryAfter) => {
+  test.each(['soon', '-5', ''])('ignores an invalid retry-after "%s"', async (retryAfter) => {
     const id = `garbage-${Buffer.from(retryAfter).toString('hex')}`;
     const { response } = await service.answer(id, {
       model: id,
@@ -161,7 +161,7 @@ describe('a service that begins broken answers again', () => {
     expect(response).toMatchObject({ status: 'COMPLETED', attempts: 2 });
   });
 
-  test('obeys a provider that says not to try again, or to', async () => {
+  test('obeys a provider that forbids or requests a retry', async () => {
     const no = { status: 503, headers: { 'x-should-retry': 'false' } };
     const yes = { status: 404, headers: { 'x-should-retry': 'true' } };
     expect((await service.answer('should-not', { script: [no, { text: 'x' }] })).response.attempts).toBe(1);
@@ -170,13 +170,13 @@ describe('a service that begins broken answers again', () => {
     );
   });
 
-  test('makes as many calls as it may, each announced and with a number of its own', async () => {
+  test('makes as many calls as allowed, each announced with its own number', async () => {
     const { response, calls } = await service.answer('hopeless', { script: { status: 500 } });
     expect(response).toMatchObject({ status: 'FAILED', attempts: 4, error: { code: 'provider_error' } });
     expect(calls.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4]);
   });
 
-  test('tells its operator of a hundred refused calls in one line, without key or prompt', async () => {
+  test('logs a hundred refused calls in one line, without key or prompt', async () => {
     const error = { code: 'invalid_api_key', message: `Incorrect API key provided: ${apiKey}` };
     const script = { status: 401, error };
     const requests = Array.from({ length: 100 }, (_, index) => request(`refused-${index}`, { script }));
@@ -197,21 +197,21 @@ describe('a service that begins broken answers again', () => {
     const refused = service.history.originals.filter(({ requestId }) => requestId.startsWith('refused-'));
     expect(
       refused.every(
-        ({ error: told, costStatus }) => told?.code === 'invalid_credentials' && costStatus === 'NONE',
+        ({ error: failure, costStatus }) => failure?.code === 'invalid_credentials' && costStatus === 'NONE',
       ),
     ).toBe(true);
     expect(JSON.stringify(refused)).not.toContain('0123456789');
   });
 });
 
-describe('a service that does not begin broken answers again', () => {
+describe('a service that does not restart broken answers', () => {
   let service: Service;
   beforeAll(async () => {
     service = await Service.start({ AI_OPENAI_RESTART_ON_BREAK: 'false' });
   });
   afterAll(() => service?.world.close());
 
-  test('leaves them to the publisher, unless the request says otherwise', async () => {
+  test('leaves them to the publisher, unless the request asks for a restart', async () => {
     const plain = await service.answer('plain', { script: brokenThenWhole });
     expect(plain.response).toMatchObject({
       status: 'FAILED',
@@ -222,7 +222,7 @@ describe('a service that does not begin broken answers again', () => {
     expect(again.response).toMatchObject({ status: 'COMPLETED', attempts: 2 });
   });
 
-  test('begins again what had published nothing', async () => {
+  test('restarts an answer that had published nothing', async () => {
     const { response } = await service.answer('unseen', { script: [{ status: 500 }, { text: 'seen' }] });
     expect(response).toMatchObject({ status: 'COMPLETED', attempts: 2 });
   });

@@ -17,7 +17,7 @@ const slow = (count: number, tokens: number) =>
     request(`slow-${index}`, { script: { tokens, firstTokenMs: 20, gapMs: 50, promptTokens: 10 } }),
   );
 
-/** Whoever is first in a group decides how its partitions are divided: a member that does not know this is refused. */
+/** The first member of a group chooses the assignment protocol. A member that does not support it is refused. */
 async function occupyGroup(groupId: string) {
   const { kafka: settings } = world.config;
   const admin = createKafka(settings, silent, PATIENT_RETRIES).admin();
@@ -47,10 +47,10 @@ async function occupyGroup(groupId: string) {
   return consumer;
 }
 
-describe('the role ledger', () => {
-  it('fails alone: it is started again until it works, /readyz says so, and the worker answers meanwhile', async () => {
+describe('the ledger role', () => {
+  it('fails alone: it is restarted until it works, /readyz reports it, and the worker answers meanwhile', async () => {
     const worker = await world.startWorker();
-    // Sums of a foreign type: no write adds to them.
+    // Sums of a wrong type, which no write can add to.
     const totals = world.database.collection<Document & { _id: string }>('spendTotals');
     const history = await world.readHistory();
     await world.publish([request('first')]);
@@ -77,7 +77,7 @@ describe('the role ledger', () => {
     expect(await world.standIn.calls()).toHaveLength(3);
   }, 60_000);
 
-  it('that cannot join its group is started again, and keeps nobody from answering', async () => {
+  it('is restarted when it cannot join its group, and the worker answers meanwhile', async () => {
     const { spend } = loadConfig({ ...world.env }, { readFile: () => '' });
     const foreign = await occupyGroup(spend.groupId);
     const worker = world.spawnWorker();
@@ -91,8 +91,8 @@ describe('the role ledger', () => {
   }, 60_000);
 });
 
-describe('the role worker', () => {
-  it('that cannot go on finishes what runs and releases the rest; the last line names the cause', async () => {
+describe('the worker role', () => {
+  it('finishes requests in flight and releases the rest when it cannot continue; the last line names the cause', async () => {
     const worker = await world.startWorker({ ROLES: 'worker', DRAIN_TIMEOUT: '3s' });
     const history = await world.readHistory();
     // Half of them end before the drain does, and half do not.
@@ -119,7 +119,7 @@ describe('the role worker', () => {
   }, 60_000);
 });
 
-it('an error that nobody caught ends the process after what runs; only what does not end in time counts as crashed', async () => {
+it('an uncaught error ends the process after the requests in flight; only those that do not end in time count as crashed', async () => {
   const bug = "process.on('SIGUSR2', () => { throw new Error('a bug of ours'); })";
   const worker = await world.startWorker({
     ROLES: 'worker',
@@ -141,11 +141,11 @@ it('an error that nobody caught ends the process after what runs; only what does
 }, 60_000);
 
 describe('a signal while the service starts', () => {
-  it('finishes what was begun, and nothing is called twice', async () => {
+  it('finishes started requests, and nothing is called twice', async () => {
     const requests = slow(5, 40);
     await world.publish(requests);
     const history = await world.readHistory();
-    // A member that does not answer: one role has records while the other one still joins.
+    // With a member that does not answer, one role has records while the other still joins.
     const frozen = await world.startWorker({ ROLES: 'ledger', KAFKA_SESSION_TIMEOUT: '30s' });
     frozen.signal('SIGSTOP');
     const starting = world.spawnWorker();
@@ -161,7 +161,7 @@ describe('a signal while the service starts', () => {
     expect(await next.stop()).toBe(0);
   }, 120_000);
 
-  it('ends it with 0 before anything was begun, and without a wait', async () => {
+  it('exits with 0 without a wait if nothing was started', async () => {
     const worker = world.spawnWorker({
       MONGODB_URL: 'mongodb://127.0.0.1:1/?replicaSet=rs0&serverSelectionTimeoutMS=600000',
     });

@@ -34,7 +34,7 @@ function start(
   return startService({ config, logger: silent, telemetry, clock, onFatal });
 }
 
-/** A listener on a port of its own. */
+/** A listener on its own port. */
 async function listen(port = 0): Promise<{ server: Server; port: number; close: () => Promise<void> }> {
   const server = createServer().listen(port, '127.0.0.1');
   await once(server, 'listening');
@@ -58,7 +58,7 @@ async function readiness(port: number): Promise<{ status: number; failing: strin
   return { status: response.status, failing: checks.filter(({ ok }) => !ok).map(({ name }) => name) };
 }
 
-/** Asks until the service is ready. @returns every status that was seen, in order, repetitions left out */
+/** Polls until the service is ready. @returns every status seen, in order, without repetitions */
 async function untilReady(port: number): Promise<number[]> {
   const seen: number[] = [];
   while (seen.at(-1) !== 200) {
@@ -93,7 +93,7 @@ async function groupMembers(): Promise<number> {
   }
 }
 
-it('a process with the role ledger alone is ready when it holds partitions of the cost topic, and needs no key', async () => {
+it('a process with only the ledger role is ready when it has partitions of the cost topic, and needs no key', async () => {
   const service = await start({ ROLES: 'ledger', AI_OPENAI_API_KEY: '' });
   await untilReady(service.httpPort);
   const answer = await fetch(`http://127.0.0.1:${service.httpPort}/readyz`);
@@ -162,7 +162,7 @@ describe('a service', () => {
     }
   });
 
-  it('finishes what runs when it is told to stop, is not ready meanwhile, and stops once however often it is told', async () => {
+  it('finishes requests in flight on a stop, is not ready meanwhile, and stops once however often stop is called', async () => {
     const history = await world.readHistory();
     await world.publish([request('slow', { script: { tokens: 20, gapMs: 50, promptTokens: 10 } })]);
     await history.until(({ chunks }) => chunks.some(({ value }) => value.requestId === 'slow'));
@@ -181,7 +181,7 @@ describe('a service', () => {
 });
 
 describe('a service without the role worker', () => {
-  it('is ready, and takes no partitions', async () => {
+  it('is ready, and has no partitions', async () => {
     const service = await start({ ROLES: 'catalog' });
     expect(await untilReady(service.httpPort)).toEqual([200]);
     expect(await groupMembers()).toBe(0);
@@ -190,7 +190,7 @@ describe('a service without the role worker', () => {
   });
 });
 
-describe('a service that cannot start says why, and leaves nothing behind', () => {
+describe('a service that cannot start reports why, and leaves nothing behind', () => {
   it.each<[string, () => Record<string, string>, RegExp]>([
     [
       'topics are missing',
@@ -211,7 +211,7 @@ describe('a service that cannot start says why, and leaves nothing behind', () =
     const port = await freePort();
     const starting = start({ ...env(), HTTP_PORT: String(port) });
     await expect(starting).rejects.toThrow(message);
-    // Its own port is free again, and its connections are gone.
+    // Its port is free again, and its connections are closed.
     await (await listen(port)).close();
     await untilGone();
     expect(await groupMembers()).toBe(0);

@@ -58,7 +58,7 @@ function fold(
   return { generation, steps: [step], events: events.map(counted) };
 }
 
-/** The rows that the events' own sum would give. */
+/** The expected rows, from the sum of the events. */
 function rowsOf(events: readonly CostCalculated[]) {
   const keyed = sumSpend(events.flatMap(spendOf)).map(
     ({ day, tenantId, userId, provider, model, account: _account, ...sums }) => ({
@@ -95,7 +95,7 @@ afterAll(async () => {
 });
 
 describe('folding', () => {
-  it('counts a step once: whoever folds it again is told that the position has moved', async () => {
+  it('counts a step once, and refuses to fold it again because the position has moved', async () => {
     const events = [costEvent('one'), costEvent('two')];
     expect(await store.fold(fold(1, 0, null, events))).toEqual([]);
     expect(await store.fold(fold(1, 0, null, events))).toEqual([0]);
@@ -108,14 +108,14 @@ describe('folding', () => {
     });
   });
 
-  it('counts an event once that lies in the log twice, in one step and in another partition', async () => {
+  it('counts a duplicate event once, within a step and across partitions', async () => {
     const event = costEvent('one');
     await store.fold(fold(1, 0, null, [event, event]));
     await store.fold(fold(1, 1, null, [event]));
     expect(await rowsIn()).toEqual(rowsOf([event]));
   });
 
-  it('counts nothing of a step of which one partition has moved', async () => {
+  it('counts nothing of a step if one of its partitions has moved', async () => {
     await store.fold(fold(1, 0, null, [costEvent('one')]));
     const stale = fold(1, 0, null, [costEvent('two')]);
     const good = fold(1, 1, null, [costEvent('three')]);
@@ -132,7 +132,7 @@ describe('folding', () => {
     expect(await rowsIn()).toEqual(rowsOf(events));
   });
 
-  it('keeps all digits of 34', async () => {
+  it('keeps all 34 digits', async () => {
     const amount = '9999999999999999999999.999999999999';
     const lines = costEvent('x')
       .lines.slice(0, 1)
@@ -145,7 +145,7 @@ describe('folding', () => {
     expect((await rowsIn())[0]?.amount).toBe('9999999999999999999999.999999999998');
   });
 
-  it('gives the same sums however the log is cut into steps', async () => {
+  it('returns the same sums however the log is split into steps', async () => {
     const call = fc.record({
       priced: fc.boolean(),
       model: fc.constantFrom('gpt-4', 'gpt-4o'),
@@ -213,7 +213,7 @@ describe('reservations', () => {
       expiresAt: new Date(Date.now() + 60_000),
     });
 
-  it('are released with the fold that counts their cost, and by no step that was refused', async () => {
+  it('are released by the fold that counts their cost, and by no refused step', async () => {
     await Promise.all([reserve('one'), reserve('two')]);
     await store.fold(fold(1, 0, 7, [costEvent('two')]));
     expect(await reservationsOf(db).countDocuments()).toBe(2);
@@ -221,7 +221,7 @@ describe('reservations', () => {
     expect(await reservationsOf(db).distinct('_id')).toEqual(['acme two']);
   });
 
-  it('are released by a rebuild only when it is put to use', async () => {
+  it('are released by a rebuild only when it is activated', async () => {
     await reserve('one');
     const { generation, hasReserved } = await rebuild.begin(2);
     expect(['one', 'two'].map((requestId) => hasReserved({ tenantId: 'acme', requestId }))).toEqual([
@@ -236,7 +236,7 @@ describe('reservations', () => {
 });
 
 describe('a rebuild', () => {
-  it('is put to use only when it has counted what the spend in use has; the old listener is refused from then on', async () => {
+  it('is activated only when it has caught up with the active spend; the old listener is refused from then on', async () => {
     const events = [costEvent('one'), costEvent('two')];
     await store.fold(fold(1, 0, null, events));
     const { generation, inUse } = await rebuild.begin(2);
@@ -260,7 +260,7 @@ describe('a rebuild', () => {
     expect(await rowsIn()).toEqual(rowsOf(events));
   });
 
-  it('replaces a spend that is beyond the end of a recreated log', async () => {
+  it('replaces a spend whose position is beyond the end of a recreated log', async () => {
     await store.fold(fold(1, 0, null, [costEvent('one'), costEvent('two')]));
     const { generation } = await rebuild.begin(2);
     await rebuild.storeOf(generation).fold(fold(generation, 0, null, [costEvent('new')]));

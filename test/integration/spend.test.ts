@@ -10,7 +10,7 @@ import { untilDatabase } from '../support/until-database.ts';
 import type { Worker } from '../support/worker.ts';
 import { silent, World } from '../support/world.ts';
 
-/** `SPEND_KILLS=20` is the long form. */
+/** `SPEND_KILLS=20` is the long run. */
 const KILLS = Number(process.env['SPEND_KILLS'] ?? 3);
 const PARTITIONS = 3;
 
@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 let published = 0;
-/** Some events, all different, with amounts that a float cannot add up. */
+/** Distinct events with amounts that a float cannot sum exactly. */
 function someEvents(count: number): CostCalculated[] {
   return Array.from({ length: count }, () => {
     published += 1;
@@ -51,7 +51,7 @@ const publish = (events: readonly CostCalculated[]) =>
     })),
   );
 
-/** The sum of all events in the topic, each id once, as anyone could add them up. */
+/** The sum of all events in the topic, each id once. */
 async function sumOfTopic(): Promise<Record<string, SpendSum>> {
   const events = new Map<string, CostCalculated>();
   const ends = await topicEnds();
@@ -127,7 +127,7 @@ async function reported(): Promise<Record<string, SpendSum>> {
   );
 }
 
-/** Waits until spend has counted everything that is in the topic now. */
+/** Waits until spend has counted everything now in the topic. */
 async function untilCounted(): Promise<void> {
   const ends = await topicEnds();
   const isCounted = async () => {
@@ -150,7 +150,7 @@ it(`spend is the sum of the events after the listener was killed ${KILLS} times,
   let listener: Worker = world.spawnWorker();
   for (let kills = 0; kills < KILLS; kills += 1) {
     await listener.ready;
-    // Events flow before, while and after it dies; where it is then is left to chance.
+    // Events flow before, during and after its death, which happens at a random point.
     const flowing = (async () => {
       for (let batch = 0; batch < 12; batch += 1) await publish(someEvents(40));
     })();
@@ -160,7 +160,7 @@ it(`spend is the sum of the events after the listener was killed ${KILLS} times,
     listener = world.spawnWorker();
     await Promise.all([flowing, moment]);
   }
-  // The same event once more, as a copied topic would have it.
+  // A duplicate event, as in a copied topic.
   const twice = someEvents(3);
   await publish(twice);
   await publish(twice);
@@ -179,13 +179,13 @@ it(`spend is the sum of the events after the listener was killed ${KILLS} times,
   expect(await listener.stop()).toBe(0);
 }, 600_000);
 
-/** Until some of the next transactions are in the database. */
+/** Waits until some of the next transactions are in the database. */
 async function chance(): Promise<void> {
   let left = 1 + Math.floor(Math.random() * 8);
   await untilDatabase(world.database, async () => left-- === 0);
 }
 
-it('a listener that was frozen while another one took over counts nothing twice', async () => {
+it('a listener frozen during a takeover counts nothing twice', async () => {
   const frozen = await world.startWorker();
   await publish(someEvents(300));
   frozen.signal('SIGSTOP');
@@ -199,7 +199,7 @@ it('a listener that was frozen while another one took over counts nothing twice'
   expect(await reported()).toEqual(await sumOfTopic());
 });
 
-it('a record that is no cost event is told and counted as missing; the others count', async () => {
+it('a record that is not a cost event is reported and counted as missing; the others count', async () => {
   await world.sendTo(world.topics.costs, [
     { key: 'x', partition: 0, value: Buffer.from('hello'), headers: {} },
   ]);
@@ -212,7 +212,7 @@ it('a record that is no cost event is told and counted as missing; the others co
   expect(rows.reduce((sum, { calls }) => sum + calls, 0)).toBe(6);
 });
 
-it('a recreated topic is found out and told, and a rebuild is the way out without a restart', async () => {
+it('a recreated topic is detected and reported, and a rebuild fixes it without a restart', async () => {
   await publish(someEvents(60));
   const before = await world.startWorker();
   await untilCounted();

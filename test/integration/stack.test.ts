@@ -21,7 +21,7 @@ interface Outcome {
   stderr: string;
 }
 
-// Where Docker is the only way there are no local processes to look at.
+// Where Docker is the only way, there are no local processes to inspect.
 const waysWithoutDocker =
   [...(await missingForKafkaProcess()), ...(await missingForMongoProcess())].length === 0
     ? ['local processes']
@@ -32,7 +32,7 @@ const withoutDocker = await mkdtemp(join(tmpdir(), 'completion-bus-programs-'));
 await writeFile(join(withoutDocker, 'docker'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
 afterAll(() => rm(withoutDocker, { recursive: true, force: true }));
 
-/** Runs a command of the stack on a stack folder of its own, as if there were no Docker engine. */
+/** Runs a stack command on its own stack folder, as if there were no Docker engine. */
 function stack(directory: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   const { STACK_KAFKA_PORT: _kafka, STACK_MONGODB_PORT: _mongodb, ...inherited } = process.env;
   const path = `${withoutDocker}${delimiter}${process.env['PATH']}`;
@@ -78,7 +78,7 @@ describe.each(waysWithoutDocker)('a stack of %s', { timeout: 180_000 }, () => {
     await rm(directory, { recursive: true, force: true });
   }, 60_000);
 
-  it('comes up and prints the addresses at which real clients are answered', async () => {
+  it('starts and prints the addresses at which it answers real clients', async () => {
     expect(first.stderr).toContain('The stack is up');
     expect(first.code).toBe(0);
     const { brokers, mongodbUrl } = addressesIn(first.stdout);
@@ -112,7 +112,7 @@ describe.each(waysWithoutDocker)('a stack of %s', { timeout: 180_000 }, () => {
     expect(await runningPids(before)).toHaveLength(2);
   });
 
-  it('tells in its status what runs, where, and as which process', async () => {
+  it('shows in its status what runs, where, and as which process', async () => {
     const { kafka, mongodb, kafkaPort, mongodbPort } = await readState(directory);
     const { code, stdout } = await stack(directory, ['status']);
     expect(code).toBe(0);
@@ -130,7 +130,7 @@ describe.each(waysWithoutDocker)('a stack of %s', { timeout: 180_000 }, () => {
     expect(stderr).toContain('npm run stack -- down');
   });
 
-  it('starts again only what died, once, when two commands notice at the same time', async () => {
+  it('restarts only what died, once, when two commands notice at the same time', async () => {
     const before = await readState(directory);
     process.kill(before.mongodb?.pid ?? Number.NaN, 'SIGKILL');
     await expect.poll(() => runningPids(before)).toHaveLength(1);
@@ -145,7 +145,7 @@ describe.each(waysWithoutDocker)('a stack of %s', { timeout: 180_000 }, () => {
     expect(after.mongodb?.pid).not.toBe(before.mongodb?.pid);
   });
 
-  it('runs side by side with a second stack, and neither stop touches the other', async () => {
+  it('runs next to a second stack, and stopping one does not affect the other', async () => {
     const neighbour = await mkdtemp(join(tmpdir(), 'completion-bus-stack-'));
     try {
       const up = await stack(neighbour, ['up']);
@@ -164,7 +164,7 @@ describe.each(waysWithoutDocker)('a stack of %s', { timeout: 180_000 }, () => {
     }
   });
 
-  it('keeps its data and its cluster over a stop, on another port if the old one was taken meanwhile', async () => {
+  it('keeps its data and its cluster across a stop, on another port if the old one is taken', async () => {
     const before = await readState(directory);
     expect((await stack(directory, ['down'])).code).toBe(0);
     expect(await runningPids(before)).toEqual([]);
@@ -185,7 +185,7 @@ describe.each(waysWithoutDocker)('a stack of %s', { timeout: 180_000 }, () => {
     }
   });
 
-  it('leaves no process and with --purge no data behind', async () => {
+  it('leaves no process behind, and with --purge no data', async () => {
     const before = await readState(directory);
     expect((await stack(directory, ['down', '--purge'])).code).toBe(0);
     expect(await runningPids(before)).toEqual([]);
@@ -206,7 +206,7 @@ describe('a stack that cannot or must not act', () => {
   });
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  it('refuses a port that was asked for and is taken', async () => {
+  it('refuses a requested port that is taken', async () => {
     const port = await freePort();
     const squatter = await occupy(port);
     const asked = { STACK_KAFKA_PORT: String(port), STACK_MONGODB_PORT: String(port) };
@@ -216,21 +216,21 @@ describe('a stack that cannot or must not act', () => {
     expect(stderr).toContain(`=${port}: port ${port} of 127.0.0.1 is taken by another program.`);
   });
 
-  it('names both ways and what each lacks when neither works', async () => {
+  it('names both ways and what each is missing when neither works', async () => {
     const run = spawn(process.execPath, [join(checkout, 'scripts/stack.ts'), 'up'], {
       env: { PATH: programs, STACK_DIR: directory },
     });
-    let told = '';
+    let output = '';
     run.stderr.on('data', (data) => {
-      told += data;
+      output += data;
     });
     const [code] = await once(run, 'close');
     expect(code).toBe(1);
-    expect(told).toContain('1. Docker with its compose plugin. Missing: docker is not installed.');
-    expect(told).toMatch(/2\. Local processes: .* Missing: java is not installed/);
+    expect(output).toContain('1. Docker with its compose plugin. Missing: docker is not installed.');
+    expect(output).toMatch(/2\. Local processes: .* Missing: java is not installed/);
   });
 
-  it('never stops a process that merely has the number of one that it once started', async () => {
+  it('never stops a process that only reuses the id of one it once started', async () => {
     const bystander = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
     await once(bystander, 'spawn');
     const record = {
@@ -244,8 +244,8 @@ describe('a stack that cannot or must not act', () => {
     bystander.kill();
   });
 
-  it('asks Docker for containers under a name of its own where an engine answers', async () => {
-    // A docker that notes what it is asked and has no images.
+  it('asks Docker for containers under its own project name if an engine answers', async () => {
+    // A docker that records its arguments and has no images.
     const notes = join(directory, 'notes');
     const script = `#!/bin/sh\necho "$*" >> ${notes}\ncase "$*" in *" pull "*) echo no network >&2; exit 1;; esac\n`;
     await writeFile(join(programs, 'docker'), script);
@@ -255,17 +255,17 @@ describe('a stack that cannot or must not act', () => {
       cwd: checkout,
       env,
     });
-    let told = '';
+    let output = '';
     run.stderr.on('data', (data) => {
-      told += data;
+      output += data;
     });
     const [code] = await once(run, 'close');
     expect(code).toBe(1);
     expect(await readFile(notes, 'utf8')).toMatch(
       /compose -f \S+compose\.yaml -p completion-bus-[0-9a-f]{10} pull --quiet --policy missing/,
     );
-    expect(told).toContain('Missing: the engine cannot get the images');
-    expect(told).toContain('2. Local processes');
+    expect(output).toContain('Missing: the engine cannot get the images');
+    expect(output).toContain('2. Local processes');
   });
 });
 
@@ -276,7 +276,7 @@ describe('the bootstrap of every command', () => {
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  it('hands arguments over and ends with the exit code of the script', async () => {
+  it('passes arguments on and exits with the script’s exit code', async () => {
     const script = join(directory, 'arguments.ts');
     await writeFile(
       script,
@@ -292,7 +292,7 @@ describe('the bootstrap of every command', () => {
     expect(code).toBe(7);
   });
 
-  it('passes SIGTERM on and waits for the script to end in its own way', async () => {
+  it('forwards SIGTERM and waits for the script to exit', async () => {
     const script = join(directory, 'signal.ts');
     await writeFile(
       script,

@@ -36,11 +36,11 @@ afterAll(async () => {
 interface Member {
   readonly source: KafkaRequestSource;
   owned: Set<number>;
-  /** How often it was assigned something, be it nothing. */
+  /** Number of its assignments, including empty ones. */
   divisions: number;
 }
 
-/** Members of one consumer group, each as a worker of its own would be. */
+/** Members of one consumer group, each like a separate worker. */
 class Group {
   readonly id = `${topic}-${randomUUID().slice(0, 8)}`;
   private readonly members = new Set<Member>();
@@ -64,7 +64,7 @@ class Group {
     return member;
   }
 
-  /** Leaves, and waits for the division among the others. */
+  /** Leaves, and waits for the rebalance among the others. */
   async leave(member: Member): Promise<void> {
     this.members.delete(member);
     const before = [...this.members].map((other) => ({ other, divisions: other.divisions }));
@@ -72,7 +72,7 @@ class Group {
     while (before.some(({ other, divisions }) => other.divisions === divisions)) await this.changed.promise;
   }
 
-  /** Waits until the members have this many partitions, in the order in which they joined, and everything is divided. */
+  /** Waits until the members have this many partitions, in join order, and every partition is assigned. */
   async reaches(...counts: number[]): Promise<void> {
     for (;;) {
       const owned = [...this.members].map((member) => member.owned);
@@ -89,7 +89,7 @@ class Group {
 }
 
 describe('partitions of a group on a real broker', () => {
-  it('move as few as can be when a member joins, and only its own when it leaves', async () => {
+  it('move as few as possible when a member joins, and only its own when it leaves', async () => {
     group = new Group();
     const first = await group.join();
     await group.reaches(6);
@@ -110,7 +110,7 @@ describe('partitions of a group on a real broker', () => {
     expect([...third.owned]).toEqual(expect.arrayContaining([...kept[1]]));
   });
 
-  it('are not given to a member that drains, from the next division on', async () => {
+  it('are not assigned to a draining member, from the next rebalance on', async () => {
     group = new Group();
     const draining = await group.join();
     await group.reaches(6);
@@ -123,7 +123,7 @@ describe('partitions of a group on a real broker', () => {
     await group.reaches(0, 3, 3);
     expect(staying.owned).toEqual(kept);
 
-    // Its leaving then moves nothing at all.
+    // When it then leaves, nothing moves.
     const before = [staying.owned, next.owned];
     await group.leave(draining);
     await group.reaches(3, 3);

@@ -14,12 +14,12 @@ beforeEach(async () => {
 });
 afterEach(() => world?.close());
 
-/** A service that was started through others: its output is theirs, and ends when the last of them has ended. */
+/** A service started through other processes. They share its output, which ends when the last of them has exited. */
 interface Chain {
   readonly first: ChildProcess;
   readonly log: string[];
   logged(text: string): Promise<void>;
-  /** Nobody has its output open any more: not the first process, and none that it started. */
+  /** Neither the first process nor any of its children has the output open. */
   readonly over: Promise<unknown>;
 }
 

@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 afterAll(() => client.close());
 
-/** A process that can do the task. */
+/** A process that can run the task. */
 async function candidate() {
   const lease = await startWorkerLease({
     db,
@@ -37,8 +37,8 @@ async function candidate() {
   return { lease, lead: createTaskLead(db, 'task', lease) };
 }
 
-describe('a task that one process at a time does', () => {
-  it('is due at first, and again when the time given has passed by the server’s clock', async () => {
+describe('a task that one process runs at a time', () => {
+  it('is due at first, and again after the given time on the server’s clock', async () => {
     const { lead } = await candidate();
     expect(await lead.isDue()).toBe(true);
     const owner = await lead.take(never);
@@ -50,7 +50,7 @@ describe('a task that one process at a time does', () => {
     expect(await lead.isDue()).toBe(true);
   });
 
-  it('goes to one of many, and to the next when it is given back', async () => {
+  it('goes to one of many, and to the next when it is released', async () => {
     const all = await Promise.all(Array.from({ length: 4 }, () => candidate()));
     let holders = 0;
     let most = 0;
@@ -67,10 +67,10 @@ describe('a task that one process at a time does', () => {
     expect(most).toBe(1);
   });
 
-  it('is taken over from an owner whose lease stands still, and its writes are refused from then on', async () => {
+  it('is taken over from an owner whose lease expired, and its writes are refused from then on', async () => {
     const dead = await candidate();
     const owner = await dead.lead.take(never);
-    // As if it were frozen: nothing of it beats, and nothing is given back.
+    // As if it were frozen: it sends no heartbeat and releases nothing.
     await db.collection<{ _id: string }>('leases').deleteOne({ _id: dead.lease.workerId });
     const next = await candidate();
     const taker = await next.lead.take(never);
@@ -97,12 +97,12 @@ describe('a task that one process at a time does', () => {
     expect(await createModelStore(db).list()).toEqual([]);
     await createModelStore(db, { task: { task: 'task', owner: taker } }).update(() => [model]);
     expect(await createModelStore(db).list()).toHaveLength(1);
-    // Giving back what one has no more changes nothing.
+    // Releasing a lost task changes nothing.
     await dead.lead.give(owner, HOUR);
     expect(await next.lead.isDue()).toBe(true);
   });
 
-  it('is not waited for when the process stops', async () => {
+  it('does not delay the stop of the process', async () => {
     const holder = await candidate();
     await holder.lead.take(never);
     const stop = new AbortController();

@@ -22,7 +22,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-test('1,000 requests through a rolling restart of three brokers: none lost, none doubled, order kept', async () => {
+test('1,000 requests through a rolling restart of three brokers: none lost, none duplicated, order kept', async () => {
   await world.startWorker();
   const history = await world.readHistory();
   const published = Array.from({ length: 1_000 }, (_, index) =>
@@ -35,7 +35,7 @@ test('1,000 requests through a rolling restart of three brokers: none lost, none
   const publishing = (async () => {
     for (let from = 0; from < published.length; from += 50) {
       await world.publish(published.slice(from, from + 50));
-      // The next ones follow when these are answered, so that requests are under way during the whole restart.
+      // The next requests follow when these are answered, so that requests are in flight during the whole restart.
       await history.until(({ originals }) => originals.length >= from + 50);
     }
   })();

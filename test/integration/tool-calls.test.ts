@@ -12,7 +12,7 @@ let worker: Worker;
 let history: History;
 
 beforeAll(async () => {
-  // The stand-in's own words: it calls the tools that the user speaks of, and answers from their results.
+  // Built into the stand-in: it calls the tools that the user mentions, and answers from their results.
   world = await World.create({ partitions: 2, defaultScript: { gapMs: 0 } });
   worker = await world.startWorker();
   history = await world.readHistory();
@@ -49,7 +49,7 @@ const person = {
 };
 
 describe('the example in docs/', () => {
-  it('asks, runs both tools, and prints the answer that is made of their results', async () => {
+  it('asks, runs both tools, and prints the answer built from their results', async () => {
     const child = spawn(process.execPath, ['scripts/run.mjs', '--no-install', 'docs/examples/tool-loop.ts'], {
       env: { ...process.env, ...world.env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -80,7 +80,7 @@ describe('the example in docs/', () => {
 });
 
 describe('tool calls', () => {
-  it('are told apart by what is wrong with them, in their order, with their ids', async () => {
+  it('are reported with their own problems, in order, with their ids', async () => {
     const unknownBefore = await metric('completionbus_tool_calls_total', 'unknown_tool');
     const { status, choices } = await answerTo('kinds', {
       tools: [getWeather, getTime],
@@ -114,7 +114,7 @@ describe('tool calls', () => {
     expect(await metric('completionbus_tool_calls_total', 'unknown_tool')).toBe(unknownBefore + 1);
   });
 
-  it('that reach the token limit say that they were cut', async () => {
+  it('that reach the token limit are marked as truncated', async () => {
     const { choices } = await answerTo('cut', {
       tools: [getWeather],
       script: { toolCalls: [{ name: 'get_weather', arguments: '{"city":"Lis' }], finishReason: 'length' },
@@ -125,7 +125,7 @@ describe('tool calls', () => {
     });
   });
 
-  it('in the older form keep their finish reason and are held against their function', async () => {
+  it('in the older form keep their finish reason and are checked against their function', async () => {
     const { choices } = await answerTo('older', {
       tools: [getWeather],
       legacyFunctions: true,
@@ -144,7 +144,7 @@ describe('tool calls', () => {
     });
   });
 
-  it('of custom tools have nothing but their name to be held against', async () => {
+  it('of custom tools are checked only by name', async () => {
     const head = { id: 'call_1', index: 0, type: 'custom', custom: { name: 'query', input: 'select' } };
     const { choices } = await answerTo('custom', {
       tools: [{ type: 'custom', name: 'query' }],
@@ -178,7 +178,7 @@ describe('tool calls', () => {
     expect(second.choices[0]).toMatchObject({ finishReason: 'stop', toolCalls: [] });
   });
 
-  it('whose definition is no JSON Schema are refused before any claim or call', async () => {
+  it('whose definition is not a JSON Schema are refused before any claim or call', async () => {
     const { calls: before } = await world.standIn.summary();
     const response = await answerTo('definitions', {
       tools: [getWeather, { name: 'broken', parametersJson: '{"type":"thing"}' }],
@@ -197,7 +197,7 @@ describe('tool calls', () => {
     expect([await rowsOf(/definitions/), await rowsOf(/kinds/)]).toEqual([0, 1]);
   });
 
-  it('with a pattern that would backtrack without end elsewhere are held against it', async () => {
+  it('with a pattern that causes catastrophic backtracking elsewhere are checked against it', async () => {
     const parametersJson = '{"type":"object","properties":{"name":{"pattern":"^(a+)+$"}}}';
     const name = `${'a'.repeat(200)}!`;
     const hostile = await answerTo('hostile', {
@@ -246,7 +246,7 @@ describe('tool calls', () => {
 });
 
 describe('structured output', () => {
-  it("is told where it does not fit, and stays the caller's to use", async () => {
+  it('is reported where it does not match the schema, and is still returned', async () => {
     const answer = async (requestId: string, script: Script) => {
       const { status, choices } = await answerTo(requestId, { responseFormat: person, script });
       expect(status).toBe('COMPLETED');
@@ -261,7 +261,7 @@ describe('structured output', () => {
     expect(await metric('completionbus_structured_outputs_total', 'truncated')).toBe(1);
   });
 
-  it('is something else than a refusal, and both are answers', async () => {
+  it('differs from a refusal, and both are answers', async () => {
     const refused = await answerTo('refusal', {
       responseFormat: person,
       script: { chunks: [{ role: 'assistant', refusal: 'I will not say that.' }], finishReason: 'stop' },
@@ -273,7 +273,7 @@ describe('structured output', () => {
     });
   });
 
-  it('that a filter cut is an answer, a prompt that a policy refused is a failure', async () => {
+  it('is an answer when a filter truncated it, but a failure when a policy refused the prompt', async () => {
     const filtered = await answerTo('filtered', {
       responseFormat: person,
       script: { text: '{"age":', finishReason: 'content_filter' },

@@ -12,7 +12,7 @@ afterEach(() => world?.close());
 
 const run = (...args: string[]) => runCommand(world.env, args);
 
-/** As with Kafka's own tools. */
+/** Changes the topic as Kafka's own tools do. */
 async function growRequestsAlone(count: number): Promise<void> {
   const admin = createKafka(world.config.kafka, silent, PATIENT_RETRIES).admin();
   await admin.connect();
@@ -23,7 +23,7 @@ async function growRequestsAlone(count: number): Promise<void> {
 const hello = Buffer.from('{"messages":[{"role":"user","content":"Hello"}]}');
 
 describe('topics', () => {
-  it('whose requests have grown alone: the worker names the way out, which answers what waited', async () => {
+  it('of which only the request topic has grown: the worker names the fix, which answers the waiting requests', async () => {
     const worker = await world.startWorker();
     await growRequestsAlone(3);
     await world.publishRaw(hello, { partition: 2 });
@@ -39,7 +39,7 @@ describe('topics', () => {
     const repaired = await run('topics', 'create');
     expect(repaired).toMatchObject({ code: 0, stderr: '' });
     expect(repaired.stdout).toContain(`${world.topics.costs}\tfrom 2 to 3 partitions\n`);
-    // Its reader knows the partitions that there are when it begins.
+    // Its reader knows only the partitions that exist when it starts.
     const history = await world.readHistory();
     await history.until(({ responses }) => responses.length === 1);
     expect(history.responses[0]?.source.partition).toBe(2);
@@ -49,7 +49,7 @@ describe('topics', () => {
     });
   }, 150_000);
 
-  it('cannot have more replicas than there are brokers, and the setting is named', async () => {
+  it('cannot have more replicas than brokers, and the error names the setting', async () => {
     const env = {
       ...world.env,
       CHAT_TOPIC_PREFIX: `${world.config.topics.prefix}-r`,
@@ -62,7 +62,7 @@ describe('topics', () => {
     );
   });
 
-  it('grow under a worker, which answers in the new partitions', async () => {
+  it('grow while a worker runs, and it answers in the new partitions', async () => {
     await world.startWorker();
     const grown = await run('topics', 'grow', '4');
     expect(grown).toMatchObject({ code: 0, stderr: '' });

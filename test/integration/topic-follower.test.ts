@@ -59,7 +59,7 @@ async function newTopic(partitions = 1): Promise<string> {
   return topic;
 }
 
-/** What was handed over, as `partition:value`. */
+/** The records handed over, as `partition:value`. */
 class Seen {
   readonly values: string[] = [];
   readonly fetched: FetchedRecords[] = [];
@@ -102,7 +102,7 @@ const send = (topic: string, values: readonly string[], partition = 0) =>
 const numbers = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => String(from + index));
 
-describe('where it begins', () => {
+describe('the start position', () => {
   test('at the start, at the end, at an offset, at a time', async () => {
     const topic = await newTopic(5);
     for (const partition of [0, 1, 2, 3, 4])
@@ -131,11 +131,11 @@ describe('where it begins', () => {
     );
   });
 
-  test('an offset that the log has no more, or never had, is the start of the log', async () => {
+  test('an offset outside the log is the start of the log', async () => {
     const topic = await newTopic(2);
     await send(topic, numbers(0, 6), 0);
     await send(topic, numbers(0, 2), 1);
-    // kafkajs finds the leaders only of topics that it has been asked about before.
+    // kafkajs finds leaders only of topics that it has been asked about before.
     await admin.fetchTopicOffsets(topic);
     await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '4' }] });
     const seen = new Seen();
@@ -149,7 +149,7 @@ describe('where it begins', () => {
     expect(seen.of(1)).toEqual(['1:0', '1:1']);
   });
 
-  test('a followed partition goes on from its new position, and one that is unfollowed is heard of no more', async () => {
+  test('a followed partition continues from its new position, and an unfollowed one delivers nothing more', async () => {
     const topic = await newTopic(2);
     const seen = new Seen();
     const follower = await followerOf(seen);
@@ -191,7 +191,7 @@ describe('transactions', () => {
     return open;
   }
 
-  test('read_committed sees nothing aborted, and what is behind an open one when that is committed', async () => {
+  test('read_committed sees nothing aborted, and sees records behind an open transaction once it commits', async () => {
     const topic = await newTopic();
     const open = await openAndAborted(topic);
     const seen = new Seen();
@@ -215,7 +215,7 @@ describe('transactions', () => {
     await open.abort();
   });
 
-  test('a log that ends in markers is read to its end', async () => {
+  test('a log that ends with transaction markers is read to its end', async () => {
     const topic = await newTopic();
     const transactional = kafka.producer({ transactionalId: `${name}-end`, maxInFlightRequests: 1 });
     await transactional.connect();
@@ -232,8 +232,8 @@ describe('transactions', () => {
   });
 });
 
-describe('what it reads', () => {
-  test('every partition in its order, whatever the size and compression of batches', async () => {
+describe('the records read', () => {
+  test('every partition is in order, whatever the size and compression of batches', async () => {
     const topic = await newTopic(3);
     const long = 'x'.repeat(40_000);
     for (const [partition, compression] of [
@@ -260,7 +260,7 @@ describe('what it reads', () => {
       );
   });
 
-  test('a handler that is slow gets nothing more until it is done', async () => {
+  test('a slow handler gets nothing more until it is done', async () => {
     const topic = await newTopic();
     await send(topic, ['a']);
     const seen = new Seen();
@@ -311,8 +311,8 @@ describe('what it reads', () => {
   });
 });
 
-describe('its end', () => {
-  test('a signal ends it, and what waits for it rejects', async () => {
+describe('the end of reading', () => {
+  test('a signal ends it, and pending waits reject', async () => {
     const ending = new AbortController();
     const seen = new Seen();
     const topic = await newTopic();
@@ -325,7 +325,7 @@ describe('its end', () => {
     expect(seen.values).toEqual([]);
   });
 
-  test('a signal that has fired already opens nothing', async () => {
+  test('a signal that has already fired opens nothing', async () => {
     const reason = new Error('not wanted');
     await expect(followerOf(new Seen(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
@@ -343,8 +343,8 @@ describe('its end', () => {
   });
 });
 
-describe('a way to the broker', () => {
-  /** A process of its own that reads through a proxy. */
+describe('a connection to the broker', () => {
+  /** A separate process that reads through a proxy. */
   async function readThrough(topic: string, way: ReroutedWorker) {
     const child = spawn(process.execPath, [FOLLOW_CHILD, topic], {
       env: { ...process.env, KAFKA_BROKERS: settings.brokers.join(','), ...way.env },
@@ -364,7 +364,7 @@ describe('a way to the broker', () => {
 
   const port = Number(settings.brokers[0]?.split(':')[1]);
 
-  test('that is cut is found again, and nothing is lost or doubled', async () => {
+  test('that is cut is restored, and nothing is lost or duplicated', async () => {
     const topic = await newTopic();
     const way = await rerouted([port]);
     const next = await readThrough(topic, way);
@@ -378,7 +378,7 @@ describe('a way to the broker', () => {
     }
   });
 
-  test('that is silent is given up, and reading goes on when the broker answers again', async () => {
+  test('that is silent is dropped, and reading continues when the broker answers again', async () => {
     const topic = await newTopic();
     const way = await rerouted([port]);
     const next = await readThrough(topic, way);
@@ -396,7 +396,7 @@ describe('a way to the broker', () => {
   });
 });
 
-test('leaders that stop, die and move lose and double nothing', async () => {
+test('nothing is lost or duplicated when leaders stop, die and move', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'completion-bus-follower-'));
   const cluster = await startKafkaCluster({ brokers: 3, directory });
   try {
@@ -441,7 +441,7 @@ test('leaders that stop, die and move lose and double nothing', async () => {
     await exchange();
     for (const partition of [0, 1, 2]) {
       const values = seen.of(partition);
-      // The sink writes at least once, so what it repeated may be there twice.
+      // The sink writes at least once, so retried records may be there twice.
       expect([...new Set(values)]).toEqual(numbers(0, sent).map((value) => `${partition}:${value}`));
     }
     const offsets = seen.fetched.flatMap(({ records }) =>

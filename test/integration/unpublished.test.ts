@@ -29,13 +29,13 @@ async function limit(topic: string, bytes: number): Promise<void> {
 }
 
 describe('an outcome that the brokers refuse in every form', () => {
-  it('is billed, marked, and published by a command once they take it, each event once', async () => {
+  it('is billed, marked, and published by a command once they accept it, each event once', async () => {
     expect((await run('outcomes', 'list')).stdout).toBe('all outcomes are published\n');
     await limit(world.topics.responses, 200);
     await world.publish([request('r-1')]);
     await history.until(({ costs }) => costs.length === 1);
     expect(await run('outcomes', 'list')).toMatchObject({ code: 0, stdout: 'default/r-1\tpartition 0\n' });
-    // Its record comes again with nothing of it.
+    // Its request is redelivered without any of its output.
     expect(history.responses).toEqual([]);
 
     const refused = await run('outcomes', 'publish');
@@ -51,7 +51,7 @@ describe('an outcome that the brokers refuse in every form', () => {
     expect(history.responses[0]?.value.costEventId).toBe(history.costs[0]?.value.eventId);
     expect((await run('outcomes', 'publish')).stdout).toBe('0 outcomes published\n');
 
-    // The partition goes on.
+    // The partition continues.
     await world.publish([request('r-2')]);
     await history.until(({ responses }) => responses.length === 2);
   }, 120_000);
