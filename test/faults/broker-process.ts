@@ -4,9 +4,9 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * Sends a signal to a broker that was started as a local process.
+ * Sends a signal to a broker that runs as a local process.
  *
- * @param directory of its cluster, which its command line names
+ * @param directory of its cluster, as named in its command line
  * @throws when there is no such process, e.g. because the cluster runs in containers
  */
 export async function signalBroker(directory: string, id: number, signal: NodeJS.Signals): Promise<void> {

@@ -2,7 +2,7 @@ import type { Evidence } from './checks/evidence.ts';
 
 const MOST_REQUESTS = 10;
 
-/** Everything that is known of the requests that breaches name, a line for each record, response, bill and call. */
+/** Describes the requests named in breaches, with a line for each record, response, bill and call. */
 export function describeRequests(evidence: Evidence, breaches: readonly string[]): string[] {
   const ids = new Set(breaches.flatMap((breach) => /\brequest-\d+/.exec(breach) ?? []));
   return [...ids].slice(0, MOST_REQUESTS).flatMap((id) => [

@@ -20,7 +20,7 @@ export interface FaultRunParts {
   readonly startMayFail: boolean;
 }
 
-/** One repetition of a fault as the fault sees it: the service under load, and the means to harm it. */
+/** One repetition of a fault: the service under load, and the means to inject the fault. */
 export class FaultRun {
   readonly random: Random;
   readonly laboratory: Laboratory;
@@ -28,15 +28,15 @@ export class FaultRun {
   readonly world: World;
   readonly load: Load;
   readonly progress: Progress;
-  /** Where outputs have been written, oldest first; the last one is where the workers are. */
+  /** Clusters with outputs, oldest first. The workers use the last one. */
   readonly places: KafkaSettings[];
   readonly notes: string[] = [];
   readonly breaches: string[] = [];
   /** Workers that died or lost their lease while they had work. */
   deaths = 0;
-  /** Workers that could not beat in time, frozen or on a machine that was too busy: they give up their calls. */
+  /** Workers whose heartbeats were late, because they were frozen or the machine was too busy. They abort their calls. */
   leaseLosses = 0;
-  /** Workers that ended by themselves and were started again. */
+  /** Workers that exited unexpectedly and were restarted. */
   restarts = 0;
   private readonly running = new Set<Worker>();
   private readonly workersMayEnd: boolean;
@@ -62,7 +62,7 @@ export class FaultRun {
     return [...this.running];
   }
 
-  /** Keeps what happened when, for whoever looks at a failure. */
+  /** Records a timestamped note for analysing a failure. */
   note(text: string): void {
     this.notes.push(`${((performance.now() - this.beganAt) / 1000).toFixed(2)} s  ${text}`);
   }
@@ -78,9 +78,9 @@ export class FaultRun {
   }
 
   /**
-   * Begins to start a worker; one that ends by itself is started again, as an orchestrator does.
+   * Starts a worker without waiting for it. Restarts it when it exits unexpectedly, as an orchestrator does.
    *
-   * @param env of this one alone
+   * @param env for this worker only
    */
   spawn(env: Readonly<Record<string, string>> = {}): Worker {
     const worker = this.world.spawnWorker({ ...this.workerEnv, ...env });
@@ -100,7 +100,7 @@ export class FaultRun {
     );
     void worker.exited.then((code) => {
       if (!this.running.delete(worker) || this.over) return;
-      const text = `worker ${worker.pid} ended by itself with ${code}: ${lastError(worker.log)}`;
+      const text = `worker ${worker.pid} exited unexpectedly with ${code}: ${lastError(worker.log)}`;
       if (this.workersMayEnd || (this.startMayFail && !wasReady)) this.note(text);
       else this.breach(text);
       this.restarts += 1;
@@ -110,7 +110,7 @@ export class FaultRun {
     return worker;
   }
 
-  /** From now on workers start with this environment too. */
+  /** Adds this environment to all workers started from now on. */
   startWith(env: Readonly<Record<string, string>>): void {
     this.workerEnv = { ...this.workerEnv, ...env };
   }
@@ -122,7 +122,7 @@ export class FaultRun {
     await worker.kill();
   }
 
-  /** SIGTERM: it must end with 0, unless it has not begun: then the signal itself ends it, as any process. */
+  /** Sends SIGTERM. The worker must exit with 0, unless it has not started yet: then the signal kills it, like any process. */
   async stop(worker: Worker): Promise<void> {
     this.running.delete(worker);
     this.note(`worker ${worker.pid} is stopped`);
@@ -130,7 +130,7 @@ export class FaultRun {
     this.note(`worker ${worker.pid} ended with ${code}`);
     const wasEndedBySignal = code === null && worker.log.length === 0;
     if (code !== 0 && !wasEndedBySignal)
-      this.breach(`worker ${worker.pid} ended with ${code} after SIGTERM: ${lastError(worker.log)}`);
+      this.breach(`worker ${worker.pid} exited with ${code} after SIGTERM: ${lastError(worker.log)}`);
   }
 
   freeze(worker: Worker): void {
@@ -144,7 +144,7 @@ export class FaultRun {
     worker.signal('SIGCONT');
   }
 
-  /** Nothing is started again any more. */
+  /** Stops restarting workers. */
   end(): void {
     this.over = true;
   }

@@ -3,33 +3,33 @@ import type { FaultRun } from './fault-run.ts';
 import type { ClusterName } from './laboratory.ts';
 import type { WorkloadOptions } from './workload.ts';
 
-/** One way to do harm to a service under load. */
+/** One fault to inject into a service under load. */
 export interface Fault {
   readonly name: string;
-  /** In a few words, for the table. */
+  /** Short description for the table. */
   readonly what: string;
   readonly cluster: ClusterName;
-  /** Clusters beside it. */
+  /** Additional clusters. */
   readonly alsoNeeds?: readonly ClusterName[];
-  /** Whether the ledger is on a replica set of three. Default: of one. */
+  /** Whether the ledger uses a replica set of three. Default: of one. */
   readonly hasMongoSet?: boolean;
-  /** Workers at the beginning. Default: 2. */
+  /** Number of workers at the start. Default: 2. */
   readonly workers?: number;
-  /** Environment of the workers, over that of all faults. */
+  /** Environment of the workers. Overrides the environment of all faults. */
   readonly env?: Readonly<Record<string, string>>;
   readonly workload?: WorkloadOptions;
   /** Records per second. Default: 40. */
   readonly rate?: number;
-  /** What the harm makes acceptable; by default nothing. */
+  /** Deviations that the fault makes acceptable. Default: none. */
   readonly allows?: Partial<Omit<Allowances, 'deaths'>>;
-  /** Whether workers may end by themselves (they are started again). Default: no. */
+  /** Whether workers may exit unexpectedly, after which they are restarted. Default: no. */
   readonly workersMayEnd?: boolean;
-  /** Whether workers may end before they were ready, because a broker is away (they are started again). Default: no. */
+  /** Whether workers may exit before they are ready, because a broker is down. They are restarted. Default: no. */
   readonly startMayFail?: boolean;
-  /** How long the harm may take in all. Default: 150 s. */
+  /** Time limit of the fault. Default: 150 s. */
   readonly timeoutMs?: number;
-  /** Does the harm, while the load goes on, and mends what nobody else would mend. */
+  /** Injects the fault under load, and repairs what does not recover automatically. */
   disturb(run: FaultRun): Promise<void>;
-  /** Judges more than what is visible in topics, once everything is answered and before the workers are stopped. */
+  /** Checks more than the topics, once everything is answered and before the workers stop. */
   whenAnswered?(run: FaultRun): Promise<void>;
 }

@@ -2,10 +2,10 @@ import type { Sample } from './sampler.ts';
 
 type Measure = Exclude<keyof Sample, 'at'>;
 
-/** How one measure went over the time after the warm-up. */
+/** How one measure developed after the warm-up. */
 export interface Trend {
   readonly measure: Measure;
-  /** Of the first and the last third: the median of memory, the lower quartile of what comes and goes with the load. */
+  /** Values of the first and the last third: the median of memory, the lower quartile of load-dependent measures. */
   readonly early: number;
   readonly late: number;
   readonly most: number;
@@ -15,16 +15,16 @@ export interface Trend {
 }
 
 interface Tolerance {
-  /** Growth between the thirds that is noise. */
+  /** Growth between the thirds that counts as noise. */
   readonly share: number;
   readonly absolute: number;
-  /** Which part of a third's samples lies below what is compared: a leak lifts the floor, load only the ceiling. */
+  /** The quantile of a third's samples that is compared. A leak lifts the floor, load only the ceiling. */
   readonly quantile: number;
 }
 
 const MEBIBYTE = 1_048_576;
 
-/** Growth that is taken for noise: the larger of the two. What is leaked per request exceeds it within minutes. */
+/** Growth that counts as noise: the larger of the two. A leak per request exceeds it within minutes. */
 export const TOLERANCES: Readonly<Record<Measure, Tolerance>> = {
   rss: { share: 0.15, absolute: 30 * MEBIBYTE, quantile: 0.5 },
   heapUsed: { share: 0.1, absolute: 8 * MEBIBYTE, quantile: 0.5 },
@@ -34,7 +34,7 @@ export const TOLERANCES: Readonly<Record<Measure, Tolerance>> = {
   timers: { share: 0.25, absolute: 30, quantile: 0.25 },
 };
 
-/** @param samples of one process, in time order; those before `warmUpMs` after the first are left out */
+/** @param samples of one process, in time order; samples within `warmUpMs` of the first are ignored */
 export function trends(samples: readonly Sample[], warmUpMs: number): Trend[] {
   const from = (samples[0]?.at ?? 0) + warmUpMs;
   const judged = samples.filter(({ at }) => at >= from);

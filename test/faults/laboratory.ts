@@ -10,19 +10,19 @@ import {
   startMongoSet,
 } from '../../scripts/stack/mongo-server.ts';
 
-/** What is kept of brokers after a breach. */
+/** Broker data kept after a breach. */
 const KEPT = fileURLToPath(new URL('../../.stack/logs/brokers/', import.meta.url));
 
-/** `one` and `other` have one broker each, `three` has three with three replicas of everything. */
+/** `one` and `other` have one broker each. `three` has three brokers and three replicas of everything. */
 export type ClusterName = 'one' | 'three' | 'other';
 
-/** A cluster with the folder that its brokers' command lines name. */
+/** A cluster, with the folder named in its brokers' command lines. */
 export interface LaboratoryCluster extends KafkaCluster {
   readonly directory: string;
   readonly replication: number;
 }
 
-/** Brokers and database that may be killed: nobody else's, started when first needed and kept over the repetitions. */
+/** Private brokers and database that faults may kill. They start when first needed and live across repetitions. */
 export class Laboratory {
   private directory: string | null = null;
   private server: MongoServer | null = null;
@@ -44,13 +44,13 @@ export class Laboratory {
     return this.server;
   }
 
-  /** Three members, of which one may be missing. */
+  /** Three members, one of which may be down. */
   async mongoSet(): Promise<MongoSet> {
     this.set ??= await startMongoSet(join(await this.folder(), 'mongo-set'));
     return this.set;
   }
 
-  /** Ends the clusters that are not among these: idle brokers cost processor time too. */
+  /** Stops the other clusters, because idle brokers cost CPU time too. */
   async keepOnly(names: readonly ClusterName[]): Promise<void> {
     for (const [name, cluster] of this.clusters) {
       if (names.includes(name)) continue;
@@ -61,7 +61,7 @@ export class Laboratory {
   }
 
   /**
-   * Copies the log of each broker, and what it keeps of groups and transactions (`kafka-dump-log.sh` reads it).
+   * Copies each broker's log and its data on groups and transactions, which `kafka-dump-log.sh` reads.
    *
    * @returns the folder
    */

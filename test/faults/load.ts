@@ -16,19 +16,19 @@ const RUBBISH = Buffer.from([0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
 export interface Pace {
   readonly perSecond: number;
   readonly least: number;
-  /** Whether too few of so many published records are answered. */
+  /** Whether too few of the given number of published records are answered. */
   readonly isBehind: (published: number) => boolean;
 }
 
-/** Publishes a workload evenly, whatever happens to the brokers: what was not acknowledged is published again. */
+/** Publishes a workload at an even rate, whatever happens to the brokers. Unacknowledged records are published again. */
 export class Load {
-  /** What was acknowledged, in the order of publishing. */
+  /** Acknowledged records, in the order of publishing. */
   readonly published: WorkloadRecord[] = [];
   readonly expected = new Map<string, 'COMPLETED' | 'FAILED'>();
   private readonly world: World;
   private readonly workload: Workload;
   private producer: Producer;
-  /** Sent in vain, as far as was told: some may have been written all the same. */
+  /** Records whose send failed. Some may have been written all the same. */
   readonly unacknowledged: WorkloadRecord[] = [];
   private readonly sending = new Set<Promise<void>>();
   private stopped = false;
@@ -44,15 +44,15 @@ export class Load {
     return new Load(world, new Workload(random, options, prefix), await connectProducer(world.config.kafka));
   }
 
-  /** Publishes to another cluster from now on. */
+  /** Switches publishing to another cluster. */
   async move(settings: KafkaSettings): Promise<void> {
     await this.producer.disconnect();
     this.producer = await connectProducer(settings);
   }
 
   /**
-   * Publishes at this rate until it is told to stop, but at least so many records; resolves when all are acknowledged. It holds back
-   * while the service is far behind, so that a slow machine does not pile up work for as long as the harm takes there.
+   * Publishes at this rate until it is stopped, but at least the given number of records. Resolves when all are acknowledged.
+   * It pauses while the service is far behind, so that a slow machine does not pile up work during the fault.
    */
   async publishUntil(isOver: () => boolean, { perSecond, least, isBehind }: Pace): Promise<void> {
     let due = 0;
@@ -70,12 +70,12 @@ export class Load {
     }
   }
 
-  /** Publishes so many at once. */
+  /** Publishes the given number of records at once. */
   async burst(count: number): Promise<void> {
     await this.send(Array.from({ length: count }, () => this.workload.next()));
   }
 
-  /** Publishes these at once. */
+  /** Publishes these records at once. */
   async send(records: readonly WorkloadRecord[]): Promise<void> {
     const sending = this.sendAll(records);
     this.sending.add(sending);
@@ -105,7 +105,7 @@ export class Load {
     }
   }
 
-  /** Resolves when all that was sent is acknowledged. */
+  /** Resolves when every sent record is acknowledged. */
   async pause(): Promise<void> {
     this.paused ??= Promise.withResolvers();
     await Promise.all(this.sending);
@@ -126,7 +126,7 @@ export class Load {
 async function connectProducer(settings: KafkaSettings): Promise<Producer> {
   const producer = createKafka(settings, silent, PATIENT_RETRIES).producer({
     allowAutoTopicCreation: false,
-    // What kafkajs sends again by itself nobody would know to have been written twice.
+    // No retries in kafkajs: its automatic retries could write duplicates unnoticed.
     retry: NO_RETRIES,
     metadataMaxAge: 1_000,
   });

@@ -1,6 +1,6 @@
 /**
- * `npm run test:faults [-- --quick] [--times N] [--only NAME,NAME] [--seed S]`: does harm to a service under load, each kind
- * of harm so many times, and judges everything that became visible. See docs/faults.md. The last line is `N passed, N failed`.
+ * `npm run test:faults [-- --quick] [--times N] [--only NAME,NAME] [--seed S]`: injects faults into a service under
+ * load, each the given number of times, and checks everything that became visible. See docs/faults.md. The last line is `N passed, N failed`.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -38,10 +38,10 @@ const times = Number(values.times ?? (values.quick ? 1 : TIMES));
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000_000));
 const faults = chosen(values.only);
 if (!Number.isInteger(times) || times < 1)
-  throw new Error(`--times: ${values.times} is no number of repetitions`);
-if (!Number.isInteger(seed)) throw new Error(`--seed: ${values.seed} is no whole number`);
+  throw new Error(`--times: ${values.times} is not a number of repetitions`);
+if (!Number.isInteger(seed)) throw new Error(`--seed: ${values.seed} is not a whole number`);
 
-// Ends brokers, database and workers too: they are ended when this process exits.
+// Brokers, database and workers are stopped when this process exits.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 const laboratory = new Laboratory();
 const results: Repetition[] = [];

@@ -4,9 +4,9 @@ import type { History } from '../support/history.ts';
 type Outputs = Pick<History, 'responses' | 'generated' | 'costs' | 'chunks' | 'dead'>;
 
 /**
- * What several clusters have, one after the other, as one history. What follows from a record alone, a refusal or a dead letter, is
- * not in the ledger: a cluster to which offsets were copied, where the map of settled records means nothing, says it once more
- * with the same event id, and that counts as once.
+ * Merges the records of successive clusters into one history. A refusal or a dead letter follows from its record alone and
+ * is not in the ledger. In a cluster with copied offsets, the map of settled records is invalid, so such an outcome is
+ * published again with the same event id. It counts once.
  */
 export function oneHistory(histories: readonly Outputs[]): Outputs {
   const said = new Set<string>();
@@ -30,7 +30,7 @@ export function oneHistory(histories: readonly Outputs[]): Outputs {
   };
 }
 
-/** Repetitions within one cluster stay: they are breaches. */
+/** Keeps duplicates within one cluster, because they are breaches. */
 function notYetSaid<T>(outputs: readonly T[], said: Set<string>, nameOf: (one: T) => string | null): T[] {
   const names = outputs.map(nameOf);
   const left = outputs.filter((_, index) => !said.has(names[index] ?? ''));

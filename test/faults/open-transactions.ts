@@ -6,8 +6,8 @@ const VERSION = 2;
 const LATEST = -1n;
 
 /**
- * The partitions of a topic that hold records of an open transaction: their last stable offset is below their high
- * watermark. Only the leader knows, so ask a cluster of one broker.
+ * Returns the partitions of a topic that hold records of an open transaction. Their last stable offset is below their
+ * high watermark. Only the leader knows this, so ask a cluster of one broker.
  *
  * @param broker host:port
  */
@@ -24,7 +24,7 @@ export async function openTransactions(
     const highWatermarks = readOffsets(await readFrame(socket));
     socket.write(listOffsets(topic, partitions, 1));
     const stable = readOffsets(await readFrame(socket));
-    // Asked for second, so that what is settled in between does not look open.
+    // Read second, so that a transaction that ends in between does not look open.
     return partitions.filter(
       (partition) => (stable.get(partition) ?? 0n) < (highWatermarks.get(partition) ?? 0n),
     );

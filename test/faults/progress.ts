@@ -6,15 +6,15 @@ import { silent, type World } from '../support/world.ts';
 
 const POLL_MS = 50;
 
-/** What must be answered: how often by request id, and which unreadable records (`partition/offset`). */
+/** The expected answers: their number by request id, and the unreadable records (`partition/offset`). */
 export interface Wanted {
   readonly responses: ReadonlyMap<string, number>;
   readonly dead: ReadonlySet<string>;
 }
 
 /**
- * Follows responses and dead letters while a fault rages, to know when to go on. It begins again when the brokers are too
- * far gone for its consumer; nothing is judged by it.
+ * Follows responses and dead letters during a fault, to decide when to continue. It restarts when its consumer cannot
+ * survive the state of the brokers. No check relies on it.
  */
 export class Progress {
   private readonly world: World;
@@ -41,7 +41,7 @@ export class Progress {
     return this.counts.has(requestId);
   }
 
-  /** What is still missing, in words; empty when everything is there. */
+  /** Describes what is still missing. Empty when everything is there. */
   missing({ responses, dead }: Wanted): string[] {
     return [
       ...[...responses].filter(([id, count]) => (this.counts.get(id) ?? 0) < count).map(([id]) => id),
@@ -49,7 +49,7 @@ export class Progress {
     ];
   }
 
-  /** @returns whether it came true in time */
+  /** @returns whether the condition held in time */
   async until(holds: () => boolean, timeoutMs: number): Promise<boolean> {
     const giveUpAt = Date.now() + timeoutMs;
     while (!holds()) {
@@ -60,26 +60,26 @@ export class Progress {
   }
 
   /**
-   * Until everything is answered, or nothing new was for so long. It looks anew halfway: partitions may have been added that
-   * brokers had not heard of when it began.
+   * Waits until everything is answered, or nothing new was answered for the given time. It reopens its reader halfway,
+   * because partitions may have been added that brokers did not know at the start.
    *
    * @returns what is missing
    */
   async untilAnswered(wanted: Wanted, patienceMs: number): Promise<string[]> {
-    for (let lookedAnew = false; ; ) {
+    for (let reopened = false; ; ) {
       const missing = this.missing(wanted);
       if (missing.length === 0) return missing;
       const before = this.answered;
-      if (await this.until(() => this.answered !== before, patienceMs / 2)) lookedAnew = false;
-      else if (lookedAnew) return this.missing(wanted);
+      if (await this.until(() => this.answered !== before, patienceMs / 2)) reopened = false;
+      else if (reopened) return this.missing(wanted);
       else {
         this.startAgain();
-        lookedAnew = true;
+        reopened = true;
       }
     }
   }
 
-  /** Until nothing new was answered for so long, or until it has waited long enough. */
+  /** Waits until nothing new was answered for the given time, or until the time limit. */
   async untilQuiet(quietMs: number, timeoutMs: number): Promise<void> {
     const giveUpAt = Date.now() + timeoutMs;
     for (let before = -1; before !== this.answered && Date.now() < giveUpAt; ) {
@@ -88,13 +88,13 @@ export class Progress {
     }
   }
 
-  /** Follows another cluster from now on; what was seen stays seen. */
+  /** Switches to another cluster. Keeps what was already seen. */
   move(settings: KafkaSettings): void {
     this.settings = settings;
     this.crashed.resolve();
   }
 
-  /** Looks at the topics anew: a reader sees the partitions that there were when it began. */
+  /** Reopens the reader, which sees only the partitions that existed when it started. */
   startAgain(): void {
     this.crashed.resolve();
   }

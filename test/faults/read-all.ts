@@ -14,7 +14,7 @@ import { END_MARK, History } from '../support/history.ts';
 import { silent } from '../support/world.ts';
 import type { PartitionPosition } from './checks/evidence.ts';
 
-/** Everything that is in the request topic, each partition in log order. */
+/** Reads the whole request topic, each partition in log order. */
 export async function readRequests(settings: KafkaSettings, topic: string): Promise<InboundRecord[]> {
   const ranges = await readTopicRanges(settings, silent, topic);
   const missing = new Map(
@@ -47,8 +47,8 @@ export async function readRequests(settings: KafkaSettings, topic: string): Prom
 }
 
 /**
- * Everything that is visible in the output topics. A mark is written to the end of every partition and read again under
- * read_committed: seeing all marks means having seen everything, and that no transaction has been left open.
+ * Reads everything visible in the output topics. It writes a marker to the end of every partition and reads it under
+ * read_committed. Once it has read all markers, it has read everything, and no transaction is open.
  */
 export async function readOutputs(
   settings: KafkaSettings,
@@ -87,7 +87,7 @@ export async function readOutputs(
   return history;
 }
 
-/** Where the group stands on the request topic. */
+/** Reads the group's positions on the request topic. */
 export async function readPositions(settings: KafkaSettings, topic: string): Promise<PartitionPosition[]> {
   return withAdmin(settings, async (admin) => {
     const [committed, log] = await Promise.all([

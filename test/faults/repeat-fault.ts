@@ -16,11 +16,11 @@ import { Random } from './random.ts';
 import { readOutputs, readPositions, readRequests } from './read-all.ts';
 import type { WorkloadRecord } from './workload.ts';
 
-/** What came of one repetition. */
+/** Result of one repetition. */
 export interface Repetition {
   readonly fault: string;
   readonly seed: number;
-  /** Of the topics, the group and the workers' log files. */
+  /** Name of the topics, the group and the workers' log files. */
   readonly name: string;
   readonly requests: number;
   readonly calls: number;
@@ -32,11 +32,11 @@ export interface Repetition {
 }
 
 const RATE_PER_SECOND = 40;
-/** Published in any case, however soon the fault is over. */
+/** Minimum number of published records, however short the fault is. */
 const LEAST_RECORDS = 200;
-/** Published and not answered: ten seconds' worth. */
+/** Maximum number of unanswered records: ten seconds' worth. */
 const MOST_UNANSWERED = 400;
-/** So long nothing new may be answered; how long everything takes depends on the machine. */
+/** Longest time without a new answer. The total time depends on the machine. */
 const ANSWER_PATIENCE_MS = 60_000;
 const STOP_TIMEOUT_MS = 60_000;
 const READ_TIMEOUT_MS = 120_000;
@@ -45,7 +45,7 @@ const DISTURB_TIMEOUT_MS = 150_000;
 
 const FIRST_TOKEN_TIMEOUT_MS = 3_000;
 
-/** Short enough for a repetition to be over in seconds, in the proportions of the defaults. */
+/** Timeouts short enough for a repetition of a few seconds, in the same proportions as the defaults. */
 export const WORKER_ENV = {
   LEASE_MS: '4000',
   KAFKA_SESSION_TIMEOUT: '6s',
@@ -59,13 +59,13 @@ export const WORKER_ENV = {
   HTTP_HOST: '127.0.0.1',
 };
 
-/** Lets a fault happen once to a service of its own under load, and judges what came of it. */
+/** Injects a fault once into a separate service under load, and checks the result. */
 export async function repeatFault(fault: Fault, seed: number, laboratory: Laboratory): Promise<Repetition> {
   const beganAt = performance.now();
   const run = await prepare(fault, seed, laboratory);
   let calls = 0;
   try {
-    // 1 Workers, then load, then harm.
+    // 1 Start workers, then load, then inject the fault.
     for (let count = 0; count < (fault.workers ?? 2); count += 1) run.spawn();
     await within(
       Promise.all(run.workers.map((worker) => worker.ready)),
@@ -87,7 +87,7 @@ export async function repeatFault(fault: Fault, seed: number, laboratory: Labora
     await Promise.all([disturbing, publishing]);
     run.note(`${run.load.published.length} records were published`);
 
-    // 2 Everything is answered, the workers end well, and only then all topics are read.
+    // 2 Wait for all answers, stop the workers, and only then read all topics.
     calls = await judge(run, fault);
   } catch (error) {
     run.breach(error instanceof Error ? error.message : String(error));
@@ -131,7 +131,7 @@ async function prepare(fault: Fault, seed: number, laboratory: Laboratory): Prom
   });
 }
 
-/** @returns the number of provider calls; the breaches are the run's */
+/** Adds breaches to the run. @returns the number of provider calls */
 async function judge(run: FaultRun, fault: Fault): Promise<number> {
   const { progress } = run;
   const requests = await within(readLog(run), READ_TIMEOUT_MS, 'all requests to be readable');
@@ -150,7 +150,7 @@ async function judge(run: FaultRun, fault: Fault): Promise<number> {
   return evidence.calls.length;
 }
 
-/** What the brokers logged and noted of groups and transactions is needed to tell a defect of theirs from one of ours. */
+/** Keeps the brokers' logs and their data on groups and transactions, which show whether a defect is theirs or ours. */
 async function keepBrokers(run: FaultRun, fault: Fault, seed: number): Promise<void> {
   const { laboratory, world } = run;
   const name = `${fault.name}-${seed}-${world.config.kafka.groupId}`;
@@ -172,7 +172,7 @@ async function readLog({ world, places }: FaultRun): Promise<RequestRecord[]> {
   return records.map((record) => asRequest(record, world.codec));
 }
 
-/** @throws what is not a matter of the record's bytes */
+/** @throws errors that are not caused by the record's bytes */
 function asRequest(record: InboundRecord, codec: RecordCodec): RequestRecord {
   const { partition, offset, value, headers } = record;
   const key = Buffer.from(record.key ?? []).toString();
@@ -221,7 +221,7 @@ async function gather(run: FaultRun, requests: readonly RequestRecord[], fault: 
   };
 }
 
-/** What was published more often than the log has it. */
+/** Records published more often than they are in the log. */
 function vanishedFrom(
   requests: readonly RequestRecord[],
   published: readonly WorkloadRecord[],
@@ -237,7 +237,7 @@ function vanishedFrom(
 async function within<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
   const stop = new AbortController();
   const late = wait(timeoutMs, undefined, { signal: stop.signal }).then(() => {
-    throw new Error(`waited ${timeoutMs / 1000} s in vain for ${what}`);
+    throw new Error(`timed out after ${timeoutMs / 1000} s waiting for ${what}`);
   });
   late.catch(() => undefined);
   try {

@@ -1,21 +1,21 @@
 /**
- * Preloaded into workers by the soak (`--import`): writes every few seconds, as a line of JSON to SOAK_SAMPLES/<pid>.jsonl,
- * what the process holds after a garbage collection. Memory and descriptors are the whole process's; heap, sockets and timers those of
- * its main thread.
+ * Preloaded into workers by the soak (`--import`): after a garbage collection every few seconds, writes the
+ * process's resources as a line of JSON to SOAK_SAMPLES/<pid>.jsonl. Memory and descriptors are those of the whole process.
+ * Heap, sockets and timers are those of its main thread.
  */
 import { appendFileSync, readdirSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
 
-/** One look at a process. */
+/** One sample of a process. */
 export interface Sample {
   /** Epoch ms. */
   readonly at: number;
   readonly rss: number;
   readonly heapUsed: number;
   readonly external: number;
-  /** Open file descriptors, sockets included. */
+  /** Open file descriptors, including sockets. */
   readonly descriptors: number;
   readonly sockets: number;
   readonly timers: number;

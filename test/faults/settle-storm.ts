@@ -1,7 +1,7 @@
 /**
- * `npm run test:storm [-- --brokers 1|3] [--kills N] [--seed S]`: six lanes settle without a pause while brokers are killed, so that
- * some commit is under way at nearly every kill. Every settlement must be visible exactly once. The last line is
- * `N passed, N failed`, in kills. See docs/faults.md.
+ * `npm run test:storm [-- --brokers 1|3] [--kills N] [--seed S]`: six lanes settle without a pause while brokers are killed,
+ * so that a commit is in flight at nearly every kill. Every settlement must be visible exactly once. The last line is
+ * `N passed, N failed`, counted in kills. See docs/faults.md.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ const REQUESTS = 'storm.requests';
 const OUTPUTS = ['storm.responses', 'storm.costs'];
 const PROGRESS_TIMEOUT_MS = 120_000;
 const AGAIN_MS = 100;
-/** What a broker logs for each partition without leader whose marker it leaves out. */
+/** The broker's log message for each partition without a leader whose marker it skips. */
 const LEFT_OUT = /Couldn't find leader endpoint for partitions/g;
 
 const { values } = parseArgs({
@@ -39,12 +39,13 @@ const kills = Number(values.kills);
 const seed = Number(values.seed ?? Math.floor(Math.random() * 1_000_000_000));
 if (values.brokers !== '1' && values.brokers !== '3')
   throw new Error(`--brokers: ${values.brokers} is neither 1 nor 3`);
-if (!Number.isInteger(kills) || kills < 1) throw new Error(`--kills: ${values.kills} is no number of kills`);
-if (!Number.isInteger(seed)) throw new Error(`--seed: ${values.seed} is no whole number`);
+if (!Number.isInteger(kills) || kills < 1)
+  throw new Error(`--kills: ${values.kills} is not a number of kills`);
+if (!Number.isInteger(seed)) throw new Error(`--seed: ${values.seed} is not a whole number`);
 
-/** What one lane has done. */
+/** Progress of one lane. */
 class StormLane {
-  /** Settled, as far as the broker has said. */
+  /** Settlements that the broker acknowledged. */
   settled = 0;
   inDoubt = 0;
   private stopped = false;
@@ -60,7 +61,7 @@ class StormLane {
     this.stopped = true;
   }
 
-  /** Opens, settles number after number, and opens again after every error. */
+  /** Opens, settles consecutive numbers, and reopens after every error. */
   async run(): Promise<void> {
     const lane = { topic: REQUESTS, partition: this.partition };
     let producer: LaneProducer | null = null;
@@ -166,7 +167,7 @@ async function storm({ brokers: addresses, nodes, whenInSync }: KafkaCluster): P
   return wrong.length === 0;
 }
 
-/** Reads all that is visible: in each partition the numbers from 1 to what is committed, each once and in order. */
+/** Reads everything visible. Each partition must have the numbers from 1 to the committed one, each once and in order. */
 async function judge(
   transport: KafkaLaneTransport,
   kafka: Parameters<typeof readTopics>[0]['settings'],

@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- [--minutes 15] [--seed S] [--out FILE]`: a steady load and a random fault every few seconds. One worker
- * lives through all of it; what it holds must not grow. Then every guarantee is checked, as by `npm run test:faults`.
+ * `npm run soak -- [--minutes 15] [--seed S] [--out FILE]`: a steady load with a random fault every few seconds. One
+ * worker lives through all of it, and its resources must not grow. Then every guarantee is checked, as in `npm run test:faults`.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
@@ -28,7 +28,7 @@ if (!(minutes >= 1)) throw new Error(`--minutes: ${values.minutes} is not at lea
 
 const RATE_PER_SECOND = 20;
 const WARM_UP_SHARE = 0.2;
-/** The last part has load but no faults, so that the end can be compared with the beginning. */
+/** The last part has load but no faults, so that the end is comparable with the start. */
 const QUIET_MS = Math.min(45_000, minutes * 10_000);
 
 const directory = await mkdtemp(join(tmpdir(), 'completion-bus-soak-'));
@@ -38,7 +38,7 @@ let watched = 0;
 const soak: Fault = {
   name: 'soak',
   what: 'a steady load and random faults',
-  // With replicas: a broker that is alone may forget the end of a transaction (docs/faults.md).
+  // Use replicas, because a single broker may lose the end of a transaction (docs/faults.md).
   cluster: 'three',
   rate: RATE_PER_SECOND,
   allows: { lostCalls: true },
@@ -64,7 +64,7 @@ const soak: Fault = {
   },
 };
 
-/** The worker that may be harmed itself. */
+/** The worker that faults may target. */
 function other(run: FaultRun): FaultRun['workers'][number] {
   return run.random.pick(run.workers.filter(({ pid }) => pid !== watched));
 }
@@ -132,7 +132,7 @@ const faults: readonly (readonly [string, (run: FaultRun) => Promise<void>])[] =
   ],
 ];
 
-// Ends brokers, database and workers too: they are ended when this process exits.
+// Brokers, database and workers are stopped when this process exits.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
 const laboratory = new Laboratory();
 let repetition: Repetition;

@@ -5,10 +5,10 @@ import type { Random } from './random.ts';
 /** A record to publish. */
 export interface WorkloadRecord {
   readonly key: string;
-  /** Null: bytes that are no request. */
+  /** Null: bytes that are not a request. */
   readonly request: ChatRequestInput | null;
   readonly headers: Readonly<Record<string, string>>;
-  /** How it has to end; null where either is right. */
+  /** How the request must end. Null when any outcome is right. */
   readonly expected: 'COMPLETED' | 'FAILED' | null;
 }
 
@@ -21,10 +21,10 @@ interface ScriptKind {
 
 export interface WorkloadOptions {
   readonly keys?: number;
-  /** Adds kinds of scripts, or with `only` replaces all. */
+  /** Adds kinds of scripts, or replaces all with `only`. */
   readonly kinds?: readonly ScriptKind[];
   readonly only?: boolean;
-  /** Requests bring no script: the stand-in's default decides, and so how they end is open. */
+  /** Requests have no script. The stand-in's default applies, so any outcome is possible. */
   readonly withoutScripts?: boolean;
 }
 
@@ -47,7 +47,7 @@ function answer(random: Random): Script {
   };
 }
 
-/** What requests ask of the provider: most are answered, some slowly, some only after failures, some never. */
+/** The scripts of requests. Most are answered, some slowly, some only after failures, some never. */
 const usualKinds: readonly ScriptKind[] = [
   { weight: 50, expected: 'COMPLETED', script: answer },
   {
@@ -105,7 +105,7 @@ const OTHER_BODY = 0.01;
 const UNREADABLE = 0.015;
 const INVALID = 0.015;
 
-/** Makes up records, always the same ones for the same random numbers. */
+/** Generates records, the same ones for the same random numbers. */
 export class Workload {
   private readonly random: Random;
   private readonly options: WorkloadOptions;
@@ -122,7 +122,7 @@ export class Workload {
     this.kinds = only ? kinds : [...usualKinds, ...kinds];
   }
 
-  /** The next record: a new request mostly, else a repetition, a repetition with another body, or rubbish. */
+  /** The next record: usually a new request, otherwise a repeated one, a repeated id with another body, or garbage. */
   next(): WorkloadRecord {
     const { random } = this;
     if (this.recent.length > 0 && random.chance(REPEATED)) return random.pick(this.recent);
@@ -156,7 +156,7 @@ export class Workload {
   }
 }
 
-/** Same id, different content: whoever comes second is refused, so how it ends is open. */
+/** Same id, different content: the second one is refused, so any outcome is possible. */
 function otherBody(record: WorkloadRecord): WorkloadRecord {
   const { request } = record;
   if (request === null) return record;

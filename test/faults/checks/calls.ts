@@ -8,7 +8,7 @@ interface BilledCall {
   readonly call: ProviderCall;
 }
 
-/** G2 and G4: every call is billed in exactly one cost event, with what is known of it; no answer is paid twice. */
+/** G2 and G4: every call is billed in exactly one cost event, from what is known. No answer is paid twice. */
 export function calls(evidence: Evidence): string[] {
   const billed = evidence.costs.flatMap(({ value }) =>
     value.calls.map((call) => ({
@@ -31,12 +31,12 @@ export function calls(evidence: Evidence): string[] {
 }
 
 /**
- * A bill is published with its request's outcome. A request whose record was deleted before that is delivered to nobody any
- * more: its calls stay in the ledger alone. While its worker lives it still has its outcome.
+ * A bill is published with its request's outcome. If the request's record is deleted first, no worker receives it again,
+ * and its calls stay only in the ledger. While its worker lives, the request still gets its outcome.
  */
 function canBeBilled({ vanished, responses, allowances }: Evidence): (call: Call) => boolean {
   if (allowances.deaths === 0 && !allowances.lostRecords) return () => true;
-  // A refusal, such as of an id that was used for another request, speaks of no call.
+  // A refusal reports no calls, e.g. of an id that was used for another request.
   const originals = responses.filter(({ value }) => !value.replayed && value.attempts > 0);
   const answered = new Set(originals.map(({ value }) => value.requestId));
   const orphaned = new Set(
@@ -45,7 +45,7 @@ function canBeBilled({ vanished, responses, allowances }: Evidence): (call: Call
   return ({ requestId }) => !orphaned.has(requestId);
 }
 
-/** Whether the provider charges for it: it began to answer. */
+/** Whether the provider charges for the call, because it began to answer. */
 function isCharged({ status, completionTokens, outcome }: Call): boolean {
   return status === 200 && (completionTokens > 0 || outcome === 'completed');
 }
@@ -59,7 +59,7 @@ function eachCallInOneBill(made: readonly Call[], billed: readonly BilledCall[])
     .map((id) => `call ${id}: in ${bills.get(id)?.length ?? 0} cost events`);
 }
 
-/** A bill names a call that was made, and the figures that the provider told. A lost one may never have got there. */
+/** A bill names a call that was made, and the usage that the provider reported. A lost call may never have reached it. */
 function eachBillFromACall(
   { calls: made, patienceMs, allowances }: Evidence,
   billed: readonly BilledCall[],
@@ -69,15 +69,18 @@ function eachBillFromACall(
     const call = seen.get(id);
     const isLost = disposition === 'ORPHANED' || disposition === 'ABORTED';
     const problems: string[] = [];
-    // A provider that stood still refuses what nobody waits for any more.
+    // A provider that was frozen refuses calls whose client has left.
     const isUnheard = call?.endedAt != null && call.endedAt - startedAt >= patienceMs;
     if (isLost && !allowances.lostCalls)
       problems.push(`call ${id}: ${disposition}, although no worker was lost`);
     if (call === undefined && !isLost) problems.push(`call ${id}: billed as ${disposition} but never made`);
     if (call?.status != null && call.status >= 400 && !isLost && !isUnheard)
       problems.push(`call ${id}: billed although it was refused with ${call.status}`);
-    const told = usage.confidence === 'PROVIDER' && call !== undefined;
-    if (told && (usage.inputTokens !== call.promptTokens || usage.outputTokens !== call.completionTokens)) {
+    const isReported = usage.confidence === 'PROVIDER' && call !== undefined;
+    if (
+      isReported &&
+      (usage.inputTokens !== call.promptTokens || usage.outputTokens !== call.completionTokens)
+    ) {
       problems.push(
         `call ${id}: billed ${usage.inputTokens}+${usage.outputTokens} tokens, but it used ${call.promptTokens}+${call.completionTokens}`,
       );
@@ -86,7 +89,7 @@ function eachBillFromACall(
   });
 }
 
-/** Attempt numbers are never used again. */
+/** Attempt numbers are never reused. */
 function noCallTwice(made: readonly Call[]): string[] {
   const ids = groupBy(made, ({ clientRequestId }) => clientRequestId ?? '');
   return [...ids]
@@ -94,7 +97,7 @@ function noCallTwice(made: readonly Call[]): string[] {
     .map(([id, own]) => `call ${id} was made ${own.length} times`);
 }
 
-/** Besides the accepted answer only calls that are billed as lost or retried were answered at all. */
+/** Apart from the accepted answer, only calls billed as lost or retried were answered. */
 function oneAccepted(made: readonly Call[], billed: readonly BilledCall[]): string[] {
   const lost = new Set(billed.filter(({ call }) => call.disposition !== 'ACCEPTED').map(({ id }) => id));
   const answered = groupBy(
@@ -117,7 +120,7 @@ function oneAccepted(made: readonly Call[], billed: readonly BilledCall[]): stri
   ];
 }
 
-/** At most one charge per request, and each is the one that its original response names. */
+/** Each request has at most one charge, the one that its original response names. */
 function billsOfResponses(costs: readonly CostCalculated[], responses: readonly ChatResponse[]): string[] {
   const byRequest = groupBy(costs, ({ requestId }) => requestId);
   const named = new Map(

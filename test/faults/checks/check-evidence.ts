@@ -7,7 +7,7 @@ import { outcomes } from './outcomes.ts';
 import { positions } from './positions.ts';
 import { exactSums } from './sums.ts';
 
-/** Holds what became visible against what was published and what the provider saw. @returns every breach in words */
+/** Compares the visible outputs with the published records and the provider's calls. @returns a description of every breach */
 export function checkEvidence(evidence: Evidence): string[] {
   return [
     ...outcomes(evidence),

@@ -4,7 +4,7 @@ import type { Call } from '../../support/stand-in/call-log.ts';
 import { type Evidence, groupBy } from './evidence.ts';
 
 /**
- * G5: a reader that keeps the highest attempt and orders by sequence has exactly the text, and knows that it has all.
+ * G5: a reader that keeps the highest attempt and orders by sequence has exactly the text, and knows that it is complete.
  */
 export function chunks(evidence: Evidence): string[] {
   const published = groupBy(
@@ -27,7 +27,7 @@ export function chunks(evidence: Evidence): string[] {
   ];
 }
 
-/** A repeated (attempt, sequence) is the identical chunk, and first occurrences come in order. */
+/** A repeated (attempt, sequence) is an identical chunk, and first occurrences are in order. */
 function contradictions(id: string, own: readonly ChatChunk[]): string[] {
   const first = new Map<string, ChatChunk>();
   const reached = new Map<number, number>();
@@ -50,7 +50,7 @@ function contradictions(id: string, own: readonly ChatChunk[]): string[] {
 
 function asRead(response: ChatResponse, own: readonly ChatChunk[], call: Call | undefined): string[] {
   const { requestId: id, acceptedAttempt, chunkCount, choices, omitted } = response;
-  // Not streamed: there must be none.
+  // Not streamed, so there must be no chunks.
   if (chunkCount === 0 && own.length === 0) return [];
   const attempt = Math.max(0, ...own.map((chunk) => chunk.attempt));
   if (attempt !== acceptedAttempt)
@@ -73,14 +73,14 @@ function asRead(response: ChatResponse, own: readonly ChatChunk[], call: Call | 
     if (!omitted.includes('content') && text !== (content ?? ''))
       problems.push(`${id}: the chunks' text is not the response's (choice ${index})`);
     const tools = toolCalls.map(({ arguments: text }) => text);
-    const toldTools = toolCalls.map((_, place) =>
+    const chunkTools = toolCalls.map((_, place) =>
       pieces
         .flatMap((piece) => piece.toolCalls)
         .filter((delta) => delta.index === place)
         .map((delta) => delta.arguments)
         .join(''),
     );
-    if (JSON.stringify(tools) !== JSON.stringify(toldTools))
+    if (JSON.stringify(tools) !== JSON.stringify(chunkTools))
       problems.push(`${id}: the chunks' tool calls are not the response's (choice ${index})`);
   }
   if (call?.contentHash != null) {

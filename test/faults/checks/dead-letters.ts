@@ -1,6 +1,6 @@
 import { type DeadLetter, type Evidence, groupBy, type RequestRecord } from './evidence.ts';
 
-/** G1 and G9: one dead letter, with bytes, key and headers as they were, for each unreadable record and each poison request; no others. */
+/** G1 and G9: each unreadable record and each poison request has one dead letter with unchanged bytes, key and headers. There are no others. */
 export function deadLetters({ requests, vanished, responses, dead }: Evidence): string[] {
   const known = new Map(requests.map((record) => [`${record.partition}/${record.offset}`, record]));
   const poison = new Set(
@@ -13,7 +13,7 @@ export function deadLetters({ requests, vanished, responses, dead }: Evidence): 
     const record = known.get(placeOf(letter));
     return record !== undefined && mayHaveLetter(record);
   };
-  // Places of a recreated topic have had other records before: such letters are told apart by their headers.
+  // In a recreated topic, the same offset held other records before. Headers distinguish their dead letters.
   const wasReused = vanished.length > 0;
   const letters = groupBy(dead.filter(fits), placeOf);
   const strays = dead.filter((letter) => !fits(letter));

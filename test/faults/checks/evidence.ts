@@ -12,7 +12,7 @@ export interface RequestRecord {
   readonly partition: number;
   readonly offset: number;
   readonly key: string;
-  /** Null when the record cannot be decoded, so that it has to become a dead letter. */
+  /** Null when the record cannot be decoded, so it must become a dead letter. */
   readonly requestId: string | null;
   readonly value: Uint8Array | null;
   readonly headers: RecordHeaders;
@@ -30,45 +30,45 @@ export interface DeadLetter {
   readonly headers: RecordHeaders;
 }
 
-/** Where the group stands on one partition of the request topic. */
+/** The group's position on one partition of the request topic. */
 export interface PartitionPosition {
   readonly partition: number;
-  /** First offset that is not settled; null when nothing was committed. */
+  /** First unsettled offset. Null when nothing was committed. */
   readonly committed: number | null;
   readonly logStart: number;
   readonly logEnd: number;
 }
 
-/** What the fault that was injected makes acceptable. */
+/** Deviations that the injected fault makes acceptable. */
 export interface Allowances {
-  /** Workers that died while they worked: only that many can make a request poison, and only so can a call be orphaned. */
+  /** Workers that died while working. Only their deaths can make a request poison or orphan a call. */
   readonly deaths: number;
-  /** Whether calls may be ended or lost by the service: their request is answered by another call, both are billed. */
+  /** Whether the service may abort or lose calls. Another call then answers the request, and both are billed. */
   readonly lostCalls: boolean;
-  /** Whether records are lost to the service before it can publish their outcome, however alive it is. */
+  /** Whether records may be deleted before a running service can publish their outcome. */
   readonly lostRecords: boolean;
   /** Whether an answer may be too large to be published. */
   readonly refusedAnswers: boolean;
-  /** Whether requests that should be answered may fail, because the provider does more than their scripts say. */
+  /** Whether requests may fail against their scripts, because the provider misbehaves. */
   readonly providerFails: boolean;
 }
 
-/** Everything there is to know of a run when it is over. */
+/** All data of a finished run. */
 export interface Evidence {
   /** The request topic, each partition in log order. */
   readonly requests: readonly RequestRecord[];
-  /** What was published and is not in the log any more, in the order of publishing: answered once or not at all. */
+  /** Published records that the log no longer has, in the order of publishing. Each is answered once or not at all. */
   readonly vanished: readonly { readonly key: string; readonly requestId: string | null }[];
-  /** How a request has to end, where its script leaves no choice. */
+  /** How a request must end, if its script decides that. */
   readonly expected: ReadonlyMap<string, 'COMPLETED' | 'FAILED'>;
   readonly responses: readonly Visible<ChatResponse>[];
   readonly generated: readonly Visible<ResponseGenerated>[];
   readonly costs: readonly Visible<CostCalculated>[];
   readonly chunks: readonly Visible<ChatChunk>[];
   readonly dead: readonly DeadLetter[];
-  /** What the provider saw. */
+  /** The calls that the provider received. */
   readonly calls: readonly Call[];
-  /** How long workers wait for the beginning of an answer. */
+  /** How long workers wait for the first byte of an answer. */
   readonly patienceMs: number;
   readonly positions: readonly PartitionPosition[];
   readonly allowances: Allowances;

@@ -1,13 +1,13 @@
 import { type Evidence, groupBy } from './evidence.ts';
 
-/** G3: the responses of one key lie in the log order of its requests. Keys that lie on several partitions have moved and are exempt. */
+/** G3: the responses of one key are in the log order of its requests. A key on several partitions has moved and is exempt. */
 export function orderPerKey({ requests, vanished, responses }: Evidence): string[] {
   const records = groupBy(
     requests.filter(({ requestId }) => requestId !== null),
     ({ key }) => key,
   );
   const answers = groupBy(responses, ({ source }) => Buffer.from(source.key ?? []).toString());
-  // Where requests have vanished nobody knows any more where they lay among the others of their key.
+  // The order of deleted requests among the others of their key is unknown.
   const incomplete = new Set(vanished.map(({ key }) => key));
   return [...answers].flatMap(([key, own]) => {
     const log = records.get(key) ?? [];
@@ -21,7 +21,7 @@ export function orderPerKey({ requests, vanished, responses }: Evidence): string
   });
 }
 
-/** Those that come too late in `found`, which need not have everything that `wanted` has. */
+/** Returns the items out of order in `found`, which need not contain everything in `wanted`. */
 function outOfOrder(found: readonly string[], wanted: readonly string[]): string[] {
   const places = new Map<string, number[]>();
   for (const [index, id] of wanted.entries()) places.set(id, [...(places.get(id) ?? []), index]);
@@ -29,7 +29,7 @@ function outOfOrder(found: readonly string[], wanted: readonly string[]): string
   const late: string[] = [];
   for (const id of found) {
     const place = places.get(id)?.shift();
-    // One too many, or a stranger: said by the check of outcomes.
+    // The check of outcomes reports duplicates and unknown items.
     if (place === undefined) continue;
     if (place < reached) late.push(id);
     reached = Math.max(reached, place);

@@ -2,7 +2,7 @@ import type { ChatResponse } from '../../../src/contract/record-types.ts';
 import { type Evidence, groupBy } from './evidence.ts';
 
 /**
- * G1 and G6: one response for each record, one of them the original, the others replays of it; one ResponseGenerated for each that is not a replay.
+ * G1 and G6: each record has one response. One is the original, the others are its replays. Each original has one ResponseGenerated.
  */
 export function outcomes(evidence: Evidence): string[] {
   const records = groupBy(
@@ -23,7 +23,7 @@ export function outcomes(evidence: Evidence): string[] {
   return [...ids].flatMap((id) => {
     const own = responses.get(id) ?? [];
     const least = records.get(id)?.length ?? 0;
-    // What the log has lost may have been written more often than it was acknowledged.
+    // A record that the log has lost may have been written more often than acknowledged.
     const mayBeMore = evidence.allowances.lostRecords && vanished.has(id);
     const most = mayBeMore ? Number.POSITIVE_INFINITY : least + (vanished.get(id)?.length ?? 0);
     const bodies = new Set(records.get(id)?.map(({ value }) => Buffer.from(value ?? []).toString('base64')));
@@ -43,7 +43,7 @@ function count(id: string, found: number, least: number, most: number): string[]
   return [];
 }
 
-/** Whether the ledger does not remember it, so that a repetition of the request is handled afresh. */
+/** Whether the ledger does not keep the outcome, so that a repeated request is handled from scratch. */
 function isForgotten({ error, costEventId, attempts }: ChatResponse): boolean {
   if (error === null || costEventId !== null) return false;
   return error.retryable || (error.code === 'invalid_request' && attempts === 0);
@@ -61,7 +61,7 @@ function originals(
   const replays = responses.filter(({ replayed }) => replayed);
   const [original] = remembered;
   const conflicts = responses.filter(({ error }) => error?.param === 'requestId');
-  // What the broker takes may change between two of them.
+  // The broker's limit may change between two of them.
   const comparable = (response: ChatResponse) => !(mayBeRefused && response.error?.code === 'internal');
   const differing =
     original === undefined || !comparable(original)
@@ -89,14 +89,14 @@ function events(id: string, responses: readonly ChatResponse[], generated: numbe
   return generated === wanted ? [] : [`${id}: ${generated} ResponseGenerated for ${wanted} responses`];
 }
 
-/** It ended as its script makes it end; poison, internal failures and the like have their reason in the fault. */
+/** The request ended as scripted. Poison, internal failures and similar outcomes must be caused by the fault. */
 function ending(id: string, response: ChatResponse, { expected, allowances }: Evidence): string[] {
   const { status, error, replayed } = response;
   const code = error?.code ?? '';
   const problems: string[] = [];
   if (!['COMPLETED', 'FAILED', 'CANCELLED'].includes(status)) problems.push(`${id}: status ${status}`);
   if ((status === 'COMPLETED') !== (error === null)) problems.push(`${id}: ${status} with error '${code}'`);
-  // Two crashes make it a suspect, and three more are charged to it. Who is harmless is never condemned, whatever happens to workers.
+  // Two crashes make a request a suspect, and three more are counted against it. A harmless request is never quarantined as poison.
   if (code === 'poison' && allowances.deaths < 5)
     problems.push(`${id}: poison although only ${allowances.deaths} workers died`);
   if (code === 'internal' && !allowances.refusedAnswers)

@@ -2,7 +2,7 @@ import { Big } from 'big.js';
 import type { CostCalculated, CostLine } from '../../../src/contract/record-types.ts';
 import type { Evidence } from './evidence.ts';
 
-/** G2: every amount is exact: lines are quantity times price, and calls, directions and totals are sums of lines. */
+/** G2: every amount is exact. Lines are quantity times price. Calls, directions and totals are sums of lines. */
 export function exactSums({ costs }: Pick<Evidence, 'costs'>): string[] {
   return costs.flatMap(({ value }) => [...wrongLines(value), ...wrongTotals(value)]);
 }

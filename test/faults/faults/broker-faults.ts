@@ -6,10 +6,10 @@ import type { Fault } from '../fault.ts';
 import type { FaultRun } from '../fault-run.ts';
 import { withAdmin } from '../read-all.ts';
 
-/** Three brokers leave little processor time on a small machine: a lease must outlive a pause of a second or two. */
+/** Three brokers leave little CPU time on a small machine, so a lease must outlive a pause of a second or two. */
 const env = { LEASE_MS: '6000' };
 
-/** What happens to brokers; three of them, three replicas, two in sync needed. */
+/** Faults of brokers, in a cluster of three with three replicas and two in sync required. */
 export const brokerFaults: readonly Fault[] = [
   {
     name: 'broker-kill',
@@ -88,9 +88,9 @@ export const brokerFaults: readonly Fault[] = [
           run.breach(
             `no outcome within ${OUTCOME_PATIENCE_MS / 1000} s of the group having a coordinator again`,
           );
-        // For longer than a client would look for the dead broker before it leaves the group.
+        // Longer than a client looks for the dead broker before it leaves the group.
         await run.pause(20_000, 25_000);
-        if (openings(run) > lanes) run.breach('partitions were assigned anew though no member was lost');
+        if (openings(run) > lanes) run.breach('partitions were reassigned although no member was lost');
       } finally {
         run.note(`broker ${id} starts`);
         await node?.start();
@@ -134,9 +134,9 @@ export const brokerFaults: readonly Fault[] = [
   },
 ];
 
-/** From when the group has a coordinator again, which takes the brokers some 9 seconds, to the next outcome. */
+/** From the group having a coordinator again, which takes about 9 seconds, to the next outcome. */
 const OUTCOME_PATIENCE_MS = 10_000;
-/** So many outcomes show that requests flow. */
+/** This many outcomes show that requests flow. */
 const FLOWING = 20;
 const FLOW_PATIENCE_MS = 40_000;
 const POLL_MS = 50;
@@ -153,7 +153,7 @@ async function groupCoordinator({ world }: FaultRun): Promise<number> {
   }
 }
 
-/** How often workers were given partitions. */
+/** How often workers were assigned partitions. */
 function openings({ workers }: FaultRun): number {
   return workers.flatMap(({ log }) => log).filter((line) => line.includes('partitions assigned')).length;
 }
@@ -179,7 +179,8 @@ async function untilLeaderless(run: FaultRun, topic: string): Promise<void> {
 async function untilTrue(what: string, isSo: () => Promise<boolean>): Promise<void> {
   const giveUpAt = Date.now() + CLUSTER_PATIENCE_MS;
   while (!(await isSo())) {
-    if (Date.now() > giveUpAt) throw new Error(`waited ${CLUSTER_PATIENCE_MS / 1000} s in vain for ${what}`);
+    if (Date.now() > giveUpAt)
+      throw new Error(`timed out after ${CLUSTER_PATIENCE_MS / 1000} s waiting for ${what}`);
     await wait(POLL_MS);
   }
 }

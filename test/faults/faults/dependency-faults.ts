@@ -2,7 +2,7 @@ import { rerouted } from '../../support/rerouted.ts';
 import type { Fault } from '../fault.ts';
 import type { FaultRun } from '../fault-run.ts';
 
-/** What happens between workers and the servers that they depend on. */
+/** Faults between workers and their dependencies. */
 export const dependencyFaults: readonly Fault[] = [
   {
     name: 'mongo-failover',
@@ -49,7 +49,7 @@ export const dependencyFaults: readonly Fault[] = [
   },
 ];
 
-/** Past the session timeout and two leases, so that others have the partitions before it is back. */
+/** Longer than the session timeout and two leases, so that others have the partitions before the worker is back. */
 const CUT_OFF_MS = [5_000, 25_000] as const;
 
 /** A third worker loses every packet to and from these servers for a while. */
@@ -60,7 +60,7 @@ async function cutOff(run: FaultRun, addresses: string): Promise<void> {
     await worker.ready;
     await run.pause(1_000, 3_000);
     run.note(`worker ${worker.pid} is cut off`);
-    // Its calls may be taken over, as those of a worker that died.
+    // Its calls may be taken over, like those of a dead worker.
     run.deaths += 1;
     way.silence();
     await run.pause(...CUT_OFF_MS);

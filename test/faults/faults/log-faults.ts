@@ -4,7 +4,7 @@ import { readPositions, withAdmin } from '../read-all.ts';
 
 const PARTITIONS = [0, 1, 2, 3, 4, 5];
 
-/** What happens to the log of requests. */
+/** Faults of the request log. */
 export const logFaults: readonly Fault[] = [
   {
     name: 'records-deleted',
@@ -24,7 +24,7 @@ export const logFaults: readonly Fault[] = [
       for (let times = 0; times < 3; times += 1) {
         await run.pause(1_000, 3_000);
         await deleteRecords(run);
-        // A worker that starts after it finds a map that speaks of what is not there any more.
+        // A worker that starts afterwards finds a map of offsets that no longer exist.
         if (!run.random.chance(0.5)) continue;
         await run.pause(0, 1_000);
         await run.kill(run.random.pick(run.workers));
@@ -38,7 +38,7 @@ export const logFaults: readonly Fault[] = [
     what: 'the request topic is deleted and created again, twice: the new one is read from its start',
     cluster: 'one',
     allows: { lostCalls: true, lostRecords: true },
-    // A worker that starts while the topic is away says so and ends.
+    // A worker that starts while the topic is missing reports it and exits.
     workersMayEnd: true,
     disturb: recreateTopic,
   },
@@ -51,7 +51,7 @@ export const logFaults: readonly Fault[] = [
       const { requests, responses, responseGenerated, costs, dead } = run.world.topics;
       const count = PARTITIONS.length + run.random.between(1, 3);
       await withAdmin(run.world.config.kafka, async (admin) => {
-        // Outputs first, so that no request comes before there is a place for its answer.
+        // Outputs first, so that no request arrives before its output topic exists.
         for (const topic of [responses, responseGenerated, costs, dead, requests]) {
           await admin.createPartitions({ topicPartitions: [{ topic, count }] });
         }
@@ -63,7 +63,7 @@ export const logFaults: readonly Fault[] = [
   },
 ];
 
-/** Deletes up to somewhere between the watermark and the end, on some partitions. */
+/** Deletes records up to a random offset between the watermark and the end, on some partitions. */
 async function deleteRecords(run: FaultRun): Promise<void> {
   const { config, topics } = run.world;
   const positions = await readPositions(config.kafka, topics.requests);
@@ -75,7 +75,7 @@ async function deleteRecords(run: FaultRun): Promise<void> {
   });
   if (partitions.length === 0) return;
   await withAdmin(config.kafka, async (admin) => {
-    // kafkajs finds the leaders only of topics that it has been asked about before.
+    // kafkajs finds leaders only of topics that it has been asked about before.
     await admin.fetchTopicOffsets(topics.requests);
     await admin.deleteTopicRecords({ topic: topics.requests, partitions });
   });
@@ -90,7 +90,7 @@ async function recreateTopic(run: FaultRun): Promise<void> {
     await withAdmin(config.kafka, async (admin) => {
       await admin.deleteTopics({ topics: [topics.requests] });
       run.note('the topic is deleted');
-      // Sometimes it is back before anybody has seen that it was gone.
+      // Sometimes the topic is back before any worker noticed that it was missing.
       await run.pause(0, run.random.chance(0.5) ? 100 : 4_000);
       await untilItWorks(() =>
         admin.createTopics({
@@ -107,7 +107,7 @@ async function recreateTopic(run: FaultRun): Promise<void> {
       );
     });
     run.note('the topic is there again');
-    // Fewer records than before, or at once more.
+    // Fewer records than before, or more at once.
     if (run.random.chance(0.5)) await run.load.burst(run.random.between(60, 300));
     run.load.resume();
     if (run.random.chance(0.3)) {
@@ -121,10 +121,10 @@ async function recreateTopic(run: FaultRun): Promise<void> {
       if (line.includes(HALTED)) run.breach(`worker ${pid} stopped a partition: ${line}`);
 }
 
-/** What a worker logs of a lane that stops for good. */
+/** The log message of a lane that stops for good. */
 const HALTED = 'is not handled any more';
 
-/** A topic that is being deleted cannot be created for a moment, and one that was just created is not known everywhere. */
+/** For a moment, a topic being deleted cannot be created, and a new topic is not known to every broker. */
 async function untilItWorks<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {

@@ -12,7 +12,7 @@ import type { Fault } from '../fault.ts';
 import type { FaultRun } from '../fault-run.ts';
 import { readRequests, withAdmin } from '../read-all.ts';
 
-/** What happens to the database, the provider, the answers and the cluster as a whole. */
+/** Faults of the database, the provider, the answers and the whole cluster. */
 export const otherFaults: readonly Fault[] = [
   {
     name: 'mongo-restart',
@@ -50,9 +50,9 @@ export const otherFaults: readonly Fault[] = [
     env: { RECORD_MAX_BYTES: '40000' },
     workload: {
       kinds: [
-        // The content goes, the response stays.
+        // The response is published without its content.
         { weight: 8, expected: 'COMPLETED', script: (random) => ({ tokens: random.between(8_000, 12_000) }) },
-        // Around the limit that the topic is given below.
+        // Around the limit that is set on the topic below.
         { weight: 8, expected: 'COMPLETED', script: (random) => ({ tokens: random.between(2_000, 6_000) }) },
         {
           weight: 6,
@@ -67,7 +67,7 @@ export const otherFaults: readonly Fault[] = [
     },
     disturb: async (run) => {
       await run.pause(1_000, 3_000);
-      // Below what the service was told: now the broker refuses records that the service thinks are small enough.
+      // Below the configured limit, so the broker refuses records that the service considers small enough.
       await limitResponses(run.world, 20_000);
       await run.pause(3_000, 5_000);
     },
@@ -153,8 +153,8 @@ async function limitResponses(world: World, bytes: number): Promise<void> {
 }
 
 /**
- * Some requests are answered above a slow one at the head of their partition when the cluster is lost. The other cluster
- * gets the same records at the same offsets, and the group's offsets with a map that means nothing there.
+ * When the cluster is lost, some requests are answered behind a slow one at the head of their partition. The other
+ * cluster gets the same records at the same offsets, and the group's offsets with a map that is invalid there.
  */
 async function moveToOtherCluster(run: FaultRun): Promise<void> {
   const { world } = run;
@@ -163,7 +163,7 @@ async function moveToOtherCluster(run: FaultRun): Promise<void> {
   await run.pause(2_000, 5_000);
   await run.load.pause();
 
-  // What the ledger has not been told to be visible is published again there: marks are best effort, so they are waited for.
+  // An outcome that the ledger does not mark as visible is published again there. Marks are best effort, so wait for them.
   await run.progress.untilQuiet(1_500, 15_000);
   await untilMarked(run);
   for (const worker of run.workers) await run.kill(worker);
@@ -194,7 +194,7 @@ async function moveToOtherCluster(run: FaultRun): Promise<void> {
     `moved ${records.length} records, ${partitions.map((one) => `${one.partition}:${one.offset}`).join(' ')}`,
   );
 
-  // The operator's part: this database goes on with the other cluster.
+  // The operator's task: bind this database to the other cluster.
   await world.forgetOwner();
   run.places.push(settings);
   run.startWith({ KAFKA_BROKERS: other.brokers.join(',') });
@@ -207,7 +207,7 @@ async function moveToOtherCluster(run: FaultRun): Promise<void> {
   await run.pause(1_000, 2_000);
 }
 
-/** Through a transaction, because only that lets kafkajs write metadata; the group's coordinator may still have to be made. */
+/** Uses a transaction, because only that lets kafkajs write metadata. The group's coordinator may not exist yet. */
 async function copyOffsets(
   settings: KafkaSettings,
   topic: string,
@@ -234,7 +234,7 @@ async function copyOffsets(
   }
 }
 
-/** Until every outcome that is visible is marked as such in the ledger; those of slow requests are still to come. */
+/** Waits until the ledger marks every visible outcome as visible. Slow requests have no outcome yet. */
 async function untilMarked(run: FaultRun): Promise<void> {
   const rows = run.world.ledgerRows();
   const unmarked = () => rows.countDocuments({ outcome: { $ne: null }, settled: false });

@@ -5,17 +5,17 @@ import type { Fault } from '../fault.ts';
 import type { FaultRun } from '../fault-run.ts';
 import { readOutputs } from '../read-all.ts';
 
-/** A transaction that goes on is not silent for so long. */
+/** A running transaction is never idle for this long. */
 const FROZEN_MS = 150;
 const TRIES = 300;
-/** MongoDB itself keeps what a killed worker left behind for 60 s. */
+/** MongoDB keeps a killed worker's transaction open for 60 s. */
 const GO_ON_WITHIN_MS = 5_000;
-/** The same for the partitions of the killed worker, which others have after KAFKA_SESSION_TIMEOUT and a rebalance. */
+/** The same for the killed worker's partitions, which others get after KAFKA_SESSION_TIMEOUT and a rebalance. */
 const TAKEN_OVER_WITHIN_MS = 20_000;
 const COUNTED_WITHIN_MS = 30_000;
 const LOOK_MS = 50;
 
-/** What happens to those who add up the cost topic. */
+/** Faults of the workers that sum the cost topic. */
 export const spendFaults: readonly Fault[] = [
   {
     name: 'spend-killed',
@@ -39,7 +39,7 @@ export const spendFaults: readonly Fault[] = [
   },
 ];
 
-/** Freezes and wakes it by turns until it stands still with a transaction open. */
+/** Alternately freezes and wakes the worker until it is frozen with an open transaction. */
 async function freezeWhileFolding(run: FaultRun, worker: FaultRun['workers'][number]): Promise<boolean> {
   const { url } = await run.laboratory.mongo();
   const client = await MongoClient.connect(url);
@@ -69,7 +69,7 @@ async function freezeWhileFolding(run: FaultRun, worker: FaultRun['workers'][num
   } finally {
     await client.close();
   }
-  run.breach('the worker could not be frozen within a transaction: this repetition tried nothing');
+  run.breach('the worker could not be frozen inside a transaction, so this repetition tested nothing');
   return false;
 }
 
@@ -91,7 +91,7 @@ async function positionsOf({ world }: FaultRun): Promise<Map<number, number>> {
   return new Map(rows.map(({ partition, next }) => [partition, next ?? 0]));
 }
 
-/** Some partitions are counted further at once, and each of them when the killed worker's have another owner. */
+/** Some partitions are counted further at once, and all of them once the killed worker's partitions have a new owner. */
 async function untilCounting(run: FaultRun, before: ReadonlyMap<number, number>): Promise<void> {
   const killedAt = performance.now();
   for (let some = false; ; ) {
@@ -117,7 +117,7 @@ async function untilCounting(run: FaultRun, before: ReadonlyMap<number, number>)
   }
 }
 
-/** Every call that is on a bill is in the sums, once. */
+/** Every billed call is in the sums exactly once. */
 async function untilAllIsCounted(run: FaultRun): Promise<void> {
   const { world } = run;
   const { costs } = await readOutputs(world.config.kafka, world.topics, world.codec);

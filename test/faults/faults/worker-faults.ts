@@ -6,13 +6,13 @@ import type { FaultRun } from '../fault-run.ts';
 import { openTransactions } from '../open-transactions.ts';
 import type { WorkloadRecord } from '../workload.ts';
 
-/** Past KAFKA_SESSION_TIMEOUT of the workers, so that the group has given the frozen one up. */
+/** Longer than the workers' KAFKA_SESSION_TIMEOUT, so that the group has dropped the frozen one. */
 const PAST_SESSION_TIMEOUT_MS = [7_000, 10_000] as const;
 
-/** Four deaths, and after each the session timeout, a lease and the suspects before the killer's turn. */
+/** Four deaths. After each come the session timeout, a lease, and the suspects before the killer. */
 const UNTIL_POISON_MS = 240_000;
 
-/** What happens to workers. */
+/** Faults of workers. */
 export const workerFaults: readonly Fault[] = [
   {
     name: 'sigkill',
@@ -55,7 +55,7 @@ export const workerFaults: readonly Fault[] = [
       await freezeWhileSettling(run, frozen);
       await run.pause(...PAST_SESSION_TIMEOUT_MS);
       run.thaw(frozen);
-      // Once more while it opens its lanes or has just learnt that they are gone.
+      // Again while it opens its lanes, or has just lost them.
       await run.pause(0, 400);
       run.freeze(frozen);
       await run.pause(100, 2_500);
@@ -96,7 +96,7 @@ export const workerFaults: readonly Fault[] = [
       run.note('the killer is published');
       const isAnswered = await run.progress.until(() => run.progress.has('killer'), UNTIL_POISON_MS);
       if (!isAnswered) run.breach(`the killer is not answered after ${UNTIL_POISON_MS / 1_000} s`);
-      if (run.deaths < 5) run.breach(`only ${run.deaths} workers died: this repetition tried nothing`);
+      if (run.deaths < 5) run.breach(`only ${run.deaths} workers died, so this repetition tested nothing`);
     },
   },
   {
@@ -116,12 +116,12 @@ export const workerFaults: readonly Fault[] = [
   },
 ];
 
-/** Freezes and wakes it by turns until it stands still with a transaction open whose records are written. */
+/** Alternately freezes and wakes the worker until it is frozen with an open transaction whose records are written. */
 async function freezeWhileSettling(run: FaultRun, worker: FaultRun['workers'][number]): Promise<void> {
   const { world, cluster } = run;
   for (let tries = 0; tries < 300; tries += 1) {
     worker.signal('SIGSTOP');
-    // Long enough for what other workers have open to be over, and for the broker to have what was sent.
+    // Long enough for other workers' transactions to end, and for the broker to receive what was sent.
     await wait(60);
     const open = await openTransactions(cluster.brokers[0] ?? '', world.topics.responses, [0, 1, 2, 3, 4, 5]);
     if (open.length > 0) {
@@ -132,7 +132,7 @@ async function freezeWhileSettling(run: FaultRun, worker: FaultRun['workers'][nu
     worker.signal('SIGCONT');
     await run.pause(5, 60);
   }
-  run.breach('the worker could not be frozen with a transaction open: this repetition tried nothing');
+  run.breach('the worker could not be frozen with an open transaction, so this repetition tested nothing');
 }
 
 function killerAndNeighbours({ random }: FaultRun): WorkloadRecord[] {
