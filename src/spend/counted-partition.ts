@@ -91,7 +91,7 @@ export class CountedPartition {
     return taken;
   }
 
-  giveBack(records: readonly InboundRecord[]): void {
+  release(records: readonly InboundRecord[]): void {
     this.inHand = 0;
     this.waiting = [...records, ...this.waiting];
   }

@@ -231,7 +231,7 @@ export class SpendListener implements RequestSourceListener {
     );
     if (moved.length > 0) {
       for (const { partition, records } of taken) {
-        if (!moved.includes(partition.number)) partition.giveBack(records);
+        if (!moved.includes(partition.number)) partition.release(records);
       }
       void this.open(moved.filter((number) => this.partitions.has(number)));
       return;

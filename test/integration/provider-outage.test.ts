@@ -37,12 +37,12 @@ test('requests wait while the provider is down: none fails, none is called again
   await history.until(({ originals }) => originals.length >= 20);
   await provider.cut();
   await world.publish(published.slice(BEFORE));
-  await worker.logged('the provider is away');
+  await worker.logged('provider unavailable');
   await pass(OUTAGE_MS);
   const answered = history.originals.length;
   await provider.join();
   const backAt = performance.now();
-  await worker.logged('the provider is back');
+  await worker.logged('provider available again');
   const noticedMs = performance.now() - backAt;
   await history.untilAnswered(published.length);
   const drainedMs = performance.now() - backAt;

@@ -42,7 +42,7 @@ export function periodOf(period: BudgetPeriod, at: number): string {
 }
 
 /** When the next period begins, epoch ms. */
-export function beginsAnewAt(period: BudgetPeriod, at: number): number {
+export function restartsAt(period: BudgetPeriod, at: number): number {
   const date = new Date(at);
   const [year, month, day] = [date.getUTCFullYear(), date.getUTCMonth(), date.getUTCDate()];
   return period === 'day' ? Date.UTC(year, month, day + 1) : Date.UTC(year, month + 1, 1);
@@ -65,7 +65,7 @@ export function overBudget(
   now: number,
 ): ChatFailure {
   const { currency, limit } = budget;
-  const anew = beginsAnewAt(budget.period, now);
+  const anew = restartsAt(budget.period, now);
   return failureOf(
     'budget_exceeded',
     `the request may cost up to ${amount} ${currency}, which does not fit into ${nameOf(tenantId, budget)} of ${limit} ${currency}: ${spent} are spent and ${reserved} reserved for requests under way; it begins anew at ${new Date(anew).toISOString()}. Lower maxOutputTokens, wait, or have the budget raised`,

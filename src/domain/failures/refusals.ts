@@ -137,7 +137,7 @@ export function internalFailure(): ChatFailure {
 }
 
 /** Where AI_OPENAI_OUTAGE is `fail`. */
-export function providerAway(provider: string): ChatFailure {
+export function providerUnavailable(provider: string): ChatFailure {
   return failureOf(
     'provider_unavailable',
     `${provider} has failed several calls in a row and is not called until it is back; try again later, or let requests wait (AI_OPENAI_OUTAGE=wait)`,

@@ -75,7 +75,7 @@ export class LimitBucket {
   }
 
   /** A reserved call is not made. */
-  giveBack(amount: number): void {
+  release(amount: number): void {
     this.reserved -= amount;
     this.stock += amount;
     this.allowance += amount;

@@ -19,7 +19,7 @@ export interface CallMark {
  * are monotonic milliseconds; constant time per call.
  *
  *   waitMs() = 0 ─► reserve() ─► begin() ─► answered() | refused()
- *                        └─────► giveBack()
+ *                        └─────► release()
  */
 export class RateLimiter {
   private readonly requests = new LimitBucket();
@@ -49,9 +49,9 @@ export class RateLimiter {
     this.pace.reserve(now);
   }
 
-  giveBack(tokens: number): void {
-    this.requests.giveBack(1);
-    this.tokens.giveBack(tokens);
+  release(tokens: number): void {
+    this.requests.release(1);
+    this.tokens.release(tokens);
   }
 
   begin(tokens: number, now: number): CallMark {

@@ -1,5 +1,5 @@
 import type { ChatFailure } from '../../domain/failures/chat-failure.ts';
-import { providerAway } from '../../domain/failures/refusals.ts';
+import { providerUnavailable } from '../../domain/failures/refusals.ts';
 import { CircuitBreaker } from '../../domain/limits/circuit-breaker.ts';
 import { type CallMark, RateLimiter } from '../../domain/limits/rate-limiter.ts';
 import type { RateLimits } from '../../domain/limits/rate-limits.ts';
@@ -116,7 +116,7 @@ export class KeyGate implements PermitGate {
   async enter(seat: Seat, tokens: number, line: Line, signal: AbortSignal): Promise<Permit> {
     signal.throwIfAborted();
     const { outage, clock, onWaited } = this.options;
-    if (outage === 'fail') this.throwIfAway();
+    if (outage === 'fail') this.throwIfUnavailable();
     const { promise, resolve, reject } = Promise.withResolvers<Permit>();
     const since = clock.monotonic();
     const place = this.waiting.push(seat.owner, { seat, tokens, since, grant: resolve, reject }, line);
@@ -147,7 +147,7 @@ export class KeyGate implements PermitGate {
   released(permit: Permit): void {
     this.held.delete(permit);
     this.unanswered -= 1;
-    this.limiter.giveBack(permit.tokens);
+    this.limiter.release(permit.tokens);
     if (permit.isProbe) this.breaker.abandoned(this.options.clock.monotonic());
     this.letThrough();
   }
@@ -171,8 +171,8 @@ export class KeyGate implements PermitGate {
   }
 
   /** A probe goes through even where an outage fails requests: nothing else would end it. */
-  private throwIfAway(): void {
-    if (this.breaker.waitMs(this.options.clock.monotonic()) > 0) throw providerAway(this.key.provider);
+  private throwIfUnavailable(): void {
+    if (this.breaker.waitMs(this.options.clock.monotonic()) > 0) throw providerUnavailable(this.key.provider);
   }
 
   private waitMs(tokens: number): number {
@@ -268,7 +268,7 @@ export class KeyGate implements PermitGate {
     this.openedAt = now;
     this.options.logger.warn(
       { provider, model, code: failure.code, waiting: this.waiting.length },
-      'the provider is away; calls are held back',
+      'provider unavailable; holding calls back',
     );
     if (this.options.outage === 'fail') this.failWaiting();
   }
@@ -280,7 +280,7 @@ export class KeyGate implements PermitGate {
       const outageMs = Math.round(this.options.clock.monotonic() - this.openedAt);
       this.options.logger.warn(
         { provider, model, outageMs, waiting: this.waiting.length },
-        'the provider is back',
+        'provider available again',
       );
       // It comes back to everything that waited: twice as many calls with each round of answers.
       this.allowed = this.unanswered + FIRST_CALLS;
@@ -292,6 +292,6 @@ export class KeyGate implements PermitGate {
 
   private failWaiting(): void {
     for (let waiter = this.waiting.shift(); waiter !== undefined; waiter = this.waiting.shift())
-      waiter.reject(providerAway(this.key.provider));
+      waiter.reject(providerUnavailable(this.key.provider));
   }
 }

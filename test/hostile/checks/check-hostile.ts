@@ -35,10 +35,10 @@ export function oneOutcomeEach(
   return [
     ...[...groupBy(published, ({ key }) => key)].flatMap(([key, own]) => {
       const answered = responses.get(key)?.length ?? 0;
-      const buried = own.reduce((sum, record) => sum + (letters.get(placeOf(record))?.length ?? 0), 0);
-      if (answered + buried === own.length) return [];
+      const deadLettered = own.reduce((sum, record) => sum + (letters.get(placeOf(record))?.length ?? 0), 0);
+      if (answered + deadLettered === own.length) return [];
       return [
-        `${own[0]?.kind}: ${own.length} records under ${shortened(key)}, ${answered} responses and ${buried} dead letters`,
+        `${own[0]?.kind}: ${own.length} records under ${shortened(key)}, ${answered} responses and ${deadLettered} dead letters`,
       ];
     }),
     ...[...responses.keys()]

@@ -50,14 +50,14 @@ export function checkNeighbours(
       providerFails: false,
     },
   };
-  const buried = new Set(outputs.dead);
+  const deadLettered = new Set(outputs.dead);
   return {
     outcomes: outcomes(evidence),
     order: orderPerKey(evidence),
     chunks: chunks(evidence),
     bills: [...checkCalls(evidence), ...exactSums(evidence), ...unbilled(evidence)],
     dead: published
-      .filter((request) => buried.has(placeOf(request)))
+      .filter((request) => deadLettered.has(placeOf(request)))
       .map(({ requestId }) => `${requestId}: a dead letter`),
   };
 }

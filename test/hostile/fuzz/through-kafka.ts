@@ -95,8 +95,8 @@ function outcomesOf({ byKey, dead }: OutcomeWatch): number {
 }
 
 function missing(published: readonly Publication[], watch: OutcomeWatch): number {
-  const buried = published.filter((record) => watch.dead.has(placeOf(record))).length;
-  return published.length - buried - [...watch.byKey.values()].reduce((sum, count) => sum + count, 0);
+  const deadLettered = published.filter((record) => watch.dead.has(placeOf(record))).length;
+  return published.length - deadLettered - [...watch.byKey.values()].reduce((sum, count) => sum + count, 0);
 }
 
 async function until(holds: () => boolean, watch: OutcomeWatch): Promise<void> {

@@ -69,7 +69,7 @@ export class CompletionStream implements ProviderStream {
         if (this.#isOver) return;
       }
     } finally {
-      if (decoder.done && decoder.failure === null) void this.#giveBack();
+      if (decoder.done && decoder.failure === null) void this.#release();
       else this.#close();
     }
   }
@@ -103,7 +103,7 @@ export class CompletionStream implements ProviderStream {
   }
 
   /** The end of the body is on its way behind `[DONE]`. If it does not come, the guard closes the connection. */
-  async #giveBack(): Promise<void> {
+  async #release(): Promise<void> {
     this.#guard.wait();
     try {
       while ((await this.#body.read()) !== null);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   type Budget,
-  beginsAnewAt,
+  restartsAt,
   budgetInAnotherCurrency,
   budgetsFor,
   fits,
@@ -37,8 +37,8 @@ describe('the budgets of a tenant', () => {
 describe('periods', () => {
   it('are UTC days and months', () => {
     expect([periodOf('day', now), periodOf('month', now)]).toEqual(['2026-12-31', '2026-12']);
-    expect(beginsAnewAt('day', now)).toBe(Date.UTC(2027, 0, 1));
-    expect(beginsAnewAt('month', Date.UTC(2026, 1, 3))).toBe(Date.UTC(2026, 2, 1));
+    expect(restartsAt('day', now)).toBe(Date.UTC(2027, 0, 1));
+    expect(restartsAt('month', Date.UTC(2026, 1, 3))).toBe(Date.UTC(2026, 2, 1));
   });
 });
 

@@ -113,7 +113,7 @@ describe('a rate limiter', () => {
     const before = limiter.waitMs(600, 10);
     for (let count = 0; count < 50; count += 1) limiter.reserve(600, 10);
     expect(limiter.waitMs(600, 10)).toBeGreaterThan(before);
-    for (let count = 0; count < 50; count += 1) limiter.giveBack(600);
+    for (let count = 0; count < 50; count += 1) limiter.release(600);
     expect(limiter.waitMs(600, 10)).toBe(before);
   });
 
@@ -174,7 +174,7 @@ describe('a rate limiter', () => {
       else limiter.answered(one, null, count * 10);
       for (let more = 0; more < 2; more += 1) limiter.reserve(1, count * 10);
       expect(limiter.waitMs(1, count * 10)).toBe(0);
-      for (let more = 0; more < 2; more += 1) limiter.giveBack(1);
+      for (let more = 0; more < 2; more += 1) limiter.release(1);
     }
   });
 

@@ -178,7 +178,7 @@ describe('an outage', () => {
     permits[2]?.answered(null);
     await turn();
     expect(seen).toHaveLength(2 + 4 + 2);
-    expect(logged).toEqual(['the provider is away; calls are held back', 'the provider is back']);
+    expect(logged).toEqual(['provider unavailable; holding calls back', 'provider available again']);
   });
 
   it('admits everything again once enough calls were answered', async () => {
