@@ -1,11 +1,11 @@
 import type { AudioDelta, ToolCallDelta } from '../../contract/record-types.ts';
 import { utf8Length } from '../text/utf8-length.ts';
 
-/** A piece of one choice, as the provider sent it: what a chunk carries without its envelope. */
+/** A piece of one choice, as the provider sent it: the content of a chunk without its envelope. */
 export interface CompletionDelta {
   readonly choiceIndex: number;
   readonly role: string | null;
-  /** Text to append; empty when the piece has none. */
+  /** Text to append; empty if the piece has none. */
   readonly content: string;
   readonly refusal: string | null;
   readonly toolCalls: readonly ToolCallDelta[];
@@ -15,13 +15,13 @@ export interface CompletionDelta {
   /** JSON object, as the provider sent it. */
   readonly logprobsJson: string | null;
   readonly finishReason: string | null;
-  /** JSON object of members of the delta and its choice that the contract does not know (for example reasoning_content). */
+  /** JSON object of members of the delta and its choice that the contract does not know, such as reasoning_content. */
   readonly extraJson: string | null;
-  /** The same of the answer itself (for example citations), as far as they are new or changed. */
+  /** The same for members of the answer itself, such as citations. Only new or changed members. */
   readonly answerExtraJson: string | null;
 }
 
-/** A piece that carries nothing yet. */
+/** A piece without content. */
 export function emptyDelta(choiceIndex: number): CompletionDelta {
   return {
     choiceIndex,
@@ -38,7 +38,7 @@ export function emptyDelta(choiceIndex: number): CompletionDelta {
   };
 }
 
-/** Whether the piece carries nothing of its choice. */
+/** Whether the piece has no content for its choice. */
 export function saysNothing(delta: CompletionDelta): boolean {
   return (
     delta.content === '' &&
@@ -54,8 +54,8 @@ export function saysNothing(delta: CompletionDelta): boolean {
 }
 
 /**
- * Bytes of memory that an answer grows by with this piece, roughly: texts in UTF-8, audio as bytes, JSON as text. What the
- * objects around them take is not counted.
+ * Bytes of memory that this piece adds to an answer, roughly: texts in UTF-8, audio as bytes, JSON as text. The objects
+ * around them are not counted.
  */
 export function deltaBytes(delta: CompletionDelta): number {
   let bytes = utf8Length(delta.content);

@@ -6,33 +6,33 @@ import { type CompletionDelta, saysNothing } from './completion-delta.ts';
 import { JsonFold } from './json-fold.ts';
 import { readAnnotations } from './read-citations.ts';
 
-/** What a choice and a tool call take besides their texts, roughly. */
+/** What a choice and a tool call take in memory besides their texts, roughly. */
 const CHOICE_BYTES = 2_048;
 const TOOL_CALL_BYTES = 512;
 
-/** A choice as far as it came: tool calls and structured output are not checked yet. */
+/** A choice so far. Its tool calls and structured output are not checked yet. */
 export type FoldedChoice = Choice;
 
 /**
- * Puts the deltas of one answer together, in time and memory linear in their text. It keeps whatever it is given: the
- * provider's adapter limits an answer.
+ * Puts the deltas of one answer together, in time and memory linear in their text. It has no limit of its own: the provider's
+ * adapter limits an answer.
  */
 export class CompletionFold {
   readonly #choices = new Map<number, ChoiceFold>();
   readonly #size = { text: 0, other: 0 };
   #extra: JsonFold | null = null;
 
-  /** Bytes of UTF-8 of everything the model has written so far: text, refusals, arguments, transcripts, extra texts. */
+  /** UTF-8 bytes of everything that the model has written so far: text, refusals, arguments, transcripts, extra texts. */
   get textBytes(): number {
     return this.#size.text;
   }
 
-  /** Memory of everything folded so far, roughly: the text, audio, JSON texts, and what choices and tool calls take. */
+  /** Memory of everything so far, roughly: text, audio, JSON texts, and the overhead of choices and tool calls. */
   get bytes(): number {
     return this.#size.text + this.#size.other;
   }
 
-  /** Takes the next delta; deltas of one choice come in order. */
+  /** Adds the next delta. Deltas of one choice arrive in order. */
   add(delta: CompletionDelta): void {
     if (delta.answerExtraJson !== null) {
       this.#extra ??= new JsonFold('last');
@@ -48,18 +48,18 @@ export class CompletionFold {
     choice.add(delta);
   }
 
-  /** Members of the answer that have no field, as a JSON object; null when there are none. */
+  /** Members of the answer without a field of the contract, as a JSON object; null if it has no such members. */
   get extraJson(): string | null {
     return this.#extra?.toJson() ?? null;
   }
 
-  /** The choices so far, by index. May be asked for at any time, also again. */
+  /** The choices so far, by index. May be called at any time and more than once. */
   result(): FoldedChoice[] {
     return [...this.#choices.values()].sort((a, b) => a.index - b.index).map((choice) => choice.result());
   }
 }
 
-/** Bytes of an answer: of its text, and of whatever else takes memory. */
+/** Bytes of an answer: of its text, and of everything in memory. */
 interface Size {
   text: number;
   other: number;
@@ -144,7 +144,7 @@ class ChoiceFold {
     };
   }
 
-  /** The first piece that has an id or type gives it; a name may come in pieces, or again. */
+  /** The first piece with an id or type sets it. A name may come in pieces, or repeated. */
   #addToolCall(delta: ToolCallDelta): void {
     let call = this.#toolCalls.get(delta.index);
     if (call === undefined) {
@@ -182,7 +182,7 @@ class AudioFold {
   readonly #transcript = new GatheredText();
   #expiresAt: number | null = null;
 
-  /** @returns the bytes of text that the delta brought */
+  /** @returns the bytes of text that the delta added */
   add({ id, data, transcript, expiresAt }: NonNullable<CompletionDelta['audio']>): number {
     if (this.#id === '') this.#id = id ?? '';
     if (data !== null) {

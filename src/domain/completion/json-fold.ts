@@ -3,30 +3,31 @@ import { membersOfJson } from '../text/json-text.ts';
 import { utf8Length } from '../text/utf8-length.ts';
 
 /**
- * How members of one name are put together:
- * - joined: texts and lists continue, of anything else the last value counts
- * - words: the same, except that texts which are words (a channel, a type), and lists that are repeated as a whole (sources), are not glued
+ * How members of the same name are merged:
+ * - joined: texts and lists are appended; of anything else the last value counts
+ * - words: the same, except that two kinds are not appended: single words (a channel, a type), and lists that are sent whole
+ *   each time (sources)
  * - last: the last value counts
  */
 export type JsonMerge = 'joined' | 'words' | 'last';
 
-/** A member as text, so that a long answer is neither parsed nor written again as a whole. */
+/** A member as text, so that a long answer is neither parsed nor serialized as a whole. */
 type Member =
   | { readonly kind: 'text'; readonly text: GatheredText; first: string | null }
   | { readonly kind: 'list'; readonly elements: GatheredText; first: string | null }
   | { readonly kind: 'value'; readonly json: string };
 
-/** Texts of these names are one word each time; of several the last one counts. */
+/** Texts of these names are single words. The last one counts. */
 const WORD =
   /(?:^|_)(?:channel|recipient|role|type|status|phase|id|model|name|provider|reason|format|author|signature)$/i;
-/** Texts of these names go on, also with the same piece as before. */
+/** Texts of these names continue, even if a piece equals the one before. */
 const PROSE = /reason|think|thought|content|text|summary|transcript/i;
-/** Lists of these names are sent whole, again and again. */
+/** Lists of these names are sent whole each time. */
 const SOURCES = /citation|source|search|reference|image|question/i;
 /** Without blanks, and longer than nearly all tokens that a text may repeat. */
 const REPEATED_WORD = /^\S{4,128}$/;
 
-/** Merges JSON objects that came in pieces. */
+/** Merges JSON objects that arrive in pieces. */
 export class JsonFold {
   readonly #merge: JsonMerge;
   readonly #members = new Map<string, Member>();
@@ -37,7 +38,7 @@ export class JsonFold {
 
   /**
    * @param json an object as `JSON.stringify` writes it
-   * @returns the UTF-8 bytes of the texts that it appended
+   * @returns the UTF-8 bytes of the texts that it added
    */
   add(json: string): number {
     let bytes = 0;
@@ -60,7 +61,7 @@ export class JsonFold {
     const before = this.#members.get(name);
     if (before?.kind === 'text' && !this.#isWord(name, piece, before.first)) {
       before.text.add(piece);
-      // Only a text that has one piece so far can be repeated as a whole.
+      // Only a text of a single piece can be a whole that is sent once more.
       before.first = null;
       return utf8Length(piece);
     }

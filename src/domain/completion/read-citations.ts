@@ -8,16 +8,16 @@ const MAX_URL_CHARACTERS = 32_768;
 const OF_ANNOTATION: ReadonlySet<string> = new Set(['type', 'url_citation']);
 const OF_CITATION: ReadonlySet<string> = new Set(['start_index', 'end_index', 'title', 'url']);
 
-/** A JSON list of annotations, taken apart. */
+/** A JSON list of annotations, split into citations and others. */
 export interface ReadAnnotations {
   readonly citations: UrlCitation[];
-  /** As they came: annotations of other types, and those of which a citation does not hold everything. */
+  /** As received: annotations of other types, and those with members that a citation cannot hold. */
   readonly others: readonly unknown[];
 }
 
 /**
- * Reads annotations. Members of a web citation that are absent are 0 or empty. One with a member that does not fit the contract is no
- * citation: with a changed address or place it would be wrong.
+ * Reads annotations. Missing members of a web citation are 0 or empty. An annotation with a member that does not fit the
+ * contract is not read as a citation: a changed address or position would be wrong.
  */
 export function readAnnotations(annotationsJson: string): ReadAnnotations {
   const annotations: unknown = JSON.parse(annotationsJson);

@@ -1,7 +1,7 @@
 import type { Choice, UrlCitation } from '../../contract/record-types.ts';
 import { type CompletionDelta, emptyDelta } from './completion-delta.ts';
 
-/** A whole answer as deltas: folded again they give the same answer, but for members of the answer itself. */
+/** A whole answer as deltas. Folding them gives the same answer, except for members of the answer itself. */
 export function unfoldChoices(choices: readonly Choice[]): CompletionDelta[] {
   return choices.map((choice) => ({
     ...emptyDelta(choice.index),
@@ -23,7 +23,7 @@ export function unfoldChoices(choices: readonly Choice[]): CompletionDelta[] {
   }));
 }
 
-/** In the provider's words, as streamed annotations are. */
+/** In the provider's form, as streamed annotations are. */
 function asSent({ startIndex, endIndex, title, url }: UrlCitation): object {
   return {
     type: 'url_citation',

@@ -17,15 +17,15 @@ export interface Budget {
   readonly limit: DecimalText;
 }
 
-/** What is used of a budget. */
+/** How much of a budget is used. */
 export interface BudgetUse {
-  /** Counted in the period. */
+  /** Spent so far in the period. */
   readonly spent: DecimalText;
-  /** The most that requests under way may cost. */
+  /** The most that the requests in flight may cost. */
   readonly reserved: DecimalText;
 }
 
-/** The budgets that hold for a tenant: for each period its own, else the default. */
+/** The budgets that apply to a tenant: for each period its own, else the default. */
 export function budgetsFor(tenantId: string, budgets: readonly Budget[]): Budget[] {
   return BUDGET_PERIODS.flatMap((period) => {
     const ofPeriod = budgets.filter((budget) => budget.period === period);
@@ -65,20 +65,20 @@ export function overBudget(
   now: number,
 ): ChatFailure {
   const { currency, limit } = budget;
-  const anew = restartsAt(budget.period, now);
+  const restart = restartsAt(budget.period, now);
   return failureOf(
     'budget_exceeded',
-    `the request may cost up to ${amount} ${currency}, which does not fit into ${nameOf(tenantId, budget)} of ${limit} ${currency}: ${spent} are spent and ${reserved} reserved for requests under way; it begins anew at ${new Date(anew).toISOString()}. Lower maxOutputTokens, wait, or have the budget raised`,
+    `the request may cost up to ${amount} ${currency}, which does not fit into ${nameOf(tenantId, budget)} of ${limit} ${currency}: ${spent} are spent and ${reserved} are reserved for requests in flight; the budget restarts at ${new Date(restart).toISOString()}. Lower maxOutputTokens, wait, or ask for a higher budget`,
     true,
-    { retryAfterMs: anew - now },
+    { retryAfterMs: restart - now },
   );
 }
 
-/** A request whose highest cost cannot be told would make any budget void. */
+/** If the highest cost is unknown the request is refused: it could exceed any budget. */
 export function withoutEstimate(tenantId: string, budget: Budget, model: string): ChatFailure {
   return failureOf(
     'budget_exceeded',
-    `the highest cost of the request cannot be told, so it cannot be held against ${nameOf(tenantId, budget)}: model "${model}" has no known price, or the answer has no token limit; set maxOutputTokens, or have the model's price imported`,
+    `the highest cost of the request is unknown, so it cannot be checked against ${nameOf(tenantId, budget)}: model "${model}" has no known price, or the answer has no token limit; set maxOutputTokens, or ask the operator to import the model's price`,
     false,
   );
 }
@@ -86,17 +86,17 @@ export function withoutEstimate(tenantId: string, budget: Budget, model: string)
 export function budgetInAnotherCurrency(tenantId: string, budget: Budget, currency: string): ChatFailure {
   return failureOf(
     'budget_exceeded',
-    `${nameOf(tenantId, budget)} is in ${budget.currency}, but the model is priced in ${currency}; amounts are not converted: use a model priced in ${budget.currency}, or have the budget set in ${currency}`,
+    `${nameOf(tenantId, budget)} is in ${budget.currency}, but the model is priced in ${currency}; amounts are not converted: use a model priced in ${budget.currency}, or ask for a budget in ${currency}`,
     false,
   );
 }
 
-/** @param ageMs since spend was last known to be complete; null when it never was */
+/** @param ageMs since spend was last known to be complete; null if it never was */
 export function spendUnknown(tenantId: string, budget: Budget, ageMs: number | null): ChatFailure {
   const since = ageMs === null ? 'never was' : `was last complete ${Math.round(ageMs / 1000)} s ago`;
   return failureOf(
     'budget_exceeded',
-    `spend ${since}, so ${nameOf(tenantId, budget)} cannot be checked, and the service is configured to refuse then (BUDGET_WHEN_LEDGER_IS_DOWN); publish it again later, operator: look at the role ledger`,
+    `spend ${since}, so ${nameOf(tenantId, budget)} cannot be checked, and the service is configured to refuse requests then (BUDGET_WHEN_LEDGER_IS_DOWN); publish the request again later; operators: check the role ledger`,
     true,
   );
 }

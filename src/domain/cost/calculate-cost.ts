@@ -5,10 +5,10 @@ import type { DecimalText, Price, PriceComponents, TieredComponents } from './pr
 const TOKENS_PER_PRICE = 1_000_000;
 const perToken = new Big('0.000001');
 
-/** `currency_mismatch`: its price is in another currency than the rest of the bill. */
+/** `currency_mismatch`: the call is priced in another currency than the rest of the bill. */
 export type UnpricedReason = 'no_price' | 'invalid_usage' | 'currency_mismatch';
 
-/** One posting of a call: `amount = quantity x unitPrice / unitSize`, exact. */
+/** One line of a call's bill: `amount = quantity x unitPrice / unitSize`, exact. */
 export interface PricedLine {
   readonly direction: 'input' | 'output' | 'other';
   readonly kind: string;
@@ -23,10 +23,10 @@ export type CallCost =
   | { readonly status: 'PRICED'; readonly lines: readonly PricedLine[]; readonly amount: DecimalText }
   | { readonly status: 'UNPRICED'; readonly reason: UnpricedReason };
 
-/** Calls of the provider's own tools within one call, which no token count shows. */
+/** Calls of the provider's own tools within one call. No token count shows them. */
 export interface ToolUses {
   readonly webSearches?: number;
-  /** How much each search reads: low, medium or high; medium when it was not said. */
+  /** How much each search reads: low, medium or high. Medium if the request did not say. */
   readonly searchContextSize?: string;
   readonly fileSearches?: number;
 }
@@ -34,18 +34,19 @@ export interface ToolUses {
 const noTools: ToolUses = {};
 
 /**
- * What the provider charges for one call. Each kind of token is priced once: cached, cache-write, audio and image tokens
- * are part of the input, reasoning and audio tokens part of the output. Exact, never rounded.
+ * Calculates what the provider charges for one call. Amounts are exact, never rounded. Each token is priced once: cached,
+ * cache-write, audio and image tokens are part of the input; reasoning and audio tokens are part of the output.
  *
- * - The *served* tier decides; `fast` is `priority`; `scale`, `auto`, `default`, `standard`, `on_demand` and none are the standard rate.
- * - Above a price tier's threshold (strictly) the whole call is priced by that tier, output included. A served tier that
- *   has no rate above a threshold where the standard rate has one leaves the call unpriced.
- * - Without a rate of their own, cached, cache-write and image tokens cost the input rate and reasoning tokens the output
- *   rate of the same tier, as the provider charges them; audio tokens, tools and served tiers without a rate leave the
- *   call unpriced.
- * - Tools have one price per call, whatever the tier, unless the tier has its own. So has the request itself, where it costs a fee.
+ * - The *served* tier decides. `fast` is `priority`. The standard rate applies to `scale`, `auto`, `default`, `standard`,
+ *   `on_demand` and no tier.
+ * - If the input is strictly above a price tier's threshold, that tier prices the whole call, output included. If the
+ *   standard rate has a threshold and the served tier does not, the call is unpriced.
+ * - Cached, cache-write and image tokens without a rate of their own cost the input rate of the same tier. Reasoning
+ *   tokens cost its output rate. The provider charges the same.
+ * - If audio tokens, a tool or the served tier have no rate, the call is unpriced.
+ * - A tool has one price per call in every tier, unless the tier has its own. The same holds for the fee per request.
  *
- * @param price the version in force when the call was sent; null when there is none
+ * @param price the version in force when the call was sent; null if there was no price
  */
 export function calculateCost(
   usage: Usage,
@@ -95,9 +96,8 @@ interface UsagePart {
 }
 
 /**
- * The usage as parts that do not overlap; null when they do not add up, since guessing would be a wrong bill. Images are
- * a part of their own only where they cost something else than text: the provider does not tell how many of their tokens
- * were cached.
+ * The usage as parts that do not overlap. Null if they do not add up, because a guess would be a wrong bill. Images are a
+ * separate part only if they have a rate of their own: the provider does not report how many image tokens were cached.
  */
 function splitUsage(usage: Usage, rates: PriceComponents | null): UsagePart[] | null {
   if (usage.totalTokens !== usage.inputTokens + usage.outputTokens) return null;
@@ -139,7 +139,7 @@ function splitUsage(usage: Usage, rates: PriceComponents | null): UsagePart[] | 
   ];
 }
 
-/** @param requestFee of each request, whatever it uses */
+/** @param requestFee charged once per request, whatever it uses */
 function feeParts(
   { webSearches, searchContextSize, fileSearches }: ToolUses,
   requestFee: DecimalText | undefined,
@@ -169,10 +169,10 @@ function isCount(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-/** `on_demand` is Groq's name of it, `standard` that of several gateways. */
+/** `on_demand` is Groq's name for the standard tier, `standard` that of several gateways. */
 const standardTiers: ReadonlySet<string> = new Set(['', 'auto', 'default', 'scale', 'standard', 'on_demand']);
 
-/** Null when the price has none for what was served. */
+/** Null if the price has no rates for the served tier. */
 function ratesFor(price: Price, servedTier: string | null, inputTokens: number): PriceComponents | null {
   const standard = componentsAt(price, inputTokens);
   const tier = servedTier === 'fast' ? 'priority' : (servedTier ?? '');
@@ -184,7 +184,7 @@ function ratesFor(price: Price, servedTier: string | null, inputTokens: number):
   return isLong && components === served.components ? null : components;
 }
 
-/** Of the highest threshold that the input is above, or those without one. */
+/** The rates of the highest threshold that the input exceeds, else the rates without a threshold. */
 function componentsAt({ components, tiers }: TieredComponents, inputTokens: number): PriceComponents {
   let chosen = components;
   let threshold = -1;

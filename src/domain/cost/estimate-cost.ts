@@ -4,26 +4,26 @@ import { calculateCost, type ToolUses } from './calculate-cost.ts';
 import type { DecimalText, Price, PriceComponents } from './price.ts';
 import { plainUsage } from './usage.ts';
 
-/** What a call is expected to use at most. */
+/** The most that a call is expected to use. */
 export interface HighestUsage {
   readonly inputTokens: number;
-  /** Those of the input that are audio. */
+  /** Those input tokens that are audio. */
   readonly audioTokens: number;
-  /** All choices together. */
+  /** Of all choices together. */
   readonly outputTokens: number;
-  /** Whether the answer may be spoken. */
+  /** Whether the answer may contain audio. */
   readonly audioOutput: boolean;
-  /** Calls of the provider's tools, as far as they are known before. */
+  /** Calls of the provider's tools, as far as they are known before the call. */
   readonly tools?: ToolUses;
 }
 
 const STANDARD = 'default';
-/** Served to batches alone, never to a call. */
+/** For batches only, never for a single call. */
 const BATCH = 'batch';
 
 /**
- * The tiers that may serve what was asked for: a tier that is short of capacity is answered at the standard rate, and `auto`
- * leaves the choice to the provider. A request that names none is served at the standard rate.
+ * The tiers that may serve a request. A tier without capacity falls back to the standard rate. With `auto` the provider
+ * chooses. A request without a tier is served at the standard rate.
  */
 function tiersOf(
   askedTier: string | null,
@@ -34,11 +34,11 @@ function tiersOf(
 }
 
 /**
- * The most that such a call costs: whatever may happen to it at a higher rate (its prompt written to or
- * read from the cache, its answer reasoned or spoken) does.
+ * The most that such a call can cost. Every case with a higher rate is assumed to happen: the prompt is written to or read
+ * from the cache, the answer is all reasoning or audio.
  *
- * @param askedTier as in the request; of the tiers that may serve it, the dearest counts
- * @returns null when the price does not have what it takes
+ * @param askedTier as in the request; the most expensive tier that may serve it counts
+ * @returns null if the price lacks a rate that the call needs
  */
 export function highestCost(usage: HighestUsage, price: Price, askedTier: string | null): DecimalText | null {
   const inputTokens = usage.inputTokens;
@@ -58,7 +58,7 @@ export function highestCost(usage: HighestUsage, price: Price, askedTier: string
   const { sure, other } = tiersOf(askedTier, price);
   const costs = sure.flatMap(costsIn);
   if (costs.some(({ status }) => status === 'UNPRICED')) return null;
-  // What it costs in a tier that lacks a price is not billed either.
+  // A tier without a price is not billed either.
   const amounts = [...costs, ...other.flatMap(costsIn)].flatMap((cost) =>
     cost.status === 'PRICED' ? [new Big(cost.amount)] : [],
   );
@@ -66,10 +66,10 @@ export function highestCost(usage: HighestUsage, price: Price, askedTier: string
 }
 
 /**
- * The least that a call with so much input costs: all of it at the lowest rate that text may have (from the cache,
- * as a rule), and no answer.
+ * The least that a call with this much input can cost: no output, and all input at the lowest rate for text, usually the
+ * cached one.
  *
- * @returns null when the price has no rates for the tier
+ * @returns null if the price has no rates for the tier
  */
 export function lowestCost(inputTokens: number, price: Price, askedTier: string | null): DecimalText | null {
   const plain = plainUsage(inputTokens, 0, 'ESTIMATED');
@@ -84,7 +84,7 @@ export function lowestCost(inputTokens: number, price: Price, askedTier: string 
     : others.reduce((least, cost) => (cost.lt(least) ? cost : least), first).toFixed();
 }
 
-/** In any tier: looked for where it may be, since a rate that does not apply changes nothing. */
+/** Whether a component costs more in any tier. Assuming too much is harmless: a rate that does not apply changes nothing. */
 function mayCostMore(price: Price, component: keyof PriceComponents, than: 'input' | 'output'): boolean {
   const costsMore = (components: PriceComponents) => Number(components[component]) > Number(components[than]);
   const all = [price, ...Object.values(price.serviceTiers ?? {})];

@@ -3,31 +3,31 @@ import { type CallCost, calculateCost, type ToolUses } from './calculate-cost.ts
 import type { Price } from './price.ts';
 import { priceInRegion } from './regional-price.ts';
 
-/** What one call to the provider was, as far as it decides the cost. */
+/** Everything about one call to the provider that decides its cost. */
 export interface UsedCall {
   /** As served. */
   readonly model: string;
-  /** As sent to the provider, where that is known and another name. */
+  /** As sent to the provider, if known and different. */
   readonly requestedModel?: string | null | undefined;
-  /** Of the endpoint that was called; null or absent for one that is in no region. */
+  /** The region of the endpoint that was called; null or absent if it is in no region. */
   readonly region?: string | null | undefined;
   /** As served. */
   readonly serviceTier: string | null;
   readonly usage: Usage;
-  /** As asked for: how much each search of the web reads. */
+  /** As requested: how much each web search reads. */
   readonly searchContextSize?: string | null | undefined;
-  /** Calls of the provider's tools that somebody counted; without it they follow from the model. */
+  /** Counted calls of the provider's tools. If absent, they follow from the model. */
   readonly tools?: ToolUses;
 }
 
-/** Where prices are looked up: the version in force at an instant (epoch ms), null when there is none. */
+/** Looks up the price version in force at an instant (epoch ms); null if there is no price. */
 export interface Prices {
   price(provider: string, model: string, at: number): Price | null;
 }
 
 /**
- * The price of a call: of the served name; of the requested one where the served name has none, since a gateway or a deployment
- * names what it serves as it likes. In a region it has the region's uplift.
+ * The price of a call: that of the served model, else that of the requested one. Gateways and deployments name their
+ * models freely, so the served name may have no price. The region's uplift is included.
  */
 export function priceOfCall(
   {
@@ -51,7 +51,7 @@ export function priceOfCall(
 /**
  * What the provider charges for a call, tools included.
  *
- * @param price the version in force when it was sent; null when there is none
+ * @param price the version in force when the call was sent; null if there was no price
  */
 export function priceCall(call: UsedCall, price: Price | null): CallCost {
   return calculateCost(call.usage, price, call.serviceTier, call.tools ?? toolUsesOf(call));
@@ -60,8 +60,8 @@ export function priceCall(call: UsedCall, price: Price | null): CallCost {
 const searchModel = /-search-(preview|api)\b/;
 
 /**
- * The provider's search models look into the web once for each answer, before it begins; its usage does not count that.
- * Other models use no tools of the provider's in Chat Completions.
+ * The provider's search models search the web once before each answer. The reported usage does not count that. Other models
+ * use none of the provider's tools in Chat Completions.
  *
  * Source: https://platform.openai.com/docs/guides/tools-web-search
  */
@@ -71,7 +71,7 @@ function toolUsesOf({ model, requestedModel, usage, searchContextSize }: UsedCal
   return { webSearches: 1, ...(searchContextSize == null ? {} : { searchContextSize }) };
 }
 
-/** Whether a model looks into the web for each answer. */
+/** Whether a model searches the web for each answer. */
 export function searchesTheWeb(model: string): boolean {
   return searchModel.test(model);
 }

@@ -13,7 +13,7 @@ export const tokenComponents = [
   'reasoning',
 ] as const;
 
-/** Names of the fees per call: of a tool of the provider's, and of the request itself. */
+/** Names of the fees per call: for the provider's tools, and for the request itself. */
 export const callComponents = [
   'webSearch',
   'webSearchLow',
@@ -28,9 +28,9 @@ export function isPerCall(component: string): boolean {
 }
 
 /**
- * Prices of one model under one service tier and prompt size: those of tokens per million, those of calls for one.
- * `webSearch` is any search's, `webSearchLow` and `webSearchHigh` those of a context size that costs something else.
- * An absent component has no price of its own: see `calculateCost` for what that means for each kind.
+ * Prices of one model under one service tier and prompt size: token prices per million, fees per call. `webSearch` is the
+ * fee of any search. `webSearchLow` and `webSearchHigh` apply to a context size with another fee. If a component is absent,
+ * `calculateCost` says what that means for each kind.
  */
 export type PriceComponents = {
   readonly [Name in 'input' | 'output']: DecimalText;
@@ -40,13 +40,13 @@ export type PriceComponents = {
     | (typeof callComponents)[number]]?: DecimalText;
 };
 
-/** Prices for requests whose input is strictly above a number of tokens; they re-price the whole request. */
+/** Prices for requests whose input is strictly above a number of tokens. They apply to the whole request. */
 export interface PriceTier {
   readonly aboveInputTokens: number;
   readonly components: PriceComponents;
 }
 
-/** What one service tier costs. */
+/** The prices of one service tier. */
 export interface TieredComponents {
   readonly components: PriceComponents;
   readonly tiers?: readonly PriceTier[];
@@ -65,10 +65,10 @@ export interface Price extends TieredComponents {
   readonly effectiveTo: number | null;
   /** By the *served* tier's name (flex, priority, batch); the standard rate is `components`. */
   readonly serviceTiers?: Readonly<Record<string, TieredComponents>>;
-  /** What token prices are multiplied by where the call is processed in a region, by its name: `{ eu: '1.1' }`. */
+  /** Multipliers of the token prices for calls processed in a region, by region: `{ eu: '1.1' }`. */
   readonly regionalUplift?: Readonly<Record<string, DecimalText>>;
-  /** Where the price is from. */
+  /** Where the price comes from. */
   readonly source: string;
-  /** Id of the version that this one corrects: it holds in its place. */
+  /** Id of the version that this one corrects and replaces. */
   readonly supersedes?: string;
 }

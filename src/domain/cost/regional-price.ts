@@ -8,11 +8,11 @@ import {
 } from './price.ts';
 
 /**
- * A price as it is in a region: every price of tokens times the region's uplift, fees as they are. A price without uplifts is
- * the same everywhere.
+ * A price as it applies in a region: token prices times the region's uplift, fees unchanged. A price without uplifts is the
+ * same everywhere.
  *
- * @param region of the endpoint that is called; null for one that is in no region
- * @returns null for a region whose uplift is not known although other regions have one: it is not guessed at
+ * @param region of the endpoint that is called; null if it is in no region
+ * @returns null if other regions have an uplift and this one's is unknown: it is not guessed
  */
 export function priceInRegion(price: Price, region: string | null): Price | null {
   const { regionalUplift, ...inNone } = price;
@@ -47,10 +47,10 @@ function upliftAll(components: PriceComponents, factor: DecimalText): PriceCompo
   return Object.fromEntries(amounts) as PriceComponents;
 }
 
-/** Decimals of a price per million tokens that cost events can hold the amounts of. */
+/** Decimals of a price per million tokens, so that cost events can hold the amounts. */
 const PRICE_DECIMALS = 6;
 
-/** Whether every price of tokens stays exact in every region: an amount must not have more decimals than events hold. */
+/** Whether every token price stays exact in every region. An amount must not have more decimals than cost events hold. */
 export function isExactInRegions({
   components,
   tiers = [],

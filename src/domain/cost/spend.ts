@@ -2,28 +2,28 @@ import { Big } from 'big.js';
 import type { CostCalculated, CostLine, ProviderCall } from '../../contract/record-types.ts';
 import type { DecimalText } from './price.ts';
 
-/** What spend is told apart by. */
+/** The dimensions by which spend is counted. */
 export interface SpendBucket {
   /** UTC date of the call, `YYYY-MM-DD`: the provider's billing day. */
   readonly day: string;
   readonly tenantId: string;
   readonly userId: string | null;
   readonly provider: string;
-  /** What the provider bills: the configured project or organization. */
+  /** The configured project or organization, which the provider bills. */
   readonly account: string | null;
   readonly model: string;
-  /** ISO 4217; null for calls whose price is not known. */
+  /** ISO 4217; null for calls that cannot be priced. */
   readonly currency: string | null;
 }
 
-/** What was spent in a bucket. Signed: an adjustment may take something away. */
+/** The spend of a bucket. Signed: an adjustment may reduce it. */
 export interface SpendSum {
-  /** Exact; null where there is no currency, since an unknown cost is not zero. */
+  /** Exact; null if there is no currency, since an unknown cost is not zero. */
   readonly amount: DecimalText | null;
   readonly calls: number;
-  /** Calls of these without a known price. */
+  /** Those calls that cannot be priced. */
   readonly unpricedCalls: number;
-  /** Calls of these whose usage the provider did not tell in full. */
+  /** Those calls whose usage the provider did not report in full. */
   readonly estimatedCalls: number;
   readonly inputTokens: number;
   readonly outputTokens: number;
@@ -32,14 +32,14 @@ export interface SpendSum {
 export interface SpendEntry extends SpendBucket, SpendSum {}
 
 /**
- * What a cost event adds to spend: one entry for each of its calls, on the call's own day and for its own model.
+ * What a cost event adds to spend: one entry for each of its calls, for the call's own day and model.
  *
- * - A charge counts its calls. One without a price counts with its tokens in the bucket without a currency.
- * - An adjustment has signed lines: their amounts and token quantities are added, and no call is counted again. With the
- *   reason `late_price` the calls that it prices move out of the bucket without a currency.
+ * - A charge counts its calls. An unpriced call counts with its tokens in the bucket without a currency.
+ * - An adjustment has signed lines. Their amounts and token quantities are added; no call is counted again. With the
+ *   reason `late_price`, the calls that it prices move out of the bucket without a currency.
  *
- * @throws RangeError for an event that does not add up: a kind that is not known, a line without its call, a priced call
- *   without a currency
+ * @throws RangeError for an event that does not add up: an unknown kind, a line without its call, or a priced call without
+ *   a currency
  */
 export function spendOf(event: CostCalculated): SpendEntry[] {
   const linesOf = Map.groupBy(event.lines, ({ attempt }) => attempt);
@@ -58,7 +58,7 @@ export function spendOf(event: CostCalculated): SpendEntry[] {
   }
 }
 
-/** An amount that counts against budgets only: spend does not know it. Signed. */
+/** An amount that counts against budgets only and does not appear in spend. Signed. */
 export interface BudgetHold {
   readonly day: string;
   readonly tenantId: string;
@@ -67,8 +67,8 @@ export interface BudgetHold {
 }
 
 /**
- * What budgets count for calls without a price: the most that each was expected to cost. An adjustment that prices such a
- * call takes it away again.
+ * What unpriced calls count against budgets: the most that each was expected to cost. An adjustment that prices such a
+ * call removes its hold.
  */
 export function budgetHolds({ kind, reason, tenantId, calls }: CostCalculated): BudgetHold[] {
   const isLate = kind === 'ADJUSTMENT' && reason === 'late_price';
@@ -81,7 +81,7 @@ export function budgetHolds({ kind, reason, tenantId, calls }: CostCalculated): 
   });
 }
 
-/** Entries of the same bucket added up, in the order in which the buckets first come. */
+/** Adds up entries of the same bucket, in the order in which the buckets first appear. */
 export function sumSpend(entries: Iterable<SpendEntry>): SpendEntry[] {
   const sums = new Map<string, SpendEntry>();
   for (const entry of entries) {
@@ -92,13 +92,13 @@ export function sumSpend(entries: Iterable<SpendEntry>): SpendEntry[] {
   return [...sums.values()];
 }
 
-/** The bucket as text, the same for equal buckets and for no others. */
+/** The bucket as text: equal for equal buckets, different for all others. */
 export function bucketKey(bucket: SpendBucket): string {
   const { day, tenantId, userId, provider, account, model, currency } = bucket;
   return JSON.stringify([day, tenantId, userId, provider, account, model, currency]);
 }
 
-/** Two sums of one currency together. */
+/** Adds two sums of one currency. */
 export function addSums(one: SpendSum, other: SpendSum): SpendSum {
   return {
     amount:

@@ -2,7 +2,7 @@ import type { Usage, UsageConfidence } from '../../contract/record-types.ts';
 import type { DecimalText } from './price.ts';
 
 /**
- * More tokens than this are not a count of one call but a fault. Sums of thousands of calls stay exact below it, and so
+ * More tokens than this cannot be one call's count: the number is wrong. Sums of thousands of calls stay exact below it, and so
  * does every price.
  */
 const MOST_TOKENS = 1_000_000_000_000;
@@ -12,7 +12,7 @@ export function isTokenCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MOST_TOKENS;
 }
 
-/** A usage with nothing but input and output tokens. */
+/** A usage that has only input and output tokens. */
 export function plainUsage(inputTokens: number, outputTokens: number, confidence: UsageConfidence): Usage {
   return {
     inputTokens,
@@ -33,28 +33,29 @@ export function plainUsage(inputTokens: number, outputTokens: number, confidence
   };
 }
 
-/** A usage as a provider told it: null is what it left out, zero is what it told as zero. */
+/** A usage as the provider reported it. Null: not reported. Zero: reported as zero. */
 export type ReportedUsage = Omit<Usage, 'inputTokens' | 'outputTokens' | 'totalTokens'> & {
   readonly inputTokens: number | null;
   readonly outputTokens: number | null;
   readonly totalTokens: number | null;
-  /** The provider's own cost of it, US dollars; null when it reported none. */
+  /** The provider's own cost of the call, US dollars; null if it reported none. */
   readonly reportedCost?: DecimalText | null;
 };
 
-/** What a usage is completed by. */
+/** An estimate that fills gaps in reported usage. */
 export interface UsageEstimate {
-  /** Of what was sent. */
+  /** Tokens of what was sent. */
   readonly inputTokens: number;
-  /** Counts what arrived. */
+  /** Counts the tokens that arrived. */
   readonly arrived: () => number;
-  /** Whether the answer broke off, so that what was told came before its end. */
+  /** Whether the answer broke off, so that the usage was reported before its end. */
   readonly broke: boolean;
 }
 
 /**
- * A told usage with nothing left open: one side follows from the total and the other side, else it is estimated. Of an
- * answer that broke off at least what arrived was used. Confidence PARTIAL where anything but the provider's word is in it.
+ * Fills gaps in reported usage. A missing side follows from the total and the other side, else it is estimated. If the
+ * answer broke off, at least the tokens that arrived count. If anything but the report is in the result, its confidence is
+ * PARTIAL.
  */
 export function completeUsage(
   { reportedCost: _cost, ...reported }: ReportedUsage,
@@ -80,12 +81,12 @@ function rest(total: number | null, part: number | null): number | null {
   return total === null || part === null || part > total ? null : total - part;
 }
 
-/** From best known to least known. */
+/** From the most to the least reliable. */
 const confidences: readonly UsageConfidence[] = ['PROVIDER', 'PARTIAL', 'ESTIMATED', 'NONE', 'UNKNOWN'];
 
 /**
- * The sum of several calls' usages. A detail that only some calls told is null, not a part of the truth; the confidence
- * is the least of theirs.
+ * Adds up the usages of several calls. A detail that only some calls reported is null, because a partial sum would mislead.
+ * The confidence is the lowest of theirs.
  */
 export function sumUsage(usages: readonly Usage[]): Usage {
   const [first, ...others] = usages;
@@ -113,7 +114,7 @@ export function sumUsage(usages: readonly Usage[]): Usage {
   );
 }
 
-/** Rows of earlier versions may hold counts that no call can have: a sum that is not exact must not stop a bill. */
+/** Rows of earlier versions may hold impossible counts. An inexact sum must not stop a bill. */
 function add(one: number, other: number): number {
   return Math.min(one + other, Number.MAX_SAFE_INTEGER);
 }

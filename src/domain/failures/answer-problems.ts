@@ -1,8 +1,8 @@
 import type { Problem, Tool, ToolCall } from '../../contract/record-types.ts';
 
-/** What can be wrong with an answer before any schema is looked at. No message quotes the answer. */
+/** Problems of an answer that are found before any schema is checked. No message quotes the answer. */
 
-/** Functions have two forms, the newer and the older one; custom tools are something else. */
+/** Functions have a newer and an older form; custom tools are a separate kind. */
 export function isCustom(type: string): boolean {
   return type === 'custom';
 }
@@ -17,7 +17,7 @@ export function unknownTool(call: ToolCall, tools: readonly Tool[]): Problem {
   return { path: 'name', code: 'unknown_tool', message };
 }
 
-/** @param endedBy the finish reason, when it may have cut this text */
+/** @param endedBy the finish reason, if it may have cut this text */
 export function unparsable(text: string, path: string, endedBy: string | null): Problem {
   if (endedBy === 'length') {
     const message = `${path} ended early: the answer reached its token limit; raise maxOutputTokens`;
@@ -38,8 +38,8 @@ export function notAnObject(path: string): Problem {
   return { path, code: 'wrong_type', message: `${path} must be object` };
 }
 
-/** @param reason quotes at most places of the schema */
+/** @param reason quotes places of the schema at most */
 export function notChecked(path: string, reason: string): Problem {
-  const message = `${path} could not be checked: ${reason}; check it before it is used`;
+  const message = `${path} could not be checked: ${reason}; check it before you use it`;
   return { path, code: 'not_checked', message };
 }

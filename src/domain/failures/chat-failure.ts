@@ -1,7 +1,7 @@
 import type { RateLimits } from '../limits/rate-limits.ts';
 import type { Adaptation } from '../parameters/adaptation.ts';
 
-/** Every reason for which a request can end without a complete answer: the closed set of the contract. */
+/** Every reason for which a request can end without a complete answer. The contract closes this set. */
 export const errorCodes = [
   'invalid_request',
   'invalid_credentials',
@@ -24,12 +24,12 @@ export const errorCodes = [
 
 export type ErrorCode = (typeof errorCodes)[number];
 
-/** What a provider told about a failure, as far as it did. */
+/** What a provider reported about a failure. Members that it left out are absent. */
 export interface FailureDetails {
   readonly param?: string | null;
   readonly providerCode?: string | null;
   readonly providerType?: string | null;
-  /** The provider's own words, secrets masked: for the caller's response alone. */
+  /** The provider's own words, with secrets masked. They may reach only the caller's response. */
   readonly providerMessage?: string | null;
   readonly providerRequestId?: string | null;
   readonly httpStatus?: number | null;
@@ -42,25 +42,25 @@ export interface FailureDetails {
 
 /**
  * A failure with a code of the closed set; failure-classes.ts has a class for each code. Policy reads `code` and `retryable`,
- * never the message, and the message never contains a prompt, an answer or a secret. The provider's words are in
- * `providerMessage` alone, which belongs to the caller's response and to no log, span or metric.
+ * never the message. The message never contains a prompt, an answer or a secret. The provider's words are only in
+ * `providerMessage`. They may reach the caller's response, but no log, span or metric.
  */
 export class ChatFailure extends Error {
   readonly code: ErrorCode;
-  /** Whether the same call can succeed when it is tried again. */
+  /** Whether the same call can succeed on a retry. */
   readonly retryable: boolean;
   readonly param: string | null;
   readonly providerCode: string | null;
   readonly providerType: string | null;
   readonly providerRequestId: string | null;
   readonly httpStatus: number | null;
-  /** The provider's wish, in milliseconds. */
+  /** The delay that the provider asked for, in milliseconds. */
   readonly retryAfterMs: number | null;
-  /** What the provider told of its limits with the refusal. */
+  /** The rate limits that the provider reported with the refusal. */
   readonly rateLimits: RateLimits | null;
-  /** With this, the same request may be taken: it was refused for what the service sent by itself. */
+  /** The provider refused a parameter that the service itself added. With this adaptation it may accept the request. */
   readonly adaptation: Adaptation | null;
-  /** The call was sent and the service stopped waiting for its answer: the provider may work on it, and bills it. */
+  /** The call was sent, and the service stopped waiting for its answer. The provider may still work on it and bill it. */
   readonly outwaited: boolean;
   readonly #providerMessage: string | null;
 
@@ -81,7 +81,7 @@ export class ChatFailure extends Error {
     this.#providerMessage = details.providerMessage ?? null;
   }
 
-  /** The provider's own words, which may repeat the request. Not an own property, so that no serializer logs it. */
+  /** The provider's own words, which may repeat the request. An accessor of the prototype, so that no serializer logs it. */
   get providerMessage(): string | null {
     return this.#providerMessage;
   }

@@ -2,7 +2,7 @@ import { ChatFailure, type ErrorCode, type FailureDetails } from './chat-failure
 
 type FailureClass = new (message: string, retryable: boolean, details?: FailureDetails) => ChatFailure;
 
-/** What a class for one code inherits: it is a `ChatFailure` that cannot have another code. */
+/** The base of a class for one code: a `ChatFailure` that cannot have another code. */
 function failureWith(code: ErrorCode): FailureClass {
   return class extends ChatFailure {
     constructor(message: string, retryable: boolean, details?: FailureDetails) {
@@ -17,7 +17,7 @@ export class InvalidRequest extends failureWith('invalid_request') {}
 export class InvalidCredentials extends failureWith('invalid_credentials') {}
 export class PermissionDenied extends failureWith('permission_denied') {}
 export class QuotaExceeded extends failureWith('quota_exceeded') {}
-/** `retryAfterMs` is the provider's wish. */
+/** `retryAfterMs` is the delay that the provider asked for. */
 export class RateLimited extends failureWith('rate_limited') {}
 export class ContextLengthExceeded extends failureWith('context_length_exceeded') {}
 export class ContentFiltered extends failureWith('content_filtered') {}

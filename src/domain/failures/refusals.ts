@@ -4,28 +4,28 @@ import { nameInPath } from '../validate/problem-list.ts';
 import type { ChatFailure } from './chat-failure.ts';
 import { failureOf } from './failure-classes.ts';
 
-/** The failures that the service itself decides on, without a provider's word. */
+/** The failures that the service itself raises, without a word from the provider. */
 
-/** More than this nobody reads; whoever sends so many finds the rest the next time. */
-const MAX_PROBLEMS_TOLD = 100;
+/** Nobody reads more than this. A sender with more problems finds the rest on the next attempt. */
+const MAX_PROBLEMS_LISTED = 100;
 
-/** Tells every problem, each as `path: message`. */
+/** Lists the problems, each as `path: message`. */
 export function invalidRequest(problems: readonly Problem[]): ChatFailure {
-  const told = problems
-    .slice(0, MAX_PROBLEMS_TOLD)
+  const listed = problems
+    .slice(0, MAX_PROBLEMS_LISTED)
     .map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
-  if (problems.length > told.length) {
+  if (problems.length > listed.length) {
     const atLeast = problems.length < LIMITS.problems ? '' : 'at least ';
-    told.push(`and ${atLeast}${problems.length - told.length} more`);
+    listed.push(`and ${atLeast}${problems.length - listed.length} more`);
   }
-  const message = told.join('; ');
+  const message = listed.join('; ');
   return failureOf('invalid_request', message, false, { param: problems[0]?.path || null });
 }
 
 export function usedForAnother(requestId: string): ChatFailure {
   return failureOf(
     'invalid_request',
-    `requestId ${requestId} was used before for a different request; a record that is repeated must be unchanged`,
+    `requestId ${requestId} was used before for a different request; a repeated request must be unchanged`,
     false,
     { param: 'requestId' },
   );
@@ -40,7 +40,7 @@ export function unknownProvider(name: string, configured: readonly string[]): Ch
   );
 }
 
-/** @param nearest names of models that work, the most alike first */
+/** @param nearest names of models that work, the most similar first */
 export function modelRemoved(name: string, nearest: readonly string[]): ChatFailure {
   const wayOut = nearest.length === 0 ? 'choose another model' : `use one such as ${nearest.join(', ')}`;
   return failureOf(
@@ -53,17 +53,17 @@ export function modelRemoved(name: string, nearest: readonly string[]): ChatFail
 
 /**
  * @param maxCost what the caller allows, decimal text
- * @param estimate the highest expected cost, decimal text with its currency; null when it cannot be told
+ * @param estimate the highest expected cost, decimal text with its currency; null if it is unknown
  */
 export function budgetExceeded(maxCost: string, estimate: string | null): ChatFailure {
   const message =
     estimate === null
-      ? `maxCost is ${maxCost}, but the highest cost cannot be told: the model has no known price for what is asked, or there is no limit to the answer, or to a file in the prompt; set maxOutputTokens, or leave maxCost out`
+      ? `maxCost is ${maxCost}, but the highest cost is unknown: the model has no known price for this request, or the answer or a file in the prompt has no limit; set maxOutputTokens, or leave maxCost out`
       : `the request may cost up to ${estimate}, more than its maxCost of ${maxCost}; lower maxOutputTokens, or raise maxCost`;
   return failureOf('budget_exceeded', message, false, { param: 'maxCost' });
 }
 
-/** Where AI_REFUSE_OVERFLOW is set. @param atLeast tokens of the prompt, by the lowest estimate */
+/** Only if AI_REFUSE_OVERFLOW is set. @param atLeast tokens of the prompt, by the lowest estimate */
 export function contextOverflow(model: string, atLeast: number, contextWindow: number): ChatFailure {
   return failureOf(
     'context_length_exceeded',
@@ -82,14 +82,14 @@ export function foreignCurrency(asked: string, priced: string): ChatFailure {
   );
 }
 
-/** @param sent whether a call was under way when the time ran out */
+/** @param sent whether a call was in flight when the time ran out */
 export function deadlineExceeded(sent: boolean): ChatFailure {
   const what = sent
     ? 'the deadline passed before the answer was complete'
     : 'the deadline had passed before a call was made';
   return failureOf(
     'deadline_exceeded',
-    `${what}; allow more time, or look at the lag of the request topic`,
+    `${what}; allow more time, or check the lag of the request topic`,
     false,
     { param: 'deadline' },
   );
@@ -106,7 +106,7 @@ export function tookTooLong(limitMs: number): ChatFailure {
 export function poisoned(deaths: number): ChatFailure {
   return failureOf(
     'poison',
-    `${deaths} workers died while they handled this request, so it is not tried again; it is in the dead-letter topic for a look`,
+    `${deaths} workers died while they handled this request, so it is not retried; inspect it in the dead-letter topic`,
     false,
   );
 }
@@ -127,20 +127,20 @@ export function refusedByBroker(): ChatFailure {
   );
 }
 
-/** A bug of the service: the request is not lost, and its operator finds the cause in the log. */
+/** A bug of the service. The request is not lost, and the operator finds the cause in the log. */
 export function internalFailure(): ChatFailure {
   return failureOf(
     'internal',
-    "the service failed to handle this request; its log tells why under the request's id",
+    'the service failed to handle this request; the log has the reason under its requestId',
     true,
   );
 }
 
-/** Where AI_OPENAI_OUTAGE is `fail`. */
+/** Only if AI_OPENAI_OUTAGE is `fail`. */
 export function providerUnavailable(provider: string): ChatFailure {
   return failureOf(
     'provider_unavailable',
-    `${provider} has failed several calls in a row and is not called until it is back; try again later, or let requests wait (AI_OPENAI_OUTAGE=wait)`,
+    `${provider} has failed several calls in a row and is not called until it recovers; try again later, or let requests wait (AI_OPENAI_OUTAGE=wait)`,
     true,
   );
 }

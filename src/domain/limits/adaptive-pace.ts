@@ -1,28 +1,28 @@
-/** What remains of the pace after a refusal. */
+/** The part of the pace that remains after a refusal. */
 const DECREASE = 0.6;
-/** What each accepted call adds to it, as a part of the pace that was refused. */
+/** What each accepted call adds to the pace, as a part of the refused pace. */
 const INCREASE = 0.0035;
-/** Time that adds as much again as the pace that was refused, however few the calls are. */
+/** Time in which the refused pace is added once more, however few calls there are. */
 const RECOVERY_MS = 300_000;
-/** Without a refusal up to this multiple of the pace that was refused, there is no limit any more. */
+/** Once the pace reaches this multiple of the refused pace without another refusal, the limit is dropped. */
 const FORGET_AT = 2;
-/** So many refusals among so many calls say something about the pace; fewer are a provider's own affair. */
+/** So many refusals among so many calls slow the pace. Fewer may have other reasons. */
 const REFUSALS = { count: 2, amongCalls: 8 };
-/** The same below the pace that was refused: a provider that refuses at any pace would else slow everybody down for good. */
+/** The same below the refused pace. A provider that refuses at any pace would otherwise slow everybody down for good. */
 const REFUSALS_BELOW = { count: 3, amongCalls: 16 };
-/** Calls over which the pace is measured. */
+/** Number of calls over which the pace is measured. */
 const MEASURED_CALLS = 32;
-/** A longer time without an accepted call says that there was nothing to call for, and nothing of the pace. */
+/** A longer gap between accepted calls means that there was nothing to send. It does not count for the pace. */
 const IDLE_MS = 1_000;
-/** The least that is taken for a measured pace, in calls per millisecond: only refusals below it lead further down. */
+/** The lowest measured pace, in calls per millisecond. Only refusals lower it further. */
 const LEAST_MEASURED = 1 / 1_000;
-/** Never slower than a call in so many milliseconds. */
+/** The slowest pace: one call in so many milliseconds. */
 const SLOWEST_MS = 30_000;
 
 /**
- * Finds a limit that nobody tells, by additive increase and multiplicative decrease of the calls per time: no limit before a
- * refusal, one decrease for all calls that were under way together, and none for
- * single refusals among many calls. Times are monotonic milliseconds; constant time per call.
+ * Finds a limit that the provider does not report: additive increase and multiplicative decrease of the calls per time.
+ * Before a refusal there is no limit. All refused calls that were in flight together count as one decrease. Single refusals
+ * among many calls count as none. Times are monotonic milliseconds; constant time per call.
  *
  * @see https://en.wikipedia.org/wiki/Additive_increase/multiplicative_decrease
  */
@@ -33,12 +33,12 @@ export class AdaptivePace {
   private decreasedAt = Number.NEGATIVE_INFINITY;
   private increasedAt = 0;
   private nextAt = Number.NEGATIVE_INFINITY;
-  /** When the last calls were accepted; a ring. */
+  /** When the last calls were accepted; a ring buffer. */
   private readonly accepted: number[] = [];
   private position = 0;
-  /** Calls that were accepted or refused. */
+  /** Number of calls that were accepted or refused. */
   private calls = 0;
-  /** The numbers of the last refused calls since the pace was lowered, the newest first; at most those that are counted. */
+  /** The numbers of the last refused calls since the pace was lowered, newest first. It holds only as many as are counted. */
   private recentRefusals: number[] = [];
 
   waitMs(now: number): number {
@@ -59,10 +59,10 @@ export class AdaptivePace {
     if (this.pace > this.refusedPace * FORGET_AT) this.pace = null;
   }
 
-  /** @param begunAt when the refused call was made */
+  /** @param begunAt when the refused call was sent */
   refused(begunAt: number, now: number): void {
     this.calls += 1;
-    // Answers to what was called at the old pace say nothing of the new one.
+    // A refusal of a call at the old pace says nothing about the new one.
     if (begunAt <= this.decreasedAt) return;
     this.recentRefusals = [this.calls, ...this.recentRefusals].slice(0, REFUSALS_BELOW.count);
     const isBelow = this.pace !== null && this.pace < this.refusedPace;
@@ -78,7 +78,7 @@ export class AdaptivePace {
     this.nextAt = now + 1 / this.pace;
   }
 
-  /** Over the last accepted calls, without the times when there was nothing to call for. */
+  /** The pace of the last accepted calls, without the gaps in which there was nothing to send. */
   private measure(now: number): number {
     let calls = 0;
     let busyMs = 0;

@@ -1,17 +1,17 @@
 export type BreakerState = 'closed' | 'open' | 'half_open';
 
 export interface BreakerOptions {
-  /** Failures in a row that open it. */
+  /** Failures in a row that open the breaker. */
   readonly threshold: number;
-  /** The first wait's upper bound, in milliseconds; it doubles with each probe that fails. */
+  /** The upper bound of the first wait, in milliseconds. It doubles with each failed probe. */
   readonly baseMs: number;
   readonly maxMs: number;
 }
 
 /**
- * Keeps calls from a provider that is away, but for one at a time to see whether it is back.
+ * Stops calls to a provider that is unavailable. One call at a time, the probe, tests whether it is available again.
  *
- *              threshold failures in a row          its time has come: one probe
+ *              threshold failures in a row          the wait is over: one probe
  *   closed ──────────────────────────────► open ──────────────────────────────► half_open
  *      ▲                                    │ ▲        the probe failed             │ │
  *      │           any call succeeded       │ └─────────────────────────────────────┘ │
@@ -34,20 +34,20 @@ export class CircuitBreaker {
     return this.current;
   }
 
-  /** Milliseconds until a call may be made; infinite while a probe is under way. */
+  /** Milliseconds until a call may be sent; infinite while a probe is in flight. */
   waitMs(now: number): number {
     if (this.current === 'closed') return 0;
     return this.current === 'half_open' ? Number.POSITIVE_INFINITY : Math.max(0, this.probeAt - now);
   }
 
-  /** A call is let through. @returns whether it is a probe, whose end must be told by one of the methods below */
+  /** Lets a call through. @returns whether it is a probe, whose end the caller must report with one of the methods below */
   letThrough(): boolean {
     if (this.current === 'closed') return false;
     this.current = 'half_open';
     return true;
   }
 
-  /** The provider answered, be it with a refusal. @returns whether that closed it */
+  /** The provider answered, even if with a refusal. @returns whether that closed the breaker */
   succeeded(): boolean {
     const closed = this.current !== 'closed';
     this.current = 'closed';
@@ -60,7 +60,7 @@ export class CircuitBreaker {
    * The provider could not be reached or failed.
    *
    * @param random 0 inclusive to 1 exclusive
-   * @returns whether that opened it, as the first of an outage
+   * @returns whether that opened the breaker, as the first failure of an outage
    */
   failed(isProbe: boolean, now: number, random: number): boolean {
     this.failures += 1;
@@ -74,7 +74,7 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** A probe ended without any word on the provider: the next one may go at once. */
+  /** A probe ended without any sign of the provider: the next one may start at once. */
   abandoned(now: number): void {
     if (this.current !== 'half_open') return;
     this.current = 'open';
@@ -84,7 +84,7 @@ export class CircuitBreaker {
   private open(now: number, random: number): void {
     const { baseMs, maxMs } = this.options;
     this.current = 'open';
-    // Half of it by chance, so that workers do not probe in step.
+    // Half of the wait is random, so that workers do not probe in step.
     this.probeAt = now + Math.min(maxMs, baseMs * 2 ** this.failedProbes) * (0.5 + random / 2);
   }
 }

@@ -1,52 +1,56 @@
 import type { RateLimit } from './rate-limits.ts';
 
-/** Until a provider has told how fast a limit refills: limits are per minute. */
+/** Until a provider has reported how fast a limit refills: limits are per minute. */
 const USUAL_WINDOW_MS = 60_000;
-/** What is left to others and to what cannot be known yet. */
+/** The part left for other clients and for what cannot be known yet. */
 const RESERVED_PART = 0.08;
-/** What is counted on of a refill, so that errors add up to the safe side. */
+/** The part of a refill that is counted on, so that errors fall on the safe side. */
 const COUNTED_PART = 0.95;
-/** How much of what is left one worker spends before it hears of it again. */
+/** The part of what remains that one worker spends before the next answer. */
 const BURST_PART = 0.1;
 /** The share of the limit that a worker takes before it knows of others. */
 const FIRST_SHARE = 0.25;
-/** What a worker tries beyond its measured share: all give way in proportion to their share, so shares become equal. */
+/** What a worker tries beyond its measured share. All workers yield in proportion to their share, so shares become equal. */
 const SHARE_STEP = 0.02;
 /** Uses older than this part of the window hardly count for the share. */
 const MEMORY_PART = 0.25;
 
-/** How much had been called for by the time a call was made: what its answer's word on the limit can know of. */
+/** How much had been sent when a call was sent. The remaining limit that its answer reports refers to this moment. */
 export interface BucketMark {
   readonly begun: number;
   readonly at: number;
 }
 
 /**
- * A worker's own account of a limit that it shares with others who do not talk to it. What remains is told with every
- * answer, for all of them together; what the worker has called for since is taken off, and between two answers it counts on its
- * share of the refill only, which it measures: what disappears beyond its own use went to others. Lets everything through until
- * a limit was told. Times are monotonic milliseconds; constant time per call.
+ * One worker's account of a limit that it shares with others. The workers do not talk to each other.
+ *
+ * - Every answer reports what remains for all of them. The worker deducts what it has sent since.
+ * - Between two answers it counts only on its share of the refill. It measures its share: what disappears beyond its own
+ *   use went to others.
+ * - Until a limit is reported, everything passes.
+ *
+ * Times are monotonic milliseconds; constant time per call.
  */
 export class LimitBucket {
-  /** Null until it was told. */
+  /** Null until a limit is reported. */
   private capacity: number | null = null;
   private ratePerMs = 0;
-  /** What the provider's bucket is believed to hold for us. */
+  /** What the provider's bucket is assumed to hold for this worker. */
   private stock = 0;
-  /** What may be spent of it before the next answer; a debt when negative. */
+  /** What may be spent of the stock before the next answer; a debt if negative. */
   private allowance = 0;
   private refilledAt = 0;
-  /** All that was ever called for, in the order of the calls. */
+  /** Everything that was ever sent, in the order of the calls. */
   private begun = 0;
-  /** Reserved for calls that have not begun. */
+  /** Reserved for calls that have not been sent. */
   private reserved = 0;
-  private told: (BucketMark & { readonly remaining: number }) | null = null;
+  private reported: (BucketMark & { readonly remaining: number }) | null = null;
   private ownUse = 0;
   private othersUse = 0;
 
-  /** As it was told last, for everybody; null until then. */
+  /** As last reported, for all clients together; null until then. */
   get remaining(): number | null {
-    return this.told?.remaining ?? null;
+    return this.reported?.remaining ?? null;
   }
 
   /** The part of the limit that this worker counts on, 0 to 1. */
@@ -59,7 +63,7 @@ export class LimitBucket {
     return this.ratePerMs * COUNTED_PART * this.share;
   }
 
-  /** Milliseconds until `amount` may be called for; 0 when it may be now. */
+  /** Milliseconds until a call of this amount may be sent; 0 if it may be sent now. */
   waitMs(amount: number, now: number): number {
     if (this.capacity === null) return 0;
     this.refill(now);
@@ -74,14 +78,14 @@ export class LimitBucket {
     this.allowance -= amount;
   }
 
-  /** A reserved call is not made. */
+  /** A reserved call is not sent. */
   release(amount: number): void {
     this.reserved -= amount;
     this.stock += amount;
     this.allowance += amount;
   }
 
-  /** A reserved call is made now. @returns what its answer has to be read with */
+  /** A reserved call is sent now. @returns the mark that its answer is read with */
   begin(amount: number, now: number): BucketMark {
     this.reserved -= amount;
     this.begun += amount;
@@ -89,18 +93,18 @@ export class LimitBucket {
   }
 
   /**
-   * Takes in what was told with the answer to a call. Answers that overtook each other are told by the marks: the news of an
-   * older call is no news.
+   * Takes in the limit that an answer reported. Answers may overtake each other: the marks show which call was sent first, and
+   * the report of an older call is dropped.
    *
-   * @param taken whether the call itself was taken from the limit, which a refused one was not
+   * @param taken whether the provider charged the call to the limit; it does not charge a refused call
    */
   learn(limit: RateLimit, mark: BucketMark, amount: number, taken: boolean, now: number): void {
-    if (this.told !== null && mark.begun <= this.told.begun) return;
+    if (this.reported !== null && mark.begun <= this.reported.begun) return;
     if (!taken) this.begun -= amount;
     const begun = taken ? mark.begun : mark.begun - amount;
     this.learnRate(limit);
     this.learnShare(limit, { begun, at: mark.at });
-    this.told = { begun, at: mark.at, remaining: limit.remaining };
+    this.reported = { begun, at: mark.at, remaining: limit.remaining };
     const unknown = this.begun - begun + this.reserved;
     const refilled = Math.max(0, now - mark.at) * this.ownRate;
     const free = limit.remaining - limit.limit * RESERVED_PART;
@@ -118,7 +122,7 @@ export class LimitBucket {
     this.refilledAt = now;
   }
 
-  /** What remains is told in whole units, so a nearly full bucket tells little about its rate and counts little. */
+  /** The report has whole units: a nearly full bucket says little about its rate and counts little. */
   private learnRate({ limit, remaining, resetMs }: RateLimit): void {
     if (this.capacity === null) this.ratePerMs = limit / USUAL_WINDOW_MS;
     else this.ratePerMs *= limit / this.capacity;
@@ -131,11 +135,11 @@ export class LimitBucket {
   }
 
   private learnShare({ limit, remaining }: RateLimit, mark: BucketMark): void {
-    if (this.told === null) return;
-    const elapsedMs = Math.max(0, mark.at - this.told.at);
-    const own = mark.begun - this.told.begun;
-    const refilled = Math.min(elapsedMs * this.ratePerMs, Math.max(0, limit - this.told.remaining));
-    const others = this.told.remaining + refilled - own - remaining;
+    if (this.reported === null) return;
+    const elapsedMs = Math.max(0, mark.at - this.reported.at);
+    const own = mark.begun - this.reported.begun;
+    const refilled = Math.min(elapsedMs * this.ratePerMs, Math.max(0, limit - this.reported.remaining));
+    const others = this.reported.remaining + refilled - own - remaining;
     const kept = Math.exp((-elapsedMs * this.ratePerMs) / (limit * MEMORY_PART));
     this.ownUse = this.ownUse * kept + own;
     this.othersUse = this.othersUse * kept + others;

@@ -2,10 +2,10 @@ import { AdaptivePace } from './adaptive-pace.ts';
 import { type BucketMark, LimitBucket } from './limit-bucket.ts';
 import type { RateLimits } from './rate-limits.ts';
 
-/** No wish of a provider keeps everybody waiting for longer. */
+/** The longest pause, even if the provider asks for more. */
 const LONGEST_PAUSE_MS = 60_000;
 
-/** A call that has begun: what its answer is read with. */
+/** A call that was sent: the mark that its answer is read with. */
 export interface CallMark {
   readonly tokens: number;
   readonly at: number;
@@ -14,9 +14,9 @@ export interface CallMark {
 }
 
 /**
- * Keeps the calls of one account and model within the provider's limits: by what is told of them (`LimitBucket`), else by what is
- * refused (`AdaptivePace`), and never before the time that the provider asked to wait. What nobody limits passes at once. Times
- * are monotonic milliseconds; constant time per call.
+ * Keeps the calls of one account and model within the provider's limits. It uses reported limits (`LimitBucket`), else it
+ * learns from refusals (`AdaptivePace`). It never calls before the time that the provider asked to wait for. Without any
+ * limit calls pass at once. Times are monotonic milliseconds; constant time per call.
  *
  *   waitMs() = 0 ─► reserve() ─► begin() ─► answered() | refused()
  *                        └─────► release()
@@ -27,12 +27,12 @@ export class RateLimiter {
   private readonly pace = new AdaptivePace();
   private pausedUntil = Number.NEGATIVE_INFINITY;
 
-  /** As told last, for everybody who shares the limits; null where nothing was told. */
+  /** As last reported, for everybody who shares the limits; null if nothing was reported. */
   get remaining(): { readonly requests: number | null; readonly tokens: number | null } {
     return { requests: this.requests.remaining, tokens: this.tokens.remaining };
   }
 
-  /** @param tokens what the call may be charged with */
+  /** @param tokens that the call may be charged with */
   waitMs(tokens: number, now: number): number {
     return Math.max(
       0,
@@ -63,18 +63,18 @@ export class RateLimiter {
     };
   }
 
-  /** The call was let in. */
+  /** The provider accepted the call. */
   answered(call: CallMark, limits: RateLimits | null, now: number): void {
     this.pace.answered(now);
     this.learn(call, limits, true, now);
   }
 
-  /** The call was refused for a limit. */
+  /** The provider refused the call because of a limit. */
   refused(call: CallMark, limits: RateLimits | null, retryAfterMs: number | null, now: number): void {
     const pauseMs = Math.min(LONGEST_PAUSE_MS, retryAfterMs ?? 0);
     this.pausedUntil = Math.max(this.pausedUntil, now + pauseMs);
     this.learn(call, limits, false, now);
-    // A refusal that the told limits explain is dealt with by knowing them.
+    // If the reported limits explain a refusal, knowing them is enough.
     const isExplained =
       (limits?.requests != null && limits.requests.remaining < 1) ||
       (limits?.tokens != null && limits.tokens.remaining < call.tokens);

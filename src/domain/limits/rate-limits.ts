@@ -1,16 +1,16 @@
-/** What a provider tells of one of its limits with an answer: it speaks of everybody who shares the limit. */
+/** One limit as a provider reports it with an answer. It covers everybody who shares the limit. */
 export interface RateLimit {
   /** The size of the full bucket, at least 1. */
   readonly limit: number;
-  /** What is left of it after the call that was answered. */
+  /** What is left of it after the answered call. */
   readonly remaining: number;
-  /** Milliseconds until it is full again, if nobody calls; null when that was not told. */
+  /** Milliseconds until it is full again, if nobody calls; null if not reported. */
   readonly resetMs: number | null;
 }
 
 export interface RateLimits {
-  /** Null when it was not told. */
+  /** Null if not reported. */
   readonly requests: RateLimit | null;
-  /** Null when it was not told. */
+  /** Null if not reported. */
   readonly tokens: RateLimit | null;
 }

@@ -3,20 +3,20 @@ interface Kind {
   suppressed: number;
 }
 
-/** Lets one message of a kind through per period and counts the others, so that a fault that repeats does not flood the log. */
+/** Passes one message of a kind per period and counts the others, so that a repeating fault does not flood the log. */
 export class RepeatLimiter {
   readonly #quietMs: number;
   readonly #kinds = new Map<string, Kind>();
 
-  /** @param quietMs for which further messages of a kind are only counted */
+  /** @param quietMs period in which further messages of a kind are only counted */
   constructor(quietMs: number) {
     this.#quietMs = quietMs;
   }
 
   /**
-   * @param kind one of a small closed set: kinds are remembered
-   * @param now milliseconds by a clock that never jumps
-   * @returns how many of the kind were suppressed since the last one that passed; null when this one is suppressed
+   * @param kind one of a small closed set, because kinds are remembered
+   * @param now milliseconds by a monotonic clock
+   * @returns how many of the kind were suppressed since the last one that passed; null if this one is suppressed
    */
   take(kind: string, now: number): number | null {
     const known = this.#kinds.get(kind);

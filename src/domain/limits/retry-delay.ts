@@ -1,15 +1,15 @@
-/** No wait is longer. A provider that asks for more means that the request has to come again later, not that it sleeps here. */
+/** The longest wait here. If a provider asks for more, the request has to be redelivered later instead. */
 const LONGEST_DELAY_MS = 60_000;
 
 /**
- * How long to wait before the next call: exponential backoff with full jitter, on top of what the provider asked for, so that
- * those who were told the same time do not come back together.
+ * How long to wait before the next call: exponential backoff with full jitter, on top of the delay that the provider asked for.
+ * The jitter spreads callers that got the same delay.
  *
  * @param failed how many calls have failed so far, at least 1
  * @param baseMs the first wait's upper bound
- * @param retryAfterMs the provider's wish; null when it has none
+ * @param retryAfterMs the delay that the provider asked for; null if it asked for none
  * @param random 0 inclusive to 1 exclusive
- * @returns whole milliseconds; null when the provider asks for more than a minute
+ * @returns whole milliseconds; null if the provider asks for more than a minute
  * @see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
  */
 export function retryDelayMs(

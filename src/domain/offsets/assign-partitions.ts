@@ -2,9 +2,9 @@
 export interface GroupMember {
   readonly id: string;
   readonly topics: readonly string[];
-  /** Partitions that it has now, as `topic/partition`. */
+  /** Partitions that it owns now, as `topic/partition`. */
   readonly owned: ReadonlySet<string>;
-  /** It is about to leave and wants no partitions. */
+  /** It is about to leave and takes no partitions. */
   readonly draining: boolean;
 }
 
@@ -13,7 +13,7 @@ export interface TopicPartitions {
   readonly partitions: readonly number[];
 }
 
-/** One partition, and who may have it. */
+/** One partition, and the members that may own it. */
 interface Candidate {
   readonly name: string;
   readonly topic: string;
@@ -26,8 +26,8 @@ interface Share {
 }
 
 /**
- * Divides partitions among members so that as few as possible move: who has a partition keeps it, as long as nobody has
- * two more than another. Draining members get none, unless there is nobody else.
+ * Divides partitions among members with as few moves as possible. An owner keeps its partition unless it has at least two more
+ * than another member. Draining members get none, unless all members are draining.
  *
  * @returns for each member its partitions by topic
  */
@@ -36,7 +36,7 @@ export function assignPartitions(
   topics: readonly TopicPartitions[],
 ): Map<string, Map<string, number[]>> {
   const staying = members.filter((member) => !member.draining);
-  // The same order on every leader, so that the same input gives the same division.
+  // Every leader sorts the same way, so that the same input gives the same division.
   const takers = [...(staying.length > 0 ? staying : members)].sort((one, other) =>
     one.id < other.id ? -1 : 1,
   );
@@ -45,18 +45,18 @@ export function assignPartitions(
     partitions.map((partition) => ({ name: `${topic}/${partition}`, topic, partition })),
   );
 
-  // 1 What somebody has stays there for now; a partition that two claim stays with the first.
+  // 1 Owners keep their partitions for now. If two members claim a partition, the first one keeps it.
   const free = candidates.filter((candidate) => {
     const owner = shares.find(({ member }) => takes(member, candidate) && member.owned.has(candidate.name));
     owner?.candidates.push(candidate);
     return owner === undefined;
   });
-  // 2 What nobody has goes to whoever has least.
+  // 2 Each partition without an owner goes to the member with the fewest.
   for (const candidate of free) {
     const least = leastLoaded(shares.filter(({ member }) => takes(member, candidate)));
     least?.candidates.push(candidate);
   }
-  // 3 One by one from whoever has too many to whoever has too few, until nobody has two more than another.
+  // 3 Move single partitions from members with too many to members with too few, until no two differ by two.
   for (let move = nextMove(shares); move !== null; move = nextMove(shares)) {
     move.from.candidates.splice(move.index, 1);
     move.to.candidates.push(move.candidate);
@@ -86,7 +86,7 @@ interface Move {
   readonly index: number;
 }
 
-/** The move that helps most; null when none helps. What was got last goes first: what was owned comes before it. */
+/** The move that balances most; null if none does. Partitions received last move first: owned ones come before them. */
 function nextMove(shares: readonly Share[]): Move | null {
   const fullestFirst = [...shares].sort((one, other) => other.candidates.length - one.candidates.length);
   for (const from of fullestFirst) {

@@ -1,10 +1,10 @@
 /**
- * The offset map: which accepted offsets above the committed one are not settled yet, as text beside the committed
- * offset in the group's coordinator.
+ * The offset map lists the accepted offsets above the committed one that are not settled. It is stored as text (metadata) beside
+ * the committed offset in the group's coordinator.
  *
- * Form: `v1:<cluster id>:<watermark>:<deltas>[:<topic id>]`, where the deltas are base64url of unsigned varints: from the
- * watermark to each further unsettled offset in ascending order, and last to `next`. With nothing unsettled the deltas are
- * empty. The last part is the id of the topic that the offsets are of: a recreated one has another.
+ * Form: `v1:<cluster id>:<watermark>:<deltas>[:<topic id>]`. The deltas are base64url of unsigned varints: from the watermark to
+ * each further unsettled offset in ascending order, and last to `next`. If nothing is unsettled, the deltas are empty. The last
+ * part is the topic's id: a recreated topic has another one.
  */
 
 /** The broker's `offset.metadata.max.bytes`, by default. */
@@ -13,15 +13,15 @@ export const MAP_MAX_CHARACTERS = 4_096;
 const VERSION = 'v1';
 
 export interface OffsetSnapshot {
-  /** The lowest unsettled offset; `next` when there is none. */
+  /** The lowest unsettled offset; `next` if nothing is unsettled. */
   readonly watermark: number;
-  /** Ascending; begins with the watermark unless empty. */
+  /** Ascending; starts with the watermark unless empty. */
   readonly unsettled: readonly number[];
   /** The offset after the last accepted record. */
   readonly next: number;
 }
 
-/** A map that a newer version of the service wrote, or that is damaged: going on could lose or repeat outcomes. */
+/** A newer version of the service wrote the map, or the map is damaged. Continuing could lose or repeat outcomes. */
 export class UnreadableOffsetMap extends Error {
   override readonly name = 'UnreadableOffsetMap';
 }
@@ -39,13 +39,13 @@ const TOPIC_ID_CHARACTERS = 22;
 /** Bytes of the largest delta there can be. */
 export const LONGEST_DELTA_BYTES = deltaBytes(Number.MAX_SAFE_INTEGER);
 
-/** How many bytes of deltas fit beside the other parts of a map. */
+/** How many bytes of deltas fit into a map beside its other parts. */
 export function deltaCapacity(clusterId: string): number {
   const rest = `${VERSION}:${clusterId}:${Number.MAX_SAFE_INTEGER}::`.length + TOPIC_ID_CHARACTERS;
   return Math.floor(((MAP_MAX_CHARACTERS - rest) * 3) / 4);
 }
 
-/** @param topicId null when the broker has no ids */
+/** @param topicId null if the broker has no topic ids */
 export function encodeOffsetMap(clusterId: string, topicId: string | null, snapshot: OffsetSnapshot): string {
   const bytes: number[] = [];
   if (snapshot.unsettled.length > 0) {
@@ -62,11 +62,11 @@ export function encodeOffsetMap(clusterId: string, topicId: string | null, snaps
 }
 
 /**
- * Reads a map that lies beside a committed offset.
+ * Reads the map that is stored beside a committed offset.
  *
- * @returns null when the map does not speak of this offset in this cluster (none was written, the offset was moved by
- *   hand, or offsets were copied from another cluster): everything from the offset on counts as unsettled then, and the
- *   ledger keeps outcomes from being repeated.
+ * @returns null if the map does not belong to this offset in this cluster: none was written, an operator moved the offset, or
+ *   offsets were copied from another cluster. Everything from the offset on then counts as unsettled, and the ledger prevents
+ *   repeated outcomes.
  * @throws UnreadableOffsetMap for an unknown version or damaged text
  */
 export function decodeOffsetMap(
@@ -78,12 +78,12 @@ export function decodeOffsetMap(
   const [version, cluster, watermarkText, deltas, topicId = null, ...rest] = text.split(':');
   if (version !== VERSION) {
     throw new UnreadableOffsetMap(
-      `the offset map has version "${(version ?? '').slice(0, 16)}", this service reads ${VERSION}: a newer version wrote it; run that one`,
+      `the offset map has version "${(version ?? '').slice(0, 16)}", but this service reads ${VERSION}: a newer version wrote it; run that version`,
     );
   }
   const watermark = Number(watermarkText);
   if (deltas === undefined || rest.length > 0 || !Number.isSafeInteger(watermark) || watermark < 0) {
-    throw new UnreadableOffsetMap('the offset map is damaged: it does not have the parts of its form');
+    throw new UnreadableOffsetMap('the offset map is damaged: it has the wrong number of parts');
   }
   if (cluster !== clusterId || watermark !== committedOffset) return null;
   const unsettled: number[] = [];

@@ -1,13 +1,13 @@
 import { deltaBytes, LONGEST_DELTA_BYTES, type OffsetSnapshot } from './offset-map.ts';
 
 /**
- * What a lane knows of its partition: which offsets it accepted and which of those are settled. Offsets are accepted in
- * ascending order and settled in any; every operation takes constant time, but `snapshotAfter` and `settled`.
+ * A lane's account of its partition: which offsets it accepted, and which of those are settled. Offsets are accepted in
+ * ascending order and settled in any order. Every operation takes constant time, except `snapshotAfter` and `settled`.
  */
 export class OffsetTracker {
   /** Insertion order is ascending, since offsets are accepted in order. */
   private readonly open = new Set<number>();
-  /** Offsets below `knownUpTo` that are not in here were settled before this tracker began. */
+  /** Offsets below `knownUpTo` that are missing here were settled before this tracker started. */
   private readonly inherited: ReadonlySet<number>;
   private readonly knownUpTo: number;
   private readonly capacityBytes: number;
@@ -16,8 +16,8 @@ export class OffsetTracker {
   private nextOffset: number;
 
   /**
-   * @param start what is committed: acceptance begins at its watermark
-   * @param capacityBytes how many bytes of deltas the map may take, see `deltaCapacity`
+   * @param start the committed snapshot: acceptance starts at its watermark
+   * @param capacityBytes how many bytes of deltas the map may have, see `deltaCapacity`
    */
   constructor(start: OffsetSnapshot, capacityBytes: number) {
     this.inherited = new Set(start.unsettled);
@@ -32,7 +32,7 @@ export class OffsetTracker {
     return this.nextOffset;
   }
 
-  /** The lowest offset that is accepted and not settled, else `next`. */
+  /** The lowest accepted offset that is not settled, else `next`. */
   get watermark(): number {
     for (const offset of this.open) return offset;
     return this.nextOffset;
@@ -43,20 +43,20 @@ export class OffsetTracker {
     return this.open.size;
   }
 
-  /** Whether the map would still fit with one more unsettled offset. */
+  /** Whether the map still fits with one more unsettled offset. */
   hasRoomFor(offset: number): boolean {
     if (offset < this.knownUpTo) return true;
-    // The way from the last unsettled offset to `next` has no bound: whatever the log skips belongs to it.
+    // The distance from the last unsettled offset to `next` has no bound: it includes everything that the log skips.
     const bytes = deltaBytes(Math.max(1, offset - this.lastOpen)) + LONGEST_DELTA_BYTES;
     return this.usedBytes + bytes <= this.capacityBytes;
   }
 
-  /** Whether an offset was settled before this tracker began, by what the map said. */
+  /** Whether the map says that an offset was settled before this tracker started. */
   wasSettledBefore(offset: number): boolean {
     return offset < this.knownUpTo && !this.inherited.has(offset);
   }
 
-  /** Accepts an offset at or above `next`; what lies between counts as settled, since the log does not have it. */
+  /** Accepts an offset at or above `next`. Offsets between them count as settled, since the log does not have them. */
   accept(offset: number): void {
     if (offset < this.nextOffset)
       throw new RangeError(`offset ${offset} was accepted before (next is ${this.nextOffset})`);
@@ -75,11 +75,11 @@ export class OffsetTracker {
     return this.open.has(offset);
   }
 
-  /** The snapshot to commit together with these offsets: what is settled so far, these, and nothing else. */
+  /** The snapshot to commit together with these offsets: everything settled so far and these, nothing else. */
   snapshotAfter(settling: ReadonlySet<number>): OffsetSnapshot {
     const unsettled: number[] = [];
     for (const offset of this.open) if (!settling.has(offset)) unsettled.push(offset);
-    // What the map inherited and this tracker has not reached yet is still unsettled.
+    // Inherited offsets that this tracker has not reached yet are still unsettled.
     let next = this.nextOffset;
     if (this.knownUpTo > next) {
       for (const offset of this.inherited) if (offset >= this.nextOffset) unsettled.push(offset);
@@ -88,7 +88,7 @@ export class OffsetTracker {
     return { watermark: unsettled[0] ?? next, unsettled, next };
   }
 
-  /** These offsets were committed as settled. */
+  /** Marks these offsets as committed. */
   settled(offsets: Iterable<number>): void {
     for (const offset of offsets) this.open.delete(offset);
     this.recount();

@@ -1,8 +1,8 @@
 import type { ChatRequest } from '../../contract/record-types.ts';
 
 /**
- * The provider's request parameters that the contract has a field for, with that field. Models are described, and
- * parameters newer than the contract are told apart, by the provider's names.
+ * The provider's request parameters that have a field in the contract, with that field. Models and parameters newer than the
+ * contract are described by the provider's names.
  */
 const fieldOfParameter: ReadonlyMap<string, keyof ChatRequest> = new Map<string, keyof ChatRequest>([
   ['model', 'model'],
@@ -43,15 +43,15 @@ const fieldOfParameter: ReadonlyMap<string, keyof ChatRequest> = new Map<string,
   ['web_search_options', 'webSearch'],
 ]);
 
-/** Usage is always asked for: this is the service's alone to set. */
+/** The service always asks for usage, so callers cannot set this. */
 const STREAM_OPTIONS = 'stream_options';
 
-/** The contract's field for a parameter; null when it has none. */
+/** The contract's field for a parameter; null if it has no field. */
 export function fieldOf(parameter: string): keyof ChatRequest | null {
   return fieldOfParameter.get(parameter) ?? null;
 }
 
-/** Whether the contract has a field for a parameter, or the service sets it: it may not come as an extra one then. */
+/** Whether the contract has a field for a parameter or the service sets it. Such a parameter may not be an extra one. */
 export function isOwnParameter(parameter: string): boolean {
   return fieldOfParameter.has(parameter) || parameter === STREAM_OPTIONS;
 }

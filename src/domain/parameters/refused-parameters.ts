@@ -1,21 +1,21 @@
 import type { ChatRequest, Problem } from '../../contract/record-types.ts';
 import { fieldOf } from './provider-parameters.ts';
 
-/** What a model does not take, in the provider's names of parameters. */
+/** What a model accepts and refuses, by the provider's names of parameters. */
 export interface ModelParameters {
   readonly id: string;
-  /** Which of the two names the limit of tokens goes by; null when it is not known. */
+  /** Which of its two names the token limit has; null if unknown. */
   readonly maxTokensParameter: string | null;
-  /** Never taken. */
+  /** Always refused. */
   readonly refusedParameters: readonly string[];
-  /** Taken only with reasoning effort `none`. */
+  /** Accepted only with reasoning effort `none`. */
   readonly refusedWhileReasoning: readonly string[];
-  /** The reasoning effort of a request that names none; null when it is not known. */
+  /** The reasoning effort of a request that sets none; null if unknown. */
   readonly defaultReasoningEffort: string | null;
 }
 
 /**
- * What the provider takes for granted, so that no model refuses it: sampling of reasoning models is fixed at these values.
+ * Values that the provider sets in any case, so that no model refuses them: the sampling of reasoning models is fixed at these.
  *
  * @see https://platform.openai.com/docs/guides/reasoning
  */
@@ -27,18 +27,18 @@ const fixedValues: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ['frequency_penalty', 0],
 ]);
 
-/** Whether the model takes a parameter, with the reasoning effort that the request asks for, or its own. */
+/** Whether the model accepts a parameter, with the request's reasoning effort or its own default. */
 export function takesParameter(model: ModelParameters, parameter: string, effort: string | null): boolean {
   if (model.refusedParameters.includes(parameter)) return false;
   return effortOf(model, effort) === 'none' || !model.refusedWhileReasoning.includes(parameter);
 }
 
-/** The reasoning effort that the model runs with: the request's, else its own; null when that is not known. */
+/** The reasoning effort that the model runs with: the request's, else its default; null if that is unknown. */
 export function effortOf({ defaultReasoningEffort }: ModelParameters, asked: string | null): string | null {
   return asked ?? defaultReasoningEffort ?? null;
 }
 
-/** What the caller set and the model refuses, each with its path. */
+/** The parameters that the caller set and the model refuses, each with its path. */
 export function refusedParameters(request: ChatRequest, model: ModelParameters): Problem[] {
   const known = [...new Set([...model.refusedParameters, ...model.refusedWhileReasoning])];
   return known.flatMap((parameter) => {
@@ -53,12 +53,12 @@ export function refusedParameters(request: ChatRequest, model: ModelParameters):
     const wayOut = model.refusedParameters.includes(parameter)
       ? 'leave it out, or choose another model'
       : 'set reasoningEffort to none, leave it out, or choose another model';
-    const message = `model ${model.id} does not take ${parameter}; ${wayOut}`;
+    const message = `model ${model.id} does not accept ${parameter}; ${wayOut}`;
     return [{ path: field, code: 'refused_parameter', message }];
   });
 }
 
-/** Some fields travel under one of two names. */
+/** Some fields are sent under one of two names. */
 function isSentAs(parameter: string, { legacyFunctions }: ChatRequest, model: ModelParameters): boolean {
   switch (parameter) {
     case 'max_tokens':

@@ -1,4 +1,4 @@
-/** A first-in-first-out queue with constant-time operations at both ends that it has. */
+/** A first-in-first-out queue whose operations all take constant time. */
 export class Deque<T> {
   private items: (T | undefined)[] = [];
   private head = 0;
@@ -20,7 +20,7 @@ export class Deque<T> {
     if (this.head === this.items.length) return undefined;
     this.items[this.head] = undefined;
     this.head += 1;
-    // Moving the rest down only when it is the smaller half keeps the cost per item constant.
+    // Items move down only if they are the smaller half, so that the cost per item stays constant.
     if (this.head > 32 && this.head * 2 > this.items.length) {
       this.items = this.items.slice(this.head);
       this.head = 0;

@@ -1,10 +1,10 @@
-/** Whether what waits begins, or goes on with something that had begun: neither line of an owner starves the other. */
+/** `first`: an item starts. `again`: it continues. Neither line of an owner starves the other. */
 export type Line = 'first' | 'again';
 
-/** An item in a queue: what it is taken out with. */
+/** An item in a queue: the handle for removing it. */
 export interface Place<T> {
   readonly item: T;
-  /** Null once it was served or taken out. */
+  /** Null once it was served or removed. */
   lineup: Lineup<T> | null;
   readonly line: Line;
   before: Place<T> | null;
@@ -16,7 +16,7 @@ interface Ends<T> {
   tail: Place<T> | null;
 }
 
-/** What one owner has waiting, and how many more it may have in this round. Lineups whose turn comes form a ring. */
+/** The waiting items of one owner, and how many more it may have in this round. Lineups with a turn form a ring. */
 interface Lineup<T> extends Record<Line, Ends<T>> {
   readonly owner: string;
   readonly weight: number;
@@ -28,16 +28,16 @@ interface Lineup<T> extends Record<Line, Ends<T>> {
 }
 
 /**
- * A queue in which owners take turns: in each round an owner with something waiting is served as many items as its weight.
- * The two lines of an owner take turns too, each in the order in which its items came. With one owner and one line it is a
- * plain queue. Constant time per item, also for one that is taken out.
+ * A queue in which owners take turns (weighted round robin). In each round an owner with waiting items is served as many items as its
+ * weight. The two lines of an owner take turns too, each in order of arrival. With one owner and one line it is a plain queue.
+ * Constant time per item, also for a removed one.
  *
  * @see https://en.wikipedia.org/wiki/Weighted_round_robin
  */
 export class FairQueue<T> {
   private readonly weightOf: (owner: string) => number;
   private readonly lineups = new Map<string, Lineup<T>>();
-  /** Whose turn it is. */
+  /** The owner whose turn it is. */
   private current: Lineup<T> | null = null;
   private count = 0;
 
@@ -61,7 +61,7 @@ export class FairQueue<T> {
     return place;
   }
 
-  /** What `shift` would return now. */
+  /** What `shift` would return. */
   peek(): T | undefined {
     return this.first()?.item;
   }
@@ -81,7 +81,7 @@ export class FairQueue<T> {
     return place.item;
   }
 
-  /** Takes an item out before its turn. @returns whether it was still waiting */
+  /** Removes an item before its turn. @returns whether it was still waiting */
   remove(place: Place<T>): boolean {
     const { lineup, line, before, behind } = place;
     if (lineup === null) return false;
@@ -102,7 +102,7 @@ export class FairQueue<T> {
     return lineup[lineup.turn].head ?? lineup[lineup.turn === 'first' ? 'again' : 'first'].head;
   }
 
-  /** An owner that had nothing waiting comes last. */
+  /** An owner without waiting items joins at the end. */
   private join(owner: string, turn: Line): Lineup<T> {
     const weight = this.weightOf(owner);
     const empty = () => ({ head: null, tail: null });

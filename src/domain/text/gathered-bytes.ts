@@ -1,6 +1,6 @@
 const FIRST_CAPACITY = 1_024;
 
-/** Bytes put together from pieces: each is copied, so that no piece keeps the larger buffer alive that it is a view of. */
+/** Bytes gathered from pieces. Each piece is copied, so that a view does not keep its larger buffer alive. */
 export class GatheredBytes {
   #buffer = new Uint8Array(0);
   #length = 0;
@@ -16,7 +16,7 @@ export class GatheredBytes {
     this.#length = length;
   }
 
-  /** A view of everything added so far. What is added later does not change it. */
+  /** A view of everything added so far. Later additions do not change it. */
   view(): Uint8Array {
     return this.#buffer.subarray(0, this.#length);
   }

@@ -1,7 +1,7 @@
-/** Pieces that wait to be joined. Until then each may keep a whole read from the network alive. */
+/** Pieces that wait to be joined. Until then each may keep the buffer of a whole network read alive. */
 const MOST_PIECES = 256;
 
-/** A text put together from pieces, in time and memory linear in its length however small the pieces are. */
+/** A text gathered from pieces, in time and memory linear in its length, however small the pieces are. */
 export class GatheredText {
   #blocks: string[] = [];
   #pieces: string[] = [];
@@ -15,7 +15,7 @@ export class GatheredText {
     if (this.#pieces.push(piece) >= MOST_PIECES) this.#join();
   }
 
-  /** Everything added so far. More may be added afterwards. */
+  /** Everything added so far. More may follow. */
   toString(): string {
     if (this.#pieces.length > 0) this.#join();
     if (this.#blocks.length > 1) this.#blocks = [this.#blocks.join('')];

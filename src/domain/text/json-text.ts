@@ -1,7 +1,7 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Where a JSON string ends that begins at `start`: the index of its last quote, or the text's length when it has none. */
+/** The index of the last quote of the JSON string that starts at `start`; the text's length if it has none. */
 export function endOfString(json: string, start: number): number {
   // Nearly all strings have no escaped quote, and a search is faster than a loop.
   const quote = json.indexOf('"', start + 1);
@@ -34,7 +34,7 @@ export function membersOfJson(json: string): [name: string, value: string][] {
   return members;
 }
 
-/** The index behind a value: that of the comma or bracket that ends it. */
+/** The index after a value: that of the comma or bracket that ends it. */
 function endOfValue(json: string, start: number): number {
   let depth = 0;
   for (let index = start; index < json.length; index += 1) {

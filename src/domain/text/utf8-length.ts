@@ -1,4 +1,4 @@
-/** UTF-8 bytes of a text. Each half of a surrogate pair counts as two, so that pairs cut between pieces are counted right. */
+/** UTF-8 bytes of a text. Each half of a surrogate pair counts as two bytes, so a pair split between pieces counts right. */
 export function utf8Length(text: string): number {
   let bytes = text.length;
   for (let index = 0; index < text.length; index += 1) {

@@ -1,19 +1,19 @@
 import type { TokenRange } from './image-tokens.ts';
 
-/** The provider's rule for audio in a request: a token for each tenth of a second. */
+/** The provider's rule for audio input: one token per tenth of a second. */
 const TOKENS_PER_SECOND = 10;
-/** Bytes in a second of compressed speech: at 320, 64 and 8 kbit/s, which is the most and the least that MP3 has. */
+/** Bytes per second of compressed speech: 320, 64 and 8 kbit/s. The first and the last are the bounds of MP3. */
 const COMPRESSED = { dense: 40_000, usual: 8_000, sparse: 1_000 };
 const WAV_HEAD_BYTES = 44;
 
-/** Input tokens of a recording: exact by the head of a WAV file, of other formats by how long so many bytes may last. */
+/** Input tokens of a recording: exact from the header of a WAV file, for other formats a range from the number of bytes. */
 export function audioTokens(file: Uint8Array | null): TokenRange & { readonly likely: number } {
   const bytes = file?.byteLength ?? 0;
   const perSecond = file === null ? null : wavBytesPerSecond(file);
   const tokens = (bytesPerSecond: number) => Math.ceil((bytes / bytesPerSecond) * TOKENS_PER_SECOND);
   if (perSecond !== null) {
-    const told = tokens(perSecond);
-    return { least: told, likely: told, most: told };
+    const exact = tokens(perSecond);
+    return { least: exact, likely: exact, most: exact };
   }
   return {
     least: tokens(COMPRESSED.dense),

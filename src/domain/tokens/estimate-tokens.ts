@@ -6,52 +6,52 @@ import { imageTokens, type TokenRange } from './image-tokens.ts';
 import { renderTools } from './render-tools.ts';
 import type { ImageRule } from './token-rules.ts';
 
-/** The tokens of a text, by some encoding. Never throws. */
+/** Counts the tokens of a text by an encoding. Never throws. */
 export type CountTokens = (text: string) => number;
 
 /** Average bytes per token of the current encodings over mixed text. */
 const BYTES_PER_TOKEN = 4;
-/** What surrounds a message, a name and the reply, in tokens; a role is one more. */
+/** Tokens around a message, a name and the reply; a role is one more. */
 const PER_MESSAGE = 3;
 const PER_ROLE = 1;
 const PER_NAME = 1;
 const PER_REPLY = 3;
 const PER_TOOL_CALL = 3;
-/** What surrounds the definitions of tools; they share some of the first system message's own. */
+/** Tokens around tool definitions; they share some with the first system message. */
 const AROUND_TOOLS = 9;
 const SHARED_WITH_SYSTEM = 4;
 const NO_TOOL_CHOSEN = 1;
 const PER_TOOL_CHOSEN = 4;
 
-/** Tokens that a text of this many UTF-8 bytes has, roughly. */
+/** Tokens of a text of this many UTF-8 bytes, roughly. */
 export function estimateTextTokens(bytes: number): number {
   return Math.ceil(bytes / BYTES_PER_TOKEN);
 }
 
 /** Input tokens of a request, by part. An estimate, never a bill. */
 export interface InputEstimate {
-  /** Texts of messages, names, and calls of tools. */
+  /** Texts of messages, names and tool calls. */
   readonly messages: number;
-  /** Definitions of tools, and of the form of the answer. */
+  /** Definitions of tools, and of the answer's format. */
   readonly tools: number;
-  /** Images; one whose size or detail is not known as the largest that it may be. */
+  /** Images. If the size or detail of one is unknown, it counts as the largest possible. */
   readonly images: number;
   readonly audio: number;
-  /** What the provider puts around messages and tools. */
+  /** What the provider adds around messages and tools. */
   readonly overhead: number;
   /** The sum of all parts. */
   readonly total: number;
   readonly atLeast: number;
-  /** Null when there is something in it whose tokens have no known limit: a file, an earlier audio answer. */
+  /** Null if something in the request has no known limit of tokens: a file, an earlier audio answer. */
   readonly atMost: number | null;
-  /** Of `atMost`, what is audio and has a price of its own. */
+  /** The part of `atMost` that is audio, which has its own price. */
   readonly audioAtMost: number;
 }
 
 /**
- * What a request will count at the provider: the texts by `count`, with the framing that the provider publishes.
+ * Estimates what a request will count at the provider: its texts by `count`, plus the framing that the provider publishes.
  *
- * @param images the rule of the model's family
+ * @param images the image rule of the model's family
  * @param count by the model's encoding
  */
 export function estimateInput(request: ChatRequest, images: ImageRule, count: CountTokens): InputEstimate {
@@ -84,7 +84,7 @@ export function estimateInput(request: ChatRequest, images: ImageRule, count: Co
   };
 }
 
-/** What a model wrote, as far as it came: text, refusals, calls, transcripts, and texts that the contract has no field for. */
+/** Tokens of what a model wrote so far: text, refusals, calls, transcripts, and texts without a field of the contract. */
 export function estimateOutput(choices: readonly Choice[], count: CountTokens): number {
   let tokens = 0;
   for (const { content, refusal, toolCalls, audio, extraJson } of choices) {
@@ -132,7 +132,7 @@ function framingTokens({ messages, tools, toolChoice }: ChatRequest, count: Coun
   if (tools.length === 0) return tokens;
   const system = messages.find(({ role }) => role === 'system' || role === 'developer');
   if (system === undefined) return tokens + AROUND_TOOLS;
-  // Tools come after a line break, in the same message; after a full stop it is the same token.
+  // Tools follow after a line break, in the same message. After a full stop it is the same token.
   const end = system.content?.at(-1) ?? '\n';
   return tokens + AROUND_TOOLS - SHARED_WITH_SYSTEM + (/[\n\p{P}]/u.test(end) ? 0 : 1);
 }
@@ -143,8 +143,8 @@ function choiceTokens({ mode, tools }: ToolChoice, count: CountTokens): number {
 }
 
 /**
- * How newer models read definitions is not published: as they are rendered, or as they were given, whichever is more,
- * bounds them.
+ * How newer models read definitions is not published. The bound is the larger of two forms: rendered as TypeScript, or as
+ * given.
  */
 function toolTokens({ tools, responseFormat }: ChatRequest, count: CountTokens): Tokens {
   let format = 0;
@@ -177,7 +177,7 @@ function partImageTokens({ url, data, detail }: ContentPart, rule: ImageRule): T
 }
 
 const DATA_URL = /^data:[^,]{0,200};base64,/i;
-/** In characters: most formats tell their size at once, JPEG files often only after a preview. */
+/** In characters. Most formats have their size at the start, JPEG files often only after a preview. */
 const HEADS = [512, 8_192, 131_072];
 
 /** Null for an address that only the provider fetches. */
@@ -191,13 +191,13 @@ function sizeByUrl(url: string): ImageSize | null {
   return null;
 }
 
-/** Nothing where the text is not base64. */
+/** Empty if the text is not base64. */
 function decodeBase64(text: string): Uint8Array {
   let bytes = '';
   try {
     bytes = atob(text);
   } catch {
-    // The provider will say so.
+    // The provider will report it.
   }
   const decoded = new Uint8Array(bytes.length);
   for (let index = 0; index < bytes.length; index += 1) decoded[index] = bytes.charCodeAt(index);
@@ -206,7 +206,7 @@ function decodeBase64(text: string): Uint8Array {
 
 function extraTokens(extraJson: string, count: CountTokens): number {
   let tokens = 0;
-  // Without parsing the rest, which may be megabytes of lists.
+  // The rest is not parsed: it may be megabytes of lists.
   for (const [, value] of membersOfJson(extraJson))
     if (value.startsWith('"')) tokens += count(JSON.parse(value) as string);
   return tokens;

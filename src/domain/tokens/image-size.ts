@@ -5,9 +5,9 @@ export interface ImageSize {
 }
 
 /**
- * The size that the head of a PNG, JPEG, GIF or WebP file tells.
+ * Reads the size from the header of a PNG, JPEG, GIF or WebP file.
  *
- * @returns null when it is another format, or cut off before its size
+ * @returns null if it has another format, or ends before its size
  */
 export function readImageSize(file: Uint8Array): ImageSize | null {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -41,20 +41,20 @@ function webpSize(view: DataView): ImageSize | null {
   }
 }
 
-/** Segment by segment up to the frame's header. */
+/** Reads segments up to the frame's header. */
 function jpegSize(view: DataView): ImageSize | null {
   if (view.byteLength < 4 || view.getUint16(0) !== 0xffd8) return null;
   for (let at = 2; at + 9 <= view.byteLength; ) {
     const marker = view.getUint16(at);
     if (marker < 0xff01) return null;
     if (isFrame(marker)) return { width: view.getUint16(at + 7), height: view.getUint16(at + 5) };
-    // A byte of filling before the marker is passed over alone.
+    // A padding byte before the marker is skipped.
     at += marker === 0xffff ? 1 : 2 + view.getUint16(at + 2);
   }
   return null;
 }
 
-/** SOF0 to SOF15, without the three markers between them that are something else. */
+/** SOF0 to SOF15, without the three markers in that range that are something else. */
 function isFrame(marker: number): boolean {
   return marker >= 0xffc0 && marker <= 0xffcf && marker !== 0xffc4 && marker !== 0xffc8 && marker !== 0xffcc;
 }

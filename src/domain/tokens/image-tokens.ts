@@ -1,7 +1,7 @@
 import type { ImageSize } from './image-size.ts';
 import type { ImageRule, PatchRule, TileRule } from './token-rules.ts';
 
-/** Tokens between two bounds; equal where the number is known. */
+/** Tokens between two bounds, which are equal if the number is known. */
 export interface TokenRange {
   readonly least: number;
   readonly most: number;
@@ -15,10 +15,10 @@ const MOST_TILES = 8;
 const PATCH_PIXELS = 32;
 
 /**
- * Input tokens of an image by its family's published rule. Without a detail the provider chooses, and may choose high.
+ * Input tokens of an image by its family's published rule. If the detail is auto the provider chooses, and may choose high.
  *
- * @param detail as asked for: auto, low, high, original; null is auto
- * @param size null when it is not known, as of an image that only the provider fetches
+ * @param detail as requested: auto, low, high, original; null is auto
+ * @param size null if unknown, as for an image that only the provider fetches
  */
 export function imageTokens(rule: ImageRule, detail: string | null, size: ImageSize | null): TokenRange {
   const full = rule.kind === 'tiles' ? tileTokens(rule, detail, size) : patchTokens(rule, detail, size);
@@ -34,7 +34,7 @@ function tileTokens({ base, perTile }: TileRule, detail: string | null, size: Im
   return { least: tokens, most: tokens };
 }
 
-/** Only ever made smaller: to a long side of 2,048 pixels, then to a short side of 768. */
+/** Images are only scaled down: to a long side of 2,048 pixels, then to a short side of 768. */
 function countTiles({ width, height }: ImageSize): number {
   const toLongSide = Math.min(1, LONG_SIDE_PIXELS / Math.max(width, height));
   const scale = Math.min(toLongSide, SHORT_SIDE_PIXELS / Math.min(width, height));
@@ -45,8 +45,8 @@ function patchTokens(rule: PatchRule, detail: string | null, size: ImageSize | n
   const budget = patchBudget(rule, detail);
   const tokens = (patchCount: number) => Math.ceil(patchCount * rule.tokensPerPatch);
   if (size === null) return { least: tokens(1), most: tokens(budget) };
-  const told = tokens(countPatches(size, budget));
-  return { least: told, most: told };
+  const exact = tokens(countPatches(size, budget));
+  return { least: exact, most: exact };
 }
 
 function patchBudget(rule: PatchRule, detail: string | null): number {
@@ -54,7 +54,7 @@ function patchBudget(rule: PatchRule, detail: string | null): number {
   return detail === 'original' ? rule.originalPatches : rule.highPatches;
 }
 
-/** An image with more patches than the budget is made smaller until one of its sides is a whole number of patches. */
+/** An image with more patches than the budget is scaled down until one of its sides is a whole number of patches. */
 function countPatches({ width, height }: ImageSize, budget: number): number {
   const patchCount = count(width, PATCH_PIXELS) * count(height, PATCH_PIXELS);
   if (patchCount <= budget) return patchCount;
@@ -65,7 +65,7 @@ function countPatches({ width, height }: ImageSize, budget: number): number {
   return Math.min(budget, Math.max(1, count(across * toWhole, 1) * count(down * toWhole, 1)));
 }
 
-/** How many of a size are needed, not one more for the last bit of a floating-point number. */
+/** How many of `size` cover a length. Rounded down past floating-point noise. */
 function count(length: number, size: number): number {
   return Math.max(1, Math.ceil(length / size - 1e-9));
 }

@@ -1,6 +1,6 @@
 import type { Tool } from '../../contract/record-types.ts';
 
-/** Deeper parameters are rendered as `any`: nobody writes them, and whoever does must not cost more than others. */
+/** Deeper parameters are rendered as `any`. Real schemas are flatter, and a deep one must not cost more than others. */
 const DEEPEST = 16;
 
 interface Schema {
@@ -13,8 +13,8 @@ interface Schema {
 }
 
 /**
- * Tools in the form in which models read them as far as that is known: a TypeScript namespace with a type for each.
- * Definitions that are no JSON object are rendered without parameters.
+ * Renders tools in the form in which models read them, as far as it is known: a TypeScript namespace with a type for each.
+ * Definitions that are not a JSON object are rendered without parameters.
  */
 export function renderTools(tools: readonly Tool[]): string {
   return ['namespace functions {', '', ...tools.flatMap(renderTool), '} // namespace functions'].join('\n');
@@ -29,7 +29,7 @@ function renderTool({ name, description, parametersJson, grammarDefinition }: To
     : [...comment, `type ${name} = (_: {`, ...parameters, '}) => any;', ''];
 }
 
-/** A line for each, with its description above it where it is not nested. */
+/** A line for each property. Properties that are not nested have their description above them. */
 function renderProperties({ properties, required }: Schema, depth: number): string[] {
   if (typeof properties !== 'object' || properties === null) return [];
   const mandatory: ReadonlySet<unknown> = new Set(Array.isArray(required) ? required : []);

@@ -3,14 +3,14 @@ export type EncodingName = 'o200k_base' | 'cl100k_base';
 
 export const encodingNames: readonly EncodingName[] = ['o200k_base', 'cl100k_base'];
 
-/** Images in squares of 512 pixels: a price for the image and one for each square. */
+/** Images in squares of 512 pixels: tokens for the image, and for each square. */
 export interface TileRule {
   readonly kind: 'tiles';
   readonly base: number;
   readonly perTile: number;
 }
 
-/** Images in patches of 32 pixels: so many patches at most, by detail, each a number of tokens. */
+/** Images in patches of 32 pixels: at most so many patches by detail, and tokens for each patch. */
 export interface PatchRule {
   readonly kind: 'patches';
   readonly tokensPerPatch: number;
@@ -24,7 +24,7 @@ export interface PatchRule {
 
 export type ImageRule = TileRule | PatchRule;
 
-/** How the provider counts the input of one family of models. */
+/** How the provider counts the input of a family of models. */
 export interface TokenRules {
   readonly encoding: EncodingName;
   readonly images: ImageRule;
@@ -32,7 +32,7 @@ export interface TokenRules {
 
 const tiles = (base: number, perTile: number): TileRule => ({ kind: 'tiles', base, perTile });
 
-/** Most patches of an image before `original` was a detail, and of small models after it. */
+/** The most patches of an image, before `original` became a detail, and still for small models. */
 const PATCHES = 1_536;
 
 const patches = (
@@ -48,8 +48,8 @@ const patches = (
 });
 
 /**
- * By the beginning of the model's id: the longest that fits holds. From the provider's guide to images and from its
- * tokenizer's list of models; for models that are not here, see `unknownRules`.
+ * By the start of the model's id: the longest match applies. Sources: the provider's guide to images and its tokenizer's list
+ * of models. For other models see `unknownRules`.
  */
 const families: Readonly<Record<string, TokenRules>> = {
   'gpt-3.5-turbo': { encoding: 'cl100k_base', images: tiles(85, 170) },
@@ -68,18 +68,18 @@ const families: Readonly<Record<string, TokenRules>> = {
   'gpt-5-nano': { encoding: 'o200k_base', images: patches(2.46) },
 };
 
-/** The encoding of everything recent, and the largest images that a current family may take. */
+/** The encoding of all recent models, and the largest images that a current family accepts. */
 const unknownRules: TokenRules = { encoding: 'o200k_base', images: patches(2.46, 2_500, 10_000) };
 
 const longestFirst = Object.entries(families).toSorted(([one], [other]) => other.length - one.length);
 
-/** Rules of a model by its id, fine-tuned ones (`ft:gpt-4o:…`) those of their base; for models of no family, bounds. */
+/** The rules of a model by its id. Fine-tuned models (`ft:gpt-4o:…`) have the rules of their base. Other models get bounds. */
 export function tokenRules(model: string): TokenRules {
   const base = model.startsWith('ft:') ? (model.split(':')[1] ?? '') : model;
   return longestFirst.find(([family]) => isOf(family, base))?.[1] ?? unknownRules;
 }
 
-/** Whether the encoding of a model is known from its id, and not taken for granted. */
+/** Whether the encoding of a model is known from its id, and not assumed. */
 export function knowsEncoding(model: string): boolean {
   return tokenRules(model) !== unknownRules;
 }

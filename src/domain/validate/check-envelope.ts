@@ -5,10 +5,10 @@ import type { ProblemList } from './problem-list.ts';
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 const DECIMAL = /^\d{1,26}(\.\d{1,12})?$/;
 const CURRENCY = /^[A-Z]{3}$/;
-/** Labels are echoed in every output, which must fit into a record whatever else is cut. */
+/** Labels are echoed in every output, which must fit into a record even if everything else is cut. */
 const LABELS_MAX_CHARACTERS = 65_536;
 
-/** Who asks, under which id, and what may be spent on it. */
+/** Checks the ids of the request and its limits of time and cost. */
 export function checkEnvelope(request: ChatRequest, list: ProblemList): void {
   if (!REQUEST_ID.test(request.requestId))
     list.add('requestId', 'invalid_value', 'it must be 1 to 128 visible ASCII characters');
@@ -45,7 +45,7 @@ function checkLabels({ labels }: ChatRequest, list: ProblemList): void {
     list.add(
       'labels',
       'too_large',
-      `they have ${characters} characters, at most ${LABELS_MAX_CHARACTERS} are echoed; keep what is large elsewhere and send a reference`,
+      `they have ${characters} characters, but at most ${LABELS_MAX_CHARACTERS} are echoed; store large data elsewhere and send a reference`,
     );
   }
 }

@@ -2,9 +2,9 @@ import { LIMITS } from './limits.ts';
 import type { ProblemList } from './problem-list.ts';
 
 /**
- * Looks at JSON text that has to be an object.
+ * Checks JSON text that has to be an object.
  *
- * @returns the object; null when there is a problem
+ * @returns the object; null if there is a problem
  */
 export function checkJsonObject(
   text: string,
@@ -15,11 +15,11 @@ export function checkJsonObject(
     list.add(
       path,
       'too_large',
-      `it has ${text.length} characters, at most ${LIMITS.jsonCharacters} are taken`,
+      `it has ${text.length} characters, but at most ${LIMITS.jsonCharacters} are allowed`,
     );
     return null;
   }
-  // Before it is parsed and written again, which takes a piece of the stack for each level.
+  // Checked before parsing and serializing, which use stack for each level.
   if (jsonShape(text).depth > LIMITS.jsonDepth) {
     list.add(path, 'too_large', `it is nested deeper than ${LIMITS.jsonDepth} levels; flatten it`);
     return null;
@@ -41,15 +41,15 @@ const CLOSING_BRACKET = 0x5d;
 const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 
-/** What a JSON text is made of, be it valid or not. */
+/** The shape of a JSON text, valid or not. */
 export interface JsonShape {
-  /** How deep objects and arrays are nested. */
+  /** The nesting of objects and arrays. */
   readonly depth: number;
-  /** Objects, arrays, members and items: what parsing takes its time for, besides characters. */
+  /** Objects, arrays, members and items. Besides characters, they determine how long parsing takes. */
   readonly size: number;
 }
 
-/** Looks at a JSON text before it is parsed. */
+/** Measures a JSON text before it is parsed. */
 export function jsonShape(text: string): JsonShape {
   let depth = 0;
   let deepest = 0;
@@ -75,7 +75,7 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    // The parser's error quotes the text.
+    // The parser's error quotes the text, so it is dropped.
     return undefined;
   }
 }

@@ -8,7 +8,7 @@ import { oneOf, type ProblemList } from './problem-list.ts';
 interface Role {
   /** The types of part that its messages may have. */
   readonly parts: readonly string[];
-  /** The fields that belong to it alone. */
+  /** The fields that only this role has. */
   readonly fields: readonly OwnField[];
 }
 
@@ -24,7 +24,7 @@ const roles: ReadonlyMap<string, Role> = new Map<string, Role>([
   ['function', { parts: [], fields: [] }],
 ]);
 
-/** The conversation: each message by itself, then calls and results among each other. */
+/** Checks the conversation: first each message alone, then calls and results against each other. */
 export function checkMessages(request: ChatRequest, list: ProblemList): void {
   const { messages, legacyFunctions } = request;
   if (messages.length === 0) list.add('messages', 'missing', 'it is empty; send at least one message');
@@ -32,7 +32,7 @@ export function checkMessages(request: ChatRequest, list: ProblemList): void {
     list.add(
       'messages',
       'too_large',
-      `there are ${messages.length}, at most ${LIMITS.messages} are taken; leave out or summarize the oldest`,
+      `there are ${messages.length}, but at most ${LIMITS.messages} are allowed; leave out or summarize the oldest`,
     );
     return;
   }

@@ -6,14 +6,14 @@ import { oneOf, type ProblemList } from './problem-list.ts';
 const formats: readonly string[] = ['text', 'json_object', 'json_schema'];
 const SCHEMA_NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** The form of the answer. */
+/** Checks the format of the answer. */
 export function checkOutput(request: ChatRequest, list: ProblemList): void {
   const { responseFormat, prediction, moderation } = request;
   if (responseFormat !== null) checkResponseFormat(responseFormat, list);
   checkAudio(request, list);
   checkParts(prediction, 'prediction', ['text'], 'a prediction', list);
   if (moderation !== null && moderation.model === '')
-    list.add('moderation.model', 'missing', 'name the model that moderates');
+    list.add('moderation.model', 'missing', 'name the moderation model');
 }
 
 function checkResponseFormat(format: ResponseFormat, list: ProblemList): void {
@@ -50,6 +50,6 @@ function checkAudio({ audio, modalities }: ChatRequest, list: ProblemList): void
 
 function checkVoice({ format, voice, voiceId }: AudioOutput, list: ProblemList): void {
   if (format === '') list.add('audio.format', 'missing', 'name a format, such as wav or pcm16');
-  if (voice && voiceId) list.add('audio.voiceId', 'conflict', 'there is a voice already; send one of them');
+  if (voice && voiceId) list.add('audio.voiceId', 'conflict', 'voice is set too; send one of them');
   else if (!voice && !voiceId) list.add('audio.voice', 'missing', 'name a voice, or a voiceId');
 }

@@ -6,7 +6,7 @@ import { oneOf, type ProblemList } from './problem-list.ts';
 type Field = Exclude<keyof ContentPart, 'type' | 'extraJson'>;
 
 interface Kind {
-  /** Exactly one of these is set. */
+  /** Exactly one of these must be set. */
   readonly payload: readonly Field[];
   /** These may be set beside it. */
   readonly details: readonly Field[];
@@ -25,14 +25,14 @@ const fields: readonly Field[] = [
   'cacheBreakpoint',
 ];
 
-/** The provider fetches the first two itself. */
+/** The provider fetches the first two. */
 const URL_SCHEME = /^(https?:\/\/|data:)/i;
 const MEDIA_TYPE = /^[\w.+-]+\/[\w.+-]+(;.*)?$/;
 
 /**
- * The parts of one message or prediction.
+ * Checks the parts of one message or prediction.
  *
- * @param allowed the types that may stand here
+ * @param allowed the types of part allowed here
  * @param owner what the parts belong to, in words
  */
 export function checkParts(
@@ -43,7 +43,7 @@ export function checkParts(
   list: ProblemList,
 ): void {
   if (parts.length > LIMITS.parts) {
-    list.add(path, 'too_large', `there are ${parts.length} parts, at most ${LIMITS.parts} are taken`);
+    list.add(path, 'too_large', `there are ${parts.length} parts, but at most ${LIMITS.parts} are allowed`);
     return;
   }
   parts.forEach((part, index) => {
@@ -72,7 +72,7 @@ function checkPart(part: ContentPart, kind: Kind, place: string, list: ProblemLi
       `a part of type ${part.type} carries ${oneOf(kind.payload)}; set it`,
     );
   } else if (second !== undefined) {
-    list.add(`${place}.${second}`, 'conflict', `the part has ${first} already; send one of them`);
+    list.add(`${place}.${second}`, 'conflict', `${first} is set too; send one of them`);
   }
   for (const field of fields) {
     if (part[field] === null || kind.payload.includes(field) || kind.details.includes(field)) continue;

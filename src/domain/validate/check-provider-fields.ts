@@ -7,7 +7,7 @@ const MAX_PAIRS = 16;
 const KEY_MAX_CHARACTERS = 64;
 const VALUE_MAX_CHARACTERS = 512;
 
-/** What is handed through to the provider. */
+/** Checks the fields that are passed through to the provider. */
 export function checkProviderFields(request: ChatRequest, list: ProblemList): void {
   checkMetadata(request, list);
   if (request.extraJson === null) return;
@@ -17,7 +17,7 @@ export function checkProviderFields(request: ChatRequest, list: ProblemList): vo
     list.add(
       `extraJson.${name}`,
       'conflict',
-      'the request has a field of its own for it, or the service sets it; leave it out of extraJson',
+      'the request has its own field for it, or the service sets it; leave it out of extraJson',
     );
   }
 }
@@ -28,7 +28,7 @@ function checkMetadata({ providerMetadata }: ChatRequest, list: ProblemList): vo
     list.add(
       'providerMetadata',
       'too_large',
-      `there are ${pairs.length} pairs, at most ${MAX_PAIRS} are taken`,
+      `there are ${pairs.length} pairs, but at most ${MAX_PAIRS} are allowed`,
     );
   const isTooLong = pairs.some(
     ([key, value]) => key.length > KEY_MAX_CHARACTERS || value.length > VALUE_MAX_CHARACTERS,
@@ -37,7 +37,7 @@ function checkMetadata({ providerMetadata }: ChatRequest, list: ProblemList): vo
     list.add(
       'providerMetadata',
       'too_large',
-      `keys have at most ${KEY_MAX_CHARACTERS} characters, values ${VALUE_MAX_CHARACTERS}`,
+      `keys may have at most ${KEY_MAX_CHARACTERS} characters, values ${VALUE_MAX_CHARACTERS}`,
     );
   }
 }

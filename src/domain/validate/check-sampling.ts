@@ -2,7 +2,7 @@ import type { ChatRequest } from '../../contract/record-types.ts';
 import { LIMITS } from './limits.ts';
 import type { ProblemList } from './problem-list.ts';
 
-/** The lower and the upper bound that the provider gives, both inclusive. */
+/** The provider's lower and upper bounds, both inclusive. */
 const ranges = [
   ['temperature', 0, 2],
   ['topP', 0, 1],
@@ -10,17 +10,17 @@ const ranges = [
   ['frequencyPenalty', -2, 2],
 ] as const;
 
-/** As the provider writes whole numbers: below this, JSON carries them exactly in every language. */
+/** The provider's bound of whole numbers: below it, JSON carries them exactly in every language. */
 const SEED_MAX = 9_007_199_254_740_990;
 const MAX_STOPS = 4;
 const MAX_TOP_LOGPROBS = 20;
 const MAX_BIAS = 100;
 const TOKEN_ID = /^\d{1,9}$/;
 
-/** The provider's names of the limit of tokens. */
+/** The provider's names of the token limit. */
 const LIMIT_NAMES: readonly string[] = ['max_tokens', 'max_completion_tokens'];
 
-/** How the model draws its words. */
+/** Checks the sampling parameters. */
 export function checkSampling(request: ChatRequest, list: ProblemList): void {
   for (const [name, min, max] of ranges) {
     const value = request[name];
@@ -34,7 +34,7 @@ export function checkSampling(request: ChatRequest, list: ProblemList): void {
     list.add(
       'seed',
       'out_of_range',
-      `it must be within ±${SEED_MAX}, as far as JSON carries whole numbers exactly`,
+      `it must be within ±${SEED_MAX}, where JSON carries whole numbers exactly`,
     );
   }
   if (maxOutputTokens !== null && maxOutputTokens < 0)
@@ -42,7 +42,11 @@ export function checkSampling(request: ChatRequest, list: ProblemList): void {
   if (maxTokensParameter !== null && !LIMIT_NAMES.includes(maxTokensParameter))
     list.add('maxTokensParameter', 'unknown_value', `it must be one of ${LIMIT_NAMES.join(', ')}`);
   if (stop.length > MAX_STOPS)
-    list.add('stop', 'too_large', `there are ${stop.length} stop texts, at most ${MAX_STOPS} are taken`);
+    list.add(
+      'stop',
+      'too_large',
+      `there are ${stop.length} stop texts, but at most ${MAX_STOPS} are allowed`,
+    );
   checkLogprobs(request, list);
   checkLogitBias(request, list);
 }
@@ -57,9 +61,13 @@ function checkLogprobs({ logprobs, topLogprobs }: ChatRequest, list: ProblemList
 function checkLogitBias({ logitBias }: ChatRequest, list: ProblemList): void {
   const biases = Object.entries(logitBias);
   if (biases.length > LIMITS.logitBiases) {
-    list.add('logitBias', 'too_large', `there are ${biases.length}, at most ${LIMITS.logitBiases} are taken`);
+    list.add(
+      'logitBias',
+      'too_large',
+      `there are ${biases.length}, but at most ${LIMITS.logitBiases} are allowed`,
+    );
   } else if (biases.some(([token]) => !TOKEN_ID.test(token))) {
-    list.add('logitBias', 'invalid_value', 'its keys must be ids of tokens, which are whole numbers');
+    list.add('logitBias', 'invalid_value', 'its keys must be token ids, which are whole numbers');
   } else {
     for (const [token, bias] of biases) {
       if (!isWithin(bias, -MAX_BIAS, MAX_BIAS))
@@ -72,7 +80,7 @@ function checkLogitBias({ logitBias }: ChatRequest, list: ProblemList): void {
   }
 }
 
-/** False for what is no number, too. */
+/** Also false for NaN. */
 function isWithin(value: number, min: number, max: number): boolean {
   return value >= min && value <= max;
 }

@@ -6,15 +6,15 @@ import { oneOf, type ProblemList } from './problem-list.ts';
 const types: readonly string[] = ['function', 'custom', 'function_call'];
 
 /**
- * Calls and their results, as the provider demands them: every result names a call of the assistant's message before
- * it, and every call has its result before anybody else speaks.
+ * Checks calls and their results as the provider demands. Every result names a call of the assistant's message before it.
+ * Every call has its result before any other message.
  */
 export function checkToolCalls({ messages, legacyFunctions }: ChatRequest, list: ProblemList): void {
-  /** Where each id was called; an id that comes again counts where it came last. */
+  /** Where each id was called. If an id repeats, the last call counts. */
   const called = new Map<string, string>();
   let waiting = new Map<string, string>();
   const nobodyAnswers = () => {
-    // Functions have no ids in the older form, so that the provider cannot miss a result.
+    // The older form has no ids, so the provider cannot miss a result.
     if (!legacyFunctions) {
       for (const path of waiting.values()) {
         list.add(
@@ -70,7 +70,7 @@ function checkResult(
       list.add(
         place,
         'unknown_call',
-        `the call ${call} has its result already, or other messages came between; send each result once, right after the calls`,
+        `the call ${call} already has its result, or other messages came between; send each result once, right after the calls`,
       );
   } else if (!called.has(toolCallId)) {
     list.add(
@@ -88,7 +88,7 @@ function checkCalls(message: Message, path: string, legacyFunctions: boolean, li
     list.add(
       place,
       'too_large',
-      `there are ${toolCalls.length} calls, at most ${LIMITS.toolCalls} are taken`,
+      `there are ${toolCalls.length} calls, but at most ${LIMITS.toolCalls} are allowed`,
     );
     return;
   }
@@ -108,7 +108,7 @@ function checkCalls(message: Message, path: string, legacyFunctions: boolean, li
       );
     if (!older(call) && !call.id) list.add(`${at}.id`, 'missing', 'a call has an id, which its result names');
     if (call.problems.length > LIMITS.callProblems)
-      list.add(`${at}.problems`, 'too_large', 'leave them out; they are of use in responses only');
+      list.add(`${at}.problems`, 'too_large', 'leave them out; only responses use them');
     checkExtra(call.extraJson, 'call', at, list);
     if (call.id === null) return;
     if (ids.has(call.id)) list.add(`${at}.id`, 'duplicate', 'another call of this message has the same id');

@@ -6,11 +6,11 @@ import { oneOf, type ProblemList } from './problem-list.ts';
 
 const NAME = /^[a-zA-Z0-9_-]{1,64}$/;
 
-/** What the model may call, and which of it it must. */
+/** Checks the tools, and which of them the model may or must call. */
 export function checkTools(request: ChatRequest, list: ProblemList): void {
   const { tools, legacyFunctions, parallelToolCalls } = request;
   if (tools.length > LIMITS.tools) {
-    list.add('tools', 'too_large', `there are ${tools.length}, at most ${LIMITS.tools} are taken`);
+    list.add('tools', 'too_large', `there are ${tools.length}, but at most ${LIMITS.tools} are allowed`);
     return;
   }
   const names = new Set<string>();
@@ -59,9 +59,9 @@ function checkCustom(tool: Tool, path: string, legacyFunctions: boolean, list: P
       list.add(`${path}.${field}`, 'not_applicable', 'only functions have it; leave it out');
   }
   if (tool.grammarSyntax !== null && !tool.grammarDefinition)
-    list.add(`${path}.grammarDefinition`, 'missing', 'the grammar has a syntax and no definition');
+    list.add(`${path}.grammarDefinition`, 'missing', 'the grammar has a syntax but no definition');
   if (tool.grammarDefinition !== null && !tool.grammarSyntax)
-    list.add(`${path}.grammarSyntax`, 'missing', 'the grammar has no syntax; it is lark or regex');
+    list.add(`${path}.grammarSyntax`, 'missing', 'the grammar has no syntax; send lark or regex');
 }
 
 function checkToolChoice({ toolChoice, tools, legacyFunctions }: ChatRequest, list: ProblemList): void {
@@ -86,12 +86,12 @@ function checkToolChoice({ toolChoice, tools, legacyFunctions }: ChatRequest, li
   else if (allowedMode !== null && allowedMode !== 'auto' && allowedMode !== 'required')
     list.add('toolChoice.allowedMode', 'unknown_value', 'it must be auto or required');
   if (chosen.length > LIMITS.tools)
-    list.add('toolChoice.tools', 'too_large', `at most ${LIMITS.tools} are taken`);
+    list.add('toolChoice.tools', 'too_large', `at most ${LIMITS.tools} are allowed`);
   else if (tools.length > 0) checkChosen(chosen, tools, list);
 }
 
 function checkChosen(chosen: readonly ToolRef[], tools: readonly Tool[], list: ProblemList): void {
-  // A type has no space, so that no two pairs meet.
+  // A type has no space, so two different pairs never collide.
   const defined = new Set(tools.map(({ type, name }) => `${type} ${name}`));
   chosen.forEach(({ type, name }, index) => {
     if (!type.includes(' ') && defined.has(`${type} ${name}`)) return;

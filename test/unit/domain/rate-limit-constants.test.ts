@@ -8,7 +8,7 @@ const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| ([^|]+) \| ([a-z-]+) \| [^|]+
 );
 const sources = ['limit-bucket', 'adaptive-pace', 'rate-limiter', 'key-gate'].map((file) => ({
   file,
-  source: read(file === 'key-gate' ? 'src/pipeline/admission/key-gate.ts' : `src/domain/${file}.ts`),
+  source: read(file === 'key-gate' ? 'src/pipeline/admission/key-gate.ts' : `src/domain/limits/${file}.ts`),
 }));
 const constants = sources.flatMap(({ file, source }) =>
   [...source.matchAll(/^const ([A-Z_]+) = (.+);$/gm)].map(([, name = '', value = '']) => ({

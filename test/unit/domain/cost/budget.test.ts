@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import {
   type Budget,
-  restartsAt,
   budgetInAnotherCurrency,
   budgetsFor,
   fits,
   overBudget,
   periodOf,
+  restartsAt,
   spendUnknown,
   withoutEstimate,
 } from '../../../../src/domain/cost/budget.ts';
@@ -57,7 +57,7 @@ describe('a refusal', () => {
   it('names the budget, its limit, what is used, and when the next period begins', () => {
     const failure = overBudget('acme', budget(), { spent: '8', reserved: '1.5' }, '0.75', now);
     expect(failure.message).toBe(
-      'the request may cost up to 0.75 USD, which does not fit into the budget per day of tenant "acme" of 10 USD: 8 are spent and 1.5 reserved for requests under way; it begins anew at 2027-01-01T00:00:00.000Z. Lower maxOutputTokens, wait, or have the budget raised',
+      'the request may cost up to 0.75 USD, which does not fit into the budget per day of tenant "acme" of 10 USD: 8 are spent and 1.5 are reserved for requests in flight; the budget restarts at 2027-01-01T00:00:00.000Z. Lower maxOutputTokens, wait, or ask for a higher budget',
     );
     expect(failure).toMatchObject({ code: 'budget_exceeded', retryable: true, retryAfterMs: 1_800_000 });
   });

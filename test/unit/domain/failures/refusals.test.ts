@@ -58,7 +58,7 @@ describe('refusals', () => {
       'budget_exceeded',
       false,
       'maxCost',
-      /maxCost is 0\.25.*cannot be told.*maxOutputTokens/,
+      /maxCost is 0\.25.*is unknown.*maxOutputTokens/,
     ],
     [
       foreignCurrency('EUR', 'USD'),

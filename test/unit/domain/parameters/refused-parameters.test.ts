@@ -16,9 +16,9 @@ describe('refusedParameters', () => {
       {
         path: 'temperature',
         code: 'refused_parameter',
-        message: 'model o3 does not take temperature; leave it out, or choose another model',
+        message: 'model o3 does not accept temperature; leave it out, or choose another model',
       },
-      { path: 'stop', code: 'refused_parameter', message: expect.stringContaining('does not take stop') },
+      { path: 'stop', code: 'refused_parameter', message: expect.stringContaining('does not accept stop') },
       { path: 'logitBias', code: 'refused_parameter', message: expect.stringContaining('logit_bias') },
     ]);
   });
@@ -52,7 +52,7 @@ describe('refusedParameters', () => {
     const older = chatRequest({ ...tools, legacyFunctions: true });
     expect(refusedParameters(older, model('max_tokens'))[0]?.message).toContain('functions');
     expect(refusedParameters(chatRequest(tools), model('max_tokens'))).toMatchObject([
-      { path: 'tools', message: expect.stringContaining('take tools') },
+      { path: 'tools', message: expect.stringContaining('accept tools') },
     ]);
   });
 });

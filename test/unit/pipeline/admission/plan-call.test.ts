@@ -331,7 +331,9 @@ describe('a model that is not in the catalog', () => {
 
   it('refuses what its known family refuses, and nothing without a known family', () => {
     const request = { temperature: 0.5, logitBias: { '1': 1 }, n: 2, stop: ['x'], topP: 0.5 };
-    expect(() => planOf({ ...request, model: 'o3-next' })).toThrow(/model o3-next does not take temperature/);
+    expect(() => planOf({ ...request, model: 'o3-next' })).toThrow(
+      /model o3-next does not accept temperature/,
+    );
     expect(planOf({ ...request, model: 'o9000' })).toMatchObject({ temperature: 0.5 });
   });
 });
@@ -394,8 +396,8 @@ describe('a cost limit', () => {
   it.each([
     ['budget_exceeded', 'maxCost', '0.06039 USD', { maxCost: '0.060389999999' }],
     ['budget_exceeded', 'maxCost', '0.12039 USD', { maxCost: '0.1', n: 2 }],
-    ['budget_exceeded', 'maxCost', 'cannot be told', { maxCost: '9', model: 'gpt-next' }],
-    ['budget_exceeded', 'maxCost', 'cannot be told', { maxCost: '9', maxOutputTokens: 0 }],
+    ['budget_exceeded', 'maxCost', 'the highest cost is unknown', { maxCost: '9', model: 'gpt-next' }],
+    ['budget_exceeded', 'maxCost', 'the highest cost is unknown', { maxCost: '9', maxOutputTokens: 0 }],
     ['invalid_request', 'maxCostCurrency', 'give maxCost in USD', { maxCost: '9', maxCostCurrency: 'EUR' }],
   ])('ends with %s, naming %s and saying %s', (code, param, message, members) => {
     expect(() => planOf({ ...request, ...members })).toThrow(
