@@ -35,6 +35,7 @@ process.exitCode = await runCommandLine({
   stderr: process.stderr,
   readFile: (path) => readFileSync(path, 'utf8'),
   openFile: (path) => (path === '-' ? process.stdin : createReadStream(path)),
+  isTerminal: process.stdin.isTTY === true,
   onSignal,
   onUncaught: (listener) => {
     process.on('uncaughtException', listener);

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError, loadConfig } from '../config/load-config.ts';
 import { createLogger } from '../runtime/logger.ts';
-import { chat } from './chat/chat.ts';
+import { type ChatOptions, chat } from './chat/chat.ts';
 import { type EstimateOptions, estimate } from './chat/estimate.ts';
 import { addDeadCommands } from './dead-letters/dead-commands.ts';
 import { addModelCommands } from './models/model-commands.ts';
 import { namedFiles } from './named-files.ts';
-import { readCount, readSeconds } from './options/option-values.ts';
+import { readCount, readNumber, readSeconds } from './options/option-values.ts';
 import type { CommandLine, Tool } from './options/tool.ts';
 import { ineffectiveVariables } from './options/unknown-variables.ts';
 import { addOutcomeCommands } from './outcomes/outcomes.ts';
@@ -66,13 +66,21 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
   program
     .command('chat')
     .description('publish a request, print the answer as it streams, then what it cost')
-    .argument('<text>', 'what to say')
+    .argument('[text]', 'what to say; "-" reads standard input, and so does a pipe without a text')
+    .option('-f, --file <request>', 'a Chat Completions body in JSON; a text is then its last message')
     .option('-m, --model <model>', 'model to ask (default: the service’s)')
     .option('-s, --system <text>', 'system message')
     .option('-c, --conversation <id>', 'conversation that the request belongs to')
+    .option('--tenant <id>', 'tenant that asks')
+    .option('--temperature <number>', 'sampling temperature', readNumber)
+    .option('--max-tokens <count>', 'how long the answer may be', readCount)
     .option('-t, --timeout <seconds>', 'how long to wait for the answer', readSeconds, 120)
-    .action(async (text: string, options: Parameters<typeof chat>[2]) => {
-      exitCode = await chat(tool(), text, options);
+    .option('--json', 'print one JSON object with the response and its cost, and nothing while it streams')
+    .action(async (text: string | undefined, options: ChatOptions, command: Command) => {
+      const isPiped = line.isTerminal === false && options.file === undefined;
+      if (text === undefined && options.file === undefined && !isPiped)
+        command.error("error: missing required argument 'text' (or --file, or standard input)");
+      exitCode = await chat(tool(), text ?? (isPiped ? '-' : undefined), options);
     });
 
   program
@@ -83,7 +91,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     .option('-f, --file <request>', 'a Chat Completions body in JSON instead of a text')
     .option('--max-output-tokens <count>', 'how long the answer may be', readCount)
     .option('--prices <file>', 'prices from a file, or "shipped": needs no database')
-    .option('--json', 'print one JSON object')
+    .option('--json', 'print one JSON document')
     .action((text: string | undefined, options: EstimateOptions) =>
       estimate(tool(), text, options, Date.now()),
     );

@@ -44,17 +44,20 @@ export function readDeadLetter(record: InboundRecord): DeadLetter {
   };
 }
 
-/** A letter in one line, without its value: prompts are not for terminals. */
-export function describeLetter({ id, at, code, message, source, key }: DeadLetter): string {
-  const from = source === null ? '' : placeOf(source);
-  const columns = [id, new Date(at).toISOString(), code ?? '', from, keyText(key) ?? '', message];
-  return `${columns.map(onOneLine).join('\t')}\n`;
+/** A letter for a program or a table, without its value: prompts are not for terminals. */
+export interface LetterFacts {
+  readonly id: string;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly code: string | null;
+  readonly message: string;
+  readonly source: DeadLetter['source'];
+  readonly key: string | null;
+  readonly isWithoutValue: boolean;
 }
 
-/** The same as one line of JSON. */
-export function letterAsJson({ id, at, code, message, source, key, isWithoutValue }: DeadLetter): string {
-  const time = new Date(at).toISOString();
-  return `${JSON.stringify({ id, time, code, message, source, key: keyText(key), isWithoutValue })}\n`;
+export function letterFacts({ id, at, code, message, source, key, isWithoutValue }: DeadLetter): LetterFacts {
+  return { id, time: new Date(at).toISOString(), code, message, source, key: keyText(key), isWithoutValue };
 }
 
 /** A key that is no text is told by its bytes. */
@@ -65,13 +68,8 @@ function keyText(key: Uint8Array | null): string | null {
   return Buffer.from(text, 'utf8').equals(bytes) ? text : `0x${bytes.toString('hex')}`;
 }
 
-/** Keys are whatever publishers make them: they must not move the cursor of who reads the list. */
-function onOneLine(text: string): string {
-  return text.replaceAll(/\p{Cc}+/gu, ' ');
-}
-
 /** As in `chat.requests/3/4711`. */
-function placeOf({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
+export function placeOf({ topic, partition, offset }: TopicPartition & { readonly offset: number }): string {
   return `${topic}/${partition}/${offset}`;
 }
 

@@ -397,7 +397,7 @@ describe('a service with budgets', () => {
   it('has commands that set, list and remove budgets, and refuse invalid ones', async () => {
     world = await World.create({ partitions: 1 });
     const run = (...args: string[]) => runCommand(world.env, ['budgets', ...args]);
-    expect(await run('list')).toMatchObject({ code: 0, stdout: 'there are no budgets\n' });
+    expect(await run('list')).toMatchObject({ code: 0, stdout: '', stderr: 'there are no budgets\n' });
     expect(await run('set', '250.50', '--currency', 'EUR')).toMatchObject({
       stdout: 'default\tper month\t250.5 EUR\n',
     });

@@ -26,7 +26,7 @@ describe('models sync', () => {
     expect(await run('models sync')).toEqual({ code: 0, stdout: 'added openai/gpt-5-next\n', stderr: '' });
     await log.seen('gpt-5-next');
     expect(log.of('gpt-4')).toEqual(['ADDED', 'PRICED']);
-    expect(await run('models sync')).toMatchObject({ code: 0, stdout: 'nothing has changed\n' });
+    expect(await run('models sync')).toMatchObject({ code: 0, stdout: '', stderr: 'nothing has changed\n' });
   });
 
   it('deprecates a model that is missing a third time', async () => {
@@ -67,18 +67,44 @@ describe('models list', () => {
     await world.endModel('gpt-3.5-turbo', Date.UTC(2999, 9, 23));
     await world.endModel('gpt-4-turbo', Date.UTC(2020, 0, 1));
     const lines = await listed('--can vision,tools --max-input-price 0.2 --sort price');
-    expect(lines.map((line) => line.split('\t')[0])).toEqual(
+    const [head, ...rows] = lines.map((line) => line.split(/ {2,}/));
+    expect(head).toEqual([
+      'model',
+      'lifecycle',
+      'until',
+      'context',
+      'max output',
+      'input/1M',
+      'output/1M',
+      'currency',
+      'capabilities',
+      'aliases',
+    ]);
+    expect(rows.map(([model]) => model)).toEqual(
       expect.arrayContaining(['openai/gpt-5-nano', 'openai/gpt-4o-mini']),
     );
-    const prices = lines.map((line) => Number(/\t([\d.]+) \/ /.exec(line)?.[1]));
+    const prices = lines.slice(1).map((line) => Number(/ ([\d.]+) +[\d.]+ +USD /.exec(line)?.[1]));
     expect(prices).toEqual(prices.toSorted((one, other) => one - other));
     expect(Math.max(...prices)).toBeLessThanOrEqual(0.2);
     expect(await listed('gpt-35')).toEqual([
-      expect.stringMatching(/^openai\/gpt-3\.5-turbo\t.*\tdeprecated 2999-10-23\talso gpt-35-turbo$/),
+      expect.stringMatching(/^model +lifecycle +until +/),
+      expect.stringMatching(/^openai\/gpt-3\.5-turbo +deprecated +2999-10-23 +.* +gpt-35-turbo$/),
     ]);
-    expect(await listed('gpt-4-turbo --lifecycle removed')).toEqual([
-      expect.stringMatching(/^openai\/gpt-4-turbo\t.*\tremoved 2020-01-01$/),
+    expect((await listed('gpt-4-turbo --lifecycle removed')).slice(1)).toEqual([
+      expect.stringMatching(/^openai\/gpt-4-turbo +removed +2020-01-01 +/),
     ]);
+  });
+
+  it('says so when nothing fits, and writes CSV for spreadsheets', async () => {
+    expect(await run('models list no-such-model')).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: 'no model fits; see --help for what is left out\n',
+    });
+    await world.endModel('gpt-4o-2024-08-06', Date.UTC(2999, 0, 14));
+    const [head, row] = await listed('gpt-4o-2024-08-06 --output csv');
+    expect(head).toMatch(/^model,lifecycle,until,context,max output,/);
+    expect(row).toMatch(/^openai\/gpt-4o-2024-08-06,deprecated,2999-01-14,128000,16384,2.5,10,USD,"chat,/);
   });
 
   it('prints everything as JSON', async () => {
@@ -127,20 +153,23 @@ describe('models show', () => {
 
 describe('prices accept', () => {
   it('lists quarantined prices, accepts the chosen ones, and names missing ones', async () => {
-    expect(await run('prices accept')).toMatchObject({ code: 0, stdout: 'no price waits\n' });
+    expect(await run('prices accept')).toMatchObject({ code: 0, stdout: '', stderr: 'no price waits\n' });
     await world.letPricesWait(['gpt-4', 'o3', 'gpt-5']);
     const { stdout } = await run('prices accept');
-    expect(stdout.split('\n').filter(Boolean)).toHaveLength(3);
-    expect(stdout).toMatch(/^openai\/gpt-4\twaits since .*\tfrom 2031-01-01T.*\tinputPerMillion 30 → 99, /);
+    expect(stdout.split('\n').filter(Boolean)).toHaveLength(4);
+    expect(stdout).toMatch(
+      /^model +waits since +holds from +reasons +source\n(.*\n)*openai\/gpt-4 +\d{4}-.*Z {2}2031-01-01T.*Z {2}inputPerMillion 30 → 99, /,
+    );
 
     expect(await run('prices accept gpt-4 gpt-nowhere')).toMatchObject({
       code: 1,
-      stdout: 'accepted openai/gpt-4@2031-01-01T00:00:00.000Z\nno price of gpt-nowhere waits\n',
+      stdout: 'accepted openai/gpt-4@2031-01-01T00:00:00.000Z\n',
+      stderr: 'no price of gpt-nowhere waits\n',
     });
     const rest = await run('prices accept --all');
     expect(rest.code).toBe(0);
     expect(rest.stdout.split('\n').filter(Boolean)).toHaveLength(2);
-    expect(await run('prices accept')).toMatchObject({ stdout: 'no price waits\n' });
+    expect(await run('prices accept')).toMatchObject({ stdout: '', stderr: 'no price waits\n' });
     const shown = await run('models show gpt-4');
     expect(JSON.parse(shown.stdout).prices.at(-1)).toMatchObject({ components: { input: '99' } });
   });

@@ -48,7 +48,7 @@ const priceFile = (components: { input: string; output: string }) =>
 
 describe('topics, models and prices', () => {
   it('topics create keeps existing topics, and creates missing ones', async () => {
-    expect(await run(['topics', 'create'])).toEqual({ code: 0, stdout: 'all topics exist\n', stderr: '' });
+    expect(await run(['topics', 'create'])).toEqual({ code: 0, stdout: '', stderr: 'all topics exist\n' });
     const other = `${world.config.topics.prefix}-b.requests`;
     const env = { ...world.env, CHAT_REQUEST_TOPICS: `${world.topics.requests},${other}=acme` };
     expect(await run(['topics', 'create'], { env })).toMatchObject({
@@ -66,7 +66,7 @@ describe('topics, models and prices', () => {
     await world.importModels();
     const { code, stdout } = await run(['models', 'list']);
     expect(code).toBe(0);
-    expect(lines(stdout)).toContainEqual(expect.stringMatching(/^openai\/gpt-4\tcontext 8192\toutput \d+\t/));
+    expect(lines(stdout)).toContainEqual(expect.stringMatching(/^openai\/gpt-4 +\w+ +(\S+ +)?8192 +\d+ +/));
   });
 
   it('models import reads a file, and list shows what is unknown about a model', async () => {
@@ -83,7 +83,7 @@ describe('topics, models and prices', () => {
     const imported = await run(['models', 'import', 'more.json'], { readFile });
     expect(imported).toMatchObject({ code: 0, stdout: '1 added, 0 changed, 0 unchanged, 0 refused\n' });
     const { stdout } = await run(['models', 'list']);
-    expect(lines(stdout)).toContain('openai/gpt-new\tcontext unknown\toutput unknown\tchat');
+    expect(lines(stdout)).toContainEqual(expect.stringMatching(/^openai\/gpt-new +active +chat$/));
   });
 
   it('prices import without a file imports what ships with the service', async () => {
@@ -108,12 +108,17 @@ describe('topics, models and prices', () => {
     expect(await run(['prices', 'import', 'next.json'], { readFile })).toMatchObject({ stdout: announced });
     const after = lines((await run(['prices', 'list', 'gpt-4'])).stdout);
     expect(after).toHaveLength(lines(before.stdout).length + 1);
-    expect(after).toContain(
-      'openai/gpt-4\tsince 2099-01-01T00:00:00.000Z\tinput 1.5\toutput 2.25\tUSD per million',
+    expect(after[0]).toMatch(/^model +since +until +input +output +currency/);
+    expect(after).toContainEqual(
+      expect.stringMatching(/^openai\/gpt-4 +2099-01-01T00:00:00\.000Z +1\.5 +2\.25 +USD per million/),
     );
     // Without a name, list shows the prices of all models. For an unknown name, it shows none.
     expect(lines((await run(['prices', 'list'])).stdout).length).toBeGreaterThan(after.length);
-    expect((await run(['prices', 'list', 'gpt-nowhere'])).stdout).toBe('');
+    expect(await run(['prices', 'list', 'gpt-nowhere'])).toMatchObject({
+      code: 0,
+      stdout: '',
+      stderr: expect.stringContaining('there is no price of gpt-nowhere'),
+    });
   });
 
   it('prices import reads LiteLLM’s file, after which costs calculate prices every case exactly', async () => {
@@ -206,7 +211,7 @@ describe('topics, models and prices', () => {
       { components: { input: '3', output: '2', webSearch: '0.02', ...kept } },
     ]);
     const wrong = lines((await run(['prices', 'list', 'gpt-kept'])).stdout).filter((line) =>
-      line.endsWith('\tcorrected'),
+      line.endsWith('  corrected'),
     );
     expect(wrong).toHaveLength(2);
   });
@@ -259,16 +264,15 @@ describe('serve and chat', () => {
   it('prints the answer and its cost, to the last decimal', async () => {
     const script = { text: 'Hello, world!', promptTokens: 100, completionTokens: 50 };
     const { code, stdout, stderr } = await say(script, '--model', 'gpt-4');
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout).toBe(
-      [
-        'Hello, world!',
-        'cost 0.006 USD (100 tokens in, 50 out)',
-        '  input: 100 tokens x 30 / 1000000 = 0.003',
-        '  output: 50 tokens x 60 / 1000000 = 0.003',
-        '',
-      ].join('\n'),
-    );
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Hello, world!\n' });
+    const notes = stderr.split('\n').filter((line) => !line.startsWith('warning: model: '));
+    expect(notes.slice(1)).toEqual([
+      'cost 0.006 USD (100 tokens in, 50 out)',
+      '  input: 100 tokens x 30 / 1000000 = 0.003',
+      '  output: 50 tokens x 60 / 1000000 = 0.003',
+      '',
+    ]);
+    expect(stderr).toMatch(/^request [0-9a-f-]{36}\n/);
   });
 
   it('sends the given system message, model and conversation', async () => {
@@ -299,22 +303,73 @@ describe('serve and chat', () => {
 
   it('reports that a broken stream restarts, and prints the whole answer after it', async () => {
     const text = 'one two three four five';
-    const { code, stdout } = await say([{ text, cutAfterTokens: 3 }, { text }]);
+    const { code, stdout, stderr } = await say([{ text, cutAfterTokens: 3 }, { text }]);
     expect(code).toBe(0);
-    expect(stdout).toContain('[the stream broke; starting again]\none two three four five\n');
-    expect(stdout.indexOf('one')).toBeLessThan(stdout.indexOf('[the stream broke'));
+    expect(stderr).toContain('[the stream broke; starting again]\n');
+    expect(stdout).toMatch(/^one.*\none two three four five\n$/);
   });
 
   it('exits with 1 for a failure, and prints its code', async () => {
-    const { code, stdout } = await say({ status: 401 });
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILED: invalid_credentials: .+\n$/);
+    const error = { message: 'Incorrect API key provided: sk-abcdefgh12345678.', code: 'invalid_api_key' };
+    const { code, stdout, stderr } = await say({ status: 401, error });
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toMatch(
+      /\nFAILED: invalid_credentials: .+\nopenai says: Incorrect API key provided: sk-…5678\n$/,
+    );
+  });
+
+  it('says that an answer was cut at its limit, and what was warned of', async () => {
+    const { code, stdout, stderr } = await say({ text: 'Half an ans', finishReason: 'length' });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'Half an ans\n' });
+    expect(stderr).toContain('the answer was cut at its limit (finish reason length)');
+  });
+
+  it('shows what a terminal would act on instead of printing it', async () => {
+    const { stdout } = await say({ text: 'a\u001b[31mb\u202ec\nd' });
+    expect(stdout).toBe('a\\x1b[31mb\\u202ec\nd\n');
+  });
+
+  it('takes a request from a file and from standard input, with what the flags change', async () => {
+    await world.standIn.reset();
+    const script = (text: string) => JSON.stringify({ standIn: { text } });
+    const file = JSON.stringify({
+      model: 'gpt-4o',
+      messages: [{ role: 'user', content: script('From a file.') }],
+    });
+    async function* openFile(path: string) {
+      yield Buffer.from(path === '-' ? `${script('From a pipe.')}\n` : file);
+    }
+    const more = ['--timeout', '60', '--tenant', 'acme', '--max-tokens', '77', '--temperature', '0.25'];
+    const fromFile = await run(['chat', '-f', 'request.json', ...more], { openFile });
+    expect(fromFile).toMatchObject({ code: 0, stdout: 'From a file.\n' });
+    const piped = await run(['chat', '-m', 'gpt-4o', '--timeout', '60'], { openFile, isTerminal: false });
+    expect(piped).toMatchObject({ code: 0, stdout: 'From a pipe.\n' });
+    const [first] = await world.standIn.calls();
+    expect(first).toMatchObject({ model: 'gpt-4o', parameters: expect.arrayContaining(['temperature']) });
+  });
+
+  it('prints one JSON document on request', async () => {
+    const { code, stdout } = await say(
+      { text: 'Hi', promptTokens: 10, completionTokens: 5 },
+      '-m',
+      'gpt-4',
+      '--json',
+    );
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      response: {
+        status: 'COMPLETED',
+        choices: [{ content: 'Hi' }],
+        createdAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      },
+      cost: { totalCost: '0.0006', currency: 'USD' },
+    });
   });
 
   it('publishes to the topic that the service reads', async () => {
     const env = { ...world.env, CHAT_REQUEST_TOPICS: `${world.topics.requests}` };
     const args = ['chat', JSON.stringify({ standIn: { text: 'Hi' } }), '--timeout', '60'];
-    expect(await run(args, { env })).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Hi\n/) });
+    expect(await run(args, { env })).toMatchObject({ code: 0, stdout: 'Hi\n' });
   });
 
   it('exits with 0 on a stop signal, and at once on a second one', async () => {
@@ -338,8 +393,10 @@ describe('a missing dependency', () => {
   it('chat reports in time that the service does not answer', async () => {
     const { code, stderr } = await run(['chat', 'Hello', '--timeout', '0.3']);
     expect(code).toBe(1);
-    oneLine(stderr);
-    expect(stderr).toContain('nothing came within 0.3 s; is the service running (completion-bus serve)');
+    const [request = '', came] = lines(stderr);
+    expect(came).toContain('nothing came within 0.3 s; is the service running (completion-bus serve)');
+    expect(came).toContain(`The request stays in ${world.topics.requests}`);
+    expect(came).toContain(request.replace('request ', ''));
   });
 
   it.each([['serve'], ['chat', 'Hello']])('%s names missing topics', async (...args) => {

@@ -81,8 +81,8 @@ it('finds no difference between equal bills, page by page, for the configured pr
   });
   expect(await reconcile({ AI_OPENAI_PROJECT: 'proj_a' })).toEqual({
     code: 0,
-    stdout: 'no differences: 2 days and models compared\n',
-    stderr: '',
+    stdout: '',
+    stderr: 'no differences: 2 days and models compared\n',
   });
 });
 
@@ -101,9 +101,10 @@ it('shows every difference with both exact amounts, and exits with 1', async () 
     ],
     usage: [usage('2026-11-03', 'proj_a'), usage('2026-11-29', 'proj_a', 3)],
   });
-  const { code, stdout } = await reconcile();
+  const { code, stdout, stderr } = await reconcile();
+  expect(stderr).toBe('6 differences, 3 days and models compared\n');
   expect(code).toBe(1);
-  expect(stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
+  expect(stdout.split('\n').map((line) => line.trim().split(/ {2,}/))).toEqual([
     ['day', 'model', 'what', 'ours', 'provider', 'difference', 'unpricedCalls'],
     ['2026-11-03', 'gpt-4', 'USD', '0.0015', '0.00150000000000000001', '-0.00000000000000000001', '0'],
     ['2026-11-29', 'gpt-4', 'USD', '0.0015', '0.0015', '1'],
@@ -111,15 +112,14 @@ it('shows every difference with both exact amounts, and exits with 1', async () 
     ['2026-11-29', 'gpt-4', 'input tokens', '20', '30', '-10', '1'],
     ['2026-11-29', 'gpt-4', 'output tokens', '10', '15', '-5', '1'],
     ['2026-11-29', 'web search tool calls', 'USD', '0.01', '-0.01', '0'],
-    ['6 differences, 3 days and models compared'],
     [''],
   ]);
-  const tolerant = await reconcile({}, '--tolerance', '0.01', '--format', 'json');
+  const tolerant = await reconcile({}, '--tolerance', '0.01', '--output', 'json');
   expect(tolerant.code).toBe(1);
   expect(
     (JSON.parse(tolerant.stdout) as { differences: { what: string }[] }).differences.map(({ what }) => what),
   ).toEqual(['calls', 'input tokens', 'output tokens']);
-  expect((await reconcile({}, '--format', 'csv')).stdout.split('\r\n')[2]).toBe(
+  expect((await reconcile({}, '--output', 'csv')).stdout.split('\r\n')[2]).toBe(
     '2026-11-29,gpt-4,USD,0.0015,,0.0015,1',
   );
 });

@@ -30,11 +30,14 @@ async function limit(topic: string, bytes: number): Promise<void> {
 
 describe('an outcome that the brokers refuse in every form', () => {
   it('is billed, marked, and published by a command once they accept it, each event once', async () => {
-    expect((await run('outcomes', 'list')).stdout).toBe('all outcomes are published\n');
+    expect((await run('outcomes', 'list')).stderr).toBe('all outcomes are published\n');
     await limit(world.topics.responses, 200);
     await world.publish([request('r-1')]);
     await history.until(({ costs }) => costs.length === 1);
-    expect(await run('outcomes', 'list')).toMatchObject({ code: 0, stdout: 'default/r-1\tpartition 0\n' });
+    expect(await run('outcomes', 'list')).toMatchObject({
+      code: 0,
+      stdout: 'request      partition\ndefault/r-1          0\n',
+    });
     // Its request is redelivered without any of its output.
     expect(history.responses).toEqual([]);
 
@@ -43,13 +46,14 @@ describe('an outcome that the brokers refuse in every form', () => {
     await limit(world.topics.responses, 1_048_588);
     expect(await run('outcomes', 'publish')).toMatchObject({
       code: 0,
-      stdout: 'default/r-1\t2 events published\n1 outcomes published\n',
+      stdout: 'default/r-1  2 events published\n',
+      stderr: '1 outcomes published\n',
     });
     await history.until(({ responses, generated }) => responses.length === 1 && generated.length === 1);
     expect(history.responses[0]?.value).toMatchObject({ requestId: 'r-1', status: 'COMPLETED' });
     expect(history.costs).toHaveLength(1);
     expect(history.responses[0]?.value.costEventId).toBe(history.costs[0]?.value.eventId);
-    expect((await run('outcomes', 'publish')).stdout).toBe('0 outcomes published\n');
+    expect((await run('outcomes', 'publish')).stderr).toBe('0 outcomes published\n');
 
     // The partition continues.
     await world.publish([request('r-2')]);

@@ -2,98 +2,84 @@ import { randomUUID } from 'node:crypto';
 import { createSingleObjectCodec } from '../../adapters/avro/single-object-codec.ts';
 import { readTopics } from '../../adapters/kafka/consumer/topic-reader.ts';
 import { KafkaRecordSink } from '../../adapters/kafka/produce/record-sink.ts';
-import type { ChatRequestInput, ChatResponse, CostCalculated } from '../../contract/record-types.ts';
+import type { ChatChunk, ChatResponse, CostCalculated } from '../../contract/record-types.ts';
 import { topicNames } from '../../contract/topics.ts';
 import type { InboundRecord } from '../../ports/kafka.ts';
 import type { Tool } from '../options/tool.ts';
 import { requireKafka } from '../options/with-kafka.ts';
+import { jsonLine } from '../output/listing.ts';
+import { withInstants } from '../output/with-instants.ts';
+import { AnswerPrinter } from './answer-printer.ts';
+import { describeCost, responseNotes } from './chat-notes.ts';
+import { type ChatFlags, chatRequest } from './chat-request.ts';
 
-export interface ChatOptions {
-  readonly model?: string;
-  readonly system?: string;
-  readonly conversation?: string;
+export interface ChatOptions extends ChatFlags {
   /** Seconds. */
   readonly timeout: number;
+  readonly json?: boolean;
 }
 
+/** A bill is published in the same transaction as its response: what takes longer is not waited for. */
+const LONGEST_WAIT_FOR_A_BILL_MS = 10_000;
+
 /**
- * `chat TEXT`: publishes a request as any producer would, prints its chunks as they come, then the outcome and the bill.
+ * `chat [TEXT]`: publishes a request as any producer would, prints its answer as it streams, then notes and the bill. The answer
+ * goes to standard output, everything else to standard error.
  *
  * @returns 0 when it was answered, 1 when it failed or nothing came in time
  */
-export async function chat(tool: Tool, text: string, options: ChatOptions): Promise<number> {
+export async function chat(tool: Tool, text: string | undefined, options: ChatOptions): Promise<number> {
+  const { config, logger, printError } = tool;
+  const requestId = randomUUID();
+  // 1. The request, before anything is connected.
+  const { value, headers } = await chatRequest(tool, requestId, text, options);
   await requireKafka(tool);
-  const { config, logger, print } = tool;
-  const topics = topicNames(config.topics.prefix);
-  const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
-  const request: ChatRequestInput = {
-    requestId: randomUUID(),
-    conversationId: options.conversation ?? null,
-    model: options.model ?? null,
-    messages: [
-      ...(options.system === undefined ? [] : [{ role: 'system', content: options.system }]),
-      { role: 'user', content: text },
-    ],
-  };
-  const { requestId } = request;
+
+  // 2. Whatever is said about it from here on.
+  const printer = options.json ? null : new AnswerPrinter(tool);
   const answered = Promise.withResolvers<ChatResponse>();
-  const billed = Promise.withResolvers<CostCalculated>();
+  const billed = Promise.withResolvers<CostCalculated | null>();
   // It may fail while something else is waited for.
   answered.promise.catch(() => undefined);
-  let attempt = 0;
-  let nextSequence = 0;
-
-  const onRecord = ({ topic, value, headers }: InboundRecord) => {
-    if (topic === topics.chunks) {
-      const { record: chunk } = codec.decode('ChatChunk', value, headers);
-      if (chunk.requestId !== requestId || chunk.attempt < attempt) return;
-      if (chunk.attempt > attempt) {
-        if (attempt > 0) print('\n[the stream broke; starting again]\n');
-        attempt = chunk.attempt;
-        nextSequence = 0;
-      }
-      if (chunk.sequence < nextSequence) return;
-      nextSequence = chunk.sequence + 1;
-      print(chunk.content);
-    } else if (topic === topics.responses) {
-      const { record: response } = codec.decode('ChatResponse', value, headers);
-      if (response.requestId === requestId) answered.resolve(response);
-    } else {
-      const { record: cost } = codec.decode('CostCalculated', value, headers);
-      if (cost.requestId === requestId) billed.resolve(cost);
-    }
-  };
-
+  const topics = topicNames(config.topics.prefix);
   const reader = await readTopics({
     settings: config.kafka,
     logger,
     topics: [topics.chunks, topics.responses, topics.costs],
     from: 'end',
-    onRecord,
-    onCrash: (error) => answered.reject(error),
+    onRecord: recordsOf(tool, requestId, {
+      chunk: (chunk) => printer?.chunk(chunk),
+      response: answered.resolve,
+      cost: billed.resolve,
+    }),
+    onCrash: answered.reject,
   });
-  const timer = setTimeout(() => {
-    answered.reject(
-      new Error(
-        `nothing came within ${options.timeout} s; is the service running (completion-bus serve) on ${config.kafka.brokers.join(',')}?`,
-      ),
-    );
-  }, options.timeout * 1_000);
+
+  // 3. The request goes out.
+  const topic = config.topics.requests[0]?.topic ?? topics.requests;
+  const timer = setTimeout(
+    () => answered.reject(new Error(nothingCame(tool, requestId, topic, options.timeout))),
+    options.timeout * 1_000,
+  );
   let sink: KafkaRecordSink | null = null;
   try {
     sink = await KafkaRecordSink.connect(config.kafka, logger);
-    const topic = config.topics.requests[0]?.topic ?? topics.requests;
-    const key = request.conversationId ?? requestId;
-    const sent = sink.send([{ topic, key, value: codec.encode('ChatRequest', request), headers: {} }]);
+    printError(`request ${requestId}\n`);
+    const key = options.conversation ?? requestId;
     // The sink tries for as long as it takes; the caller does not wait that long.
+    const sent = sink.send([{ topic, key, value, headers }]);
     const response = await Promise.race([answered.promise, sent.then(() => answered.promise)]);
-    print('\n');
-    for (const { toolCalls } of response.choices) {
-      for (const { name, arguments: input } of toolCalls) print(`[calls ${name}(${input})]\n`);
-    }
-    if (response.error !== null)
-      print(`${response.status}: ${response.error.code}: ${response.error.message}\n`);
-    if (response.costEventId !== null) print(describeCost(await billed.promise));
+    clearTimeout(timer);
+
+    // 4. The outcome and the bill.
+    printer?.response(response);
+    for (const note of options.json ? [] : responseNotes(response)) printError(`${note}\n`);
+    const cost = response.costEventId === null ? null : await soon(billed.promise);
+    if (options.json)
+      tool.print(jsonLine({ response: plain(response), cost: cost === null ? null : plain(cost) }));
+    else if (cost !== null) printError(describeCost(cost));
+    if (cost === null && response.costEventId !== null)
+      printError(`the bill is not here yet; it comes to ${topics.costs} as event ${response.costEventId}\n`);
     return response.status === 'COMPLETED' ? 0 : 1;
   } finally {
     clearTimeout(timer);
@@ -102,14 +88,63 @@ export async function chat(tool: Tool, text: string, options: ChatOptions): Prom
   }
 }
 
-/** The bill, a line each. */
-export function describeCost(cost: CostCalculated): string {
-  const { inputTokens, outputTokens } = cost.usage;
-  const total =
-    cost.totalCost === null ? `${cost.costStatus}: no price is known` : `${cost.totalCost} ${cost.currency}`;
-  const lines = cost.lines.map(
-    ({ kind, quantity, unit, unitPrice, unitSize, amount }) =>
-      `  ${kind}: ${quantity} ${unit}s x ${unitPrice} / ${unitSize} = ${amount}`,
+interface Handlers {
+  chunk(chunk: ChatChunk): void;
+  response(response: ChatResponse): void;
+  cost(cost: CostCalculated): void;
+}
+
+/** Finds the records of one request: its id is new, so that no other tenant has it. */
+function recordsOf({ config }: Tool, requestId: string, handlers: Handlers) {
+  const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
+  const topics = topicNames(config.topics.prefix);
+  return ({ topic, value, headers }: InboundRecord) => {
+    if (topic === topics.chunks) {
+      const { record } = codec.decode('ChatChunk', value, headers);
+      if (record.requestId === requestId) handlers.chunk(record);
+    } else if (topic === topics.responses) {
+      const { record } = codec.decode('ChatResponse', value, headers);
+      if (record.requestId === requestId) handlers.response(record);
+    } else {
+      const { record } = codec.decode('CostCalculated', value, headers);
+      if (record.requestId === requestId) handlers.cost(record);
+    }
+  };
+}
+
+/** What becomes of a request that nobody has answered. */
+function nothingCame({ config }: Tool, requestId: string, topic: string, seconds: number): string {
+  const { responses } = topicNames(config.topics.prefix);
+  return (
+    `nothing came within ${seconds} s; is the service running (completion-bus serve) on ${config.kafka.brokers.join(',')}? ` +
+    `The request stays in ${topic}: a service that starts later answers it, and it is billed then. Its response comes to ${responses} with the requestId ${requestId}.`
   );
-  return [`cost ${total} (${inputTokens} tokens in, ${outputTokens} out)`, ...lines, ''].join('\n');
+}
+
+async function soon(bill: Promise<CostCalculated | null>): Promise<CostCalculated | null> {
+  const late = Promise.withResolvers<null>();
+  const timer = setTimeout(late.resolve, LONGEST_WAIT_FOR_A_BILL_MS, null);
+  const found = await Promise.race([bill, late.promise]);
+  clearTimeout(timer);
+  return found;
+}
+
+/** A record for JSON: times as ISO 8601, bytes in base64. */
+function plain(record: ChatResponse | CostCalculated): unknown {
+  return JSON.parse(
+    JSON.stringify(withInstants(record), (_name, value: unknown) =>
+      isBytes(value) ? Buffer.from(value.data).toString('base64') : value,
+    ),
+  );
+}
+
+/** As Buffer has itself written in JSON. */
+function isBytes(value: unknown): value is { readonly data: number[] } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    value.type === 'Buffer' &&
+    'data' in value
+  );
 }

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { readInstant } from '../options/option-values.ts';
 import type { Tool } from '../options/tool.ts';
+import { type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 import { type LetterFilter, listDeadLetters, replayDeadLetters } from './dead-letters.ts';
 
 interface FilterFlags {
@@ -16,15 +17,23 @@ interface FilterFlags {
  */
 export function addDeadCommands(program: Command, tool: () => Tool, end: (code: number) => void): void {
   const dead = program.command('dead').description('records that could not be read or that killed workers');
-  filtered(dead.command('list').description('list dead letters: where they are from, and why they are dead'))
-    .option('--json', 'as JSON lines')
-    .action(({ json = false, ...flags }: FilterFlags & { json?: boolean }) =>
-      listDeadLetters(tool(), filterOf([], flags), json),
-    );
-  filtered(
-    dead
-      .command('replay')
-      .description('publish the requests of dead letters once more; exit code 1 when a named one cannot be'),
+  withOutput(
+    filtered(
+      dead.command('list').description('list dead letters: where they are from, and why they are dead'),
+    ),
+    'one object a line',
+  ).action((flags: FilterFlags & OutputFlags) =>
+    listDeadLetters(tool(), filterOf([], flags), outputOf(flags)),
+  );
+  withOutput(
+    filtered(
+      dead
+        .command('replay')
+        .description(
+          'publish the requests of dead letters once more; exit code 1 when a named one cannot be',
+        ),
+    ),
+    'one object a line',
   )
     .argument('[letters...]', 'which, as the list names them: 3/17', readLetterIds)
     .option('--all', 'all that the other options leave')
@@ -32,11 +41,12 @@ export function addDeadCommands(program: Command, tool: () => Tool, end: (code: 
     .action(async (ids: readonly string[] = [], flags: ReplayFlags, command: Command) => {
       if (ids.length === 0 && !flags.all)
         command.error('error: say which letters, as "dead list" names them (3/17), or --all');
-      if (!(await replayDeadLetters(tool(), filterOf(ids, flags), flags.dryRun ?? false))) end(1);
+      const filter = filterOf(ids, flags);
+      if (!(await replayDeadLetters(tool(), filter, flags.dryRun ?? false, outputOf(flags)))) end(1);
     });
 }
 
-type ReplayFlags = FilterFlags & { readonly all?: boolean; readonly dryRun?: boolean };
+type ReplayFlags = FilterFlags & OutputFlags & { readonly all?: boolean; readonly dryRun?: boolean };
 
 function filtered(command: Command): Command {
   return command

@@ -5,8 +5,9 @@ import { createRequestLookup } from '../../adapters/mongo/ledger/known-requests.
 import { topicNames } from '../../contract/topics.ts';
 import {
   type DeadLetter,
-  describeLetter,
-  letterAsJson,
+  type LetterFacts,
+  letterFacts,
+  placeOf,
   readDeadLetter,
 } from '../../dead-letters/dead-letter.ts';
 import { NotReplayable, replayLetter } from '../../dead-letters/replay-letter.ts';
@@ -18,6 +19,7 @@ import { untilAborted } from '../../runtime/until-aborted.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
 import { requireKafka } from '../options/with-kafka.ts';
+import { type Column, Listing, type Output } from '../output/listing.ts';
 
 /** Longer than a broker needs to come back from a restart. */
 const WRITE_LIMIT_MS = 60_000;
@@ -34,18 +36,36 @@ export interface LetterFilter {
   readonly to: number;
 }
 
-/** `dead list`: a line for each letter, in the order of each partition. */
-export async function listDeadLetters(tool: Tool, filter: LetterFilter, asJson: boolean): Promise<void> {
+const COLUMNS: readonly Column<LetterFacts>[] = [
+  { name: 'letter', cell: ({ id }) => id },
+  { name: 'time', cell: ({ time }) => time },
+  { name: 'code', cell: ({ code }) => code },
+  { name: 'source', cell: ({ source }) => (source === null ? null : placeOf(source)) },
+  { name: 'key', cell: ({ key }) => key },
+  { name: 'message', cell: ({ message }) => message },
+];
+
+/** `dead list`: a row for each letter, in the order of each partition. */
+export async function listDeadLetters(tool: Tool, filter: LetterFilter, output: Output): Promise<void> {
   await requireKafka(tool);
-  let count = 0;
-  await readLetters(tool, filter, async (letter) => {
-    count += 1;
-    await tool.printPage(asJson ? letterAsJson(letter) : describeLetter(letter));
-  });
-  if (count === 0 && !asJson) tool.print('there are no dead letters\n');
+  const listing = new Listing(tool, output, COLUMNS, (letter) => letter);
+  await readLetters(tool, filter, (letter) => listing.add(letterFacts(letter)));
+  await listing.end('there are no dead letters');
 }
 
 type Fate = 'published' | 'known' | 'not published';
+
+interface ReplayRow {
+  readonly id: string;
+  readonly fate: string;
+  readonly detail: string;
+}
+
+const REPLAY_COLUMNS: readonly Column<ReplayRow>[] = [
+  { name: 'letter', cell: ({ id }) => id },
+  { name: 'fate', cell: ({ fate }) => fate },
+  { name: 'detail', cell: ({ detail }) => detail },
+];
 
 /**
  * `dead replay`: publishes the requests of letters once more. A letter whose request the ledger knows is left alone, so that this
@@ -53,16 +73,22 @@ type Fate = 'published' | 'known' | 'not published';
  *
  * @returns whether each letter that was asked for by its name is on its way or answered
  */
-export async function replayDeadLetters(tool: Tool, filter: LetterFilter, dryRun: boolean): Promise<boolean> {
+export async function replayDeadLetters(
+  tool: Tool,
+  filter: LetterFilter,
+  dryRun: boolean,
+  output: Output,
+): Promise<boolean> {
   await requireKafka(tool);
   const { config, logger } = tool;
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   const done = dryRun ? 'would be published' : 'published';
   const missing = new Set(filter.ids);
   const counts: Record<Fate, number> = { published: 0, known: 0, 'not published': 0 };
-  const tell = async (id: string, fate: Fate, text: string) => {
+  const listing = new Listing(tool, output, REPLAY_COLUMNS, (row) => row);
+  const tell = async (id: string, fate: Fate, detail: string) => {
     counts[fate] += 1;
-    await tool.printPage(`${id}\t${fate === 'published' ? done : fate}\t${text}\n`);
+    await listing.add({ id, fate: fate === 'published' ? done : fate, detail });
   };
   const deadTopic = topicNames(config.topics.prefix).dead;
   const sink = dryRun ? null : await KafkaRecordSink.connect(config.kafka, logger);
@@ -78,8 +104,9 @@ export async function replayDeadLetters(tool: Tool, filter: LetterFilter, dryRun
     await sink?.close();
   }
   for (const id of missing) await tell(id, 'not published', `there is no such letter in ${deadTopic}`);
+  await listing.end('there are no such letters');
   const refused = counts['not published'];
-  tool.print(`${counts.published} ${done}, ${counts.known} known already, ${refused} not published\n`);
+  tool.printError(`${counts.published} ${done}, ${counts.known} known already, ${refused} not published\n`);
   return filter.ids.size === 0 || refused === 0;
 }
 

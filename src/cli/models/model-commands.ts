@@ -2,10 +2,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { lifecycles, type ModelCriteria, sortOrders } from '../../catalog/models/select-models.ts';
 import { capabilities } from '../../catalog/stores.ts';
 import type { Tool } from '../options/tool.ts';
+import { type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 import { importModelFile } from './catalog.ts';
 import { listModels, showModel, syncModelsNow } from './models.ts';
 
-type ListFlags = Omit<ModelCriteria, 'name'> & { readonly json?: boolean };
+type ListFlags = Omit<ModelCriteria, 'name'> & OutputFlags;
 
 /** Adds the commands that begin with `models`. */
 export function addModelCommands(program: Command, tool: () => Tool): void {
@@ -20,9 +21,10 @@ export function addModelCommands(program: Command, tool: () => Tool): void {
     .description('bring the catalog up to the provider’s list now')
     .option('--accept-short', 'take the list even if it is missing more than half of the models')
     .action((flags: { acceptShort?: boolean }) => syncModelsNow(tool(), flags.acceptShort ?? false));
-  models
-    .command('list')
-    .description('list the models that work, or those that fit')
+  withOutput(
+    models.command('list').description('list the models that work, or those that fit'),
+    'one object a line',
+  )
     .argument('[name]', 'a part of the id or an alias')
     .option('--can <capabilities>', `all of these: ${capabilities.join(',')}`, someOf(capabilities))
     .option('--provider <name>', 'whose models')
@@ -38,9 +40,8 @@ export function addModelCommands(program: Command, tool: () => Tool): void {
     .addOption(
       new Option('--sort <order>', 'what comes first: the cheapest, the largest').choices(sortOrders),
     )
-    .option('--json', 'as JSON lines, with everything')
-    .action((name: string | undefined, { json = false, ...criteria }: ListFlags) =>
-      listModels(tool(), { ...criteria, ...(name !== undefined && { name }) }, json),
+    .action((name: string | undefined, { output, json = false, ...criteria }: ListFlags) =>
+      listModels(tool(), { ...criteria, ...(name !== undefined && { name }) }, outputOf({ output, json })),
     );
   models
     .command('show')

@@ -5,11 +5,14 @@ import { nearestNames } from '../../catalog/models/nearest-names.ts';
 import { type ModelCriteria, type PricedModel, selectModels } from '../../catalog/models/select-models.ts';
 import { syncModels } from '../../catalog/models/sync-models.ts';
 import { lifecycleOf } from '../../catalog/stores.ts';
+import { visibleJson, visibleName } from '../../domain/text/visible-text.ts';
 import { startAnnouncer, startModelLister } from '../../roles/catalog-parts.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
 import { requireKafka } from '../options/with-kafka.ts';
+import { type Column, iso, Listing, type Output } from '../output/listing.ts';
+import { withInstants } from '../output/with-instants.ts';
 
 /**
  * `models sync [--accept-short]`
@@ -17,7 +20,7 @@ import { requireKafka } from '../options/with-kafka.ts';
  * @throws ChatFailure when the list could not be had, ShortModelList when it is not believed
  */
 export async function syncModelsNow(tool: Tool, acceptShort: boolean): Promise<void> {
-  const { config, logger, print } = tool;
+  const { config, logger, print, printError } = tool;
   if (config.openai.apiKey === null)
     throw new Error('the provider is asked with a key: set AI_OPENAI_API_KEY');
   await requireKafka(tool);
@@ -31,11 +34,10 @@ export async function syncModelsNow(tool: Tool, acceptShort: boolean): Promise<v
       for (const { change, provider, model, details } of changes) {
         const what =
           change === 'ADDED' ? [] : details.map((of) => `${of.property} ${of.before} → ${of.after}`);
-        print(
-          `${change.toLowerCase()} ${provider}/${model}${what.length > 0 ? `: ${what.join('; ')}` : ''}\n`,
-        );
+        const line = `${change.toLowerCase()} ${provider}/${model}${what.length > 0 ? `: ${what.join('; ')}` : ''}`;
+        print(`${visibleName(line)}\n`);
       }
-      if (changes.length === 0) print('nothing has changed\n');
+      if (changes.length === 0) printError('nothing has changed\n');
     } finally {
       await lister.close();
       await announce.close();
@@ -44,10 +46,16 @@ export async function syncModelsNow(tool: Tool, acceptShort: boolean): Promise<v
 }
 
 /** `models list [NAME] […]`: those that fit, with their prices now. */
-export async function listModels(tool: Tool, criteria: ModelCriteria, asJson: boolean): Promise<void> {
+export async function listModels(tool: Tool, criteria: ModelCriteria, output: Output): Promise<void> {
   await withDatabase(tool, async (db) => {
-    for (const one of selectModels(await pricedModels(db), criteria, Date.now()))
-      tool.print(asJson ? `${JSON.stringify(record(one))}\n` : line(one));
+    const listing = new Listing(tool, output, COLUMNS, record);
+    const all = await pricedModels(db);
+    for (const one of selectModels(all, criteria, Date.now())) await listing.add(one);
+    await listing.end(
+      all.length === 0
+        ? 'the catalog is empty; fill it with: models import'
+        : 'no model fits; see --help for what is left out',
+    );
   });
 }
 
@@ -70,7 +78,8 @@ export async function showModel(tool: Tool, name: string): Promise<void> {
     }
     const { provider, id } = found.model;
     const { versions } = await createPriceStore(db).history(provider, id);
-    tool.print(`${JSON.stringify({ ...record(found), prices: versions.map(withInstants) }, null, 2)}\n`);
+    const shown = { ...record(found), prices: versions.map(withInstants) };
+    tool.print(`${visibleJson(JSON.stringify(shown, null, 2))}\n`);
   });
 }
 
@@ -87,21 +96,18 @@ async function pricedModels(db: Db): Promise<PricedModel[]> {
   return models.map((model) => ({ model, price: catalog.price(model.provider, model.id, now) }));
 }
 
-function line({ model, price }: PricedModel): string {
-  const lifecycle = lifecycleOf(model, Date.now());
-  const until = model.shutdownAt === null ? '' : ` ${new Date(model.shutdownAt).toISOString().slice(0, 10)}`;
-  return `${[
-    `${model.provider}/${model.id}`,
-    `context ${model.contextWindow ?? 'unknown'}`,
-    `output ${model.maxOutputTokens ?? 'unknown'}`,
-    model.capabilities.join(','),
-    ...(price === null
-      ? []
-      : [`${price.components.input} / ${price.components.output} ${price.currency} per million`]),
-    ...(lifecycle === 'active' ? [] : [`${lifecycle}${until}`]),
-    ...(model.aliases.length === 0 ? [] : [`also ${model.aliases.join(', ')}`]),
-  ].join('\t')}\n`;
-}
+const COLUMNS: readonly Column<PricedModel>[] = [
+  { name: 'model', cell: ({ model }) => `${model.provider}/${model.id}` },
+  { name: 'lifecycle', cell: ({ model }) => lifecycleOf(model, Date.now()) },
+  { name: 'until', cell: ({ model }) => iso(model.shutdownAt)?.slice(0, 10) ?? null },
+  { name: 'context', kind: 'number', cell: ({ model }) => model.contextWindow },
+  { name: 'max output', kind: 'number', cell: ({ model }) => model.maxOutputTokens },
+  { name: 'input/1M', kind: 'number', cell: ({ price }) => price?.components.input ?? null },
+  { name: 'output/1M', kind: 'number', cell: ({ price }) => price?.components.output ?? null },
+  { name: 'currency', cell: ({ price }) => price?.currency ?? null },
+  { name: 'capabilities', cell: ({ model }) => model.capabilities.join(',') },
+  { name: 'aliases', cell: ({ model }) => model.aliases.join(',') },
+];
 
 /** For programs: instants as ISO 8601. */
 function record({ model, price }: PricedModel): object {
@@ -110,11 +116,4 @@ function record({ model, price }: PricedModel): object {
     lifecycle: lifecycleOf(model, Date.now()),
     price: price && withInstants(price),
   };
-}
-
-function withInstants(value: object): object {
-  const isInstant = (name: string, of: unknown) => /(At|From|To)$/.test(name) && typeof of === 'number';
-  return Object.fromEntries(
-    Object.entries(value).map(([name, of]) => [name, isInstant(name, of) ? new Date(of).toISOString() : of]),
-  );
 }

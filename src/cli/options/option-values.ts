@@ -18,6 +18,13 @@ export function readCount(text: string): number {
   throw new InvalidArgumentError('It is a whole number above 0.');
 }
 
+/** @throws InvalidArgumentError */
+export function readNumber(text: string): number {
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isFinite(number)) return number;
+  throw new InvalidArgumentError('It is a number.');
+}
+
 /**
  * A date, which is its midnight UTC, or a time with an offset, as epoch ms.
  *

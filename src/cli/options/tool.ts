@@ -31,6 +31,8 @@ export interface CommandLine {
   readonly readFile: (path: string) => string;
   /** `-` is standard input. */
   readonly openFile: (path: string) => AsyncIterable<string | Uint8Array>;
+  /** Whether standard input is a terminal; a pipe or a file otherwise. */
+  readonly isTerminal?: boolean;
   onSignal(listener: (signal: string) => void): void;
   onUncaught(listener: (error: unknown) => void): void;
   /** Ends the process without waiting for anything. */

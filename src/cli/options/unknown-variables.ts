@@ -1,4 +1,4 @@
-import { editDistance, nearestNames } from '../../catalog/models/nearest-names.ts';
+import { editDistance } from '../../catalog/models/nearest-names.ts';
 import { describeVariable, VARIABLE_NAMES } from '../../config/environment.ts';
 import type { Environment } from '../../config/load-config.ts';
 
@@ -14,12 +14,13 @@ const PREFIX =
   /^(?:AI|KAFKA|CHAT|MONGODB|MONGO|OPENAI|LEDGER|CATALOG|BUDGET|SPEND|PRICE|TENANT|SCHEMA_REGISTRY|RECORD|LEASE|LIVEZ|DRAIN)_/;
 /** What Kubernetes and Docker set for a service that is called kafka or mongodb. */
 const OF_A_SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)$/;
-/** What the SDK and other programs read, and this service deliberately does not. */
+/** What other programs read, and this service does not. */
 const FOREIGN: ReadonlySet<string> = new Set([
   'KAFKA_HOME',
   'KAFKA_OPTS',
   'KAFKA_HEAP_OPTS',
   'KAFKA_LOG4J_OPTS',
+  'HTTP_PROXY',
 ]);
 const NOT_SUPPORTED_YET: readonly string[] = ['SCHEMA_REGISTRY_URL'];
 
@@ -55,8 +56,14 @@ function distanceToNearest(name: string): number {
   return editDistance(name, nearest(name));
 }
 
+/** The most alike by edit distance; a word that both have counts as much as two characters. */
 function nearest(name: string): string {
-  return nearestNames(name, [...KNOWN])[0] ?? '';
+  const words = new Set(name.split('_'));
+  const scores = [...KNOWN].map((candidate) => {
+    const shared = candidate.split('_').filter((word) => words.has(word)).length;
+    return { candidate, score: editDistance(name, candidate) - SLIP * shared };
+  });
+  return scores.reduce((best, one) => (one.score < best.score ? one : best)).candidate;
 }
 
 function describe(name: string): string {

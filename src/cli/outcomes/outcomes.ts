@@ -11,22 +11,24 @@ import {
 } from '../../adapters/mongo/ledger/unpublished-outcomes.ts';
 import type { RecordCodec } from '../../contract/codec.ts';
 import { settledTopics, topicNames } from '../../contract/topics.ts';
+import { visibleName } from '../../domain/text/visible-text.ts';
 import { decodeOutcome, outcomeEvents } from '../../pipeline/outcome/encode-outcome.ts';
 import { OutputRecords } from '../../pipeline/outcome/output-records.ts';
 import type { OutboundRecord } from '../../ports/kafka.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
 import { requireKafka } from '../options/with-kafka.ts';
+import { type Column, Listing, type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 
 /** Adds the commands of outcomes to a program. */
 export function addOutcomeCommands(program: Command, tool: () => Tool): void {
   const outcomes = program
     .command('outcomes')
     .description('answers and bills that the brokers refused in every form');
-  outcomes
-    .command('list')
-    .description('list requests whose outcome is not published')
-    .action(() => listOutcomes(tool()));
+  withOutput(
+    outcomes.command('list').description('list requests whose outcome is not published'),
+    'one object a line',
+  ).action((flags: OutputFlags) => listOutcomes(tool(), flags));
   outcomes
     .command('publish')
     .description(
@@ -36,11 +38,22 @@ export function addOutcomeCommands(program: Command, tool: () => Tool): void {
 }
 
 /** `outcomes list` */
-async function listOutcomes(tool: Tool): Promise<void> {
+async function listOutcomes(tool: Tool, flags: OutputFlags): Promise<void> {
   const all = await withDatabase(tool, readAll);
-  for (const { id, partition } of all) await tool.printPage(`${nameOf(id)}\tpartition ${partition}\n`);
-  if (all.length === 0) tool.print('all outcomes are published\n');
+  const listing = new Listing(tool, outputOf(flags), COLUMNS, (row) => row);
+  for (const { id, partition } of all) await listing.add({ request: nameOf(id), partition });
+  await listing.end('all outcomes are published');
 }
+
+interface OutcomeRow {
+  readonly request: string;
+  readonly partition: number;
+}
+
+const COLUMNS: readonly Column<OutcomeRow>[] = [
+  { name: 'request', cell: ({ request }) => request },
+  { name: 'partition', kind: 'number', cell: ({ partition }) => partition },
+];
 
 /** `outcomes publish`: what others of this command committed is visible from the connection on, so nothing goes out twice. */
 async function publishOutcomes(tool: Tool): Promise<void> {
@@ -62,10 +75,10 @@ async function publishOutcomes(tool: Tool): Promise<void> {
           const missing = records.filter((record) => !visible.has(placeOf(record)));
           await publisher.publish(missing);
           await markPublished(db, id);
-          await tool.printPage(`${nameOf(id)}\t${missing.length} events published\n`);
+          await tool.printPage(`${visibleName(nameOf(id))}  ${missing.length} events published\n`);
         }
       }
-      tool.print(`${waiting.length} outcomes published\n`);
+      tool.printError(`${waiting.length} outcomes published\n`);
     });
   } finally {
     await publisher.close();

@@ -3,6 +3,7 @@ import { callComponents, isPerCall, tokenComponents } from '../../domain/cost/pr
 import type { AdjustmentReason } from '../../spend/build-adjustment.ts';
 import { readInstant } from '../options/option-values.ts';
 import type { Tool } from '../options/tool.ts';
+import { type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 import { addSpendCommands } from '../spend/spend-commands.ts';
 import { acceptWaitingPrices } from './accept-prices.ts';
 import { calculateCosts } from './calculate-costs.ts';
@@ -33,26 +34,27 @@ export function addPriceCommands(program: Command, tool: () => Tool, end: (exitC
       readInstant,
     )
     .action((file: string | undefined, flags: PriceImportFlags) => importPriceFile(tool(), file, flags));
-  prices
-    .command('list')
-    .description('list the versions of all prices, or of one model')
+  withOutput(
+    prices.command('list').description('list the versions of all prices, or of one model'),
+    'one object a line',
+  )
     .argument('[model]')
     .option('--model <model>', 'the same as the argument')
-    .option('--json', 'as JSON lines, with everything')
-    .action((model: string | undefined, flags: { model?: string; json?: boolean }) =>
-      listPrices(tool(), model ?? flags.model, flags.json ?? false),
+    .action((model: string | undefined, flags: OutputFlags & { model?: string }) =>
+      listPrices(tool(), model ?? flags.model, outputOf(flags)),
     );
   prices
     .command('export')
     .description('print all versions as a price file')
     .action(() => exportPrices(tool()));
-  prices
-    .command('accept')
-    .description('put prices that waited into force; without a choice, list them')
+  withOutput(
+    prices.command('accept').description('put prices that waited into force; without a choice, list them'),
+    'one object a line',
+  )
     .argument('[models...]')
     .option('--all', 'all of them')
-    .action(async (names: string[], flags: { all?: boolean }) =>
-      end(await acceptWaitingPrices(tool(), names, flags.all ?? false)),
+    .action(async (names: string[], flags: OutputFlags & { all?: boolean }) =>
+      end(await acceptWaitingPrices(tool(), names, flags.all ?? false, outputOf(flags))),
     );
 
   const set = prices

@@ -10,6 +10,8 @@ import type { PriceStore, PriceVersion } from '../../catalog/stores.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
 import { describePriceImport } from '../output/describe-import.ts';
+import { type Column, iso, Listing, type Output } from '../output/listing.ts';
+import { withInstants } from '../output/with-instants.ts';
 
 export interface PriceImportFlags {
   readonly dryRun?: boolean;
@@ -89,14 +91,18 @@ async function applyChange(
 }
 
 /** `prices list [MODEL]` */
-export async function listPrices(tool: Tool, model: string | undefined, asJson: boolean): Promise<void> {
+export async function listPrices(tool: Tool, model: string | undefined, output: Output): Promise<void> {
   const versions = (await allVersions(tool)).filter(
     (version) => model === undefined || version.model === model,
   );
   const live = new Set(liveVersions(versions));
-  const note = (version: PriceVersion) => (live.has(version) ? '' : '\tcorrected');
-  for (const version of versions)
-    tool.print(asJson ? `${JSON.stringify(version)}\n` : `${describe(version)}${note(version)}\n`);
+  const listing = new Listing(tool, output, COLUMNS, ({ version }) => withInstants(version));
+  for (const version of versions) await listing.add({ version, isCorrected: !live.has(version) });
+  await listing.end(
+    model === undefined
+      ? 'there are no prices; import some with: prices import'
+      : `there is no price of ${model}; it may be under another name, or come with: prices import`,
+  );
 }
 
 /** `prices export`: all versions as a price file. */
@@ -114,18 +120,25 @@ function allVersions(tool: Tool): Promise<PriceVersion[]> {
   return withDatabase(tool, (db) => createPriceStore(db).list());
 }
 
-function describe({
-  provider,
-  model,
-  effectiveFrom,
-  effectiveTo,
-  components,
-  ...price
-}: PriceVersion): string {
-  const since = `since ${new Date(effectiveFrom).toISOString()}`;
-  const until = effectiveTo === null ? '' : `\tuntil ${new Date(effectiveTo).toISOString()}`;
+interface ListedVersion {
+  readonly version: PriceVersion;
+  /** Whether a later version corrects it, so that it holds no more. */
+  readonly isCorrected: boolean;
+}
+
+const COLUMNS: readonly Column<ListedVersion>[] = [
+  { name: 'model', cell: ({ version }) => `${version.provider}/${version.model}` },
+  { name: 'since', cell: ({ version }) => iso(version.effectiveFrom) },
+  { name: 'until', cell: ({ version }) => iso(version.effectiveTo) },
+  { name: 'input', kind: 'number', cell: ({ version }) => version.components.input ?? null },
+  { name: 'output', kind: 'number', cell: ({ version }) => version.components.output ?? null },
+  { name: 'currency', cell: ({ version }) => `${version.currency} per million` },
+  { name: 'more', cell: ({ version }) => otherFigures(version) },
+  { name: 'note', cell: ({ isCorrected }) => (isCorrected ? 'corrected' : null) },
+];
+
+function otherFigures({ components, serviceTiers }: PriceVersion): string {
   const { input, output, ...others } = components;
-  const more = Object.entries(others).map(([name, amount]) => `\t${name} ${amount}`);
-  const tiers = Object.keys(price.serviceTiers ?? {}).map((name) => `\t${name}`);
-  return `${provider}/${model}\t${since}${until}\tinput ${input}\toutput ${output}\t${price.currency} per million${more.join('')}${tiers.join('')}`;
+  const figures = Object.entries(others).map(([name, amount]) => `${name} ${amount}`);
+  return [...figures, ...Object.keys(serviceTiers ?? {})].join(', ');
 }

@@ -3,9 +3,9 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createBudgetStore } from '../../adapters/mongo/spend/budget-store.ts';
 import { createSpendReader } from '../../adapters/mongo/spend/spend-reader.ts';
 import { BUDGET_PERIODS, type Budget, type BudgetPeriod, periodOf } from '../../domain/cost/budget.ts';
-import { table } from '../../spend/report/format-report.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
+import { type Column, Listing, type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 
 /** Digits after the point that an amount of the cost topic has at most. */
 const DECIMAL_PLACES = 12;
@@ -33,10 +33,12 @@ export function addBudgetCommands(program: Command, tool: () => Tool): void {
         limit,
       }),
     );
-  budgets
-    .command('list')
-    .description('list all budgets, with what is spent and reserved of the tenants’ own')
-    .action(() => listBudgets(tool()));
+  withOutput(
+    budgets
+      .command('list')
+      .description('list all budgets, with what is spent and reserved of the tenants’ own'),
+    'one object a line',
+  ).action((flags: OutputFlags) => listBudgets(tool(), flags));
   which(budgets.command('remove').description('remove a budget')).action((options: Which) =>
     removeBudget(tool(), options.tenant ?? null, options.period),
   );
@@ -49,17 +51,32 @@ async function setBudget(tool: Tool, budget: Budget): Promise<void> {
   });
 }
 
-async function listBudgets(tool: Tool): Promise<void> {
+interface BudgetUse extends Budget {
+  /** Null where no tenant is meant. */
+  readonly spent: string | null;
+  readonly reserved: string | null;
+}
+
+const COLUMNS: readonly Column<BudgetUse>[] = [
+  { name: 'tenant', cell: ({ tenantId }) => tenantId ?? '(default)' },
+  { name: 'period', cell: ({ period }) => period },
+  { name: 'currency', cell: ({ currency }) => currency },
+  { name: 'limit', kind: 'number', cell: ({ limit }) => limit },
+  { name: 'spent', kind: 'number', cell: ({ spent }) => spent },
+  { name: 'reserved', kind: 'number', cell: ({ reserved }) => reserved },
+];
+
+async function listBudgets(tool: Tool, flags: OutputFlags): Promise<void> {
   await withDatabase(tool, async (db) => {
     const reader = createSpendReader(db);
     const now = Date.now();
-    const head = ['tenant', 'period', 'currency', 'limit', 'spent', 'reserved'];
-    const rows = [];
-    for (const { tenantId, period, currency, limit } of await createBudgetStore(db).list()) {
+    const listing = new Listing(tool, outputOf(flags), COLUMNS, (budget) => budget);
+    for (const budget of await createBudgetStore(db).list()) {
+      const { tenantId, period, currency } = budget;
       const use = tenantId === null ? null : await reader.use(tenantId, periodOf(period, now), currency);
-      rows.push([tenantId ?? '(default)', period, currency, limit, use?.spent ?? '', use?.reserved ?? '']);
+      await listing.add({ ...budget, spent: use?.spent ?? null, reserved: use?.reserved ?? null });
     }
-    tool.print(rows.length === 0 ? 'there are no budgets\n' : table([head, ...rows], 2));
+    await listing.end('there are no budgets');
   });
 }
 

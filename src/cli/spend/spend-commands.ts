@@ -1,8 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { utcDay } from '../../domain/cost/spend.ts';
-import { FORMATS, type Format } from '../../spend/report/format-report.ts';
+import { FORMATS } from '../../spend/report/format-report.ts';
 import { DIMENSIONS, type Dimension } from '../../spend/report/spend-report.ts';
 import type { Tool } from '../options/tool.ts';
+import { type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 import { rebuildCosts, reconcileCosts, reportCosts } from './spend-tool.ts';
 
 const DAY_MS = 86_400_000;
@@ -18,18 +19,18 @@ interface Period {
  * @param end sets the exit code of a command that ended well and has to say more than that
  */
 export function addSpendCommands(costs: Command, tool: () => Tool, end: (code: number) => void): void {
-  period(
+  withFormat(
     costs.command('report').description('what was spent, exactly, by day, tenant, user, provider or model'),
   )
     .option('--by <list>', `any of ${DIMENSIONS.join(',')}, in the order of the columns`, readDimensions, [
       'tenant',
       'model',
     ] as Dimension[])
-    .addOption(new Option('--format <format>', 'how it is written').choices(FORMATS).default('table'))
-    .action((options: Period & { by: Dimension[]; format: Format }) =>
-      reportCosts(tool(), { by: options.by, ...days(options) }, options.format),
-    );
-  period(
+    .action((options: Period & OutputFlags & { by: Dimension[] }) => {
+      const ready = tool();
+      return reportCosts(ready, { by: options.by, ...days(options) }, outputOf(options, ready.printError));
+    });
+  withFormat(
     costs
       .command('reconcile')
       .description(
@@ -38,15 +39,21 @@ export function addSpendCommands(costs: Command, tool: () => Tool, end: (code: n
     'yesterday',
   )
     .option('--tolerance <amount>', 'largest difference of an amount that is not told', readAmount, '0')
-    .addOption(new Option('--format <format>', 'how it is written').choices(FORMATS).default('table'))
-    .action(async (options: Period & { tolerance: string; format: Format }) => {
+    .action(async (options: Period & OutputFlags & { tolerance: string }) => {
+      const ready = tool();
       const query = { ...days(options, DAY_MS), tolerance: options.tolerance };
-      if (!(await reconcileCosts(tool(), query, options.format))) end(1);
+      if (!(await reconcileCosts(ready, query, outputOf(options, ready.printError)))) end(1);
     });
   costs
     .command('rebuild')
-    .description('count the whole cost topic afresh, beside the listener, then put it to use')
+    .description('count the whole cost topic from its first record, beside the listener, then put it to use')
     .action(() => rebuildCosts(tool()));
+}
+
+/** `--format` is what `--output` was called before. */
+function withFormat(command: Command, last?: string): Command {
+  const former = new Option('--format <format>').choices(FORMATS).hideHelp();
+  return withOutput(period(command, last), 'one document').addOption(former);
 }
 
 function period(command: Command, last = 'today'): Command {

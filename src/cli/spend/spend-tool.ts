@@ -8,8 +8,8 @@ import { createOpenAiBilling } from '../../adapters/openai/billing/openai-billin
 import { topicNames } from '../../contract/topics.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
 import { rebuildSpend } from '../../spend/rebuild-spend.ts';
-import { formatReconciliation } from '../../spend/report/format-reconciliation.ts';
-import { type Format, formatReport } from '../../spend/report/format-report.ts';
+import { formatReconciliation, reconciliationNote } from '../../spend/report/format-reconciliation.ts';
+import { type Format, formatReport, reportNotes } from '../../spend/report/format-report.ts';
 import { reconcileSpend } from '../../spend/report/reconcile-spend.ts';
 import { type ReportQuery, reportSpend } from '../../spend/report/spend-report.ts';
 import { reservationTtlMs } from '../../spend/reservation-ttl.ts';
@@ -19,9 +19,11 @@ import { requireKafka } from '../options/with-kafka.ts';
 
 /** `costs report` */
 export async function reportCosts(tool: Tool, query: ReportQuery, format: Format): Promise<void> {
-  await withDatabase(tool, async (db) =>
-    tool.print(formatReport(await reportSpend(createSpendReader(db), query), format)),
-  );
+  await withDatabase(tool, async (db) => {
+    const report = await reportSpend(createSpendReader(db), query);
+    tool.print(formatReport(report, format));
+    for (const note of reportNotes(report)) tool.printError(`${note}\n`);
+  });
 }
 
 /**
@@ -48,6 +50,7 @@ export async function reconcileCosts(
     );
     differences = found.differences.length;
     tool.print(formatReconciliation(found, format));
+    tool.printError(`${reconciliationNote(found)}\n`);
   });
   return differences === 0;
 }

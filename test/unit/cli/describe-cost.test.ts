@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeCost } from '../../../src/cli/chat/chat.ts';
+import { describeCost } from '../../../src/cli/chat/chat-notes.ts';
 import { sampleCost } from '../../contract/sample-records.ts';
 
 describe('describeCost', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { topicNames } from '../../../src/contract/topics.ts';
-import { describeLetter, letterAsJson, readDeadLetter } from '../../../src/dead-letters/dead-letter.ts';
+import { letterFacts, placeOf, readDeadLetter } from '../../../src/dead-letters/dead-letter.ts';
 import { OutputRecords } from '../../../src/pipeline/outcome/output-records.ts';
 import type { InboundRecord, OutboundRecord } from '../../../src/ports/kafka.ts';
 
@@ -73,14 +73,11 @@ describe('readDeadLetter', () => {
   });
 });
 
-describe('a letter in one line', () => {
+describe('the facts of a letter', () => {
   const letter = readDeadLetter(asRead(written));
 
-  it('has everything but the value', () => {
-    expect(describeLetter(letter)).toBe(
-      '3/17\t2026-01-02T00:00:00.000Z\twrong_framing\tchat.requests/3/41\tc-1\tNo frame.\n',
-    );
-    expect(JSON.parse(letterAsJson(letter))).toEqual({
+  it('are everything but the value', () => {
+    expect(letterFacts(letter)).toEqual({
       id: '3/17',
       time: '2026-01-02T00:00:00.000Z',
       code: 'wrong_framing',
@@ -91,16 +88,14 @@ describe('a letter in one line', () => {
     });
   });
 
-  it('stays one line for any key', () => {
-    const ofKey = (key: Buffer | null) => describeLetter({ ...letter, key }).split('\t')[4];
-    expect(ofKey(Buffer.from('a\n\u001b[2Jb'))).toBe('a [2Jb');
+  it('have a key that is no text by its bytes', () => {
+    const ofKey = (key: Buffer | null) => letterFacts({ ...letter, key }).key;
+    expect(ofKey(Buffer.from('a\n\u001b[2Jb'))).toBe('a\n\u001b[2Jb');
     expect(ofKey(Buffer.from([0xff, 0x01]))).toBe('0xff01');
-    expect(ofKey(null)).toBe('');
-    expect(JSON.parse(letterAsJson({ ...letter, key: null }))).toMatchObject({ key: null });
+    expect(ofKey(null)).toBeNull();
   });
 
-  it('leaves unknown fields empty', () => {
-    const line = describeLetter({ ...letter, code: null, source: null, message: '' });
-    expect(line).toBe('3/17\t2026-01-02T00:00:00.000Z\t\t\tc-1\t\n');
+  it('name the place that a letter came from', () => {
+    expect(placeOf({ topic: 'chat.requests', partition: 3, offset: 41 })).toBe('chat.requests/3/41');
   });
 });

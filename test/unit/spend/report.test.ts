@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatReport } from '../../../src/spend/report/format-report.ts';
+import { formatReport, reportNotes } from '../../../src/spend/report/format-report.ts';
 import { type ReportRow, reportSpend } from '../../../src/spend/report/spend-report.ts';
 
 const sums = { calls: 2, unpricedCalls: 0, estimatedCalls: 1, inputTokens: 20, outputTokens: 10 };
@@ -40,9 +40,9 @@ describe('a report', () => {
       'total         EUR                                      -3      2              0               1           20            10',
       'total         USD       12345678901234567890.100000000001      4              0               2           40            20',
       'total                                                          2              2               1           20            10',
-      '2 calls have no known price: they are in no amount',
       '',
     ]);
+    expect(reportNotes(made)).toEqual(['2 calls have no known price: they are in no amount']);
     expect(formatReport(made, 'csv').split('\r\n').slice(0, 2)).toEqual([
       'tenant,user,currency,amount,calls,unpricedCalls,estimatedCalls,inputTokens,outputTokens',
       'a,"u""1",EUR,-3,2,0,1,20,10',
@@ -64,7 +64,10 @@ describe('a report', () => {
     const nothing = { calls: 0, unpricedCalls: 0, estimatedCalls: 0, inputTokens: 0, outputTokens: 0 };
     const made = await report([{ group: ['a', null], currency: null, amount: null, ...nothing }], 3);
     expect(made.rows).toEqual([]);
-    expect(formatReport(made, 'table')).toContain('3 records of the cost topic could not be read');
+    expect(reportNotes(made)).toEqual([
+      'nothing was spent in this period',
+      '3 records of the cost topic could not be read: they are in no sum',
+    ]);
   });
 
   it('without dimensions has only the totals', async () => {

@@ -1,0 +1,95 @@
+import type { HeaderValue } from '../../ports/kafka.ts';
+import type { Tool } from '../options/tool.ts';
+
+/** What a chat request is made of, as the command line has it. */
+export interface ChatFlags {
+  readonly model?: string;
+  readonly system?: string;
+  readonly conversation?: string;
+  readonly tenant?: string;
+  readonly file?: string;
+  readonly temperature?: number;
+  readonly maxTokens?: number;
+}
+
+/** A request as it is published: a Chat Completions body with our fields in headers. */
+export interface PublishedRequest {
+  readonly value: Buffer;
+  readonly headers: Readonly<Record<string, HeaderValue>>;
+}
+
+/**
+ * Makes the record of a request from a text, a file, or both: the text is then the last message.
+ *
+ * @throws when there is neither, or the file is not a JSON object
+ */
+export async function chatRequest(
+  tool: Tool,
+  requestId: string,
+  text: string | undefined,
+  flags: ChatFlags,
+): Promise<PublishedRequest> {
+  const file = flags.file === undefined ? null : await readAll(tool, flags.file, '--file');
+  const body = file === null ? {} : bodyOf(file, flags.file ?? '');
+  const said = text === '-' ? await readAll(tool, '-', 'text') : text;
+  if (said === '') throw new Error('the text is empty');
+  if (said === undefined && flags.file === undefined)
+    throw new Error('give a text, "-" for standard input, or a request’s file (--file)');
+  const { model, temperature, maxTokens, system } = flags;
+  const changes = {
+    ...(model !== undefined && { model }),
+    ...(temperature !== undefined && { temperature }),
+    ...(maxTokens !== undefined && withLimit(body, maxTokens)),
+    ...((said !== undefined || system !== undefined) && { messages: messagesOf(body, said, system) }),
+  };
+  // Unchanged, a file is published byte for byte: numbers keep their digits.
+  const isUnchanged = file !== null && Object.keys(changes).length === 0;
+  return {
+    value: Buffer.from(isUnchanged ? file : JSON.stringify({ ...body, ...changes })),
+    headers: {
+      'request-id': requestId,
+      ...(flags.tenant !== undefined && { 'tenant-id': flags.tenant }),
+      ...(flags.conversation !== undefined && { 'conversation-id': flags.conversation }),
+    },
+  };
+}
+
+/** Under the name that the file uses. The service sends the one that the model takes. */
+function withLimit(body: Record<string, unknown>, maxTokens: number): Record<string, unknown> {
+  return {
+    [body['max_completion_tokens'] === undefined ? 'max_tokens' : 'max_completion_tokens']: maxTokens,
+  };
+}
+
+function messagesOf(body: Record<string, unknown>, said?: string, system?: string): unknown[] {
+  const messages = Array.isArray(body['messages']) ? body['messages'] : [];
+  return [
+    ...(system === undefined ? [] : [{ role: 'system', content: system }]),
+    ...messages,
+    ...(said === undefined ? [] : [{ role: 'user', content: said }]),
+  ];
+}
+
+function bodyOf(text: string, path: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`--file ${path} is not JSON: ${(error as SyntaxError).message}`);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  throw new Error(`--file ${path} must hold one JSON object, the body of a Chat Completions request`);
+}
+
+async function readAll(tool: Tool, path: string, option: string): Promise<string> {
+  const decoder = new TextDecoder();
+  const limit = tool.config.limits.recordMaxBytes;
+  let text = '';
+  for await (const piece of tool.openFile(path, option)) {
+    text += typeof piece === 'string' ? piece : decoder.decode(piece, { stream: true });
+    if (text.length > limit)
+      throw new Error(`${option} ${path} is larger than a record may be (RECORD_MAX_BYTES, ${limit} bytes)`);
+  }
+  return (text + decoder.decode()).replace(/\r?\n$/, '');
+}
