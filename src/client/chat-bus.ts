@@ -62,8 +62,8 @@ interface AnyAnswer extends PendingAnswer {
 export class ChatBus implements AsyncDisposable {
   private readonly parts: BusParts;
   private readonly settings: BusSettings;
-  /** Readers of answers that began in another process. */
-  private readonly attached = new Set<TopicFollower>();
+  /** Answers that began in another process: each has a reader of its own. */
+  private readonly attached = new Set<AnyAnswer>();
   private ended: ChatBusError | null = null;
 
   /** For `connect` alone. @param lost resolves when reading has ended for good */
@@ -148,11 +148,15 @@ export class ChatBus implements AsyncDisposable {
               requestId: point.requestId,
             }),
           ),
-        settled: () => ending.abort(),
+        settled: () => {
+          this.attached.delete(answer);
+          ending.abort();
+        },
       },
       this.answerSettings(options, point),
     );
     if (this.refuseIfNotPossible(answer, point.requestId)) return answer;
+    this.attached.add(answer);
     this.watch(answer, options, null, ending.signal);
     void this.readFrom(point, answer, ending.signal);
     return answer;
@@ -171,7 +175,7 @@ export class ChatBus implements AsyncDisposable {
   async close(): Promise<void> {
     this.end(new ChatBusError('closed', 'the connection was closed', { retryable: true }));
     const { follower, sink } = this.parts;
-    await Promise.all([follower, sink, ...this.attached].map((part) => part.close()));
+    await Promise.all([follower.close(), sink.close()]);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -181,7 +185,7 @@ export class ChatBus implements AsyncDisposable {
   private end(error: ChatBusError): void {
     if (this.ended !== null) return;
     this.ended = error;
-    for (const answer of this.parts.pending.all()) answer.fail(error);
+    for (const answer of [...this.parts.pending.all(), ...this.attached]) answer.fail(error);
   }
 
   private refuseIfNotPossible(answer: AnyAnswer, requestId: string): boolean {
@@ -329,8 +333,6 @@ export class ChatBus implements AsyncDisposable {
         onFailed: fail,
         signal: settled,
       });
-      this.attached.add(follower);
-      settled.addEventListener('abort', () => this.attached.delete(follower), { once: true });
       const [chunkPartition, offset] = chunks;
       const [responsePartition, since] = responses;
       // What is in the chunks comes first: the response ends the reading.

@@ -1,9 +1,11 @@
 import kafkajs from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { TopicFollower } from '../../src/adapters/kafka/follow/topic-follower.ts';
 import { createKafka, PATIENT_RETRIES } from '../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import {
   type AnswerEvent,
+  type CancelRequest,
   type ChatBus,
   ChatBusError,
   type ConnectOptions,
@@ -423,7 +425,76 @@ describe('a token', () => {
   });
 });
 
+describe('a cancellation', () => {
+  /** Those that are published while `work` runs. */
+  async function cancellationsDuring(work: () => Promise<string>) {
+    const topic = world.topics.cancellations;
+    const found = Promise.withResolvers<CancelRequest>();
+    const follower = await TopicFollower.connect({
+      settings: world.config.kafka,
+      logger: silent,
+      isolationLevel: 'read_committed',
+      onFetched: ({ records }) => {
+        for (const { value } of records) found.resolve(world.codec.decode('CancelRequest', value).record);
+      },
+      onFailed: found.reject,
+    });
+    await follower.follow([{ topic, partition: 0, from: 'end' }]);
+    try {
+      const id = await work();
+      return { id, cancellation: await found.promise };
+    } finally {
+      await follower.close();
+    }
+  }
+
+  const long = () => play({ text: 'one two three four five six', gapMs: 100 });
+
+  test('is published with its reason', async () => {
+    const { id, cancellation } = await cancellationsDuring(async () => {
+      const answer = bus.chat({ messages: long() });
+      await answer.cancel('user left');
+      return answer.id;
+    });
+    expect(cancellation).toEqual({ requestId: id, tenantId: 'acme', reason: 'user left' });
+  });
+
+  test('follows from leaving a loop early, when the caller wants that', async () => {
+    const { id, cancellation } = await cancellationsDuring(async () => {
+      const answer = bus.chat({ messages: long(), cancelOnBreak: true });
+      for await (const _ of answer) break;
+      return answer.id;
+    });
+    expect(cancellation).toMatchObject({ requestId: id, reason: 'the reader left' });
+  });
+
+  test('of an answer that is there does nothing', async () => {
+    const { cancellation, id } = await cancellationsDuring(async () => {
+      const over = bus.chat({ messages: play({ text: 'over' }), cancelOnBreak: true });
+      await collect(over);
+      await over;
+      await over.cancel('too late');
+      const answer = bus.chat({ messages: long() });
+      await answer.cancel();
+      return answer.id;
+    });
+    expect(cancellation).toEqual({ requestId: id, tenantId: 'acme', reason: null });
+  });
+});
+
 describe('a connection', () => {
+  test('that is closed fails answers that it is attached to', async () => {
+    const answer = bus.chat({ messages: play({ text: 'late', firstTokenMs: 60_000 }) });
+    const closing = await open();
+    const attached = closing.attach(answer.resumeToken);
+    const reading = collect(attached);
+    await closing.close();
+    await expect(attached).rejects.toMatchObject({ code: 'closed', retryable: true });
+    await expect(reading).rejects.toMatchObject({ code: 'closed' });
+    expect(() => closing.attach(answer.resumeToken)).not.toThrow();
+    await expect(closing.attach(answer.resumeToken)).rejects.toMatchObject({ code: 'closed' });
+  });
+
   test('that is closed fails waiting and later requests', async () => {
     const closing = await open();
     const waiting = closing.chat({ messages: play({ text: 'late', firstTokenMs: 60_000 }) });
