@@ -1,6 +1,6 @@
 /**
- * `npm run bench [-- --quick] [-- --only throughput,latency] [-- --profile]`: how fast the service is beside what one would
- * do without it, in one run on one machine. See docs/performance.md.
+ * `npm run bench [-- --quick] [-- --only throughput,latency] [-- --profile]`: compares the service with the alternatives to
+ * it, in one run on one machine. See docs/performance.md.
  */
 import { fileURLToPath } from 'node:url';
 import { ensureStack, stackStatus } from '../../scripts/stack/stack.ts';
@@ -28,7 +28,7 @@ const sections: Readonly<Record<SectionName, (context: BenchContext) => Promise<
 };
 
 process.exitCode = await main();
-// kafkajs leaves timers behind that would keep the process alive for a while.
+// kafkajs leaves timers behind that would delay the exit.
 process.exit();
 
 async function main(): Promise<number> {
@@ -41,7 +41,7 @@ async function main(): Promise<number> {
   }
   const startedAt = new Date();
 
-  // 1. Broker and database, and what the figures are worth.
+  // 1. Start broker and database, and describe the machine.
   const { kafkaBrokers, mongodbUrl } = await ensureStack();
   process.env['KAFKA_BROKERS'] = kafkaBrokers.join(',');
   process.env['MONGODB_URL'] = mongodbUrl;
@@ -60,7 +60,7 @@ async function main(): Promise<number> {
     return 0;
   }
 
-  // 2. The sections, each as soon as it is there.
+  // 2. Run the sections, and print each as soon as it is done.
   const results: Partial<Record<SectionName, Section>> = {};
   for (const name of options.only) {
     const section = await sections[name](context);
@@ -68,7 +68,7 @@ async function main(): Promise<number> {
     process.stdout.write(sectionText(section));
   }
 
-  // 3. The same for programs.
+  // 3. Write the results as JSON.
   const durationSeconds = Math.round((Date.now() - startedAt.getTime()) / 1000);
   const file = writeReport(
     { startedAt: startedAt.toISOString(), durationSeconds, quick: options.quick, machine, sections: results },

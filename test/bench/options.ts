@@ -4,10 +4,10 @@ export const SECTIONS = ['throughput', 'latency', 'memory', 'settling', 'growth'
 export type SectionName = (typeof SECTIONS)[number];
 
 export interface BenchOptions {
-  /** A look whether everything works, in under 4 minutes. */
+  /** Checks that everything works, in under 4 minutes. */
   readonly quick: boolean;
   readonly only: readonly SectionName[];
-  /** The service's processor profile instead of the sections. */
+  /** Profiles the service's CPU time instead of running the sections. */
   readonly profile: boolean;
 }
 
@@ -15,10 +15,10 @@ export const USAGE = `npm run bench [-- OPTIONS]
 
   --quick            shorter and smaller, to see that it works (under 4 minutes; in full under 25)
   --only NAMES       of ${SECTIONS.join(',')}
-  --profile          where the service's processor time goes under the load of "throughput"
+  --profile          profile the service's CPU time under the load of "throughput"
 `;
 
-/** @throws TypeError with what is wrong */
+/** @throws TypeError that names the invalid option */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],

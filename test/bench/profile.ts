@@ -8,24 +8,24 @@ import { perSecond } from './support/measure.ts';
 
 const TOP_FUNCTIONS = 25;
 const TOP_GROUPS = 25;
-/** Left out: loading modules, connecting, and the compiler's first rounds. */
+/** Excludes module loading, connecting and the compiler's warm-up. */
 const START_MS = 5_000;
 /** Microseconds between samples. */
 const SAMPLE_INTERVAL = 500;
 
-/** Runs the service under the load of `throughput` with V8's profiler, and tells where its processor time went. */
+/** Runs the service under the load of `throughput` with V8's profiler, and reports where its CPU time went. */
 export async function profile(context: BenchContext, directory: string): Promise<string> {
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true });
   const nodeOptions = ['--cpu-prof', `--cpu-prof-dir=${directory}`, `--cpu-prof-interval=${SAMPLE_INTERVAL}`];
   const { window, cores } = await inThroughputWorld((bench) => runService(bench, context, { nodeOptions }));
 
-  // Worker threads have profiles of their own; the main thread's is the longest.
+  // Worker threads have their own profiles. The main thread's profile is the longest.
   const [main] = readdirSync(directory)
     .filter((name) => name.endsWith('.cpuprofile'))
     .map((name) => ({ name, ...readProfile(join(directory, name), START_MS) }))
     .sort((one, other) => other.busyMs - one.busyMs);
-  if (main === undefined) throw new Error('the service has left no profile: it did not stop within its time');
+  if (main === undefined) throw new Error('the service wrote no profile, because it did not stop in time');
   const figures = (milliseconds: number) => [
     milliseconds.toFixed(0),
     `${((milliseconds * 100) / main.busyMs).toFixed(1)} %`,

@@ -4,7 +4,7 @@ import { table } from '../../scripts/quickstart/table.ts';
 import type { Section } from './support/bench-context.ts';
 import type { Machine } from './support/machine.ts';
 
-/** The figures that are compared from run to run, null when their section was left out or could not tell. */
+/** The figures compared between runs. Null when their section was skipped or has no result. */
 export const HEADLINES = [
   'vsKafkajsLoop',
   'vsOpenaiSdk',

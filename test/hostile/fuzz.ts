@@ -1,7 +1,7 @@
 /**
- * `npm run fuzz [-- --records N] [--answers N] [--through-kafka N] [--seed S] [--at INDEX]`: pushes made-up records and made-up
- * provider answers through the service's own code, and some of the records through a broker and a worker. Each must have exactly one
- * readable outcome. The last line is `N passed, N failed`. `--at` repeats one input alone.
+ * `npm run fuzz [-- --records N] [--answers N] [--through-kafka N] [--seed S] [--at INDEX]`: pushes random records
+ * and random provider answers through the service's own code, and some of the records through a broker and a worker. Each must have
+ * exactly one readable outcome. The last line is `N passed, N failed`. `--at` repeats a single input.
  */
 import { parseArgs } from 'node:util';
 import { ensureStack } from '../../scripts/stack/stack.ts';
@@ -66,7 +66,7 @@ async function fuzz(target: TargetName, count: number): Promise<void> {
   judge(target, result);
 }
 
-/** Each outcome that was reached, each kind of finding with how to repeat it; an input that was not tried has not passed. */
+/** Prints each outcome, and each kind of finding with the command that repeats it. An untried input has not passed. */
 function judge(name: string, { counts, found, tried, seconds }: RowResult): void {
   const findings = [...found.values()].reduce((sum, { count }) => sum + count, 0);
   say('');

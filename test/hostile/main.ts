@@ -1,8 +1,8 @@
 /**
  * `npm run test:hostile [-- --minutes M] [--short] [--seed S] [--only KIND,KIND] [--rate N] [--hostile-rate N] [--max-rss-mib N] [--each]`: nine tenants
- * with ordinary conversations, first alone, then beside a tenth that sends every hostile record and provokes every hostile answer. The nine may
- * notice nothing of it. Brings the stack up if it is not. With `--each` the
- * tenth is alone and sends one record of each kind after the other: what each costs the worker. The last line is `N passed, N failed`.
+ * with ordinary conversations, first alone, then next to a tenth that sends every hostile record and provokes every hostile answer. The nine
+ * must not notice it. Starts the stack if it is down. With `--each`, the tenth runs alone and sends one record of each kind, to measure
+ * what each costs the worker. The last line is `N passed, N failed`.
  */
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -48,7 +48,7 @@ const result = await hostileRun({
 });
 report(result);
 
-/** The dearest first. */
+/** The most expensive first. */
 async function showEach(): Promise<never> {
   const costs = await costOfEach(seed, values.only ?? '', say);
   say('');
@@ -89,7 +89,7 @@ function report(run: RunResult): void {
       run.mostMemory <= mostMemory ? [] : [`it had ${mebibytes(run.mostMemory)}`],
     ],
     [`/livez and /readyz answered 200 (${run.asked} times asked)`, run.unwell],
-    // The short form has too few requests for a percentile, on whatever machine it runs: it is printed alone.
+    // The short form has too few requests for a percentile, so the percentile is printed but not checked.
     [
       `p99 at most ${MOST_SLOWER} times the calm one${values.short ? ' (not judged in the short form)' : ''}`,
       values.short || ratio <= MOST_SLOWER
@@ -128,7 +128,7 @@ function report(run: RunResult): void {
   process.exit(failed === 0 ? 0 : 1);
 }
 
-/** For `--only`: the kinds that breaches begin with, the most frequent first. */
+/** For `--only`: the kinds named in breaches, the most frequent first. */
 function kindsOf(breaches: readonly string[]): string {
   const counts = new Map<string, number>();
   for (const breach of breaches) {

@@ -8,11 +8,11 @@ import type { Call } from './stand-in/call-log.ts';
 import type { Published } from './world.ts';
 
 /**
- * Holds what became visible against what was published and against the calls that the provider saw: outcomes, order, bills and
- * sums. Workers may have died, so calls may be lost. Chunks, dead letters and offsets are up to the test.
+ * Compares the visible outputs with the published requests and the provider's calls: outcomes, order, bills and sums. Workers
+ * may have died, so calls may be lost. Chunks, dead letters and offsets are left to the test.
  *
  * @param published each request id once; the request topic may have some twice, since publishers repeat themselves after errors
- * @returns every breach of G1 to G4, in words; empty when all hold
+ * @returns a description of every breach of G1 to G4. Empty when all hold
  */
 export function breaches(
   published: readonly Published[],

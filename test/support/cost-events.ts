@@ -31,7 +31,7 @@ export function costCall(members: Partial<ProviderCall> = {}): ProviderCall {
   };
 }
 
-/** A cost event whose calls all have the lines of `costCall`, unless told otherwise. */
+/** A cost event whose calls all have the lines of `costCall` by default. */
 export function costEvent(requestId: string, members: Partial<CostCalculated> = {}): CostCalculated {
   const calls = members.calls ?? [costCall()];
   const input = '0.0006';

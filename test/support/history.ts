@@ -21,7 +21,7 @@ export interface Read<T> {
   readonly source: InboundRecord;
 }
 
-/** Everything that became visible on the output topics, in the order of reading. */
+/** Everything visible on the output topics, in the order of reading. */
 export class History {
   readonly responses: Read<ChatResponse>[] = [];
   readonly generated: Read<ResponseGenerated>[] = [];
@@ -58,7 +58,7 @@ export class History {
     return history;
   }
 
-  /** Resolves as soon as the condition holds, looked at after each record. */
+  /** Resolves as soon as the condition holds. It is checked after each record. */
   until(holds: (history: History) => boolean): Promise<void> {
     if (holds(this)) return Promise.resolve();
     return new Promise((resolve, reject) => this.waiting.add({ holds: () => holds(this), resolve, reject }));
@@ -151,7 +151,7 @@ export class History {
   }
 }
 
-/** Null for a record that is no request. */
+/** Null for a record that is not a request. */
 function requestIdOf({ value, headers }: InboundRecord, codec: RecordCodec): string | null {
   try {
     return codec.decode('ChatRequest', value, headers).record.requestId;

@@ -15,7 +15,7 @@ export interface MongoProxy {
   close(): Promise<void>;
 }
 
-/** Stands between a client and a real MongoDB, for what a real network does to them. */
+/** A proxy between a client and a real MongoDB that simulates network failures. */
 export async function startMongoProxy(mongodbUrl: string): Promise<MongoProxy> {
   const target = new URL(mongodbUrl);
   const sockets = new Set<Socket>();

@@ -1,6 +1,6 @@
 import { type TcpSwitch, tcpSwitch } from './tcp-switch.ts';
 
-/** The ways of one worker to some servers. */
+/** The proxies between one worker and some servers. */
 export interface ReroutedWorker {
   /** Environment of the worker. */
   readonly env: Readonly<Record<string, string>>;

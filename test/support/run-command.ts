@@ -5,7 +5,7 @@ import { runCommandLine } from '../../src/cli/command-line.ts';
 import type { CommandLine } from '../../src/cli/options/tool.ts';
 import type { Environment } from '../../src/config/load-config.ts';
 
-/** Runs a command in this process and gives back what it wrote. */
+/** Runs a command in this process and returns its output. */
 export async function runCommand(
   env: Environment,
   args: readonly string[],

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A way to a server that can be cut: nobody listens on its port then. */
+/** A proxy to a server that can be cut. While cut, its port refuses connections. */
 export interface TcpSwitch {
   readonly port: number;
   /** How many connections there have been. */
@@ -10,7 +10,7 @@ export interface TcpSwitch {
   cut(): Promise<void>;
   /** Listens again, on the same port. */
   join(): Promise<void>;
-  /** As a network that loses every packet: connections stay, new ones are accepted, and nothing arrives in either direction. */
+  /** Simulates a network that loses every packet: connections stay, new ones are accepted, and nothing arrives in either direction. */
   silence(): void;
   /** What was sent meanwhile arrives. */
   speak(): void;

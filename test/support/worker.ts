@@ -4,21 +4,21 @@ import { createWriteStream, mkdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** A service in a process of its own. */
+/** A service in a separate process. */
 export interface Worker {
   readonly pid: number;
   /** Known once it is ready. */
   readonly httpPort: number;
-  /** Resolves when it says by /readyz that it takes requests; rejects with its log when it ends before. */
+  /** Resolves when /readyz reports ready. Rejects with its log when it exits before. */
   readonly ready: Promise<void>;
   /** What it logged, newest last; bounded. */
   readonly log: readonly string[];
-  /** Resolves when a log line contains the text, also one that was logged before. */
+  /** Resolves when a log line contains the text, including an earlier one. */
   logged(text: string): Promise<void>;
   signal(name: NodeJS.Signals): void;
-  /** SIGKILL, and waits for its end. */
+  /** Sends SIGKILL and waits for the exit. */
   kill(): Promise<void>;
-  /** SIGTERM, and waits for its end. @returns the exit code */
+  /** Sends SIGTERM and waits for the exit. @returns the exit code */
   stop(): Promise<number | null>;
   /** Resolves with the exit code when it ends. */
   readonly exited: Promise<number | null>;
@@ -27,7 +27,7 @@ export interface Worker {
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const LOG_LINES = 2_000;
 const READY = '"msg":"started"';
-/** Whole logs, for a look after a failure. */
+/** Complete logs, for analysing a failure. */
 const LOG_DIRECTORY = fileURLToPath(new URL('../../.stack/logs/workers/', import.meta.url));
 
 /** Starts `completion-bus serve` and does not wait for it. */
@@ -70,7 +70,7 @@ export function spawnWorker(env: Readonly<Record<string, string>>): Worker {
     httpPort = portOf(log);
     await Promise.race([untilReady(httpPort), ended]);
   })();
-  // Whoever waits for it learns of its end; nobody has to.
+  // Callers may wait for the exit, but need not.
   ready.catch(() => undefined);
   ended.catch(() => undefined);
   return {
@@ -98,7 +98,7 @@ function portOf(log: readonly string[]): number {
   return (JSON.parse(line ?? '{}') as { port: number }).port;
 }
 
-/** Asks until the worker says yes: it has its partitions then. */
+/** Polls until the worker is ready, which means that it has its partitions. */
 async function untilReady(port: number): Promise<void> {
   for (;;) {
     const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => null);

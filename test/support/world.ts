@@ -25,7 +25,7 @@ import { spawnWorker, type Worker } from './worker.ts';
 
 export interface WorldOptions {
   readonly partitions?: number;
-  /** Another cluster than the stack's. */
+  /** A cluster other than the stack's. */
   readonly brokers?: readonly string[];
   readonly replication?: number;
   readonly defaultScript?: Script | Script[];
@@ -33,7 +33,7 @@ export interface WorldOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** The shipped models without their shutdown dates: what a test sees does not depend on its day. */
+/** The shipped models without their shutdown dates, so that tests do not depend on the date. */
 const lastingModels = {
   name: 'lasting models.json',
   text: JSON.stringify(
@@ -48,8 +48,8 @@ export interface Published {
 }
 
 /**
- * Topics, database, catalog and stand-in of one test, apart from everybody else's on the same broker and database. Close
- * it: nothing is left behind.
+ * Topics, database, catalog and stand-in of one test, isolated from others on the same broker and database. Closing it
+ * leaves nothing behind.
  */
 export class World {
   readonly config: Config;
@@ -119,14 +119,14 @@ export class World {
     return world;
   }
 
-  /** A worker in a process of its own, ready for records. */
+  /** Starts a worker in a separate process, and waits until it is ready. */
   async startWorker(env: Readonly<Record<string, string>> = {}): Promise<Worker> {
     const worker = this.spawnWorker(env);
     await worker.ready;
     return worker;
   }
 
-  /** A worker in a process of its own that has only just begun to start. */
+  /** Starts a worker in a separate process without waiting for it. */
   spawnWorker(env: Readonly<Record<string, string>> = {}): Worker {
     const worker = spawnWorker({ ...this.env, ...env });
     this.workers.push(worker);
@@ -150,7 +150,7 @@ export class World {
     );
   }
 
-  /** Repeats all of it after an error: kafkajs's own repetition loses records when one of several brokers fails. */
+  /** Repeats the whole send after an error, because kafkajs's own retries lose records when one of several brokers fails. */
   private async send(records: readonly Omit<OutboundRecord, 'topic'>[]): Promise<void> {
     await this.sink?.send(records.map((record) => ({ topic: this.topics.requests, ...record })));
   }
@@ -183,7 +183,7 @@ export class World {
     return this.mongo.db(this.config.mongo.database).collection<{ _id: string }>('requests');
   }
 
-  /** Changes of the catalog that are stored to be announced, from now on. */
+  /** Catalog changes stored for announcement, from now on. */
   async changesStored(): Promise<ChangeStream> {
     const stream = this.mongo.db(this.config.mongo.database).collection('modelChanges').watch();
     this.changeStreams.push(stream);
@@ -192,12 +192,12 @@ export class World {
     return stream;
   }
 
-  /** As if every process had been silent for longer than its lease. */
+  /** Expires the leases, as if every process had been silent for longer than its lease. */
   async loseLeases(): Promise<void> {
     await this.mongo.db(this.config.mongo.database).collection('leases').deleteMany({});
   }
 
-  /** What six lists without a model come to. */
+  /** The effect of six lists without a model. */
   async removeModel(id: string): Promise<void> {
     const at = Date.now();
     await this.changeModel(id, { deprecatedAt: at, removedAt: at });
@@ -220,7 +220,7 @@ export class World {
     );
   }
 
-  /** Lets a price source tell of prices from 2031 on that are not believed unseen. */
+  /** Makes a price source report prices from 2031 on, which are quarantined. */
   async letPricesWait(models: readonly string[]): Promise<void> {
     const db = this.mongo.db(this.config.mongo.database);
     const entries = models.map((model) => ({
@@ -236,7 +236,7 @@ export class World {
     await importPriceSource({ read, ...stores, now: Date.now }, new AbortController().signal);
   }
 
-  /** What an operator does whose cluster was replaced: the database may be bound to another one. */
+  /** Unbinds the database from its cluster, as an operator does after replacing the cluster. */
   async forgetOwner(): Promise<void> {
     await this.mongo
       .db(this.config.mongo.database)

@@ -11,10 +11,10 @@ interface Row {
   readonly window: DriverWindow;
 }
 
-/** Requests of one key wait for each other: no more of them than are answered in a few seconds. */
+/** Requests of one key wait for each other, so there are only as many as are answered in a few seconds. */
 const PER_KEY = 10;
 
-/** How requests per second follow what is in flight, the number of keys and of partitions; and what a backlog costs. */
+/** How requests per second depend on requests in flight, keys and partitions, and what a backlog costs. */
 export async function growth(context: BenchContext): Promise<Section> {
   const { quick } = context;
   const rows: Row[] = [];
@@ -85,7 +85,7 @@ async function underLoad(
   return { what, window };
 }
 
-/** Short answers, so that the records go by quickly. */
+/** Short answers, so that the records are handled quickly. */
 const BACKLOG_SCRIPT = { tokens: 5, firstTokenMs: 20, gapMs: 5 };
 const SAMPLE_MS = 250;
 
@@ -96,13 +96,13 @@ interface BacklogRun {
   readonly rssMiB: number;
 }
 
-/** The same number of requests answered once as they come, once out of a backlog: memory must not tell them apart. */
+/** Answers the same number of requests as they arrive and from a backlog. Memory must not differ. */
 async function withBacklog({ quick, say }: BenchContext) {
   const records = quick ? 20_000 : 100_000;
   const answered = quick ? 4_000 : 30_000;
   const measured = (load: Load) =>
     inBenchWorld({ partitions: PARTITIONS, script: BACKLOG_SCRIPT }, async (bench) => {
-      // A backlog is there before the service is.
+      // The backlog exists before the service starts.
       const early = load.backlog === undefined ? null : await bench.startDriver(load);
       const service = await bench.startService();
       const driver = early ?? (await bench.startDriver(load));
@@ -119,7 +119,7 @@ async function withBacklog({ quick, say }: BenchContext) {
       } satisfies BacklogRun;
     });
   say('growth: as many requests without a backlog');
-  // As many as the service holds of a backlog, so that only what waits in Kafka is another.
+  // As many as the service holds of a backlog, so that only the number waiting in Kafka differs.
   const small = await measured({ keys: KEYS, outstanding: 3_000 });
   say(`growth: a backlog of ${records}`);
   const large = await measured({ keys: KEYS, outstanding: 0, backlog: records });

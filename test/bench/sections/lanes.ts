@@ -15,7 +15,7 @@ const LANES = 300;
 const QUICK_LANES = 60;
 const OPEN_TIMEOUT_MS = 300_000;
 const POLL_MS = 100;
-/** After the last lane has opened, until what opening left behind is over. */
+/** Time after the last lane has opened, until the after-effects of opening are over. */
 const CALM_MS = 5_000;
 
 interface Opened {
@@ -23,12 +23,12 @@ interface Opened {
   /** From the start of the process to the last open lane. */
   readonly openMs: number;
   readonly sockets: number;
-  /** Processor seconds per second while nothing is asked of it. */
+  /** CPU seconds per second while idle. */
   readonly idleCores: number;
   readonly rssMiB: number;
 }
 
-/** What it takes to open many lanes in one process, and to keep them open. */
+/** The cost of opening many lanes in one process, and of keeping them open. */
 export async function lanes(context: BenchContext): Promise<Section> {
   const count = context.quick ? QUICK_LANES : LANES;
   const results: Opened[] = [];

@@ -9,11 +9,11 @@ const PARTITIONS = 6;
 /** 20 tokens a second and stream, as fast models write; the stand-in puts the time of writing into each. */
 const SCRIPT = { stamp: true, tokens: 200, firstTokenMs: 50, gapMs: 50 };
 const STREAMS = [1, 100, 1_000] as const;
-/** Streams that the ratio at the top is taken at. */
+/** Number of streams for the headline ratio. */
 const HEADLINE_STREAMS = 100;
-/** A ChatChunk with one token, its key apart. */
+/** Size of a ChatChunk with one token, without its key. */
 const VALUE_BYTES = 75;
-/** Beyond it one send per message is no way to produce. */
+/** Above this number of streams, one send per message is impractical. */
 const EACH_UP_TO_STREAMS = 100;
 
 type Way = 'service' | PlainProducerPlan['sending'];
@@ -30,7 +30,7 @@ const ways: Record<Way, string> = {
   each: 'kafkajs alone, a send per message',
 };
 
-/** From the moment a token is written to the moment a subscriber has it, beside the same way of a plain message. */
+/** Latency from writing a token to a subscriber reading it, compared with a plain message. */
 export async function latency(context: BenchContext): Promise<Section> {
   const rows: Row[] = [];
   for (const streams of STREAMS) {
@@ -76,7 +76,7 @@ export async function latency(context: BenchContext): Promise<Section> {
   };
 }
 
-/** The ways in turn. The service is there all the time, without requests while kafkajs alone is measured. */
+/** Measures each variant in turn. The service always runs, but without requests while kafkajs alone is measured. */
 async function atStreams(streams: number, bench: BenchWorld, context: BenchContext): Promise<Row[]> {
   const { quick, say } = context;
   await bench.startService();
@@ -102,7 +102,7 @@ async function measureService(
   quick: boolean,
 ): Promise<TokenReaderWindow> {
   const reader = await startReader(bench, 'chunk');
-  // Spread over the gap and more, so that the streams' tokens do not come in step.
+  // Spread over more than the gap, so that the streams' tokens are not in step.
   const rampMs = Math.min(1_000, streams * 10);
   const driver = await bench.startDriver({ keys: streams, outstanding: streams, rampMs });
   const { window } = await measure<TokenReaderWindow>(reader, {}, times(quick));

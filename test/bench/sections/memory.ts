@@ -5,9 +5,9 @@ import { round } from '../support/measure.ts';
 import { median } from '../support/percentiles.ts';
 import { openFilesLimit, residentMiB } from '../support/process-usage.ts';
 
-/** Since the offset map bounds how many requests of one partition can be open. */
+/** Needed because the offset map bounds the open requests of one partition. */
 const PARTITIONS = 12;
-/** Streams outlast the measurement; the service is then stopped with them. */
+/** Streams outlast the measurement. The service is then stopped while they are open. */
 const SCRIPT = { tokens: 400, firstTokenMs: 500, gapMs: 5_000 };
 const SIZES = [1_000, 5_000, 10_000] as const;
 /** Sockets and files of a process besides its streams. */
@@ -18,11 +18,11 @@ interface Size {
   readonly streams: number;
   /** Median while the streams are open and write. */
   readonly rssMiB: number;
-  /** The highest until then, opening included. */
+  /** The peak until then, including opening. */
   readonly peakMiB: number;
 }
 
-/** Resident size of one service with more and more streams open. */
+/** Resident size of one service with a growing number of open streams. */
 export async function memory(context: BenchContext): Promise<Section> {
   const limit = openFilesLimit() ?? Number.POSITIVE_INFINITY;
   const wanted = context.quick ? SIZES.slice(0, 1) : SIZES;

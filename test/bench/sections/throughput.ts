@@ -25,11 +25,11 @@ export interface ServiceRun extends Pick<Measured<DriverWindow>, 'window' | 'cor
   readonly settled: Settled;
 }
 
-/** Requests per second of the service and of three ways to do without it, in turn, several times. */
+/** Requests per second of the service and of three alternatives, in turn, several times. */
 export async function throughput(context: BenchContext): Promise<Section> {
   const { quick, say } = context;
   const runs: Record<Contender, Run[]> = { service: [], usualLoop: [], sdk: [], undici: [] };
-  // First, since it waits for the provider and so does not mind a broker that has just started.
+  // Runs first, because it waits for the provider and is not affected by a broker that has just started.
   say(`throughput: ${names.usualLoop}`);
   runs.usualLoop.push(await inThroughputWorld((bench) => run.usualLoop(bench, context)));
   for (let round = 1; round <= (quick ? 1 : 3); round += 1) {
@@ -43,7 +43,7 @@ export async function throughput(context: BenchContext): Promise<Section> {
     runs[contender].map(({ window }) => perSecond(window.responses, window.elapsedMs));
   const rate = (contender: Contender) => median(rates(contender));
   const ratio = (contender: Contender) => round(rate('service') / rate(contender), 2);
-  /** Of the service's or the loop's own process, per request: steadier than requests/s when others use the machine. */
+  /** CPU time of the service or the loop per request. Steadier than requests/s on a busy machine. */
   const cpuMs = (contender: Contender) =>
     median(
       runs[contender].map(({ window, cores }) => {

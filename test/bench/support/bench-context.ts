@@ -1,15 +1,15 @@
 import type { Pids } from './measure.ts';
 
-/** What every section is told. */
+/** Input of every section. */
 export interface BenchContext {
   readonly quick: boolean;
-  /** Broker and database, as far as their processes are known. */
+  /** Broker and database, if their processes are known. */
   readonly servers: Pids;
-  /** Tells what is going on. */
+  /** Reports progress. */
   readonly say: (line: string) => void;
 }
 
-/** A section's result: for people and for programs. */
+/** A section's result, as text and as data. */
 export interface Section {
   readonly title: string;
   readonly columns: readonly string[];

@@ -8,7 +8,7 @@ export interface BenchWorldOptions {
   readonly partitions: number;
   readonly script: Script;
   readonly env?: Readonly<Record<string, string>>;
-  /** Another cluster than the stack's, and how many replicas topics have there. */
+  /** A cluster other than the stack's, and the replication factor of its topics. */
   readonly brokers?: readonly string[];
   readonly replication?: number;
 }
@@ -19,11 +19,11 @@ export interface Load {
   readonly outstanding: number;
   readonly rampMs?: number;
   readonly backlog?: number;
-  /** `json`: for the usual loop, which knows no Avro. Default the service's Avro. */
+  /** `json`: for the usual loop, which does not support Avro. Default: the service's Avro. */
   readonly form?: 'avro' | 'json';
 }
 
-/** Topics, database, stand-in and processes of one measurement; nothing is left behind. */
+/** Topics, database, stand-in and processes of one measurement. Leaves nothing behind. */
 export class BenchWorld {
   readonly world: World;
   readonly partitions: number;
@@ -91,7 +91,7 @@ export class BenchWorld {
     await this.world.close();
   }
 
-  /** The ids of one driver must not be another's: the service would answer from its ledger. */
+  /** Drivers must not share ids, or the service would answer from its ledger. */
   private template(form: 'avro' | 'json'): { value: Buffer; idAt: number } {
     const prefix = `bench-${this.drivers}-`;
     const request = {
@@ -107,7 +107,7 @@ export class BenchWorld {
   }
 }
 
-/** Runs a measurement in a world of its own. */
+/** Runs a measurement in its own world. */
 export async function inBenchWorld<Result>(
   options: BenchWorldOptions,
   measure: (bench: BenchWorld) => Promise<Result>,

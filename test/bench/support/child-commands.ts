@@ -1,11 +1,11 @@
 import type { Plans } from './plans.ts';
 
-/** What this child was told at its start. */
+/** The plan that this child received at its start. */
 export function planOf<Name extends keyof Plans>(_name: Name): Plans[Name] {
   return JSON.parse(process.argv[2] ?? '{}') as Plans[Name];
 }
 
-/** Tells the parent that this child is ready and obeys it from now on; without a parent it ends. */
+/** Reports to the parent that this child is ready, and obeys its commands from now on. Exits when the parent is gone. */
 export function obey(commands: Readonly<Record<string, () => unknown>>): void {
   process.on('message', (name: string) => {
     Promise.resolve(commands[name]?.()).then(

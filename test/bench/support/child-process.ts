@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Plans } from './plans.ts';
 
-/** A part of a measurement in a Node process of its own. */
+/** A part of a measurement in a separate Node process. */
 export interface Child {
   readonly pid: number;
-  /** Has it do something and waits for what came of it. @throws when it ends before it answers */
+  /** Sends a command and waits for its result. @throws when the process exits before it answers */
   ask<Answer>(command: string): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -20,7 +20,7 @@ export async function startChild<Name extends keyof Plans>(name: Name, plan: Pla
     env: { ...process.env, NODE_ENV: 'production' },
   });
   const exited = once(child, 'exit');
-  // It may end when nobody waits for it.
+  // The child may exit while nobody waits for it.
   exited.catch(() => undefined);
   const message = async () => {
     const ended = exited.then(([code]) => {

@@ -1,7 +1,7 @@
 import { obey } from './child-commands.ts';
 import type { ClientLoopPlan, ClientLoopWindow } from './plans.ts';
 
-/** Calls without end, so many at a time, and counts the answers between `begin` and `end`. */
+/** Makes calls continuously, the given number at a time, and counts the answers between `begin` and `end`. */
 export function runClientLoop(plan: ClientLoopPlan, callOnce: () => Promise<string>): void {
   let responses = 0;
   let window = { since: 0, responses: 0 };

@@ -1,7 +1,7 @@
 import type { KafkaSettings } from '../../../src/adapters/kafka/kafkajs/kafka-client.ts';
 import type { TopicNames } from '../../../src/contract/topics.ts';
 
-/** What a child is told at its start, as JSON in its argument. */
+/** A child's plan, passed as JSON in its argument. */
 export interface Plans {
   driver: DriverPlan;
   'usual-loop': UsualLoopPlan;
@@ -16,11 +16,11 @@ export interface DriverPlan {
   readonly kafka: KafkaSettings;
   readonly topics: TopicNames;
   readonly keys: number;
-  /** Another one than any other driver's of the same topics: keys keep their order, so they would wait for each other. */
+  /** Unique among the drivers of the same topics. Drivers with the same keys would wait for each other, because keys keep their order. */
   readonly keyPrefix: string;
-  /** Closed loop: so many requests are always unanswered; each answer lets the next one of its key go. */
+  /** Closed loop: this many requests are always unanswered. Each answer releases the next request of its key. */
   readonly outstanding: number;
-  /** Over how long the first ones are spread, so that their tokens do not come in step. */
+  /** Time over which the first requests are spread, so that their tokens are not in step. */
   readonly rampMs: number;
   /** Published at once before the driver is ready, by key in turn; the closed loop is left out then. */
   readonly backlog: number;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-/** The service as it runs in production: `serve`, in a process of its own. */
+/** The service as in production: `serve` in a separate process. */
 export interface ServiceProcess {
   readonly pid: number;
   /** The text of /metrics. */

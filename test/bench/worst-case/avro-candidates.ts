@@ -119,7 +119,7 @@ function encoded(codec: RecordCodec, request: unknown, maxBytes: number) {
     const value = codec.encode('ChatRequest', request as ChatRequestInput);
     return value.length > maxBytes ? null : inbound(value);
   } catch {
-    // Not a value of the field's type, such as a number that is none.
+    // Not a value of the field's type, such as NaN.
     return null;
   }
 }

@@ -14,7 +14,7 @@ import { otherWork } from './other-work.ts';
 import { WorstCases } from './search.ts';
 import { shapeCandidates } from './shape-candidates.ts';
 
-/** RECORD_MAX_BYTES as it is by default. */
+/** The default of RECORD_MAX_BYTES. */
 const RECORD_MAX_BYTES = 900_000;
 const LIMIT_MS = 100;
 const QUICK_MS = 15_000;
@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
   },
 });
 
-// Trace context is read as in the service.
+// Read trace context as the service does.
 const telemetry = startTelemetry({
   serviceName: 'worst-case',
   serviceVersion: '0',

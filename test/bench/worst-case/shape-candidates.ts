@@ -11,7 +11,7 @@ export function shapeCandidates(codec: RecordCodec, maxBytes: number): Candidate
     ['messages[].toolCallId', 'results in turn', () => callsAndResults(140, 128, 'each')],
     ['messages[].toolCalls', 'calls without results', () => callsAndResults(290, 128, 'none')],
     ['messages[].toolCalls', 'one id again and again', () => callsAndResults(290, 128, 'same')],
-    ['toolChoice.tools', 'tools that are none of so many', () => choices(LIMITS.tools)],
+    ['toolChoice.tools', 'tool names missing from a long list', () => choices(LIMITS.tools)],
     [
       'tools[].parametersJson',
       'as many as may be, each a long enumeration',

@@ -4,7 +4,7 @@ import type { Script } from '../../support/stand-in/script.ts';
 import { mutateJson } from '../generate/mutate-json.ts';
 import { oddValue } from '../generate/random-values.ts';
 
-/** What the provider answers, and whether the request asks for a stream. */
+/** The provider's answer, and whether the request asks for a stream. */
 export interface HostileAnswer {
   readonly script: Script;
   readonly stream?: boolean;
@@ -18,12 +18,12 @@ const HEAD =
 const USAGE =
   'data: {"id":"chatcmpl-h","object":"chat.completion.chunk","created":1760000000,"model":"gpt-4-0613","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}}\n\n';
 const FINISH = `data: ${HEAD}{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}\n\n${USAGE}data: [DONE]\n\n`;
-/** Of one text that is sent in a single event. */
+/** Size of one text that is sent in a single event. */
 const LONG = 2_000_000;
 
 /** Every kind of hostile answer, by name. */
 export const hostileAnswers: Readonly<Record<string, MakeAnswer>> = {
-  // Numbers where the contract has whole ones.
+  // Numbers in place of integers.
   'choice-index': (random) =>
     stream([
       choice(
@@ -75,7 +75,7 @@ export const hostileAnswers: Readonly<Record<string, MakeAnswer>> = {
     ),
   'odd-events': (random) =>
     stream(Array.from({ length: 10 }, () => `data: ${JSON.stringify(oddValue(random))}\n\n`)),
-  // Much of one thing.
+  // Very many of one thing.
   'delta-large': () => pieces(inside('{"content":"', 'x', LONG, '"}')),
   'delta-large-letters': () => pieces(inside('{"content":"', 'ü', LONG / 2, '"}')),
   'delta-very-large': () => pieces(inside('{"content":"', 'x', 100_000_000, '"}')),
@@ -142,7 +142,7 @@ export const hostileAnswers: Readonly<Record<string, MakeAnswer>> = {
       { text: 'x', times: 1_500_000 },
       { text: '"}]}\n\n' },
     ]),
-  // Without end.
+  // Endless answers.
   'line-without-end': () => endless([{ text: 'data: ' }, { text: 'x'.repeat(64), times: 100_000_000 }]),
   'event-without-end': () => endless([{ text: 'data: {"a":1}\n', times: 100_000_000 }]),
   'comments-without-end': () => endless([{ text: `: ${'c'.repeat(100)}\n`, times: 100_000_000 }]),
@@ -150,7 +150,7 @@ export const hostileAnswers: Readonly<Record<string, MakeAnswer>> = {
     endless([{ text: delta(`{"content":"${'y'.repeat(1_000)}"}`), times: 100_000_000 }]),
   'empty-chunks-without-end': () => endless([{ text: delta('{}'), times: 100_000_000 }]),
   'slow-chunks': () => pieces([{ text: delta('{"content":"z"}'), times: 30, gapMs: 50 }]),
-  // Errors, and what is neither answer nor error.
+  // Errors, and bodies that are neither answer nor error.
   'error-body-large': (random) => ({
     script: {
       status: random.pick([400, 403, 404]),
@@ -178,14 +178,14 @@ export const hostileAnswers: Readonly<Record<string, MakeAnswer>> = {
     ]),
   'bytes-no-utf8': () =>
     pieces([{ base64: Buffer.from([0xff, 0xfe, 0x0a, 0x0a]).toString('base64'), times: 1_000 }]),
-  // Ends that are none.
+  // Invalid stream ends.
   stall: () => ({ script: { tokens: 5, stallAfterTokens: 2 } }),
   'stall-at-once': () => ({ script: { bytes: { pieces: [], ending: 'stall' } } }),
   'stall-in-event': () => ({ script: { bytes: { pieces: [{ text: 'data: {"id":"a' }], ending: 'stall' } } }),
   cut: (random) => ({ script: { tokens: 8, cutAfterTokens: random.between(0, 7) } }),
   'end-early': (random) => ({ script: { tokens: 8, endAfterTokens: random.between(0, 7) } }),
   malformed: () => ({ script: { tokens: 8, malformedAfterTokens: 3 } }),
-  // Answers in one piece.
+  // Answers without a stream.
   'whole-large-text': () => whole('{"role":"assistant","content":"', 'x', LONG, '"}'),
   'whole-large-audio': () =>
     whole(
@@ -215,7 +215,7 @@ export const hostileAnswers: Readonly<Record<string, MakeAnswer>> = {
   }),
 };
 
-/** What masks of secrets may take long over. */
+/** Texts that the masking of secrets may be slow on. */
 const SLOW_TO_MASK = [
   'sk-'.repeat(21_000),
   `Bearer ${'a.'.repeat(31_000)}`,
@@ -246,7 +246,7 @@ function endless(list: Pieces): HostileAnswer {
   return { script: { bytes: { pieces: list } } };
 }
 
-/** One event whose text is so long. */
+/** One event with a text of the given length. */
 function inside(head: string, text: string, times: number, tail: string): Pieces {
   return [
     { text: `data: ${HEAD}{"index":0,"delta":${head}` },

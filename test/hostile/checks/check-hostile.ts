@@ -11,7 +11,7 @@ export interface HostileBreaches {
 
 type Visible = Pick<Outputs, 'dead' | 'hostileResponses' | 'hostileBills'>;
 
-/** What holds for the tenth tenant as for everyone: one outcome for each record, one bill for each call, nobody else's account. */
+/** The guarantees that the tenth tenant has too: one outcome per record, one bill per call, never on another tenant's account. */
 export function checkHostile(
   published: readonly Publication[],
   outputs: Visible,
@@ -24,7 +24,7 @@ export function checkHostile(
   };
 }
 
-/** Records of one key are told apart by number alone: the same key has as many outcomes as records. */
+/** Records of one key cannot be distinguished, so the key must have as many outcomes as records. */
 export function oneOutcomeEach(
   published: readonly Publication[],
   { dead, hostileResponses }: Visible,
@@ -47,7 +47,7 @@ export function oneOutcomeEach(
   ];
 }
 
-/** A call that the provider charges for is on one bill, and no call is made twice. */
+/** A call that the provider charges for is on exactly one bill, and no call is made twice. */
 function oneBillEach({ hostileBills }: Visible, calls: readonly Call[]): string[] {
   const billed = groupBy(
     hostileBills.flatMap(({ calls: own }) => own),
@@ -72,7 +72,7 @@ function oneBillEach({ hostileBills }: Visible, calls: readonly Call[]): string[
   ];
 }
 
-/** Whoever writes another's name into a header gets neither an answer of theirs nor a call at their cost. */
+/** A tenant that writes another's name into a header gets neither their answers nor a call at their cost. */
 function onNobodysAccount({ hostileResponses, hostileBills }: Visible): string[] {
   const isOthers = (tenantId: string) => tenantId.startsWith('tenant-');
   return [

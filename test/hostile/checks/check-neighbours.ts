@@ -17,7 +17,7 @@ export interface NeighbourBreaches {
   readonly dead: string[];
 }
 
-/** What the nine may not notice of the tenth: nothing is excused. */
+/** The nine must not notice the tenth at all. No exception is allowed. */
 export function checkNeighbours(
   published: readonly NeighbourRequest[],
   outputs: Outputs,
@@ -62,7 +62,7 @@ export function checkNeighbours(
   };
 }
 
-/** A key lies on one partition of one topic: their offsets are in the order of the key's requests. */
+/** A key is on one partition of one topic, where the offsets are in the order of its requests. */
 function inLogOrder(published: readonly NeighbourRequest[]): NeighbourRequest[] {
   return published.toSorted((one, other) => one.offset - other.offset);
 }

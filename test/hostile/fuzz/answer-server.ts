@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { RandomAnswer } from '../generate/random-answer.ts';
 
-/** A provider that sends what it is given, piece by piece, each in a turn of the event loop of its own. */
+/** A provider that sends the given pieces, each in its own turn of the event loop. */
 export async function startAnswerServer(answerTo: (clientRequestId: string) => RandomAnswer) {
   const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
     request.resume();

@@ -8,9 +8,9 @@ import { startAnswerServer } from './answer-server.ts';
 import { checkOutcome, readEvents } from './check-outcome.ts';
 import { Finding, type Target } from './target.ts';
 
-/** The ledger and the sink in memory grow. */
+/** Number of inputs after which the growing in-memory ledger and sink are replaced. */
 const ANSWERS_PER_HANDLING = 200;
-/** No answer here is silent for so long: what takes longer never ends. */
+/** No answer here is silent for this long. An answer that takes longer never ends. */
 const PATIENCE_MS = 3_000;
 
 const tools: ChatRequestInput['tools'] = [
@@ -49,7 +49,7 @@ export async function createTarget(seed: number): Promise<Target> {
     try {
       return await answerOne(handling, index);
     } catch (error) {
-      // What was found may have left it unable to go on.
+      // The finding may have left the target unusable.
       handling = fresh();
       throw error;
     }
@@ -114,7 +114,7 @@ async function answerOne(handling: Handling, index: number): Promise<string> {
   return `${response.status}${response.error === null ? '' : ` ${response.error.code}`}`;
 }
 
-/** Providers may leave indexes out: what the check wants is the place among a choice's calls. */
+/** Providers may omit indexes. The check expects the position among a choice's calls. */
 function renumbered(chunks: readonly ChatChunk[]): ChatChunk[] {
   const indexes = new Map<number, Set<number>>();
   for (const { choiceIndex, toolCalls } of chunks) {

@@ -15,14 +15,14 @@ const recordOf: Readonly<Record<string, RecordName>> = {
   [topics.chunks]: 'ChatChunk',
   [topics.messageSent]: 'MessageSent',
 };
-/** What a topic takes unless it was given another `max.message.bytes`. */
+/** The default `max.message.bytes` of a topic. */
 const MESSAGE_MAX_BYTES = 1_048_588;
 const LAST_FORM_MAX_BYTES = 65_536;
 
-/** Every event among them, written as the writer does and read as consumers do; of dead letters only the form is looked at. */
+/** Encodes every event as the writer does and reads it as consumers do. Checks only the form of dead letters. */
 export function readEvents(records: readonly OutboundRecord[]): Decoded[] {
   return written(records).flatMap(({ record, bytes }) => {
-    // A letter that is too large loses its value (`checkLastForm`).
+    // A dead letter that is too large loses its value (`checkLastForm`).
     if (bytes > MESSAGE_MAX_BYTES && record.topic !== topics.dead)
       throw new Finding('record too large', `${bytes} bytes for ${record.topic}`);
     const name = recordOf[record.topic];
@@ -41,7 +41,7 @@ export interface Decoded {
 }
 
 /**
- * The one outcome of a request or of a record that is none: a response with its events, or a dead letter.
+ * Checks the single outcome of a valid or invalid request: a response with its events, or a dead letter.
  *
  * @param mayGiveUp whether the service may have given up on it
  */
@@ -59,7 +59,7 @@ export function checkOutcome(
   const costs = events.filter(({ name }) => name === 'CostCalculated') as {
     record: RecordTypes['CostCalculated'];
   }[];
-  // A bill goes with the original alone.
+  // Only the original has a bill.
   const named = response.record.replayed ? null : response.record.costEventId;
   if (costs.length > 1 || (costs[0]?.record.eventId ?? null) !== named)
     throw new Finding('not its bill', `the response names ${named}, ${costs.length} bills are there`);
@@ -68,7 +68,7 @@ export function checkOutcome(
   return response.record;
 }
 
-/** What is published when a broker refuses everything else: no topic may refuse it for its size. */
+/** The last form is published when a broker refuses all others, so no topic may refuse it for its size. */
 export function checkLastForm(records: readonly OutboundRecord[]): void {
   readEvents(records);
   for (const { record, bytes } of written(records))

@@ -1,6 +1,6 @@
 /**
- * Fuzzes a part of a row in a process of its own: an input that aborts or holds the process does so here alone. Before each input
- * its place is written to a file, which the watching process reads when this one has no chance to speak.
+ * Fuzzes a part of a row in a separate process, so that an input that aborts or blocks the process affects only this one.
+ * Before each input it writes its position to a file, which the watching process reads if this one dies or hangs.
  *
  *   fuzz-child.ts TARGET SEED FROM TO INDEX_FILE
  */
@@ -8,7 +8,7 @@ import { openSync, writeSync } from 'node:fs';
 import { Finding, type Report, TARGETS, type TargetModule, type TargetName } from './target.ts';
 
 const REPORT_EVERY = 500;
-/** More than any one input may take of the processor, with room for a busy machine and the garbage of others. */
+/** More CPU time than any input may take, with room for a busy machine and garbage collection. */
 const MOST_CPU_MS = 1_000;
 
 const [name = '', seed = '', from = '', to = '', file = ''] = process.argv.slice(2);

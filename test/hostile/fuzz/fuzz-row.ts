@@ -11,12 +11,12 @@ export interface Row {
   readonly seed: number;
   readonly from: number;
   readonly to: number;
-  /** Findings after which the rest is not tried. */
+  /** Maximum number of findings, after which the rest is not tried. */
   readonly mostFindings: number;
   readonly onProgress: (done: number, findings: number) => void;
 }
 
-/** Findings of one kind: the first places, and how many there are. */
+/** Findings of one kind: the first positions, and their number. */
 export interface FoundKind {
   readonly places: number[];
   readonly example: string;
@@ -26,19 +26,19 @@ export interface FoundKind {
 export interface RowResult {
   readonly counts: Map<string, number>;
   readonly found: Map<string, FoundKind>;
-  /** Inputs that were tried. */
+  /** Number of inputs tried. */
   readonly tried: number;
   readonly seconds: number;
 }
 
 const CHILD = fileURLToPath(new URL('fuzz-child.ts', import.meta.url));
-/** So long without a step means that it stands. */
+/** A process without a step for this long hangs. */
 const STANDS_AFTER_MS = 20_000;
 const LOOK_EVERY_MS = 500;
 const PLACES_KEPT = 5;
 const STDERR_KEPT = 300;
 
-/** Tries every input of a row; a process that dies or stands is replaced behind the input that did it. */
+/** Tries every input of a row. If a process dies or hangs, another one continues after the input that caused it. */
 export async function fuzzRow(row: Row): Promise<RowResult> {
   const began = performance.now();
   const counts = new Map<string, number>();
@@ -111,11 +111,13 @@ async function runChild(row: Row, file: string, onReport: (report: Report) => bo
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
   process.off('exit', stop);
   clearInterval(watch);
-  const told = errors.split('\n').find((line) => /error|fatal|#/i.test(line)) ?? errors;
-  return end ?? { kind: 'died', how: `ended with ${signal ?? code}: ${told.trim().slice(0, STDERR_KEPT)}` };
+  const reported = errors.split('\n').find((line) => /error|fatal|#/i.test(line)) ?? errors;
+  return (
+    end ?? { kind: 'died', how: `ended with ${signal ?? code}: ${reported.trim().slice(0, STDERR_KEPT)}` }
+  );
 }
 
-/** Where the process has come to; the given place while it has written none. */
+/** The last position that the process wrote, or the given one if it wrote none. */
 function placeIn(file: string, otherwise: number): number {
   try {
     const bytes = readFileSync(file);

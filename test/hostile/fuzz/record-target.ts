@@ -17,12 +17,12 @@ import { Finding, type Target } from './target.ts';
 
 const TOPIC = 'chat.requests';
 const BOUND_TOPIC = 'chat.requests.acme';
-/** The ledger and the sink in memory grow. */
+/** Number of inputs after which the growing in-memory ledger and sink are replaced. */
 const RECORDS_PER_HANDLING = 500;
-/** One in so many comes twice, as publishers retry. */
+/** One in this many records comes twice, because publishers retry. */
 const REPEATED = 10;
 
-/** Pushes records through decoding, validation, planning, call and outcome, with a provider that just answers. */
+/** Pushes records through decoding, validation, planning, call and outcome, with a provider that always answers. */
 export async function createTarget(seed: number): Promise<Target> {
   const decode: DecodeOptions = {
     codec,
@@ -55,7 +55,7 @@ export async function createTarget(seed: number): Promise<Target> {
   return { run, close: async () => undefined };
 }
 
-/** As the pipeline does it, step by step. */
+/** Runs the steps of the pipeline. */
 async function handle(record: InboundRecord, handling: Handling, decode: DecodeOptions): Promise<string> {
   const { outputs } = handling.options;
   let accepted: ReturnType<typeof decodeRequest>;

@@ -1,4 +1,4 @@
-/** What a fuzzed input was found to do that none may. The name groups findings of one kind. */
+/** A forbidden effect of a fuzzed input. The name groups findings of one kind. */
 export class Finding extends Error {
   override readonly name: string;
 
@@ -8,11 +8,11 @@ export class Finding extends Error {
   }
 }
 
-/** Something that inputs are pushed through, each made from its place in the row of a seed. */
+/** Code under fuzzing. Each input is generated from its position in the row of a seed. */
 export interface Target {
   /**
-   * @returns how it ended, in a word or two
-   * @throws {Finding} when it did what none may
+   * @returns the outcome, in one or two words
+   * @throws {Finding} when the input has a forbidden effect
    */
   run(index: number): Promise<string>;
   close(): Promise<void>;
@@ -25,7 +25,7 @@ export interface TargetModule {
 export const TARGETS = { records: './record-target.ts', answers: './answer-target.ts' } as const;
 export type TargetName = keyof typeof TARGETS;
 
-/** From the process that fuzzes to the one that watches it. */
+/** Message from the fuzzing process to the watching one. */
 export type Report =
   | { readonly kind: 'outcomes'; readonly counts: Readonly<Record<string, number>> }
   | { readonly kind: 'finding'; readonly index: number; readonly name: string; readonly message: string }

@@ -11,14 +11,14 @@ import { encodeRecords, recordBatch } from '../wire/record-batch.ts';
 import type { FoundKind, RowResult } from './fuzz-row.ts';
 
 const PARTITIONS = 6;
-/** Published and without an outcome. */
+/** Maximum number of published records without an outcome. */
 const MOST_WAITING = 2_000;
-/** Nothing new for so long means that nothing more will come. */
+/** After this long without anything new, nothing more will come. */
 const PATIENCE_MS = 60_000;
 const LOOK_MS = 100;
 const STOP_MS = 60_000;
 
-/** Publishes records of the row to a broker, lets a worker handle them, and looks for one outcome of each. */
+/** Publishes records of the row to a broker, lets a worker handle them, and checks that each has one outcome. */
 export async function throughKafka(
   seed: number,
   count: number,
@@ -83,7 +83,7 @@ async function publish(
   return published;
 }
 
-/** The response to a record without a key, or with an empty one, goes out under another one, by which it cannot be found. */
+/** The response to a record without a key, or with an empty key, has another key, so it cannot be found by key. */
 function keyed(record: RawRecord, index: number): RawRecord {
   return record.key === null || record.key.length === 0
     ? { ...record, key: Buffer.from(`fuzz-${index}`) }

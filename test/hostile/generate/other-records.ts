@@ -11,7 +11,7 @@ export function encodeSample(request: ChatRequestInput): Buffer {
   return codec.encode('ChatRequest', request);
 }
 
-/** Values that are no requests, or none of the usual form: mutations take pieces of them. */
+/** Values that are not requests, or not of the usual form. Mutations take pieces of them. */
 export const otherRecords: readonly Buffer[] = [
   codec.encode('ChatRequest', sampleRequest),
   codec.encode('ChatResponse', sampleResponse),

@@ -64,7 +64,7 @@ const errorAnswer = {
   error: { message: 'No.', type: 'invalid_request_error', param: 'messages', code: 'bad' },
 };
 
-/** The answer at a place in the row of a seed; the same each time. */
+/** The answer at a position in the row of a seed, the same each time. */
 export function randomAnswer(seed: number, index: number, isStreamed: boolean): RandomAnswer {
   const random = new Random(seedAt(seed ^ 0x5f5f5f5f, index));
   const choice = random.next();

@@ -51,7 +51,7 @@ const HEADER_VALUES = [
   'a=b,'.repeat(500),
 ] as const;
 
-/** The record at a place in the row of a seed; the same each time. */
+/** The record at a position in the row of a seed, the same each time. */
 export function randomRecord(seed: number, index: number): RawRecord {
   const random = new Random(seedAt(seed, index));
   const id = `fuzz-${index}`;

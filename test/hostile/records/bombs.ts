@@ -1,7 +1,7 @@
 import { compressBomb } from '../wire/compress-bomb.ts';
 import type { Compression } from '../wire/record-batch.ts';
 
-/** A batch with one record that inflates far beyond what any record may have. All of one kind have one key. */
+/** A batch with one record that decompresses far beyond the limit of a record. All batches of one kind share a key. */
 export interface Bomb {
   readonly key: string;
   readonly compression: Compression;
@@ -17,7 +17,7 @@ const SIZES: readonly (readonly [Compression, number])[] = [
   ['snappy', 18 * MEGABYTE],
 ];
 
-/** By name. They take seconds to make, and are made once. */
+/** Bombs by name. Building them takes seconds, so they are built once. */
 export async function makeBombs(): Promise<Readonly<Record<string, Bomb>>> {
   const bombs: Record<string, Bomb> = {};
   for (const [compression, bytes] of SIZES) {

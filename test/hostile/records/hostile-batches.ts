@@ -13,17 +13,17 @@ export interface HostileBatch {
   readonly bytes: Buffer;
 }
 
-/** Everything that the tenth tenant can send, by kind. */
+/** All batches of the tenth tenant, by kind. */
 export interface HostileBatches {
   readonly kinds: readonly string[];
-  /** @param token is the record's key and request id where it can be */
+  /** @param token the record's key and, where possible, its request id */
   make(kind: string, token: string, random: Random): HostileBatch;
 }
 
 /**
- * Makes the bombs, which takes seconds.
+ * Builds the bombs, which takes seconds.
  *
- * @param only kinds, separated by commas; empty: all
+ * @param only kinds, separated by commas. Empty: all kinds
  * @throws when there is no such kind
  */
 export async function hostileBatches(only: string): Promise<HostileBatches> {
@@ -35,7 +35,7 @@ export async function hostileBatches(only: string): Promise<HostileBatches> {
   ];
   const kinds = only === '' ? all : only.split(',');
   for (const kind of kinds)
-    if (!all.includes(kind)) throw new Error(`there is no kind '${kind}'; there are ${all.join(', ')}`);
+    if (!all.includes(kind)) throw new Error(`unknown kind '${kind}'. The kinds are: ${all.join(', ')}`);
   return {
     kinds,
     make(kind, token, random) {
@@ -49,7 +49,7 @@ export async function hostileBatches(only: string): Promise<HostileBatches> {
   };
 }
 
-/** A request whose prompt makes the provider answer so. */
+/** A request whose prompt makes the provider give this answer. */
 function askFor(kind: string, token: string, random: Random): RawRecord {
   const { script, stream = true } = hostileAnswers[kind.slice(ANSWER.length)]?.(random) ?? { script: {} };
   const content = JSON.stringify({ standIn: script });

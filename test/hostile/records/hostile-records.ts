@@ -5,7 +5,7 @@ import { randomRecord } from '../generate/random-record.ts';
 import { oddName, word } from '../generate/random-values.ts';
 import type { HeaderBytes, RawRecord } from '../wire/raw-record.ts';
 
-/** A record and how large it is: what nearly fills a topic's `max.message.bytes` is sent alone. */
+/** A record and its size. A record that nearly fills the topic's `max.message.bytes` is sent alone. */
 export type MakeRecord = (token: string, random: Random) => RawRecord;
 
 const HELLO = 'Say hello.';
@@ -43,7 +43,7 @@ export const hostileRecords: Readonly<Record<string, MakeRecord>> = {
     ]),
   'avro-label-constructor': (token) =>
     avro(token, { labels: { constructor: 'x', toString: 'y', valueOf: 'z' } }),
-  // Headers by number and by size.
+  // Headers in large number and size.
   'headers-many': (token, random) =>
     record(token, json(token), many(random.pick([2_000, 20_000, 60_000, 66_000, 130_000]), 'h')),
   'headers-many-dead': (token, random) =>
@@ -57,7 +57,7 @@ export const hostileRecords: Readonly<Record<string, MakeRecord>> = {
   'labels-many': (token) => record(token, json(token), [['request-id', token], ...many(2_000, 'label-')]),
   'header-large': (token) => record(token, Buffer.from('rubbish'), [['large', 'x'.repeat(1_000_000)]]),
   'header-name-large': (token) => record(token, Buffer.from('rubbish'), [['n'.repeat(500_000), 'x']]),
-  // Expressions that a backtracking engine does not finish.
+  // Regular expressions with catastrophic backtracking.
   'fallback-models-spaces': (token) => withHeader(token, 'fallback-models', ' '.repeat(130_000)),
   'fallback-models-commas': (token) => withHeader(token, 'fallback-models', ' ,'.repeat(65_000)),
   'deadline-long': (token) => withHeader(token, 'deadline', '2'.repeat(130_000)),
@@ -160,7 +160,7 @@ export const hostileRecords: Readonly<Record<string, MakeRecord>> = {
   'extra-json-deep': (token) => avro(token, { extraJson: `{"a":${nested(100_000)}}` }),
   'extra-json-wide': (token) =>
     avro(token, { extraJson: `{${Array.from({ length: 20_000 }, (_, at) => `"__p${at}":[]`).join(',')}}` }),
-  // Text at the limit, for tokenizer, hash and masks.
+  // Text at the limit, for the tokenizer, the hash and the masking.
   'text-spaces': (token) =>
     avro(token, { messages: [{ role: 'user', content: ' '.repeat(NEARLY_ALL_BYTES) }], maxCost: '1000' }),
   'text-one-word': (token) =>
@@ -181,7 +181,7 @@ export const hostileRecords: Readonly<Record<string, MakeRecord>> = {
     avro(token, {
       labels: Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`l${at}`, 'x'.repeat(1_000)])),
     }),
-  // Values that are none, or not what they say.
+  // Values that are invalid, or not what their frame says.
   tombstone: (token) => record(token, null),
   'empty-value': (token) => record(token, Buffer.alloc(0)),
   'key-bytes': (token) => ({
@@ -216,7 +216,7 @@ export const hostileRecords: Readonly<Record<string, MakeRecord>> = {
     ),
   'avro-array-count': (token) => record(token, avroWithEndlessArray(token)),
   'value-too-large': (token) => record(token, Buffer.alloc(1_000_000, 0x7b)),
-  // The id and the tenant of others.
+  // Ids and tenants of others.
   'tenant-of-a-bound-topic': (token) => withHeader(token, 'tenant-id', 'tenant-9'),
   'id-of-a-bound-topic': (token) =>
     record(token, json(token), [
@@ -280,7 +280,7 @@ const said = (script: unknown) => ({
   messages: [{ role: 'user', content: JSON.stringify({ standIn: script }) }],
 });
 const calledWith = (text: string) => said({ toolCalls: [{ name: 'get_weather', arguments: text }] });
-/** The model calls the tool, so that its arguments are held against the schema. */
+/** The model calls the tool, so that its arguments are checked against the schema. */
 const called = calledWith(JSON.stringify({ a: `${'a'.repeat(50)}!` }));
 
 function classOf(ranges: number): string {
@@ -298,7 +298,7 @@ function nested(depth: number): string {
   return '['.repeat(depth) + ']'.repeat(depth);
 }
 
-/** An array that claims two thousand million entries of no bytes. */
+/** An array that claims two billion entries of zero bytes. */
 function avroWithEndlessArray(token: string): Buffer {
   const whole = encodeSample(request(token));
   return Buffer.concat([

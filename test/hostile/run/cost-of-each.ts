@@ -8,7 +8,7 @@ import { OutcomeWatch } from './outputs.ts';
 import { placeOf } from './publication.ts';
 import { WatchedWorker } from './watched-worker.ts';
 
-/** What one record of a kind took of a worker that had nothing else to do. */
+/** The cost of one record of a kind for an otherwise idle worker. */
 export interface KindCost {
   readonly kind: string;
   /** Of all threads, in steps of 10. */
@@ -21,7 +21,7 @@ export interface KindCost {
 
 const PATIENCE_MS = 30_000;
 const LOOK_MS = 10;
-/** What is left to do behind an outcome counts too. */
+/** Work after the outcome counts too. */
 const REST_MS = 300;
 
 /** Sends one record of each kind, each when the one before has its outcome. @param only kinds, separated by commas; empty: all */

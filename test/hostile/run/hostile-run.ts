@@ -49,17 +49,17 @@ export interface RunResult {
 }
 
 const PARTITIONS = 6;
-/** Connections, code and the ledger are warm, before anything is measured. */
+/** Warms up connections, code and the ledger before the measurement. */
 const WARM_UP_MS = 10_000;
-/** Nothing new for so long means that nothing more will come. */
+/** After this long without anything new, nothing more will come. */
 const PATIENCE_MS = 60_000;
-/** However much still comes in drops. */
+/** Time limit, even if outcomes still trickle in. */
 const LONGEST_MS = 240_000;
 const STOP_MS = 60_000;
 const LOOK_MS = 500;
 const SHOW_MS = 15_000;
 
-/** So short that what stands still is given up within a phase. */
+/** Short enough that a stalled call times out within a phase. */
 export const WORKER_ENV = {
   AI_OPENAI_TIMEOUT: '2s',
   AI_OPENAI_FIRST_TOKEN_TIMEOUT: '5s',
@@ -69,7 +69,7 @@ export const WORKER_ENV = {
   DRAIN_TIMEOUT: '20s',
 };
 
-/** Nine tenants without the tenth, then with it, through one worker; and what came of it. */
+/** Runs nine tenants without the tenth, then with it, through one worker, and returns the result. */
 export async function hostileRun(options: RunOptions): Promise<RunResult> {
   const { say, seed } = options;
   const prefix = `hostile${Date.now().toString(36)}`;
@@ -87,7 +87,7 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
   const broker = world.config.kafka.brokers[0] ?? '';
   const producer = await RawProducer.connect(broker);
   try {
-    // 1 Everyone is there before anything is measured; the bombs are made while nobody waits.
+    // 1 Prepare everything, including the bombs, before the measurement.
     const hostile = await HostileTenant.prepare({
       broker,
       topic: shared,
@@ -100,7 +100,7 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
     const watch = await OutcomeWatch.start(world);
     const neighbours = new Neighbours(producer, { shared, bound, partitions: PARTITIONS }, new Random(seed));
 
-    // 2 The nine alone, then with the tenth.
+    // 2 Run the nine alone, then with the tenth.
     const publishing = neighbours.publish(options.perSecond);
     await wait(WARM_UP_MS);
     const calmFrom = performance.now();
@@ -127,7 +127,7 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
     neighbours.stop();
     await publishing;
 
-    // 3 Everything has its outcome, or nothing more comes.
+    // 3 Wait until everything has its outcome, or nothing more comes.
     await untilAnswered(neighbours, hostile, watch);
     clearInterval(shown);
     const eventLoop = (await worker.metrics().catch(() => ''))
@@ -136,8 +136,8 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
     const exitCode = await worker.stop(STOP_MS);
     await watch.close();
 
-    // 4 All topics are read when nobody writes any more.
-    say('reading what became visible');
+    // 4 Read all topics once nobody writes.
+    say('reading the output topics');
     const outputs = await readOutputs(world);
     const calls = await world.standIn.calls();
     return {
@@ -169,7 +169,7 @@ export async function hostileRun(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** Where a phase's processor time went; of one core, in hundredths. The machine's is of all its cores together. */
+/** CPU time of a phase, in percent of one core. The value of the machine covers all cores. */
 export interface ProcessorUse {
   readonly worker: number;
   readonly machine: number;
@@ -189,7 +189,7 @@ function reading(worker: WatchedWorker): Reading {
   return { at: performance.now(), workerMs: worker.processorMs, machineMs };
 }
 
-/** A worker that was started again has begun from zero: nothing is known of it then. */
+/** A restarted worker counts from zero, so its usage is unknown. */
 function useOf(worker: WatchedWorker, before: Reading): ProcessorUse {
   const now = reading(worker);
   const share = (ms: number) => Math.round((100 * ms) / (now.at - before.at));

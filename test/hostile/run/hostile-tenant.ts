@@ -11,14 +11,14 @@ export interface HostileOptions {
   readonly partitions: number;
   readonly seed: number;
   readonly perSecond: number;
-  /** All unless given, separated by commas. */
+  /** Kinds, separated by commas. Default: all. */
   readonly only: string | null;
 }
 
 /** The tenth tenant. */
 export class HostileTenant {
   readonly published: Publication[] = [];
-  /** By kind: what the broker itself did not take. */
+  /** Records that the broker refused, by kind. */
   readonly refused = new Map<string, number>();
   private readonly child: ChildProcess;
   private readonly over = Promise.withResolvers<void>();
@@ -45,7 +45,7 @@ export class HostileTenant {
     process.once('exit', () => this.child.kill('SIGKILL'));
   }
 
-  /** Resolves when everything is prepared and nothing was sent. */
+  /** Resolves when everything is prepared, before anything is sent. */
   static async prepare(options: HostileOptions): Promise<HostileTenant> {
     const tenant = new HostileTenant(options);
     await tenant.prepared.promise;

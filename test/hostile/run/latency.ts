@@ -3,7 +3,7 @@ import type { NeighbourRequest } from './neighbours.ts';
 
 export interface Latency {
   readonly count: number;
-  /** Published and never seen answered. */
+  /** Published but never answered. */
   readonly missing: number;
   /** Milliseconds. */
   readonly p50: number;
@@ -11,7 +11,7 @@ export interface Latency {
   readonly max: number;
 }
 
-/** From publishing to the visible response, of what was published in a span of time; what was never answered counts as infinite. */
+/** Latency from publishing to the visible response, for requests published in a time span. Unanswered ones count as infinite. */
 export function latencyOf(
   published: readonly Pick<NeighbourRequest, 'requestId' | 'sentAt'>[],
   answeredAt: ReadonlyMap<string, number>,

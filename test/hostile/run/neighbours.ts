@@ -8,7 +8,7 @@ import { encodeRecords, recordBatch } from '../wire/record-batch.ts';
 import { NEIGHBOUR_MARK, type Publication } from './publication.ts';
 
 export const NEIGHBOURS = 9;
-/** The one that has a topic of its own. */
+/** The tenant with its own topic. */
 export const BOUND_TENANT = 'tenant-9';
 
 const KEYS_PER_TENANT = 12;
@@ -28,7 +28,7 @@ export interface NeighbourTopics {
   readonly partitions: number;
 }
 
-/** Nine tenants with ordinary conversations, evenly, until they are told to stop. */
+/** Nine tenants with ordinary conversations at an even rate, until they are stopped. */
 export class Neighbours {
   readonly published: NeighbourRequest[] = [];
   private readonly producer: RawProducer;
@@ -84,7 +84,7 @@ export class Neighbours {
   }
 }
 
-/** What conversations are made of: streams mostly, some with tools, some with two choices, some not streamed. */
+/** The mix of conversations: mostly streams, some with tools, some with two choices, some not streamed. */
 function ask(random: Random): Pick<ChatRequestInput, 'messages' | 'tools' | 'n' | 'stream' | 'labels'> {
   const kind = random.next();
   const script: Script = {

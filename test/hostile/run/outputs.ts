@@ -16,7 +16,7 @@ import type { Visible } from '../../faults/checks/evidence.ts';
 import { silent, type World } from '../../support/world.ts';
 import { NEIGHBOUR_MARK, placeOf } from './publication.ts';
 
-/** An outcome of a record of the tenth tenant: no more of it than is checked. */
+/** An outcome of a record of the tenth tenant, with only the checked fields. */
 export interface HostileResponse {
   readonly key: string;
   readonly tenantId: string;
@@ -35,21 +35,21 @@ export interface HostileBill {
   readonly calls: readonly string[];
 }
 
-/** Everything that is visible on the output topics; of the nine all of it. */
+/** Everything visible on the output topics, in full for the nine. */
 export interface Outputs {
   readonly responses: Visible<ChatResponse>[];
   readonly generated: Visible<ResponseGenerated>[];
   readonly costs: Visible<CostCalculated>[];
   readonly chunks: Visible<ChatChunk>[];
-  /** Places of the records that have a dead letter; those of poison are not counted. */
+  /** Positions of the records that have a dead letter, except poison. */
   readonly dead: string[];
   readonly hostileResponses: HostileResponse[];
   readonly hostileBills: HostileBill[];
-  /** Records that no consumer can read, in words. */
+  /** Descriptions of records that no consumer can read. */
   readonly unreadable: string[];
 }
 
-/** Reads all of it, when the worker has stopped. */
+/** Reads the topics after the worker has stopped. */
 export async function readOutputs(world: World): Promise<Outputs> {
   const outputs: Outputs = {
     responses: [],
@@ -97,7 +97,7 @@ export async function readOutputs(world: World): Promise<Outputs> {
 
 /** Follows responses and dead letters while they become visible. */
 export class OutcomeWatch {
-  /** When each request of the nine was seen answered, by `performance.now()`. */
+  /** When the answer to each request of the nine was seen, by `performance.now()`. */
   readonly answeredAt = new Map<string, number>();
   /** How many responses each key has, and dead letters each place. */
   readonly byKey = new Map<string, number>();
@@ -147,7 +147,7 @@ function isNeighbours(source: InboundRecord): boolean {
 function deadPlace(headers: InboundRecord['headers']): string {
   const [topic, partition, offset] = ['dead-topic', 'dead-partition', 'dead-offset'].map((name) => {
     const value = headers[name];
-    // A publisher may have sent the same name: the service's own comes last.
+    // A publisher may have sent the same header name. The service's own header comes last.
     return String(Array.isArray(value) ? value.at(-1) : value);
   });
   return placeOf({ topic: topic ?? '', partition: Number(partition), offset: Number(offset) });

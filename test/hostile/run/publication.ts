@@ -1,4 +1,4 @@
-/** A record as it was put on a request topic. */
+/** A record as published to a request topic. */
 export interface Publication {
   readonly key: string;
   readonly kind: string;
@@ -7,7 +7,7 @@ export interface Publication {
   readonly offset: number;
 }
 
-/** What keys and request ids of the nine begin with, and no others. */
+/** Prefix of the keys and request ids of the nine, and of no others. */
 export const NEIGHBOUR_MARK = 'nine:';
 
 export function placeOf({ topic, partition, offset }: Omit<Publication, 'key' | 'kind'>): string {

@@ -1,6 +1,6 @@
 /**
- * The hostile tenant, in a process of its own so that what it does costs the measurement nothing. It prepares its bombs, says so, begins when
- * it is told to, and sends every kind in turn until it is told to stop.
+ * The hostile tenant, in a separate process, so that it does not disturb the measurement. It prepares its bombs, reports that it
+ * is ready, starts on command, and sends every kind in turn until it is stopped.
  *
  *   publish-child.ts BROKER TOPIC PARTITIONS SEED PER_SECOND [KIND,KIND]
  */

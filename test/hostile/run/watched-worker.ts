@@ -5,17 +5,17 @@ import type { World } from '../../support/world.ts';
 
 const SAMPLE_MS = 250;
 const ASK_MS = 1_000;
-/** An orchestrator does not wait for longer either. */
+/** An orchestrator would not wait longer either. */
 const ANSWER_MS = 5_000;
 const KIBIBYTE = 1_024;
 /** Linux counts processor time in hundredths of a second. */
 const TICK_MS = 10;
 
-/** A worker that is looked at from outside, and started again when it ends by itself. */
+/** A worker that is observed from outside, and restarted when it exits unexpectedly. */
 export class WatchedWorker {
-  /** Why it ended, each time. */
+  /** The reason of each exit. */
   readonly ends: string[] = [];
-  /** Answers of `/livez` and `/readyz` that were not 200, in words. */
+  /** Descriptions of the answers of `/livez` and `/readyz` that were not 200. */
   readonly unwell: string[] = [];
   /** Bytes; of all its processes. */
   mostMemory = 0;
@@ -96,7 +96,7 @@ export class WatchedWorker {
     }
   }
 
-  /** While it starts again after an end nothing is asked: the end itself is what is wrong. */
+  /** Does not probe during a restart, because the exit itself is the failure. */
   private async ask(): Promise<void> {
     while (!this.isOver) {
       if (this.isReady) for (const path of ['livez', 'readyz']) await this.askFor(path);
@@ -119,7 +119,7 @@ export class WatchedWorker {
   }
 }
 
-/** Bytes; 0 of a process that is no more. */
+/** Bytes, or 0 for a process that has exited. */
 function memoryOf(pid: number, field: 'VmRSS' | 'VmHWM'): number {
   try {
     const line = readFileSync(`/proc/${pid}/status`, 'utf8')

@@ -9,7 +9,7 @@ const TIMEOUT_MS = 30_000;
 /** Where a batch was put, or the broker's error code. */
 export type Appended = { readonly baseOffset: number } | { readonly errorCode: number };
 
-/** Sends record batches as they are to one broker that leads every partition; no client library has looked at them. */
+/** Sends record batches unchanged, without a client library, to a broker that leads every partition. */
 export class RawProducer {
   private readonly socket: Socket;
   private readonly waiting = new Map<number, (answer: Buffer) => void>();

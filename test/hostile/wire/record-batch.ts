@@ -18,7 +18,7 @@ export function encodeRecords(records: readonly RawRecord[]): Buffer {
 }
 
 /**
- * A record batch of message format 2 around bytes that may be compressed. The count is believed by nobody but readers of the header.
+ * A record batch of message format 2 around bytes that may be compressed. Only readers of the header rely on the count.
  *
  * Source: https://kafka.apache.org/documentation/#recordbatch
  */
@@ -40,7 +40,7 @@ export function recordBatch(records: Buffer, count: number, compression: Compres
   return batch;
 }
 
-/** A record's head and tail around a value of so many bytes that is not held anywhere: for what is only ever compressed. */
+/** A record's head and tail around a value of the given length, which is only compressed and never held in memory. */
 export function recordAround(
   key: Buffer,
   valueBytes: number,

@@ -51,7 +51,7 @@ export interface Expectation {
   readonly serviceTier?: string;
   /** Of the accepted call, or of the last one; null when nothing is reported and nothing is billed. */
   readonly usage: ExpectedUsage | null;
-  /** The total in US dollars, of all calls; why there is none; or null when nothing is billed. */
+  /** The total of all calls in US dollars, or the reason why it is unpriced. Null when nothing is billed. */
   readonly cost: string | { readonly unpriced: string } | null;
   /** The name whose price was used, where it is not the served one. */
   readonly pricedModel?: string;

@@ -2,7 +2,7 @@ import { type CatalogModel, NEVER_LISTED } from '../../../src/catalog/stores.ts'
 import type { Price } from '../../../src/domain/cost/price.ts';
 import type { Catalog, ModelInfo } from '../../../src/ports/catalog.ts';
 
-/** Models and prices as a test puts them in; a price holds for its own model and, where given, for others by name. */
+/** Models and prices set by a test. A price applies to its own model and, if given, to others by name. */
 export class FakeCatalog implements Catalog {
   readonly models = new Map<string, ModelInfo>();
   readonly prices: Price[] = [];
@@ -47,7 +47,7 @@ export function modelInfo(id: string, members: Partial<ModelInfo> = {}): ModelIn
   };
 }
 
-/** Thirty dollars a million tokens in, sixty out, unless told otherwise. */
+/** By default, 30 dollars per million input tokens and 60 per million output tokens. */
 export function priceOf(model: string, members: Partial<Price> = {}): Price {
   return {
     id: `price-${model}`,

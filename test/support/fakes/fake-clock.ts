@@ -1,6 +1,6 @@
 import type { Clock } from '../../../src/ports/clock.ts';
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that advances only on command. */
 export class FakeClock implements Clock {
   /** Epoch ms. */
   time = Date.UTC(2026, 0, 2, 3, 4, 5);

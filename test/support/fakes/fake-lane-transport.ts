@@ -28,7 +28,7 @@ export class FakeLaneTransport implements LaneTransport {
   before: (step: Step) => Promise<void> | void = () => undefined;
   /** Called before a transaction is committed; may wait or throw. */
   beforeCommit: (settlement: Settlement) => Promise<void> | void = () => undefined;
-  /** Called after a transaction was committed and before its producer is told; may wait or throw. */
+  /** Called after a commit, before the producer gets its result. May wait or throw. */
   afterCommit: (settlement: Settlement) => Promise<void> | void = () => undefined;
   private readonly log: FakeLog;
   private epoch = 0;

@@ -9,9 +9,9 @@ interface Watch {
 /** A lease that is held at once, and watches of other workers that end when the test says so. */
 export class FakeLease implements WorkerLease {
   workerId = 'worker-1';
-  /** Watches under way, oldest first. */
+  /** Active watches, oldest first. */
   readonly watches: Watch[] = [];
-  /** Dead workers that ended on purpose. */
+  /** Dead workers that stopped on purpose. */
   readonly ended = new Set<string>();
   /** Called when a watch begins. */
   onWatch: (watch: Watch) => void = () => undefined;

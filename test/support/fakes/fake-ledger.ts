@@ -24,12 +24,12 @@ const TTL_MS = 3_600_000;
 
 type Write = 'setQuarantined' | 'claim' | 'beginAttempt' | 'complete' | 'release';
 
-/** A ledger in memory, held to the same contract as the one in MongoDB. */
+/** A ledger in memory that passes the same contract tests as the MongoDB ledger. */
 export class FakeLedger implements RequestLedger {
   readonly rows = new Map<string, RequestRow>();
   /** Every write that was asked for, in order. */
   readonly writes: Write[] = [];
-  /** How often somebody looked whether a claim is still there. */
+  /** How often the existence of a claim was checked. */
   reads = 0;
   /** Called before a write is done; may wait or throw. */
   before: (write: Write, identity: RequestIdentity) => Promise<void> | void = () => undefined;
@@ -144,7 +144,7 @@ export class FakeLedger implements RequestLedger {
   }
 }
 
-/** The row goes on changing; what was answered does not. */
+/** Copies the row, because it keeps changing and the answer must not. */
 function answerOf(row: RequestRow, request: ClaimRequest): Claim {
   return claimOf({ ...row, attempts: [...row.attempts] }, request);
 }

@@ -49,13 +49,13 @@ export class FakeLog implements TopicPartition {
     this.end += count;
   }
 
-  /** Retention takes everything below an offset. */
+  /** Retention deletes everything below an offset. */
   deleteBelow(offset: number): void {
     this.start = offset;
     this.kept = this.kept.filter((record) => record.offset >= offset);
   }
 
-  /** The topic is deleted and created again under its name. */
+  /** Deletes the topic and recreates it under its name. */
   recreate(): void {
     this.start = 0;
     this.end = 0;

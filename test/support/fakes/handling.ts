@@ -49,7 +49,7 @@ export function specified(value: number): Default {
   return { value, isConfigured: false };
 }
 
-/** A decoded request: one message to gpt-4, unless told otherwise. */
+/** A decoded request, by default one message to gpt-4. */
 export function chatRequest(members: Partial<ChatRequestInput> = {}): ChatRequest {
   const request: ChatRequestInput = {
     requestId: 'request-1',
@@ -73,7 +73,7 @@ export type HandlingParts = HandlerOptions['planning'] &
     readonly policy: Omit<CallPolicy, 'requestTimeoutMs'>;
   };
 
-/** Everything that a request is handled with, in memory. */
+/** All dependencies of request handling, in memory. */
 export class Handling {
   readonly clock = new FakeClock();
   readonly ledger = new FakeLedger();

@@ -1,7 +1,7 @@
 /** What can be provoked on a server, each with its prompt. */
 export type Fault = '401' | '429' | '500' | 'broken connection' | 'cut answer';
 
-/** A server that speaks OpenAI's Chat Completions API and was not written here. */
+/** A third-party server of OpenAI's Chat Completions API. */
 export interface ForeignServer {
   readonly name: string;
   /** How many calls it may get at once. */
@@ -10,7 +10,7 @@ export interface ForeignServer {
   readonly faults: readonly Fault[];
   /** Whether it answers with several tool calls when it is asked for the weather and the time. */
   readonly callsInParallel: boolean;
-  /** Tokens a minute that it enforces by itself; null when it is not to be tried. */
+  /** Tokens per minute that the server enforces. Null: not tested. */
   readonly tokensPerMinute: number | null;
   start(): Promise<RunningServer>;
 }

@@ -14,7 +14,7 @@ export interface Pace {
 }
 
 /**
- * One answer on its way, a token whenever the wheel calls.
+ * One answer in flight, which sends a token whenever the wheel calls.
  *
  *   waiting ──► role, token 1 ──► token 2 … n ──► finish, usage, [DONE]
  *                 └─────────────────┴─► cut │ stalled │ ended early │ error event   (malformed data goes on)
@@ -85,7 +85,7 @@ export class AnswerStream implements WheelTask {
     }
   }
 
-  /** Takes one step; false when there is none after it. */
+  /** Takes one step. @returns whether another step follows */
   #goOn(): boolean {
     const script = this.#script;
     if (this.#step === script.malformedAfterTokens && !this.#isMalformed) {

@@ -10,7 +10,7 @@ export interface AnswerToolCall {
   arguments: string;
 }
 
-/** What is going to be said, before any of it is put on the wire. A step is one token of every choice. */
+/** A planned answer, before any of it is sent. A step is one token of every choice. */
 export interface Answer {
   steps: number;
   choices: number;
@@ -18,7 +18,7 @@ export interface Answer {
   deltaAt(choice: number, step: number): string;
   /** A chunk that the script spells out whole, in place of the step's deltas. */
   wholeChunkAt(step: number): Record<string, unknown> | undefined;
-  /** The text of a choice; null when there is none. */
+  /** The text of a choice. Null when it has no text. */
   contentOf(choice: number): string | null;
   toolCalls: AnswerToolCall[];
   /** null: there is no finish chunk but what the script spells out. */

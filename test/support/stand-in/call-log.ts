@@ -18,7 +18,7 @@ export interface Call {
   requestId: string | null;
   /** The number after the header's last slash. */
   attempt: number | null;
-  /** The id of the answer, `chatcmpl-…`; null when there was none. */
+  /** The id of the answer, `chatcmpl-…`. Null for a call without an answer. */
   completionId: string | null;
   model: string | null;
   stream: boolean;
@@ -44,7 +44,7 @@ export interface CallSummary {
   maxOpen: number;
 }
 
-/** Records calls by pushing to an array; nothing is serialized before somebody asks. */
+/** Records calls by pushing to an array; nothing is serialized until it is requested. */
 export class CallLog {
   readonly #maxCalls: number;
   #calls: Call[] = [];
@@ -90,7 +90,7 @@ export class CallLog {
     if (call.endedAt !== null) return;
     call.endedAt = performance.timeOrigin + performance.now();
     if (call.outcome === 'open') call.outcome = outcome;
-    // A call from before a clear is no longer in the books.
+    // A call from before a clear is no longer counted.
     if (this.#open.delete(call))
       this.#byOutcome.set(call.outcome, (this.#byOutcome.get(call.outcome) ?? 0) + 1);
   }

@@ -5,14 +5,14 @@ export const limitsSchema = z.strictObject({
   requests: z.number().int().positive(),
   tokens: z.number().int().positive(),
   windowMs: z.number().positive().default(60_000),
-  /** false: limits are enforced without telling (no `x-ratelimit-*`, no `retry-after`). */
+  /** false: limits are enforced silently (no `x-ratelimit-*`, no `retry-after`). */
   headers: z.boolean().default(true),
 });
 
 /** Requests and tokens that may be used per window. */
 export type Limits = z.input<typeof limitsSchema>;
 
-/** What the limiter says to one call: the headers to send, and why it is refused if it is. */
+/** The limiter's decision on one call: the headers to send, and the reason if it is refused. */
 export interface Admission {
   headers: Record<string, string>;
   refusal: { type: 'requests' | 'tokens'; message: string } | undefined;
@@ -90,7 +90,7 @@ class Bucket {
     this.#filledAt = now;
   }
 
-  /** How long until `amount` can be had; infinite amounts are let through by a full bucket's measure. */
+  /** Time until `amount` is available. An infinite amount counts as a full bucket. */
   waitMs(amount: number, now: number): number {
     this.#refill(now);
     const missing = Math.min(amount, this.#capacity) - this.#level;

@@ -92,8 +92,8 @@ export function parseScripts(value: unknown): Script[] {
 /**
  * Finds `{"standIn": …}` in a user's message, alone or inside other text.
  *
- * @returns undefined when there is none
- * @throws ScriptError when there is one that cannot be read
+ * @returns undefined when the message has no script
+ * @throws ScriptError when its script cannot be read
  */
 export function findScripts(text: string): Script[] | undefined {
   if (!text.includes('"standIn"')) return undefined;
