@@ -6,21 +6,21 @@ export interface ChatChunk {
   requestId: string;
   /** The request's tenant; ids are unique only within it. */
   tenantId: string;
-  /** From 1, never reused for a request, also across workers. A higher one makes all lower ones void. */
+  /** From 1. Never reused for a request, even by another worker. A higher attempt makes the chunks of all lower attempts void. */
   attempt: number;
-  /** From 0 without gaps within an attempt, over all choices. */
+  /** From 0, without gaps within an attempt, counted across all choices. */
   sequence: number;
-  /** Which choice. */
+  /** Index of the choice. */
   choiceIndex: number;
   /** Text to append. */
   content: string;
-  /** First piece of a choice. */
+  /** Role of the author, in the first piece of a choice. */
   role: string | null;
   /** Refusal text to append. */
   refusal: string | null;
   /** Pieces of tool calls. */
   toolCalls: ToolCallDelta[];
-  /** Piece of audio. */
+  /** A piece of the audio answer. */
   audio: AudioDelta | null;
   /** JSON array as the provider sent it. */
   annotationsJson: string | null;
@@ -28,19 +28,19 @@ export interface ChatChunk {
   logprobsJson: string | null;
   /** stop, length, tool_calls, content_filter, function_call. */
   finishReason: string | null;
-  /** The attempt's last chunk: no more will follow for this attempt; the outcome is in chat.responses. */
+  /** True for the last chunk of the attempt. The outcome is in chat.responses. */
   last: boolean;
-  /** When the service sent it. Epoch milliseconds. */
+  /** When the service published the chunk. Epoch milliseconds. */
   emittedAt: number;
-  /** JSON object: members that have no field here, of the delta (for example reasoning_content), of the choice, and of the provider's chunk where they are new or changed (for example citations). */
+  /** JSON object: members without a field here, of the delta (e.g. reasoning_content), the choice and the provider's chunk. Members of the chunk (e.g. citations) are present if they are new or changed. */
   extraJson: string | null;
 }
 
 /** A piece of a tool call. */
 export interface ToolCallDelta {
-  /** Which call of the choice. */
+  /** Index of the call within its choice. */
   index: number;
-  /** First piece only; with the last one where the provider sent none. */
+  /** First piece only. If the provider sent no id, the last piece has one. */
   id: string | null;
   /** First piece only: function, custom, function_call. */
   type: string | null;
@@ -48,7 +48,7 @@ export interface ToolCallDelta {
   name: string | null;
   /** Text to append. */
   arguments: string;
-  /** JSON object: members of the call that have no field here. */
+  /** JSON object: members of the call without a field here. */
   extraJson: string | null;
 }
 
@@ -60,6 +60,6 @@ export interface AudioDelta {
   data: Uint8Array | null;
   /** Text to append. */
   transcript: string | null;
-  /** Until when the id can be referred to. Epoch milliseconds. */
+  /** When the id expires. Epoch milliseconds. */
   expiresAt: number | null;
 }

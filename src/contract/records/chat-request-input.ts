@@ -4,69 +4,69 @@ import type { HistoryMode } from './chat-request.ts';
 
 /** A request to a chat model. */
 export interface ChatRequestInput {
-  /** The publisher's id, unique within tenantId; 1 to 128 visible ASCII characters. The same id again is a retry (answered from the ledger). */
+  /** The publisher's id, unique within tenantId: 1 to 128 visible ASCII characters. A repeated id is a retry and is answered from the ledger. */
   requestId: string;
-  /** Who is billed. Where the topic is bound to a tenant it must be that one. */
+  /** The tenant that is billed. If the topic is bound to a tenant, it must be that tenant. */
   tenantId?: string | undefined;
-  /** Requests of one conversation are handled in order; also the record key. */
+  /** Requests of one conversation are handled in order. It is also the record key. */
   conversationId?: string | null | undefined;
-  /** Caller's end user, for reports. Never sent to the provider (see safetyIdentifier). */
+  /** The caller's end user, for reports. Never sent to the provider (see safetyIdentifier). */
   userId?: string | null | undefined;
-  /** Configured provider name; null is the default. */
+  /** Configured provider name. Null: the default provider. */
   provider?: string | null | undefined;
-  /** Model id or alias; null is the default. */
+  /** Model id or alias. Null: the default model. */
   model?: string | null | undefined;
-  /** Not supported yet, refused. Tried in order, optionally provider-qualified (xai/grok-4). */
+  /** Models to try in order, optionally with a provider (xai/grok-4). Not supported yet: a request that sets it is refused. */
   fallbackModels?: string[] | undefined;
   /** At least one, unless history is STORED and the conversation exists. */
   messages?: MessageInput[] | undefined;
-  /** Whether the service keeps the conversation. Only NONE is supported yet. */
+  /** Whether the service stores the conversation. Only NONE is supported yet. */
   history?: HistoryMode | undefined;
   /** Tools the model may call. */
   tools?: ToolInput[] | undefined;
-  /** Null leaves it to the provider. */
+  /** Null: the provider's default. */
   toolChoice?: ToolChoiceInput | null | undefined;
-  /** Null leaves it to the provider. */
+  /** Null: the provider's default. */
   parallelToolCalls?: boolean | null | undefined;
-  /** Send tools, choice and calls in the older functions/function_call form. */
+  /** Sends tools, tool choice and tool calls in the older functions/function_call form. */
   legacyFunctions?: boolean | undefined;
-  /** Null is text. */
+  /** Null: text. */
   responseFormat?: ResponseFormatInput | null | undefined;
-  /** 0 to 2. NaN and infinities are refused here and everywhere. */
+  /** 0 to 2. NaN and infinities are refused in every field. */
   temperature?: number | null | undefined;
   /** 0 to 1. */
   topP?: number | null | undefined;
-  /** Null is the service's default, 0 is no limit of ours. */
+  /** Null: the service's default. 0: the service sets no limit. */
   maxOutputTokens?: number | null | undefined;
-  /** The provider's name of maxOutputTokens as the caller wrote it: max_tokens or max_completion_tokens. Sent under this name to a model of which nothing is known; a known model has a name of its own. Null: the service chooses. */
+  /** The parameter name the caller used for maxOutputTokens: max_tokens or max_completion_tokens. A model that is missing from the catalog gets it under this name. A catalog model has its own. Null: the service chooses. */
   maxTokensParameter?: string | null | undefined;
-  /** Up to 4. */
+  /** Up to 4 stop sequences. */
   stop?: string[] | undefined;
-  /** Within +-9007199254740990, so that JavaScript can carry it. */
+  /** From -9007199254740990 to 9007199254740990, the range that JavaScript represents exactly. */
   seed?: number | null | undefined;
   /** -2 to 2. */
   presencePenalty?: number | null | undefined;
   /** -2 to 2. */
   frequencyPenalty?: number | null | undefined;
-  /** Token id to bias, -100 to 100. */
+  /** Map of token id to bias, from -100 to 100. */
   logitBias?: Record<string, number> | undefined;
-  /** Return log probabilities. */
+  /** Whether to return log probabilities. */
   logprobs?: boolean | null | undefined;
   /** 0 to 20. */
   topLogprobs?: number | null | undefined;
-  /** Number of choices; named as the provider does, since choices is the answer's list. */
+  /** Number of choices. Uses the provider's name, because choices is the list in the response. */
   n?: number | null | undefined;
-  /** none to max; the provider owns the list. */
+  /** none to max. The provider owns this list. */
   reasoningEffort?: string | null | undefined;
   /** low, medium, high. */
   verbosity?: string | null | undefined;
   /** auto, default, flex, scale, priority, fast. */
   serviceTier?: string | null | undefined;
-  /** text, audio; empty leaves it to the provider. */
+  /** text, audio. Empty: the provider's default. */
   modalities?: string[] | undefined;
   /** Required with modality audio. */
   audio?: AudioOutputInput | null | undefined;
-  /** Predicted output: text parts. */
+  /** Predicted output, as text parts. */
   prediction?: ContentPartInput[] | undefined;
   /** prompt_cache_key. */
   promptCacheKey?: string | null | undefined;
@@ -74,69 +74,69 @@ export interface ChatRequestInput {
   promptCacheMode?: string | null | undefined;
   /** prompt_cache_options.ttl. */
   promptCacheTtl?: string | null | undefined;
-  /** prompt_cache_retention (deprecated there). */
+  /** prompt_cache_retention, which the provider deprecated. */
   promptCacheRetention?: string | null | undefined;
-  /** safety_identifier; hashed by the caller. */
+  /** safety_identifier. The caller hashes it. */
   safetyIdentifier?: string | null | undefined;
-  /** user (deprecated there). */
+  /** user, which the provider deprecated. */
   providerUser?: string | null | undefined;
-  /** Keep the completion at the provider. */
+  /** Whether the provider stores the completion. */
   store?: boolean | null | undefined;
-  /** The provider's metadata: sent to it, at most 16 pairs. */
+  /** The provider's metadata, sent to the provider: at most 16 pairs. */
   providerMetadata?: Record<string, string> | undefined;
-  /** Moderated completion. */
+  /** Moderation of the completion. */
   moderation?: ModerationInput | null | undefined;
-  /** Web search options; an empty record turns it on. */
+  /** Web search options. An empty record turns web search on. */
   webSearch?: WebSearchInput | null | undefined;
-  /** False: no chunks at all. The provider is asked to stream either way, so that a stall is seen; where it refuses to, it is asked for the whole answer. */
+  /** False: no chunks are published. The service streams from the provider either way, to detect a stall. If the provider refuses to stream, the service requests the whole answer. */
   stream?: boolean | undefined;
-  /** Whether a stream that broke after chunks were published is tried again; null is the service's default. */
+  /** Whether to retry a stream that broke after chunks were published. Null: the service's default. */
   restartOnBreak?: boolean | null | undefined;
-  /** Latest instant for an answer; afterwards deadline_exceeded. Epoch milliseconds. */
+  /** Latest time for an answer. After it, the request fails with deadline_exceeded. Epoch milliseconds. */
   deadline?: number | null | undefined;
-  /** Decimal text, e.g. 0.25 (up to 12 decimals). Refuse when the highest estimated cost is above it. Text, not decimal: a widely used Python writer stores 0.25 as 25e-12 without an error. */
+  /** Decimal text with up to 12 decimals, e.g. 0.25. If the highest estimated cost exceeds it, the request is refused. Text, because a widely used Python writer of the decimal type stores 0.25 as 25e-12 without an error. */
   maxCost?: string | null | undefined;
-  /** ISO 4217; null is the price's own. Another one is an invalid_request. */
+  /** Currency of maxCost (ISO 4217). Null: the currency of the price. Any other currency is an invalid_request. */
   maxCostCurrency?: string | null | undefined;
-  /** The caller's own pairs (cost centre, feature). Echoed in every output, never sent to the provider. */
+  /** The caller's own pairs, e.g. cost centre or feature. Copied into every output, never sent to the provider. */
   labels?: Record<string, string> | undefined;
-  /** JSON object of provider parameters newer than this schema. May not contain a parameter that this schema has, nor model, messages, stream, stream_options or n. */
+  /** JSON object of provider parameters that this schema does not have yet. It may not contain a parameter of this schema, nor model, messages, stream, stream_options or n. */
   extraJson?: string | null | undefined;
 }
 
 /** One message of the conversation. */
 export interface MessageInput {
-  /** developer, system, user, assistant, tool, function. A string: the provider owns this list; an unknown one is an invalid_request. */
+  /** developer, system, user, assistant, tool, function. A string, because the provider owns this list. An unknown role is an invalid_request. */
   role: string;
-  /** Plain text. Exactly one of content and parts; both may be absent on an assistant message with toolCalls, refusal or audioId. */
+  /** Plain text. Set exactly one of content and parts. An assistant message with toolCalls, refusal or audioId may omit both. */
   content?: string | null | undefined;
-  /** Content parts instead of content. */
+  /** Content parts, instead of content. */
   parts?: ContentPartInput[] | undefined;
-  /** Participant name; for role function the function's name. */
+  /** Name of the participant. With role function: the function's name. */
   name?: string | null | undefined;
   /** assistant: refusal text. */
   refusal?: string | null | undefined;
-  /** assistant: calls the model made. */
+  /** assistant: tool calls made by the model. */
   toolCalls?: ToolCallInput[] | undefined;
-  /** tool: the call this answers. */
+  /** tool: id of the call that this message answers. */
   toolCallId?: string | null | undefined;
   /** assistant: id of an earlier audio answer (audio.id). */
   audioId?: string | null | undefined;
-  /** JSON object: members of the message that have no field here, for example reasoning_content. Sent with the message. */
+  /** JSON object: members of the message without a field here, e.g. reasoning_content. Sent with the message. */
   extraJson?: string | null | undefined;
 }
 
-/** One part of a message. Flat on purpose: which fields apply follows from type. */
+/** One part of a message. The record is flat on purpose: type decides which fields apply. */
 export interface ContentPartInput {
   /** text, image_url, input_audio, file, refusal. */
   type: string;
-  /** text and refusal parts. */
+  /** text, refusal: the text. */
   text?: string | null | undefined;
-  /** image_url: http(s) or data URL, passed on as given; never fetched by the service. */
+  /** image_url: http(s) or data URL, passed on unchanged. The service never fetches it. */
   url?: string | null | undefined;
-  /** image_url, input_audio, file: the raw bytes (not base64); excludes url. */
+  /** image_url, input_audio, file: the raw bytes, not base64. Excludes url. */
   data?: Uint8Array | null | undefined;
-  /** With data: e.g. image/png, application/pdf. */
+  /** Media type of data, e.g. image/png or application/pdf. */
   mediaType?: string | null | undefined;
   /** input_audio: wav, mp3. */
   format?: string | null | undefined;
@@ -148,43 +148,43 @@ export interface ContentPartInput {
   fileName?: string | null | undefined;
   /** Prompt cache breakpoint after this part. */
   cacheBreakpoint?: CacheBreakpointInput | null | undefined;
-  /** JSON object: members of the part that have no field here, for example cache_control. Those inside its payload are in the member of that name (image_url, input_audio, file). Sent with the part. */
+  /** JSON object: members of the part without a field here, e.g. cache_control. Members of its payload are under the payload's name (image_url, input_audio, file). Sent with the part. */
   extraJson?: string | null | undefined;
 }
 
 /** Marks the end of a reusable prompt prefix (prompt_cache_breakpoint). */
 export interface CacheBreakpointInput {
-  /** As the provider names it. */
+  /** Mode, as the provider names it. */
   mode?: string | undefined;
-  /** 30m, 12h; null inherits promptCacheTtl. */
+  /** Lifetime, e.g. 30m or 12h. Null inherits promptCacheTtl. */
   ttl?: string | null | undefined;
 }
 
-/** A call of a tool by the model. The same record in responses and in later requests, so that a caller can copy it back as it is. */
+/** A tool call made by the model. Responses and later requests share this record, so a caller can copy it back unchanged. */
 export interface ToolCallInput {
-  /** The provider's id; null only for the older function_call form. */
+  /** The provider's id. Null only for the older function_call form. */
   id?: string | null | undefined;
   /** function, custom, or function_call (older form). */
   type?: string | undefined;
   /** Tool name. */
   name: string;
-  /** function: JSON text as the model wrote it (may be invalid); custom: the free-text input. */
+  /** function: the JSON text as the model wrote it, possibly invalid. custom: the free-text input. */
   arguments?: string | undefined;
-  /** Responses only: whether arguments fit the tool's JSON Schema; null when not checked. */
+  /** Responses only: whether the arguments match the tool's JSON Schema. Null when not checked. */
   valid?: boolean | null | undefined;
   /** Responses only: why valid is false. */
   problems?: ProblemInput[] | undefined;
-  /** JSON object: members of the provider that have no field here, as extra_content or thought_signature. Those inside the function are in its member function (or custom). Sent back with the call. */
+  /** JSON object: the provider's members without a field here, e.g. extra_content or thought_signature. Members of the function are under function (or custom). Sent back with the call. */
   extraJson?: string | null | undefined;
 }
 
-/** One thing that is wrong or worth knowing, with the place it is about. */
+/** A problem or a warning, with the path of the field it is about. */
 export interface ProblemInput {
-  /** Where, e.g. messages[2].parts[0].url; empty when it is about the whole. */
+  /** Path of the field, e.g. messages[2].parts[0].url. Empty when it concerns the whole value. */
   path?: string | undefined;
   /** Machine-readable kind, e.g. missing_required, unknown_tool, unparsable_json, history_trimmed, deprecated_model. */
   code: string;
-  /** For people. */
+  /** Human-readable text. */
   message: string;
 }
 
@@ -192,19 +192,19 @@ export interface ProblemInput {
 export interface ToolInput {
   /** function or custom. */
   type?: string | undefined;
-  /** a-z, A-Z, 0-9, _ and -, at most 64. */
+  /** Tool name: at most 64 characters of a-z, A-Z, 0-9, _ and -. */
   name: string;
-  /** When and how to use it. */
+  /** When and how the model should use the tool. */
   description?: string | null | undefined;
-  /** function: JSON Schema text; null is no parameters. */
+  /** function: parameters as JSON Schema text. Null: no parameters. */
   parametersJson?: string | null | undefined;
-  /** function: strict schema adherence. */
+  /** function: whether arguments must match the schema strictly. */
   strict?: boolean | null | undefined;
-  /** custom: lark or regex; null is free text. */
+  /** custom: lark or regex. Null: free text. */
   grammarSyntax?: string | null | undefined;
   /** custom: the grammar. */
   grammarDefinition?: string | null | undefined;
-  /** JSON object: members of the tool that have no field here, for example cache_control. Those inside the function are in its member function (or custom). Sent with the tool. */
+  /** JSON object: members of the tool without a field here, e.g. cache_control. Members of the function are under function (or custom). Sent with the tool. */
   extraJson?: string | null | undefined;
 }
 
@@ -218,7 +218,7 @@ export interface ToolChoiceInput {
   tools?: ToolRefInput[] | undefined;
 }
 
-/** A tool named by kind and name. */
+/** A reference to a tool by kind and name. */
 export interface ToolRefInput {
   /** function or custom. */
   type?: string | undefined;
@@ -226,17 +226,17 @@ export interface ToolRefInput {
   name: string;
 }
 
-/** The form of the answer. */
+/** The format of the answer. */
 export interface ResponseFormatInput {
   /** text, json_object, json_schema. */
   type: string;
-  /** json_schema: its name. */
+  /** json_schema: the schema's name. */
   name?: string | null | undefined;
-  /** json_schema: what it is for. */
+  /** json_schema: the schema's purpose. */
   description?: string | null | undefined;
   /** json_schema: JSON Schema text. */
   schemaJson?: string | null | undefined;
-  /** json_schema: strict adherence. */
+  /** json_schema: whether the answer must match the schema strictly. */
   strict?: boolean | null | undefined;
 }
 
@@ -246,7 +246,7 @@ export interface AudioOutputInput {
   format: string;
   /** Built-in voice. */
   voice?: string | null | undefined;
-  /** Custom voice id; excludes voice. */
+  /** Custom voice id. Excludes voice. */
   voiceId?: string | null | undefined;
 }
 

@@ -2,9 +2,9 @@
 
 import type { Problem, ToolCall } from './chat-request.ts';
 
-/** The one outcome of a request. */
+/** The outcome of a request. Each request has exactly one. */
 export interface ChatResponse {
-  /** UUID v5 of tenantId, requestId and kind; same on every replay. */
+  /** UUID v5 of tenantId, requestId and kind. Unchanged on every replay. */
   eventId: string;
   /** The request. */
   requestId: string;
@@ -12,118 +12,118 @@ export interface ChatResponse {
   tenantId: string;
   /** The request's conversation. */
   conversationId: string | null;
-  /** How it ended. */
+  /** How the request ended. */
   status: ResponseStatus;
-  /** Which provider answered. */
+  /** Configured name of the provider that answered. */
   provider: string | null;
-  /** As asked for, after defaults. */
+  /** The model requested, after defaults. */
   requestedModel: string | null;
-  /** As served. */
+  /** The model that answered, as the provider reported it. */
   model: string | null;
-  /** Answers; what arrived, when FAILED or CANCELLED. */
+  /** The answers. FAILED or CANCELLED: what arrived before the end. */
   choices: Choice[];
-  /** Of the accepted attempt. */
+  /** Usage of the accepted attempt. */
   usage: Usage | null;
-  /** Whether cost is known. */
+  /** Whether the cost is known. */
   costStatus: CostStatus;
-  /** Of all attempts. On a replayed response the original's: sum chat.costs, never this. Decimal text. */
+  /** Cost of all attempts. A replayed response repeats the original's cost, so sum chat.costs, never this field. Decimal text. */
   cost: string | null;
-  /** ISO 4217. */
+  /** Currency (ISO 4217). */
   currency: string | null;
-  /** The CostCalculated; null when nothing was used. */
+  /** The eventId of the CostCalculated event. Null when no tokens were used. */
   costEventId: string | null;
-  /** Present unless COMPLETED. */
+  /** Present unless status is COMPLETED. */
   error: ChatError | null;
-  /** Defaults left out, history trimmed, deprecated model, truncation. */
+  /** Warnings: defaults left out, history trimmed, deprecated model, truncation. */
   warnings: Problem[];
-  /** Provider calls made. */
+  /** Number of provider calls made. */
   attempts: number;
-  /** Whose chunks count. */
+  /** The attempt whose chunks are valid. */
   acceptedAttempt: number | null;
-  /** Chunks of the accepted attempt: a reader with sequences 0 to chunkCount-1 has all. */
+  /** Number of chunks of the accepted attempt. A reader that has sequences 0 to chunkCount-1 has them all. */
   chunkCount: number;
-  /** Answer to a repeated requestId, from the ledger; no chunks, no charge. */
+  /** True when a repeated requestId is answered from the ledger, without chunks and without a charge. */
   replayed: boolean;
-  /** How long. */
+  /** Durations of the request. */
   timing: Timing;
-  /** As served. */
+  /** The service tier used, as the provider reported it. */
   serviceTier: string | null;
-  /** As told. */
+  /** The fingerprint that the provider reported. */
   systemFingerprint: string | null;
-  /** Completion id (chatcmpl-...). */
+  /** The provider's completion id (chatcmpl-...). */
   providerResponseId: string | null;
-  /** x-request-id of the accepted or last call. */
+  /** x-request-id of the accepted call, otherwise of the last call. */
   providerRequestId: string | null;
   /** JSON object as the provider sent it. */
   moderationJson: string | null;
-  /** What was left out to fit the record size: logprobs, moderation, audio, content. */
+  /** Parts omitted to fit the record size: logprobs, moderation, audio, content. */
   omitted: string[];
   /** The request's labels. */
   labels: Record<string, string>;
-  /** When the outcome was decided; same on every replay. Epoch milliseconds. */
+  /** When the outcome was decided. Unchanged on every replay. Epoch milliseconds. */
   createdAt: number;
-  /** JSON object: members of the provider's answer that have no field here (for example citations, search_results, prompt_filter_results), each as it came last. */
+  /** JSON object: members of the provider's answer without a field here, e.g. citations, search_results or prompt_filter_results. Each has its last received value. */
   extraJson: string | null;
 }
 
-/** How it ended. */
+/** How the request ended. */
 export type ResponseStatus = 'UNKNOWN' | 'COMPLETED' | 'FAILED' | 'CANCELLED';
 
 /** One answer. */
 export interface Choice {
-  /** From 0. */
+  /** Index, from 0. */
   index: number;
-  /** Text; null when there was none (null is not empty text). */
+  /** Text. Null when the answer has no text, which differs from an empty text. */
   content: string | null;
   /** Refusal text. */
   refusal: string | null;
-  /** In the model's order. */
+  /** Tool calls, in the model's order. */
   toolCalls: ToolCall[];
   /** Audio answer. */
   audio: Audio | null;
   /** Web citations. */
   annotations: UrlCitation[];
-  /** Null when the stream broke first. */
+  /** Why the model stopped. Null when the stream broke first. */
   finishReason: string | null;
   /** JSON object as the provider sent it. */
   logprobsJson: string | null;
-  /** Structured output that does not fit its schema. */
+  /** Where structured output does not match its schema. */
   problems: Problem[];
-  /** JSON object: members of the message and of the choice that have no field here (for example reasoning_content). Texts and lists that came in pieces are joined. Its annotations are those that are no citation of a page. */
+  /** JSON object: members of the message and the choice without a field here, e.g. reasoning_content. Texts and lists received in pieces are joined. Its annotations are those that are not web citations. */
   extraJson: string | null;
 }
 
 /** An audio answer. */
 export interface Audio {
-  /** For Message.audioId. */
+  /** Id to pass as Message.audioId. */
   id: string;
-  /** Raw bytes; null when in omitted. */
+  /** Raw bytes. Null when omitted lists audio. */
   data: Uint8Array | null;
-  /** What is said. */
+  /** Transcript of the audio. */
   transcript: string;
-  /** Until when the id is valid. Epoch milliseconds. */
+  /** When the id expires. Epoch milliseconds. */
   expiresAt: number | null;
 }
 
 /** A web citation in the text. */
 export interface UrlCitation {
-  /** First character. */
+  /** Index of the first character. */
   startIndex: number;
-  /** Last character. */
+  /** Index of the last character. */
   endIndex: number;
-  /** Title. */
+  /** Title of the page. */
   title: string;
-  /** Address. */
+  /** URL of the page. */
   url: string;
 }
 
-/** Tokens. A null detail was not told by the provider; zero was. */
+/** Token counts. Null: the provider did not report this detail. Zero: it reported zero. */
 export interface Usage {
-  /** All input, cached and audio included. */
+  /** All input tokens, including cached and audio tokens. */
   inputTokens: number;
-  /** All output, reasoning and audio included. */
+  /** All output tokens, including reasoning and audio tokens. */
   outputTokens: number;
-  /** As told, else the sum. */
+  /** The total that the provider reported, otherwise the sum. */
   totalTokens: number;
   /** Part of input read from cache. */
   cachedInputTokens: number | null;
@@ -145,46 +145,46 @@ export interface Usage {
   acceptedPredictionTokens: number | null;
   /** Part of output. */
   rejectedPredictionTokens: number | null;
-  /** NONE: the figures are zero because nothing is known. */
+  /** NONE: usage is unknown, so the counts are zero. */
   confidence: UsageConfidence;
   /** The provider's usage object, unchanged. */
   rawJson: string | null;
 }
 
-/** Where the figures are from. */
+/** Where the token counts come from. */
 export type UsageConfidence = 'UNKNOWN' | 'PROVIDER' | 'PARTIAL' | 'ESTIMATED' | 'NONE';
 
-/** NONE: nothing was used. */
+/** NONE: no tokens were used. */
 export type CostStatus = 'UNKNOWN' | 'PRICED' | 'PARTLY_PRICED' | 'UNPRICED' | 'NONE';
 
 /** Why there is no complete answer. */
 export interface ChatError {
-  /** Of the documented list; new ones may come: decide by retryable. */
+  /** Code from the documented list, which can grow. Base decisions on retryable. */
   code: string;
-  /** What happened, whose fault, what to do. */
+  /** What happened, who caused it, and what to do. */
   message: string;
-  /** Whether publishing again (with a new requestId) can help. */
+  /** Whether publishing again with a new requestId can succeed. */
   retryable: boolean;
-  /** Which request field. */
+  /** The request field at fault. */
   param: string | null;
-  /** The provider's code. */
+  /** The provider's error code. */
   providerCode: string | null;
-  /** The provider's type. */
+  /** The provider's error type. */
   providerType: string | null;
-  /** HTTP status. */
+  /** HTTP status of the provider's response. */
   httpStatus: number | null;
-  /** The provider's wish. */
+  /** How long the provider asks the caller to wait. */
   retryAfterMs: number | null;
-  /** The provider's own words, secrets masked. */
+  /** The provider's error message, with secrets masked. */
   providerMessage: string | null;
 }
 
 /** Durations in milliseconds. */
 export interface Timing {
-  /** Record timestamp to first provider call. */
+  /** From the record's timestamp to the first provider call. */
   queuedMs: number;
-  /** Provider call to first content of the accepted attempt. */
+  /** From the provider call of the accepted attempt to its first content. */
   firstChunkMs: number | null;
-  /** Intake to outcome. */
+  /** From intake to outcome. */
   totalMs: number;
 }

@@ -2,132 +2,132 @@
 
 import type { CostStatus, ResponseStatus, Usage } from './chat-response.ts';
 
-/** What one request cost, in one currency. Never edited: corrections are later events of kind ADJUSTMENT on the same topic and key. */
+/** The cost of one request in one currency. Events are never edited. A correction is a later event of kind ADJUSTMENT with the same topic and key. */
 export interface CostCalculated {
-  /** UUID v5 of tenantId, requestId, currency, kind and revision: upsert by it. */
+  /** UUID v5 of tenantId, requestId, currency, kind and revision. Use it as the upsert key. */
   eventId: string;
   /** CHARGE or ADJUSTMENT. */
   kind: CostKind;
-  /** 0 for the charge, then 1, 2, ... */
+  /** 0 for the charge, then 1, 2, ... for its adjustments. */
   revision: number;
-  /** The event that this one corrects. */
+  /** The eventId of the event that this one corrects. */
   adjustsEventId: string | null;
-  /** Adjustments: late_price, price_corrected, usage_corrected. */
+  /** Reason of an adjustment: late_price, price_corrected, usage_corrected. */
   reason: string | null;
   /** The request. */
   requestId: string;
-  /** Who is billed. */
+  /** The tenant that is billed. */
   tenantId: string;
   /** The request's conversation. */
   conversationId: string | null;
   /** The request's end user. */
   userId: string | null;
-  /** The request's labels (cost centre and so on). */
+  /** The request's labels, e.g. cost centre. */
   labels: Record<string, string>;
   /** How the request ended. */
   requestStatus: ResponseStatus;
   /** UNPRICED and PARTLY_PRICED have null totals. */
   costStatus: CostStatus;
-  /** ISO 4217; null when UNPRICED. */
+  /** Currency (ISO 4217). Null when UNPRICED. */
   currency: string | null;
-  /** Lines with direction input, all attempts. Decimal text. */
+  /** Sum of the lines with direction input, over all attempts. Decimal text. */
   inputCost: string | null;
-  /** Lines with direction output, all attempts. Decimal text. */
+  /** Sum of the lines with direction output, over all attempts. Decimal text. */
   outputCost: string | null;
-  /** Lines with direction other (per call). Decimal text. */
+  /** Sum of the lines with direction other, which are charged per call. Decimal text. */
   otherCost: string | null;
-  /** inputCost + outputCost + otherCost = sum of lines; null unless PRICED, zero only if it was free. Decimal text. */
+  /** inputCost + outputCost + otherCost, which is the sum of the lines. Null unless PRICED. Zero only if the request was free. Decimal text. */
   totalCost: string | null;
-  /** The accepted call's part. Decimal text. */
+  /** Cost of the accepted call. Decimal text. */
   acceptedCost: string | null;
-  /** What was estimated before sending. Decimal text. */
+  /** Cost estimated before sending. Decimal text. */
   estimatedCost: string | null;
-  /** Sum over calls. */
+  /** Usage of all calls. */
   usage: Usage;
   /** Every call that used or may have used tokens. */
   calls: ProviderCall[];
-  /** Flat, one posting each. */
+  /** Cost lines in a flat list. Each is one posting. */
   lines: CostLine[];
-  /** startedAt of the earliest call: the billing period is its UTC date. Epoch milliseconds. */
+  /** startedAt of the earliest call. Its UTC date is the billing period. Epoch milliseconds. */
   usageAt: number;
-  /** When the cost was calculated: event time, later than usageAt, same on every replay. Epoch milliseconds. */
+  /** When the cost was calculated. It is the event time, later than usageAt and unchanged on every replay. Epoch milliseconds. */
   occurredAt: number;
 }
 
-/** CHARGE: the first event of a request. ADJUSTMENT: signed difference to earlier ones. */
+/** CHARGE: the first event of a request. ADJUSTMENT: a signed difference to earlier events. */
 export type CostKind = 'UNKNOWN' | 'CHARGE' | 'ADJUSTMENT';
 
 /** One call that used or may have used tokens. */
 export interface ProviderCall {
-  /** From 1. */
+  /** Attempt number, from 1. */
   attempt: number;
-  /** What became of it. */
+  /** Outcome of the call. */
   disposition: Disposition;
   /** Configured provider name. */
   provider: string;
-  /** Configured name of the key, organization or project that the provider bills (never the key). */
+  /** Configured name of the key, organization or project that the provider bills. Never the key. */
   account: string | null;
-  /** As served; as asked for when nothing was served. */
+  /** The model that answered. If no model answered, the model requested. */
   model: string;
-  /** Whose price was used, when not model (alias, dated snapshot, a served name without a price). */
+  /** The model whose price was used, if it is not model: an alias, a dated snapshot, or a reported name without a price. */
   pricedModel: string | null;
-  /** As served. */
+  /** The service tier used, as the provider reported it. */
   serviceTier: string | null;
-  /** x-request-id, to reconcile with the provider. */
+  /** x-request-id, to reconcile bills with the provider. */
   providerRequestId: string | null;
-  /** Completion id. */
+  /** The provider's completion id. */
   providerResponseId: string | null;
-  /** When it was sent: decides the price and the billing day (UTC). Epoch milliseconds. */
+  /** When the call was sent. It decides the price and the billing day (UTC). Epoch milliseconds. */
   startedAt: number;
-  /** Of this call. */
+  /** Usage of this call. */
   usage: Usage;
   /** PRICED, UNPRICED or NONE. */
   costStatus: CostStatus;
-  /** no_price, invalid_usage, currency_mismatch (unknown_currency in earlier versions). */
+  /** Why the call is UNPRICED: no_price, invalid_usage, currency_mismatch (unknown_currency in earlier versions). */
   unpricedReason: string | null;
   /** Version of the price. */
   priceId: string | null;
-  /** Since when it held. Epoch milliseconds. */
+  /** When the price took effect. Epoch milliseconds. */
   priceEffectiveFrom: number | null;
-  /** Where it came from. */
+  /** Source of the price. */
   priceSource: string | null;
-  /** Sum of its lines; null when UNPRICED. Decimal text. */
+  /** Sum of the call's lines. Null when UNPRICED. Decimal text. */
   amount: string | null;
-  /** As sent to the provider; its price is used when the served name has none. */
+  /** The model sent to the provider. Its price is used when the reported model has no price. */
   requestedModel: string | null;
-  /** Of the endpoint that was called, such as eu: token prices have its uplift. */
+  /** Region of the endpoint called, e.g. eu. Token prices include its uplift. */
   region: string | null;
-  /** How much a search of the web was to read: it decides the fee. */
+  /** The requested search context size of a web search. It decides the fee. */
   searchContextSize: string | null;
-  /** What the provider itself says the call cost, US dollars; a fact beside amount, never added up. Decimal text. */
+  /** The cost that the provider reported for the call, in US dollars. For comparison with amount only, never summed. Decimal text. */
   reportedCost: string | null;
-  /** The most that the call was expected to cost; budgets count it while the call is UNPRICED. Decimal text. */
+  /** Highest cost estimated for the call. Budgets count it while the call is UNPRICED. Decimal text. */
   estimatedCost: string | null;
-  /** ISO 4217, of estimatedCost. */
+  /** Currency of estimatedCost (ISO 4217). */
   estimatedCurrency: string | null;
 }
 
-/** What became of a provider call. */
+/** Outcome of a provider call. */
 export type Disposition = 'UNKNOWN' | 'ACCEPTED' | 'RETRIED' | 'ABORTED' | 'FAILED' | 'ORPHANED';
 
-/** amount = quantity x unitPrice / unitSize, exact. */
+/** One cost line. amount is exactly quantity x unitPrice / unitSize. */
 export interface CostLine {
-  /** From 1 within the event: (eventId, lineNumber) is the posting key. */
+  /** From 1 within the event. (eventId, lineNumber) is the posting key. */
   lineNumber: number;
-  /** Which call. */
+  /** The attempt number of the call. */
   attempt: number;
-  /** input, output or other: the three totals. */
+  /** input, output or other. Each has its own total. */
   direction: string;
   /** input, cached_input, cache_write, input_audio, input_image, output, reasoning, output_audio, web_search, ... */
   kind: string;
-  /** How many; negative in an adjustment. */
+  /** Number of units. It can be negative in an adjustment. */
   quantity: number;
-  /** token, call, image, second. */
+  /** Unit: token, call, image, second. */
   unit: string;
-  /** How many units unitPrice is for: 1000000 for tokens, 1 for calls. */
+  /** Number of units that unitPrice covers: 1000000 for tokens, 1 for calls. */
   unitSize: number;
   /** Price of unitSize units. Decimal text. */
   unitPrice: string;
-  /** Never rounded: prices with more than 6 decimals per million are refused on import. Decimal text. */
+  /** Never rounded. The import refuses prices with more than 6 decimals per million. Decimal text. */
   amount: string;
 }

@@ -2,33 +2,33 @@
 
 /** The catalog of models or their prices changed. */
 export interface ModelChanged {
-  /** UUID v5 of provider, model, change and occurredAt, of a new price its id in place of the time: drop a repeated one. */
+  /** UUID v5 of provider, model, change and occurredAt. For a new price, the price's id replaces occurredAt. Use it to drop duplicates. */
   eventId: string;
   /** Configured provider name. */
   provider: string;
   /** Model id. */
   model: string;
-  /** What happened. */
+  /** The kind of change. */
   change: ModelChange;
-  /** What changed; empty when the change says it all. */
+  /** The properties that changed. Empty when the kind of change is enough. */
   details: ModelChangeDetail[];
   /** PRICED: version of the new price. */
   priceId: string | null;
-  /** Where the change came from: a provider's list, a price file, a command. */
+  /** Source of the change: a provider's list, a price file, a command. */
   source: string | null;
-  /** When the catalog was changed. Epoch milliseconds. */
+  /** When the catalog changed. Epoch milliseconds. */
   occurredAt: number;
 }
 
-/** PRICED: a new version of its price was stored. REMOVED: the provider no longer lists it. */
+/** PRICED: a new version of the model's price was stored. REMOVED: the provider no longer lists the model. */
 export type ModelChange = 'UNKNOWN' | 'ADDED' | 'UPDATED' | 'DEPRECATED' | 'REMOVED' | 'PRICED';
 
 /** One property of the model that changed. */
 export interface ModelChangeDetail {
-  /** Which one, e.g. contextWindow, deprecatedAt, price.inputPerMillion. */
+  /** Name of the property, e.g. contextWindow, deprecatedAt, price.inputPerMillion. */
   property: string;
-  /** Its earlier value as text; null when there was none. */
+  /** The earlier value as text. Null when the property is new. */
   before: string | null;
-  /** Its value now as text; null when it is gone. */
+  /** The new value as text. Null when the property was removed. */
   after: string | null;
 }

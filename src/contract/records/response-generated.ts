@@ -2,9 +2,9 @@
 
 import type { ResponseStatus, Usage } from './chat-response.ts';
 
-/** A request has its outcome: the response without its content, for dashboards and audits. Published in the same transaction as the response. */
+/** The outcome of a request, for dashboards and audits: the response without its content. Published in the same transaction as the response. */
 export interface ResponseGenerated {
-  /** UUID v5 of tenantId, requestId and kind; same on every replay. */
+  /** UUID v5 of tenantId, requestId and kind. Unchanged on every replay. */
   eventId: string;
   /** The request. */
   requestId: string;
@@ -14,18 +14,18 @@ export interface ResponseGenerated {
   conversationId: string | null;
   /** How the request ended. */
   status: ResponseStatus;
-  /** Which provider answered. */
+  /** Configured name of the provider that answered. */
   provider: string | null;
-  /** As served. */
+  /** The model that answered, as the provider reported it. */
   model: string | null;
-  /** Of the choices that have one, in order of their index. */
+  /** Finish reasons of the choices that have one, by index. */
   finishReasons: string[];
-  /** Of the accepted attempt. */
+  /** Usage of the accepted attempt. */
   usage: Usage | null;
   /** Milliseconds from intake to outcome. */
   totalMs: number;
   /** The request's labels. */
   labels: Record<string, string>;
-  /** When the outcome was decided; same on every replay. Epoch milliseconds. */
+  /** When the outcome was decided. Unchanged on every replay. Epoch milliseconds. */
   occurredAt: number;
 }
