@@ -1,9 +1,9 @@
 import { TOPIC_ROLES, topicNames } from '../contract/topics.ts';
 import type { Values, VariableName } from './environment.ts';
 
-/** Values that are right by themselves but not together. */
+/** Values that are valid alone but not together. */
 export interface Conflict {
-  /** The variable to change, then those that it does not agree with. */
+  /** The variable to change, then those that it conflicts with. */
   readonly names: readonly [VariableName, ...VariableName[]];
   readonly expected: string;
 }
@@ -91,7 +91,7 @@ function providerConflicts(values: Values, serve: boolean): Conflict[] {
   return found;
 }
 
-/** Variables that only make sense with each other; the problem is told at those that are missing. */
+/** Variables that only make sense together. The problem is reported for the missing ones. */
 function allOrNone(values: Values, names: readonly VariableName[]): Conflict[] {
   const present = names.filter((name) => values[name] !== undefined);
   if (present.length === 0) return [];

@@ -279,7 +279,7 @@ export const VARIABLE_NAMES = Object.keys(environment.shape) as VariableName[];
 export interface VariableDescription {
   readonly name: VariableName;
   readonly description: string;
-  /** The unit of a bare number; null where there is none. */
+  /** The unit of a bare number; null if it has no unit. */
   readonly unit: string | null;
   /** As it would be written; null when nothing is the default. */
   readonly default: string | null;

@@ -62,7 +62,7 @@ export function loadConfig(env: Environment, options: LoadOptions): Config {
     if (value !== undefined) given[name] = value;
   }
 
-  // 2. Read each by itself, so that one bad variable hides no other.
+  // 2. Read each alone, so that one bad variable hides no other.
   for (const issue of environment.safeParse(given).error?.issues ?? []) {
     const name = issue.path[0] as VariableName;
     problems.push({ name, given: shown(name, given[name]), expected: issue.message });

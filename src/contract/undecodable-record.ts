@@ -4,9 +4,9 @@ export type UndecodableCode =
   | 'tombstone'
   /** A value of no bytes. */
   | 'empty_record'
-  /** Neither of the two framings. */
+  /** In neither of the two framings. */
   | 'wrong_framing'
-  /** Begins as a JSON object does and is none. */
+  /** Starts like a JSON object but is not valid JSON. */
   | 'invalid_json'
   /** AWS Glue's header. */
   | 'glue_framing'

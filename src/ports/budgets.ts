@@ -29,6 +29,6 @@ export interface Budgets {
     reservation: Reservation,
     signal: AbortSignal,
   ): Promise<(BudgetUse & { readonly budget: Budget }) | null>;
-  /** Gives back what a request has reserved that ended without any cost. Not waited for; else it expires. */
+  /** Releases the reservation of a request that ended without any cost. Not awaited: a reservation that is not released expires. */
   release(identity: RequestIdentity): void;
 }

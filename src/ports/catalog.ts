@@ -5,7 +5,7 @@ export interface ModelInfo extends ModelParameters {
   readonly provider: string;
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
-  /** Null for a model of which nothing is known: what the caller wrote is sent. */
+  /** Null for an unknown model: the caller's choice is sent. */
   readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens' | null;
   /** Whether it can be asked to answer piece by piece; else the answer comes in one piece. */
   readonly streams: boolean;
@@ -23,8 +23,8 @@ export interface ModelInfo extends ModelParameters {
 export interface Catalog {
   /** The model with this id, else the one that has the name as an alias. Null when the catalog knows neither. */
   model(provider: string, name: string): ModelInfo | null;
-  /** Ids and aliases of models that work, of those whose names are most alike to this one; at most three. */
+  /** Ids and aliases of usable models with the most similar names, at most three. */
   nearest(provider: string, name: string): readonly string[];
-  /** The version in force at an instant (epoch ms); null when there is none. */
+  /** The version in force at an instant (epoch ms); null if there is no price. */
   price(provider: string, model: string, at: number): Price | null;
 }

@@ -8,10 +8,10 @@ export interface TopicPartition {
   readonly partition: number;
 }
 
-/** Where a record lies: what tells an original from a publisher's repetition. */
+/** The position of a record. It distinguishes an original from a publisher's repetition. */
 export interface RecordSource extends TopicPartition {
   readonly offset: number;
-  /** Broker or producer time of the record, epoch ms: tells records of a recreated topic apart. */
+  /** Broker or producer time of the record, epoch ms. It distinguishes the records of a recreated topic. */
   readonly timestamp: number;
 }
 
@@ -54,7 +54,7 @@ export interface FetchedRecords extends TopicPartition {
   readonly nextOffset: number;
 }
 
-/** What the source of requests tells. Called synchronously; must not throw. */
+/** What the source of requests reports. Called synchronously; must not throw. */
 export interface RequestSourceListener {
   /**
    * A new assignment, before anything of it is fetched: pauses and seeks made inside hold from the first fetch on.
@@ -66,13 +66,13 @@ export interface RequestSourceListener {
   fetched(batch: FetchedRecords): boolean;
   /** Reading has come to an offset: everything before it was handed over, or is no record (markers, aborted ones). */
   progressed?(partition: TopicPartition, nextOffset: number, highWatermark: number): void;
-  /** The source has left the group and comes back by itself: nothing is assigned until `assigned` is called again. */
+  /** The source has left the group and rejoins automatically. Nothing is assigned until `assigned` is called again. */
   interrupted(error: Error): void;
-  /** The source is dead and does not come back by itself. */
+  /** The source is dead and does not recover. */
   crashed(error: Error): void;
 }
 
-/** A group member that reads topics. It commits no offsets by itself. */
+/** A group member that reads topics. It never commits offsets automatically. */
 export interface RequestSource {
   start(listener: RequestSourceListener): Promise<void>;
   pause(partition: TopicPartition): void;
@@ -90,7 +90,7 @@ export interface RequestSource {
 export interface CommittedPosition {
   /** The first offset that is not settled; null when nothing was committed. */
   readonly offset: number | null;
-  /** The offset map as text; empty when there is none. */
+  /** The offset map as text; empty if there is no map. */
   readonly metadata: string;
   /** The oldest offset that the log still has. */
   readonly logStart: number;
@@ -127,7 +127,7 @@ export interface LaneProducer {
    * `ProducerDisconnected` when nothing is in doubt but the lane must be opened again all the same. Called before the last one
    * has ended, it begins after that, and fails when that fails.
    *
-   * @returns when it was committed, by the monotonic clock: it may be told later
+   * @returns when it was committed (monotonic clock), which may be earlier than the promise resolves
    */
   settle(settlement: Settlement): Promise<number>;
   close(): Promise<void>;

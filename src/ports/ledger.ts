@@ -73,7 +73,7 @@ export interface StoredOutcome {
   readonly responseGenerated: Uint8Array;
   /** Null when nothing was used. */
   readonly cost: Uint8Array | null;
-  /** False for a failure that used nothing and may be retried: another record with the same id runs afresh. */
+  /** False for a failure that used nothing and may be retried: another record with the same id is a new request. */
   readonly remembered: boolean;
 }
 
@@ -160,7 +160,7 @@ export interface RequestLedger {
     outcome: StoredOutcome,
     attempts: readonly AttemptRow[],
   ): Promise<boolean>;
-  /** The token of the claim under which the request is worked on; null when there is none. A plain read. */
+  /** The token of the claim under which the request is handled; null if there is no claim. A plain read. */
   claimToken(identity: RequestIdentity): Promise<string | null>;
   /** Whether a crash is charged to the request: not while its claim waits for a further call. False: the claim was lost. */
   setQuarantined(identity: RequestIdentity, token: string, isQuarantined: boolean): Promise<boolean>;

@@ -29,7 +29,7 @@ export interface ProviderCall {
    */
   readonly onSent?: () => void;
   /**
-   * Told how many bytes are held of what was read and not given out yet: a body or an event that has not ended.
+   * Called with the number of bytes that were read but not returned yet: a body or an event that has not ended.
    *
    * @returns a promise to wait for before more is read, when memory is short; it rejects when the call is to end
    */
@@ -49,7 +49,7 @@ export interface ServedBy {
 /** What came in by one read from the network. */
 export interface ProviderEvents {
   readonly deltas: readonly CompletionDelta[];
-  /** The last usage told in this read; null when none was. */
+  /** The last usage reported in this read; null when no usage was. */
   readonly usage: ReportedUsage | null;
 }
 
@@ -57,7 +57,7 @@ export interface ProviderEvents {
 export interface ProviderStream extends AsyncIterable<ProviderEvents> {
   /** Grows while the stream is read; complete after the first events. */
   readonly served: ServedBy;
-  /** What was told of the provider's limits when the answer began; null when nothing was. */
+  /** The provider's limits as reported when the answer began; null when they were not. */
   readonly rateLimits: RateLimits | null;
 }
 

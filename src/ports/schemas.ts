@@ -14,7 +14,7 @@ export interface SchemaAsker {
  */
 export type SchemaVerdict =
   | { readonly kind: 'usable' }
-  /** What is wrong with it and where, for whoever wrote it. */
+  /** What is wrong with it and where, for the author of the schema. */
   | { readonly kind: 'invalid'; readonly reason: string }
   | { readonly kind: 'unchecked'; readonly reason: string };
 

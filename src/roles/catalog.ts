@@ -16,7 +16,7 @@ import { StartedParts } from './started-parts.ts';
 
 const TASK = 'catalog';
 const HELD_BACK =
-  'a price has changed more than is believed unseen; take it with: completion-bus prices accept';
+  'a suspicious price change was quarantined; check it, then accept it with: completion-bus prices accept';
 /** How soon a process sees that something is due, or that a command has stored changes to announce. */
 const LOOK_MS = 5_000;
 
@@ -39,7 +39,7 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
       clock,
       onLost: endTurn,
       onRenewed: endTurn,
-      onRetry: quietWarning(logger, clock, 'the database did not answer as it should; trying again'),
+      onRetry: quietWarning(logger, clock, 'a database operation failed; trying again'),
     });
     const lease = await untilAborted(startingLease, signal);
     parts.add(lease, () => lease.stop());
@@ -71,7 +71,11 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
         for (const { version, reasons, isNew } of held) {
           if (isNew) logger.warn({ price: version.id, reasons }, HELD_BACK);
         }
-        if (refused.length > 0) logger.warn({ refused }, 'prices of the source clash with what is there');
+        if (refused.length > 0)
+          logger.warn(
+            { refused },
+            'prices of the source conflict with stored prices and were not taken over',
+          );
       },
     };
 

@@ -4,9 +4,9 @@ import type { Role } from '../config/environment.ts';
 
 /** What each role does while MongoDB does not answer. */
 const MEANWHILE: Readonly<Record<Role, string>> = {
-  worker: 'calls that run go on, their outcomes and new requests wait',
+  worker: 'calls in flight continue, their outcomes and new requests wait',
   ledger: 'spend is not added up',
-  catalog: 'models and prices stay as they are',
+  catalog: 'models and prices stay unchanged',
 };
 
 /** MongoDB as `/readyz` reports it. */

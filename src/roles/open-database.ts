@@ -63,7 +63,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Watche
       onAnswered(durationMs);
       void countReservations().catch(() => undefined);
     },
-    onDown: (error) => logger.error({ err: error }, 'MongoDB does not answer; work waits until it does'),
+    onDown: (error) => logger.error({ err: error }, 'MongoDB does not answer; writes wait until it does'),
     onUp: (downMs) => logger.info({ downMs }, 'MongoDB answers again'),
   });
   parts.add(probe, () => probe.stop());

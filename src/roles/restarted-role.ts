@@ -68,7 +68,7 @@ class RestartedRole implements RunningRole {
 
   ready(): readonly Check[] {
     const { state, name } = this;
-    if (state.kind === 'running') return [{ name, ok: true, why: 'it runs' }, ...state.role.ready()];
+    if (state.kind === 'running') return [{ name, ok: true, why: 'running' }, ...state.role.ready()];
     if (state.kind === 'starting') return [{ name, ok: false, why: 'starting' }];
     const { error, failures, since } = state;
     return [
@@ -76,7 +76,7 @@ class RestartedRole implements RunningRole {
         name,
         ok: false,
         since: new Date(since).toISOString(),
-        why: `failed (${failures} in a row) and is started again, while the other roles go on: ${error.message}`,
+        why: `failed (${failures} in a row) and is restarted; the other roles continue: ${error.message}`,
       },
     ];
   }
@@ -94,7 +94,7 @@ class RestartedRole implements RunningRole {
     const { context, name, stopping } = this;
     const { clock, logger } = context;
     const restarts = context.telemetry.meter.createCounter(metricName.roleRestarts, {
-      description: 'Starts of a role after it has failed',
+      description: 'Restarts of a role after a failure',
       unit: '{start}',
     });
     const labels = { [attribute.role]: name };
@@ -108,7 +108,7 @@ class RestartedRole implements RunningRole {
       failures = clock.monotonic() - began > STABLE_MS ? 1 : failures + 1;
       const delayMs = doubledMs(failures, FIRST_DELAY_MS, LONGEST_DELAY_MS);
       this.state = { kind: 'failed', since: clock.now(), error, failures };
-      logger.error({ err: error, role: name, failures, delayMs }, 'the role failed; starting it again');
+      logger.error({ err: error, role: name, failures, delayMs }, 'the role failed; restarting it');
       this.settleFirst();
       await this.pause(delayMs, signal);
       if (!signal.aborted) restarts.add(1, labels);
@@ -128,7 +128,7 @@ class RestartedRole implements RunningRole {
       return signal.aborted ? null : asError(error);
     }
     this.state = { kind: 'running', role };
-    if (!wasRunning) context.logger.info({ role: name }, 'the role runs again');
+    if (!wasRunning) context.logger.info({ role: name }, 'the role is running again');
     this.settleFirst();
     const error = await Promise.race([fatal.promise, fired(signal)]);
     if (error === undefined) await role.stop();

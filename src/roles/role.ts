@@ -10,7 +10,7 @@ export class DefectFound extends Error {
   override readonly name = 'DefectFound';
 }
 
-/** What every role of a process is given. What it needs beyond this it starts, and closes, by itself. */
+/** What every role of a process gets. A role starts and closes everything else that it needs. */
 export interface RoleContext {
   readonly config: Config;
   readonly logger: Logger;

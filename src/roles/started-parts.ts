@@ -20,7 +20,9 @@ export class StartedParts {
   /** Closes all, the last one first. A part that cannot be closed keeps no other from it. */
   async close(): Promise<void> {
     for (const close of this.closers.splice(0)) {
-      await close().catch((error: unknown) => this.logger.warn({ err: error }, 'a part could not be closed'));
+      await close().catch((error: unknown) =>
+        this.logger.warn({ err: error }, 'a resource of the role could not be closed'),
+      );
     }
   }
 }

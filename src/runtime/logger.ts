@@ -93,7 +93,7 @@ interface KafkaLogEntry {
 const KAFKA_WARNING = 2;
 
 /**
- * kafkajs's `logCreator`. Everything from a warning up becomes a warning, because kafkajs tells of reconnects and retries as
+ * kafkajs's `logCreator`. Everything from a warning up becomes a warning, because kafkajs logs reconnects and retries as
  * errors while it handles them itself or rejects with them; the rest are debug lines. A refused request is a debug line too: its
  * caller gets the error, and some refusals are part of normal work, as when a transaction is begun right after another.
  */

@@ -118,7 +118,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       stop: () => {
         isStopping = true;
         stopped ??= (async () => {
-          logger.info('stopping: finishing what runs');
+          logger.info('stopping: finishing requests in flight');
           await stopAll(running);
           await parts.close();
           logger.info('stopped');

@@ -6,6 +6,6 @@ export interface BudgetStore {
   list(): Promise<readonly Budget[]>;
   /** Replaces the tenant's budget for the period. */
   set(budget: Budget): Promise<void>;
-  /** @returns false when there was none */
+  /** @returns false if there was no budget */
   remove(tenantId: string | null, period: BudgetPeriod): Promise<boolean>;
 }

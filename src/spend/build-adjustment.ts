@@ -64,7 +64,7 @@ function adjustCall(
   const wanted = cost.lines.map((line) => ({ ...line, attempt: call.attempt, currency: price.currency }));
   const changed = signedDifference(linesOf(call.attempt, bill), wanted);
   const byCurrency = Map.groupBy(changed, ({ currency }) => currency);
-  // A call that costs nothing has no lines, and is told to be priced even so.
+  // A call that costs nothing has no lines. Its adjustment is still needed to mark it as priced.
   if (!wasPriced && byCurrency.size === 0) byCurrency.set(price.currency, []);
   return [...byCurrency].map(([currency, lines]) => ({
     currency,
@@ -88,10 +88,12 @@ function pricedBy(price: Price, model: string): Partial<ProviderCall> {
   };
 }
 
-/** The call with the price that it was last charged by. */
+/** The call with the price that it was last billed at. */
 function latestState(call: ProviderCall, { adjustments }: Bill): ProviderCall {
-  const told = adjustments.flatMap(({ calls }) => calls.filter(({ attempt }) => attempt === call.attempt));
-  return told.at(-1) ?? call;
+  const adjusted = adjustments.flatMap(({ calls }) =>
+    calls.filter(({ attempt }) => attempt === call.attempt),
+  );
+  return adjusted.at(-1) ?? call;
 }
 
 type CurrencyLine = UnnumberedLine & { readonly currency: string };

@@ -12,8 +12,8 @@ export interface RebuildOptions extends Omit<SpendListenerOptions, 'store' | 'on
 const POLL_MS = 100;
 
 /**
- * Counts the whole cost topic afresh, beside the listener, and puts the result to use in one step; until then reports
- * and budgets see what was there before.
+ * Counts the whole cost topic from scratch, beside the listener, and activates the result in one step. Until then reports
+ * and budgets see the earlier counts.
  *
  * @returns how many events were counted, and how many records could not be read
  * @throws the signal's reason; whatever ends the reading

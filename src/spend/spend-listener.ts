@@ -23,14 +23,14 @@ import { logDeleted, logOtherLog, logUnreadable } from './spend-troubles.ts';
 
 export interface SpendListenerOptions extends CountingOptions {
   readonly source: RequestSource;
-  /** Tells Kafka how far counting has come, for tools that show lag; null where nobody looks. */
+  /** Commits the counted position to Kafka, for tools that show lag; null if it is not needed. */
   readonly commit: ((partition: TopicPartition, offset: number) => Promise<void>) | null;
   readonly store: SpendStore;
   readonly topic: string;
   readonly readRanges: () => Promise<ReadonlyMap<number, LogRange>>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Told of every fold. Must not throw. */
+  /** Called for every fold. Must not throw. */
   readonly onFolded: (fold: Folded) => void;
   /** Counting cannot go on in this process. */
   readonly onCrash: (error: Error) => void;
@@ -58,7 +58,7 @@ const FETCH_MAX_AGE_MS = 10_000;
  *   (new) ─────────────► opening ────────────────────────► open ──┐ fetched, folded
  *                          ▲  ▲                             │ │ ◄──┘
  *                          │  └── the position has moved ───┘ │
- *                          └──── a rebuild ──── halted ◄──────┘ the log was cut or recreated: a person must look
+ *                          └──── a rebuild ──── halted ◄──────┘ the log was cut or recreated: needs an operator
  * ```
  */
 export class SpendListener implements RequestSourceListener {
@@ -93,7 +93,7 @@ export class SpendListener implements RequestSourceListener {
   }
 
   interrupted(error: Error): void {
-    this.options.logger.warn({ err: error }, 'the cost topic cannot be read at the moment');
+    this.options.logger.warn({ err: error }, 'the cost topic cannot be read; trying again');
     this.partitions.clear();
   }
 
@@ -175,7 +175,7 @@ export class SpendListener implements RequestSourceListener {
       } catch (error) {
         if (this.stopping.signal.aborted) return;
         if (error instanceof RebuildOvertaken) return this.options.onCrash(error);
-        logger.warn({ err: error }, 'the position of spend cannot be read; trying again');
+        logger.warn({ err: error }, 'the counted position of spend cannot be read; trying again');
         await this.pause();
       }
     }
@@ -299,7 +299,8 @@ export class SpendListener implements RequestSourceListener {
       );
       if (outdated.length > 0) void this.open(outdated.map(({ number }) => number));
     } catch (error) {
-      if (!this.stopping.signal.aborted) logger.warn({ err: error }, 'the state of spend cannot be written');
+      if (!this.stopping.signal.aborted)
+        logger.warn({ err: error }, 'the state of the spend counter cannot be written');
     }
   }
 

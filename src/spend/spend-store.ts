@@ -52,8 +52,8 @@ export interface Fold {
 }
 
 /**
- * Spend and how far it is counted. The position in the store decides, not Kafka's: whoever folds what was folded already,
- * a listener that was frozen for instance, changes nothing.
+ * Spend and the counted position. The position in the store decides, not Kafka's: folding the same records twice changes
+ * nothing, for instance by a listener that was frozen.
  */
 export interface SpendStore {
   /** Makes sure that the partitions below a number have a position. */
@@ -76,7 +76,7 @@ export class RebuildOvertaken extends Error {
   override readonly name = 'RebuildOvertaken';
 
   constructor() {
-    super('another rebuild was begun, which ended this one; let one of them run alone');
+    super('another rebuild was started and ended this one; run only one at a time');
   }
 }
 

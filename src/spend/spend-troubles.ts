@@ -6,7 +6,7 @@ import type { Logger } from '../runtime/logger.ts';
 export function logUnreadable(logger: Logger, { topic, partition, offset }: RecordSource, why: string): void {
   logger.error(
     { topic, partition, offset, why },
-    'a record of the cost topic cannot be counted: spend lacks it until a version that can read it rebuilds spend',
+    'a record of the cost topic cannot be decoded, so its cost is missing from spend; upgrade, then run: completion-bus costs rebuild',
   );
 }
 
@@ -19,7 +19,7 @@ export function logOtherLog(
 ): void {
   logger.error(
     { ...place, counted, logEnd },
-    'spend has counted records that the cost topic does not have: it was cut or recreated. If it is right as it is now, count it afresh with: completion-bus costs rebuild',
+    'the cost topic was cut or recreated: spend has counted records that it no longer has. If the topic is right as it is now, count it again with: completion-bus costs rebuild',
   );
 }
 
@@ -30,6 +30,6 @@ export function logDeleted(
 ): void {
   logger.error(
     { ...place, ...deleted },
-    'records of the cost topic were deleted before they were counted: spend lacks them. Keep the topic for ever (retention.ms=-1)',
+    'records of the cost topic were deleted before they were counted, so spend lacks them; keep the topic forever (retention.ms=-1)',
   );
 }

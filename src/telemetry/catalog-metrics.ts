@@ -6,16 +6,16 @@ export type CatalogMetrics = ReturnType<typeof createCatalogMetrics>;
 /** The instruments of the role `catalog`. */
 export function createCatalogMetrics(meter: Meter) {
   const steps = meter.createCounter(metricName.catalogSteps, {
-    description: 'Steps of the catalog’s upkeep by how they ended',
+    description: 'Steps of the catalog’s upkeep by result',
     unit: '{step}',
   });
   const changes = meter.createCounter(metricName.catalogChanges, {
-    description: 'Changes of models and prices that were announced',
+    description: 'Published changes of models and prices',
     unit: '{change}',
   });
   let waiting: number | null = null;
   const pricesWaiting = meter.createObservableGauge(metricName.catalogPricesWaiting, {
-    description: 'Prices that wait for a person to accept them',
+    description: 'Quarantined prices that need an operator',
     unit: '{price}',
   });
   const observe = (result: ObservableResult) => {

@@ -20,7 +20,7 @@ const TOKENS = [
 ];
 const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
-/** What a provider call's metrics are told apart by. Ids never: their number has no bound. */
+/** The labels of a provider call's metrics. Never ids: their number has no bound. */
 export interface CallLabels {
   readonly provider: string;
   readonly requestModel: string;

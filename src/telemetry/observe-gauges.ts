@@ -44,9 +44,9 @@ export interface GateState {
 export interface LaneGauge {
   readonly topic: string;
   readonly partition: number;
-  /** Records that are not settled, as of the last fetch; null while the lane is not open. */
+  /** Unsettled records, as of the last fetch; null while the lane is not open. */
   readonly lag: number | null;
-  /** Milliseconds since the oldest request that is not settled was accepted; 0 when there is none. */
+  /** Milliseconds since the oldest unsettled request was accepted; 0 if all are settled. */
   readonly oldestMs: number;
 }
 
@@ -81,16 +81,21 @@ export function observeGauges(meter: Meter, gauges: Gauges): void {
       const ms = readMs();
       return ms === null ? null : ms / 1000;
     });
-  age(metricName.settleOldest, 'Since the oldest waiting outcome was finished', gauges.oldestUnsettledMs);
+  age(metricName.settleOldest, 'Age of the oldest outcome that is not written', gauges.oldestUnsettledMs);
   age(
     metricName.chunksOldest,
-    'Since a chunk was acknowledged, while some wait',
+    'Time since a chunk was acknowledged, while chunks wait',
     gauges.chunksUnacknowledgedMs,
   );
-  age(metricName.writerUnanswered, 'Since the writing thread was asked in vain', gauges.writerUnansweredMs);
+  age(metricName.writerUnanswered, 'Time that the writer thread has not answered', gauges.writerUnansweredMs);
   gauge(metricName.chunkBufferSize, 'Chunks waiting for the broker', 'By', gauges.chunkBufferBytes);
-  gauge(metricName.partitionsPaused, 'Partitions paused by us', '{partition}', gauges.partitionsPaused);
-  gauge(metricName.catalogAge, 'Since models and prices were last read', 's', () => {
+  gauge(
+    metricName.partitionsPaused,
+    'Partitions paused by the service',
+    '{partition}',
+    gauges.partitionsPaused,
+  );
+  gauge(metricName.catalogAge, 'Time since models and prices were last read', 's', () => {
     const ageMs = gauges.catalogAgeMs();
     return ageMs === null ? null : ageMs / 1000;
   });
@@ -112,7 +117,7 @@ export function observeGauges(meter: Meter, gauges: Gauges): void {
     attribute.taskState,
     gauges.tasks,
   );
-  counted(metricName.waits, 'Requests that wait, by reason', '{request}', attribute.waitReason, gauges.waits);
+  counted(metricName.waits, 'Waiting requests by reason', '{request}', attribute.waitReason, gauges.waits);
   observeLanes(meter, gauges);
   observeGates(meter, gauges);
 }
@@ -120,11 +125,11 @@ export function observeGauges(meter: Meter, gauges: Gauges): void {
 /** Shows each lane's lag and oldest request. */
 function observeLanes(meter: Meter, gauges: { laneGauges(): readonly LaneGauge[] }): void {
   const lag = meter.createObservableGauge(metricName.laneLag, {
-    description: 'Records of a partition that are not settled, as of its last fetch',
+    description: 'Unsettled records of a partition, as of its last fetch',
     unit: '{record}',
   });
   const oldest = meter.createObservableGauge(metricName.laneOldest, {
-    description: 'Since the oldest request of a partition that is not settled was accepted',
+    description: 'Age of the oldest unsettled request of a partition',
     unit: 's',
   });
   meter.addBatchObservableCallback(
@@ -142,13 +147,17 @@ function observeLanes(meter: Meter, gauges: { laneGauges(): readonly LaneGauge[]
   );
 }
 
-/** Shows who waits for each provider, and what it told of itself. */
+/** Shows who waits for each provider, and the limits that the provider reported. */
 function observeGates(meter: Meter, gauges: { providerGates(): readonly GateState[] }): void {
   const gauge = (name: string, description: string, unit: string) =>
     meter.createObservableGauge(name, { description, unit });
-  const waiting = gauge(metricName.gateWaiting, 'Calls that wait for limits or an outage', '{call}');
-  const breaker = gauge(metricName.gateBreaker, '1 for the state that the circuit breaker is in', '1');
-  const remaining = gauge(metricName.gateRemaining, 'What the provider said remains of its limits', '1');
+  const waiting = gauge(
+    metricName.gateWaiting,
+    'Calls that wait for rate limits or the end of an outage',
+    '{call}',
+  );
+  const breaker = gauge(metricName.gateBreaker, '1 for the current state of the circuit breaker', '1');
+  const remaining = gauge(metricName.gateRemaining, 'Remaining rate limit as the provider reported it', '1');
   meter.addBatchObservableCallback(
     (result) => {
       for (const gate of gauges.providerGates()) {

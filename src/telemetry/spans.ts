@@ -77,7 +77,7 @@ export function extractContext(headers: RecordHeaders): Context {
   return propagation.extract(ROOT_CONTEXT, headers, headerGetter);
 }
 
-/** Writes `active`'s trace context into a record's headers, as text. Writes nothing when there is none. */
+/** Writes `active`'s trace context into a record's headers, as text. Writes nothing if there is no trace context. */
 export function injectContext(active: Context, headers: RecordHeaders): void {
   propagation.inject(active, headers, headerSetter);
 }

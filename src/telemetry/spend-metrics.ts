@@ -18,7 +18,7 @@ export function createSpendMetrics(meter: Meter, gauges: SpendGauges) {
     unit: '{event}',
   });
   const unreadable = meter.createCounter(metricName.spendUnreadable, {
-    description: 'Records of the cost topic that spend lacks',
+    description: 'Unreadable records of the cost topic, missing from spend',
     unit: '{record}',
   });
   const duration = meter.createHistogram(metricName.spendFoldDuration, {

@@ -26,7 +26,7 @@ const wayOut: Readonly<Partial<Record<ErrorCode, RegExp>>> = {
   rate_limited: /tried again after a wait.*MAX_IN_FLIGHT/,
   context_length_exceeded: /shorten them/,
   content_filtered: /contents have to change/,
-  model_not_found: /misspelt/,
+  model_not_found: /misspelled/,
   provider_unavailable: /can be tried again/,
   provider_error: /AI_OPENAI_BASE_URL/,
   stream_interrupted: /can be tried again/,

@@ -141,7 +141,7 @@ describe('a lane’s transactions on a real broker', () => {
 
   it('fail for a missing partition', async () => {
     await expect(transport.committedPosition({ topic: requests, partition: 9 })).rejects.toThrow(
-      `${requests} has no partition 9 any more`,
+      `partition 9 of ${requests} no longer exists`,
     );
   });
 

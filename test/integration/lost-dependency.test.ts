@@ -68,7 +68,7 @@ test('a worker cut off from MongoDB hands its partitions over, and works again w
   await history.untilAnswered(80);
 
   way.speak();
-  await cutOff.logged('the lease lives again');
+  await cutOff.logged('the lease was renewed after an outage');
   expect(await other.stop()).toBe(0);
   const after = Array.from({ length: 20 }, (_, index) => request(`after-${index}`));
   await world.publish(after);

@@ -39,7 +39,7 @@ test('work waits while the database is down: after its crash and restart every r
   await world.publish(published);
   await history.until(({ responses }) => responses.length >= 40);
   await mongo.kill();
-  await worker.logged('the database did not answer as it should');
+  await worker.logged('a database operation failed');
   await mongo.start();
   await history.untilAnswered(200);
 

@@ -61,7 +61,7 @@ describe('the ledger role', () => {
 
     await world.publish([request('second')]);
     await history.untilAnswerTo('second');
-    await worker.logged('the role failed; starting it again');
+    await worker.logged('the role failed; restarting it');
     const failed = await readChecks(worker.httpPort, (checks) => checks.get('ledger')?.ok === false);
     expect(failed.get('ledger')).toMatchObject({ ok: false, since: expect.stringMatching(/^20..-/) });
     expect(failed.get('ledger')?.why).toMatch(/amount/);
@@ -84,7 +84,7 @@ describe('the ledger role', () => {
     const history = await world.readHistory();
     await world.publish([request('first')]);
     await history.untilAnswerTo('first');
-    await worker.logged('the role failed; starting it again');
+    await worker.logged('the role failed; restarting it');
     await foreign.disconnect();
     await worker.ready;
     expect(await worker.stop()).toBe(0);

@@ -226,7 +226,7 @@ it('a recreated topic is detected and reported, and a rebuild fixes it without a
   await publish(someEvents(90));
 
   const listener = world.spawnWorker();
-  await listener.logged('it was cut or recreated');
+  await listener.logged('the cost topic was cut or recreated');
   const { code, stdout } = await runCommand(world.env, ['costs', 'rebuild']);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^spend is rebuilt: \d+ events\n$/);

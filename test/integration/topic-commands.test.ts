@@ -86,7 +86,7 @@ describe('topics', () => {
     });
     expect(await run('topics', 'grow', '3')).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining(`${requests} has 4 partitions, and Kafka cannot take partitions away`),
+      stderr: expect.stringContaining(`${requests} has 4 partitions, and Kafka cannot remove partitions`),
     });
     expect(await run('topics', 'grow', 'many')).toMatchObject({ code: 2 });
     expect((await run('topics', 'grow', '--help')).stdout).toContain('<partitions>');

@@ -69,7 +69,7 @@ export function createAvroCodec({ schemas, framing, maxBytes }: AvroCodecOptions
     if (writer) return writer;
     throw new UndecodableRecord(
       'unknown_fingerprint',
-      `The value was written with a schema (CRC-64-AVRO fingerprint ${fingerprintText(fingerprint)}) that is none of the ${released.size} released ones. Write it with a schema as it was published, or upgrade this service to a version that has it.`,
+      `The value was written with a schema (CRC-64-AVRO fingerprint ${fingerprintText(fingerprint)}) that is not one of the ${released.size} released ones. Write it with a schema as it was published, or upgrade this service to a version that has it.`,
     );
   }
 

@@ -77,14 +77,14 @@ export class Cursor {
     let byte = first;
     for (let count = 1, factor = 64; byte >= 0x80; count += 1, factor *= 128) {
       if (count === VARINT_MAX_BYTES) {
-        this.fail('wrong_value', `is no integer: it has more than ${VARINT_MAX_BYTES} bytes.`);
+        this.fail('wrong_value', `is not an integer: it has more than ${VARINT_MAX_BYTES} bytes.`);
       }
       byte = this.bytes[this.skip(1)] ?? 0;
       magnitude += (byte & 0x7f) * factor;
     }
     const value = first & 1 ? -magnitude - 1 : magnitude;
     if (value < min || value > max) {
-      this.fail('wrong_value', `is outside of what can be carried exactly (${min} to ${max}).`);
+      this.fail('wrong_value', `is outside the range that can be represented exactly (${min} to ${max}).`);
     }
     return value;
   }

@@ -3,7 +3,7 @@ import avro, { type Type } from 'avsc';
 
 /**
  * Paths of the fields in `value` that `reader` does not have and that were set: to something other than their default,
- * or than null where there is none.
+ * or than null where the field has no default.
  *
  * @param value as decoded with `writer`.
  */

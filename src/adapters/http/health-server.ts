@@ -45,12 +45,12 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
     const path = request.url?.split('?', 1)[0];
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('allow', 'GET, HEAD');
-      return answer(response, 405, { error: 'Only GET and HEAD are answered.' });
+      return answer(response, 405, { error: 'Only GET and HEAD are supported.' });
     }
     if (path === '/livez') return answerChecks(response, checks.live);
     if (path === '/readyz') return answerChecks(response, checks.ready);
     if (path === '/metrics') return metricsHandler(request, response);
-    answer(response, 404, { error: 'There is nothing here. Ask for /livez, /readyz or /metrics.' });
+    answer(response, 404, { error: 'Not found. Use /livez, /readyz or /metrics.' });
   });
   await listen(server, options.port, options.host);
   return { port: (server.address() as AddressInfo).port, close: () => close(server) };

@@ -12,7 +12,7 @@ export class PriceSourceFailed extends Error {
 
   /** @param location never with credentials */
   constructor(location: string, why: string, cause?: unknown) {
-    super(`PRICE_SOURCE ${location} ${why}; the prices stay as they are`, { cause });
+    super(`PRICE_SOURCE ${location} ${why}; prices stay unchanged`, { cause });
   }
 }
 
@@ -45,7 +45,7 @@ export function createPriceSource(
     } catch (error) {
       signal.throwIfAborted();
       if (error instanceof PriceSourceFailed) throw error;
-      if (timeout.aborted) throw new PriceSourceFailed(name, `was not there within ${timeoutMs} ms`);
+      if (timeout.aborted) throw new PriceSourceFailed(name, `did not arrive within ${timeoutMs} ms`);
       throw new PriceSourceFailed(name, `cannot be read (${codeOf(error)})`);
     } finally {
       await agent.destroy();
@@ -66,7 +66,7 @@ async function open(url: string, name: string, dispatcher: Agent, signal: AbortS
   });
   if (statusCode === 200) return body;
   const hint =
-    statusCode >= 300 && statusCode < 400 ? ': redirects are not followed, name where it leads' : '';
+    statusCode >= 300 && statusCode < 400 ? ': redirects are not followed, configure the final URL' : '';
   throw new PriceSourceFailed(name, `answers with status ${statusCode}${hint}`);
 }
 
@@ -81,7 +81,7 @@ async function readWhole(body: Readable, name: string, maxBytes: number): Promis
   return Buffer.concat(pieces).toString('utf8');
 }
 
-/** What may be told of a URL: no password, and no query, which may hold one. */
+/** The part of a URL that may be shown: without the password and the query, which may hold secrets. */
 function withoutCredentials(url: string): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;

@@ -56,7 +56,7 @@ export class CheckJob {
   async untilDone(waitMs: number): Promise<void> {
     const { signal } = this.asker;
     const timer = setTimeout(() => this.giveUp('it was not checked in time'), waitMs);
-    const abort = () => this.giveUp('nobody waits for it');
+    const abort = () => this.giveUp('its result is no longer needed');
     signal.addEventListener('abort', abort, { once: true });
     try {
       await this.#done.promise;
@@ -77,7 +77,7 @@ export class CheckJob {
     if (this.#leftMs <= 0) this.giveUp('the checks of this answer took too long');
     for (let item = this.#nextItem; item !== undefined; item = this.#nextItem) {
       const isBlamed = this.results.length === this.#blamed;
-      const reason = isBlamed ? 'the check had to be ended' : reasonAgainst(item, this.asker.tenantId);
+      const reason = isBlamed ? 'the check was aborted' : reasonAgainst(item, this.asker.tenantId);
       if (reason === null) break;
       this.#push({ kind: 'not_checked', reason });
     }
@@ -125,7 +125,7 @@ export class CheckJob {
     this.#noteOverrun(schema);
     if (schema.verdict !== null) return;
     schema.isGivenUp = true;
-    schema.verdict = { kind: 'unchecked', reason: 'compiling the schema had to be ended' };
+    schema.verdict = { kind: 'unchecked', reason: 'compiling the schema was aborted' };
   }
 
   #noteOverrun({ overruns }: KnownSchema): void {

@@ -103,7 +103,7 @@ export class IsolatedSchemaChecker implements SchemaChecker {
       await this.#run(items, asker, DEFINITIONS_LIMIT_MS, waitMs);
     }
     return known.map(
-      ({ verdict }) => verdict ?? { kind: 'unchecked', reason: 'the schema was not looked at in time' },
+      ({ verdict }) => verdict ?? { kind: 'unchecked', reason: 'the schema was not checked in time' },
     );
   }
 
@@ -166,7 +166,7 @@ export class IsolatedSchemaChecker implements SchemaChecker {
   #giveUpHopeless(job: CheckJob): void {
     const { tenantId } = job.asker;
     if (this.#closed) job.giveUp('the worker stops');
-    else if (this.#processes.hasFailed) job.giveUp('the process that checks does not start');
+    else if (this.#processes.hasFailed) job.giveUp('the checker process does not start');
     else if (this.#time.isUsedUp(tenantId, performance.now()))
       job.giveUp("this tenant's schemas took too much time lately");
     else if ((this.#waiting.get(tenantId) ?? 0) >= MAX_WAITING_PER_TENANT)
@@ -276,7 +276,7 @@ export class IsolatedSchemaChecker implements SchemaChecker {
     const { requestId = null, tenantId = null } = asker ?? {};
     this.#options.logger.warn(
       { requestId, tenantId, reason, suppressed },
-      'the process that checks JSON Schemas has ended and was replaced; a check that ends it again is not_checked',
+      'the JSON Schema checker process crashed and was replaced; a check that crashes it again is not_checked',
     );
   }
 }

@@ -10,7 +10,7 @@ export class BrokersUnreachable extends Error {
 
   constructor(reasons: readonly string[]) {
     super(
-      `no Kafka broker could be reached (${reasons.join(', ')}); is one running, and is KAFKA_BROKERS right?`,
+      `no Kafka broker could be reached (${reasons.join(', ')}); check that one is running and that KAFKA_BROKERS is correct`,
     );
   }
 }

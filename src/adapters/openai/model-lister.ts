@@ -8,7 +8,7 @@ import { answerLimits } from './wire/answer-limits.ts';
 import { isObject, textOrNull } from './wire/wire.ts';
 
 export interface OpenAiModelLister extends ModelLister {
-  /** Closes all connections; a call under way fails. */
+  /** Closes all connections; a call in flight fails. */
   close(): Promise<void>;
 }
 

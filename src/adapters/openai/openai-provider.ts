@@ -45,7 +45,7 @@ export interface OpenAiProviderOptions {
 }
 
 export interface OpenAiProvider extends ChatProvider {
-  /** Closes all connections; calls under way fail. */
+  /** Closes all connections; calls in flight fail. */
   close(): Promise<void>;
 }
 

@@ -94,7 +94,7 @@ function countWithin(bounds: Bounds, count: CountPart, cache: CountCache, exact:
     const part = text.length <= left ? countPart(text) : null;
     const isWhole = part?.characters === text.length;
     if (part !== null && !isWhole) endExactness();
-    // A number that is taken from other texts is none of this one's own.
+    // A number taken from other texts does not count as this text's own.
     const isOwn = part !== null || left >= WINDOW_CHARACTERS;
     const tokens = isWhole ? part.tokens : (part?.tokens ?? 0) + estimate(text.slice(part?.characters ?? 0));
     if (isOwn && text.length >= CACHED_FROM_CHARACTERS) cache.set(text, { tokens, exact: isWhole });

@@ -180,7 +180,11 @@ async function withCatalog<T>(
       db,
       refreshMs: config.catalog.refreshMs,
       clock: systemClock,
-      onRefreshFailed: (error) => logger.error({ err: error }, 'models and prices could not be read again'),
+      onRefreshFailed: (error) =>
+        logger.error(
+          { err: error },
+          'models and prices could not be refreshed; using those of the last read',
+        ),
     });
     try {
       return await work(catalog);

@@ -8,7 +8,7 @@ export function describeFailure(error: unknown): string {
   const listening = describeListening(error);
   if (listening !== null) return listening;
   if (/^KafkaJS.*Connection/.test(nameOfFirst(error)))
-    return `no Kafka broker could be reached (${message}); is one running, and is KAFKA_BROKERS right?`;
+    return `no Kafka broker could be reached (${message}); check that one is running and that KAFKA_BROKERS is correct`;
   if (name.startsWith('KafkaJS')) return `Kafka: ${[message, ...partsOf(error)].join(': ')}`;
   if (name === 'MongoServerSelectionError' || name.startsWith('MongoNetwork'))
     return `MongoDB could not be reached (${message}); is it running, and is MONGODB_URL right?`;

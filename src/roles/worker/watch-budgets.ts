@@ -12,14 +12,14 @@ export function watchBudgets(
   logger: Logger,
 ): Budgets {
   const reservations = meter.createCounter(metricName.budgetReservations, {
-    description: 'What was asked of budgets before calls',
+    description: 'Budget checks before calls',
     unit: '{request}',
   });
   for (const result of ['reserved', 'refused'])
     reservations.add(0, { [attribute.reservationResult]: result });
   meter
     .createObservableGauge(metricName.spendAge, {
-      description: 'Since the cost topic was last known to be added up',
+      description: 'Time since spend was last known to be up to date with the cost topic',
       unit: 's',
     })
     .addCallback((result) => {
@@ -34,7 +34,7 @@ export function watchBudgets(
     if (isDown) {
       logger.error(
         { spendAgeMs: ageMs, whenLedgerIsDown },
-        'spend is not added up: requests of tenants with a budget are refused or checked by old sums; look at the role ledger',
+        'spend is not added up: requests of tenants with a budget are refused or checked against old sums; check the role ledger',
       );
     } else logger.info({ spendAgeMs: ageMs }, 'spend is added up again');
   };

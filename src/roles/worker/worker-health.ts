@@ -57,7 +57,7 @@ function kafkaCheck(fetchAgeMs: number | null, now: number): Check {
     name,
     ok: false,
     since: new Date(now - fetchAgeMs).toISOString(),
-    why: `no broker has answered for ${seconds(fetchAgeMs)}; meanwhile: calls that run go on, their outcomes wait in the ledger`,
+    why: `no broker has answered for ${seconds(fetchAgeMs)}; meanwhile: calls in flight continue, their outcomes wait in the ledger`,
   };
 }
 
@@ -72,7 +72,7 @@ function providerCheck(health: WorkerHealth): Check {
     name: 'provider',
     ok: false,
     advisory: true,
-    why: `unavailable: ${names.join(', ')}${more}; meanwhile: calls are held back and other models go on`,
+    why: `unavailable: ${names.join(', ')}${more}; meanwhile: their calls wait, other models continue`,
   };
 }
 

@@ -57,8 +57,10 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
   };
   const stop = async () => {
     await drain();
-    // Whoever leaves the group loses its partitions, so this comes after everything is settled.
-    await source?.stop().catch((error: unknown) => logger.warn({ err: error }, 'a part could not be closed'));
+    // Leaving the group loses the partitions, so this comes after everything is settled.
+    await source
+      ?.stop()
+      .catch((error: unknown) => logger.warn({ err: error }, 'a resource of the role could not be closed'));
     await parts.close();
   };
 
@@ -87,7 +89,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
     parts.add(schemas, () => schemas.close());
     schemas.start();
     const tokens = await createTokenCounter();
-    const warn = quietWarning(logger, clock, 'the database did not answer as it should; trying again');
+    const warn = quietWarning(logger, clock, 'a database operation failed; trying again');
     const onRetry = (error: unknown) => {
       metrics.ledgerRetried('write');
       warn(error);
@@ -96,7 +98,8 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       db,
       refreshMs: config.catalog.refreshMs,
       clock,
-      onRefreshFailed: (error) => logger.warn({ err: error }, 'models and prices could not be read again'),
+      onRefreshFailed: (error) =>
+        logger.warn({ err: error }, 'models and prices could not be refreshed; using those of the last read'),
     });
     parts.add(catalog, () => catalog.stop());
     checkDefaultModel(catalog, 'openai', config.defaults.model, clock.now(), logger);
@@ -106,15 +109,17 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       clock,
       onLost: () => {
         metrics.leaseLost();
-        logger.error('the lease was lost; ending every running request and starting over');
+        logger.error('the lease was lost; aborting all requests in flight and starting over');
         pipeline?.startOver('the worker lost its lease');
       },
       onUnreachable: () => {
-        logger.error('MongoDB does not answer; leaving the group until it does, running calls go on');
+        logger.error(
+          'MongoDB does not answer; leaving the consumer group until it does, calls in flight continue',
+        );
         source?.leave(new Error('MongoDB does not answer this worker'));
       },
       onRenewed: () => {
-        logger.info('the lease lives again; verifying claims');
+        logger.info('the lease was renewed after an outage; verifying claims');
         void heldClaims?.verify();
         source?.rejoin();
       },
@@ -140,7 +145,8 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       refreshMs: BUDGET_REFRESH_MS,
       reservationTtlMs: reservationTtlMs(config.limits.requestTimeoutMs),
       onChanged: ({ length }) => logger.info({ budgets: length }, 'budgets have changed'),
-      onRefreshFailed: (error) => logger.warn({ err: error }, 'budgets could not be read again'),
+      onRefreshFailed: (error) =>
+        logger.warn({ err: error }, 'budgets could not be refreshed; using those of the last read'),
     });
     parts.add(budgets, () => budgets.stop());
     const beatMs = Math.floor(config.ledger.leaseMs / 3);
@@ -149,8 +155,10 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       intervalMs: beatMs,
       onWanted: () => {
         if (source?.hasLostGroup() !== true) return;
-        logger.error('Kafka does not answer and the group has moved the partitions; releasing all claims');
-        pipeline?.startOver('the group has given the partitions to other workers');
+        logger.error(
+          'Kafka does not answer and the group has reassigned the partitions; releasing all claims',
+        );
+        pipeline?.startOver('the group has assigned the partitions to other workers');
       },
     });
     heldClaims = held;

@@ -45,8 +45,8 @@ export function reportNotes({ totals, unreadable, rows }: Report): string[] {
   const unpriced = totals.reduce((sum, { unpricedCalls }) => sum + unpricedCalls, 0);
   const notes = [];
   if (rows.length === 0) notes.push('nothing was spent in this period');
-  if (unpriced > 0) notes.push(`${unpriced} calls have no known price: they are in no amount`);
+  if (unpriced > 0) notes.push(`${unpriced} calls have no price: no amount includes them`);
   if (unreadable > 0)
-    notes.push(`${unreadable} records of the cost topic could not be read: they are in no sum`);
+    notes.push(`${unreadable} records of the cost topic could not be read: no sum includes them`);
   return notes;
 }

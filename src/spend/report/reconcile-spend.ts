@@ -35,8 +35,8 @@ type Side = Map<string, Measure>;
 /**
  * Compares spend with the provider's own usage and costs, for each day and model.
  *
- * @param provider whose calls are ours to compare
- * @param tolerance the largest difference of an amount that is not told
+ * @param provider whose calls are compared
+ * @param tolerance the largest difference of an amount that is not reported
  */
 export async function reconcileSpend(
   reader: SpendReader,

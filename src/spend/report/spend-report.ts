@@ -1,6 +1,6 @@
 import { addSums, type SpendSum } from '../../domain/cost/spend.ts';
 
-/** What a report can be told apart by, besides the currency. */
+/** What a report can group by, besides the currency. */
 export const DIMENSIONS = ['day', 'tenant', 'user', 'provider', 'model'] as const;
 export type Dimension = (typeof DIMENSIONS)[number];
 
@@ -11,9 +11,9 @@ export interface ReportQuery {
   readonly to: string;
 }
 
-/** One group and currency. Calls without a known price are a row of their own, without currency and amount. */
+/** One group and currency. Unpriced calls are a row of their own, without currency and amount. */
 export interface ReportRow extends SpendSum {
-  /** In the order of `by`; null where there is none (a request without a user). */
+  /** In the order of `by`; null for a missing value (a request without a user). */
   readonly group: readonly (string | null)[];
   readonly currency: string | null;
 }

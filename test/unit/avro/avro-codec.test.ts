@@ -243,7 +243,7 @@ describe('a value is refused when', () => {
 
   test.each([
     ['a text with a negative length', '0172', 'CancelRequest.requestId has a negative length'],
-    ['an integer of more than ten bytes', 'ff'.repeat(11), 'CancelRequest.requestId is no integer'],
+    ['an integer of more than ten bytes', 'ff'.repeat(11), 'CancelRequest.requestId is not an integer'],
     ['a length beyond what is exact', 'ffffffffffffffffff01', 'CancelRequest.requestId is outside'],
     ['a text that is not UTF-8', '02ff027400', 'CancelRequest.requestId is not UTF-8'],
     ['a third branch of two', '0272027404', 'CancelRequest.reason has choice 2 of 2'],

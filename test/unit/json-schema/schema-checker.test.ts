@@ -206,7 +206,7 @@ describe('nothing waits forever', () => {
     first.ready();
     const verdicts = checker.verdicts(['{"title":"slow"}'], asker('a'));
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(await verdicts).toEqual([{ kind: 'unchecked', reason: 'the schema was not looked at in time' }]);
+    expect(await verdicts).toEqual([{ kind: 'unchecked', reason: 'the schema was not checked in time' }]);
   });
 
   it('an answer is published without its checks', async () => {
@@ -396,7 +396,7 @@ describe('a process that ends', () => {
     await vi.advanceTimersByTimeAsync(2_000);
     expect(first.isEnded).toBe(true);
     expect(lost).toEqual(['time limit']);
-    expect(await checks).toEqual([{ kind: 'not_checked', reason: 'the check had to be ended' }]);
+    expect(await checks).toEqual([{ kind: 'not_checked', reason: 'the check was aborted' }]);
     processes[1]?.done();
     expect(await other).toMatchObject([{ kind: 'checked' }]);
     expect(processes).toHaveLength(3);
@@ -410,7 +410,7 @@ describe('a process that ends', () => {
     await vi.advanceTimersByTimeAsync(200);
     expect(processes).toHaveLength(2);
     processes[1]?.die('ENOMEM');
-    const reason = 'the process that checks does not start';
+    const reason = 'the checker process does not start';
     expect(await checker.check([value('{}')], asker('a'))).toEqual([{ kind: 'not_checked', reason }]);
     await vi.advanceTimersByTimeAsync(399);
     expect(processes).toHaveLength(2);

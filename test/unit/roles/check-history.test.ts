@@ -20,7 +20,7 @@ it('a database that does not answer is named, with its last answer, the error an
     ok: false,
     since: '1970-01-01T00:00:05.000Z',
     why:
-      'the primary has not answered since 1970-01-01T00:00:05.000Z; meanwhile: calls that run go on, their outcomes and new requests wait; ' +
+      'the primary has not answered since 1970-01-01T00:00:05.000Z; meanwhile: calls in flight continue, their outcomes and new requests wait; ' +
       'spend is not added up; last error: connect ECONNREFUSED 127.0.0.1:1',
   });
 });

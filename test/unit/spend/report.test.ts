@@ -42,7 +42,7 @@ describe('a report', () => {
       'total                                                          2              2               1           20            10',
       '',
     ]);
-    expect(reportNotes(made)).toEqual(['2 calls have no known price: they are in no amount']);
+    expect(reportNotes(made)).toEqual(['2 calls have no price: no amount includes them']);
     expect(formatReport(made, 'csv').split('\r\n').slice(0, 2)).toEqual([
       'tenant,user,currency,amount,calls,unpricedCalls,estimatedCalls,inputTokens,outputTokens',
       'a,"u""1",EUR,-3,2,0,1,20,10',

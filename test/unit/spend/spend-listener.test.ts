@@ -221,7 +221,7 @@ describe('a listener', () => {
     await assign(log);
     await fetchAll();
     expect(store.current.folds[0]?.steps[0]?.unreadable).toBe(2);
-    expect(lines.filter((line) => line.includes('cannot be counted'))).toHaveLength(2);
+    expect(lines.filter((line) => line.includes('cannot be decoded'))).toHaveLength(2);
     expect(lines.join()).toContain('amounts without a currency');
   });
 

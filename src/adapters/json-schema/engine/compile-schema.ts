@@ -55,8 +55,8 @@ let engines = startEngines();
  * Makes a function of a schema that says whether a value fits it. Every schema is compiled by an instance of its own, so
  * that nothing of one (an `$id`, a leftover of a failure) ever reaches another.
  *
- * Draft 2020-12 and draft-07 are distinguished by `$schema` and, where there is none or it says something else, by which of
- * them accepts the schema.
+ * Draft 2020-12 and draft-07 are distinguished by `$schema`. If it is missing or names another draft, the one that accepts
+ * the schema is used.
  *
  * @param limitMs how long it may take, in milliseconds
  */

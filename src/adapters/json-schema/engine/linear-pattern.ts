@@ -41,7 +41,7 @@ function makePattern(pattern: string): LinearPattern | null {
   return {
     test: (text) => {
       const same = codeUnits ? !/[\ud800-\udfff]/.test(text) : text.isWellFormed();
-      if (!same) throw new NotCheckable('a text has characters that a pattern cannot be held against');
+      if (!same) throw new NotCheckable('a text has characters that a pattern cannot be matched against');
       return compiled.test(text);
     },
     // Ajv keeps patterns by this text.

@@ -35,14 +35,14 @@ const codeOfKeyword: Readonly<Record<string, string>> = {
 
 /** Keywords that say only that something below them does not fit. */
 const summaries: ReadonlySet<string> = new Set(['anyOf', 'oneOf', 'if', 'propertyNames']);
-/** Keywords by which the alternatives of a union are told apart. */
+/** Keywords that distinguish the alternatives of a union. */
 const expectations: ReadonlySet<string> = new Set(['type', 'enum', 'const']);
 
 /**
  * Ajv's errors as problems, in its order: where, which kind, and what was expected. What the value is
  * stays out of the message.
  *
- * @param value what was checked: tells list positions from names
+ * @param value what was checked: distinguishes list positions from names
  * @param root how every path begins, for example `arguments`
  */
 export function mapMisfits(
@@ -67,20 +67,20 @@ export function mapMisfits(
  * that is what to tell; when none was, the union alone, with everything it would have taken.
  */
 function withoutSummaries(errors: readonly ErrorObject[]): ErrorObject[] {
-  const told: ErrorObject[] = [];
+  const kept: ErrorObject[] = [];
   for (const error of errors) {
     if (!summaries.has(error.keyword) || passesTwice(error)) {
-      told.push(error);
+      kept.push(error);
       continue;
     }
-    const start = told.findLastIndex((before) => !isBelow(before, error)) + 1;
-    const alternatives = told.splice(start);
+    const start = kept.findLastIndex((before) => !isBelow(before, error)) + 1;
+    const alternatives = kept.splice(start);
     const inside =
       error.keyword === 'propertyNames' ? [] : alternatives.filter((one) => !isExpectation(one, error));
-    if (inside.length > 0) told.push(...inside);
-    else told.push(summarized(error, alternatives));
+    if (inside.length > 0) kept.push(...inside);
+    else kept.push(summarized(error, alternatives));
   }
-  return told;
+  return kept;
 }
 
 /** A union of nothing but types is a type. */

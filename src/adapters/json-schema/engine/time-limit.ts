@@ -5,15 +5,15 @@ const calls = { run: nothing as () => void };
 createContext(calls);
 const call = new Script('run()');
 
-/** How often work may begin anew that did not get the processor. */
+/** How often work that did not get the processor may start again. */
 const CHANCES = 4;
 
 /**
  * Calls a function, and ends it when it takes too long, wherever it is, in a regular expression too: what `node:vm`'s
  * timeout does for a script, which here does nothing but call. Costs about 0.15 ms.
  *
- * The timeout is of wall clock. Work that hardly ran, because the process stood still or others had the processor, is
- * begun anew, a few times. So the function must be able to begin anew, and leave nothing half-done that is used again.
+ * The timeout is wall-clock time. Work that hardly ran, because the process was suspended or others had the processor, is
+ * restarted a few times. So the function must be restartable and leave no half-done state behind.
  *
  * @param limitMs at least 1
  * @throws what the function throws; an error that `isTimeout` knows when it was ended

@@ -21,27 +21,27 @@ const FETCH_MAX_BYTES_PER_PARTITION = 1024 * 1024;
 const FETCH_MAX_WAIT_MS = 100;
 /** kafkajs hands a batch to each of its workers; more than any host will be assigned partitions. */
 const CONCURRENT_BATCHES = 64;
-/** Handed over without a break: some milliseconds of decoding. A record above it is a step of its own. */
+/** Handed over in one step: some milliseconds of decoding. A larger record gets a step of its own. */
 const STEP_RECORDS = 100;
 const STEP_BYTES = 64 * 1024;
 /** A header takes as long to read as so many bytes of a value. */
 const STEP_BYTES_PER_HEADER = 256;
 
 /**
- * Reads the request topics as a member of the consumer group. Records are handed over and the handler returns at once,
- * so that heartbeats and fetches never wait for a model; kafkajs commits nothing.
+ * Reads the request topics as a member of the consumer group. The handler returns at once, so that heartbeats and fetches
+ * never wait for a model. kafkajs commits nothing.
  */
 export class KafkaRequestSource implements RequestSource {
   private readonly consumer: Consumer;
   private readonly topics: readonly string[];
   private readonly membership: Membership = { owned: new Set(), draining: false };
   private readonly logger: Logger;
-  /** For how long the coordinator may be silent while it keeps what this member has, and while the group is divided. */
+  /** How long the coordinator may be silent before it reassigns this member's partitions, also during a rebalance. */
   private readonly sessionMs: number;
   private readonly rebalanceMs: number;
   private lastFetchAt: number | null = null;
   private listener: RequestSourceListener | null = null;
-  /** When the group has given up on this member, by the monotonic clock, unless its coordinator answers before. */
+  /** When the group drops this member (monotonic clock), unless its coordinator answers before. */
   private givenUpAt = Number.POSITIVE_INFINITY;
   private isJoined = false;
   private hasLeft = false;
@@ -63,9 +63,9 @@ export class KafkaRequestSource implements RequestSource {
       maxBytes: FETCH_MAX_BYTES,
       maxBytesPerPartition: FETCH_MAX_BYTES_PER_PARTITION,
       maxWaitTimeInMs: FETCH_MAX_WAIT_MS,
-      // A failure that may pass is waited out; what is paused and sought is set again when the group is joined again.
+      // Transient failures are waited out. Pauses and seeks are set again after every rejoin.
       retry: { ...PATIENT_RETRIES, restartOnFailure: async () => true },
-      // Members with other versions of the service have the second one in common with it.
+      // The second assigner is the one that members of other service versions support as well.
       partitionAssigners: [stickyAssigner(this.membership), kafkajs.PartitionAssigners.roundRobin],
       readUncommitted: false,
     });
@@ -75,11 +75,11 @@ export class KafkaRequestSource implements RequestSource {
     const { consumer } = this;
     this.listener = listener;
     const { GROUP_JOIN, HEARTBEAT, REBALANCING, CRASH, FETCH, END_BATCH_PROCESS } = consumer.events;
-    // kafkajs calls listeners synchronously: what is paused and sought here holds before the first fetch of the assignment.
+    // kafkajs calls listeners synchronously: pauses and seeks made here apply before the first fetch of the assignment.
     consumer.on(GROUP_JOIN, ({ payload }) => {
       this.isJoined = true;
       this.answered(this.sessionMs);
-      // Joined although it is to leave: it leaves as soon as kafkajs is done with joining.
+      // It joined although it should leave: it leaves as soon as kafkajs has finished joining.
       if (this.hasLeft) {
         void nextTurn().then(() => this.stopConsuming());
         return;
@@ -119,7 +119,7 @@ export class KafkaRequestSource implements RequestSource {
       eachBatch: async ({ batch, resolveOffset, isStale }) => {
         for (const records of recordsInSteps(batch as FetchedBatch)) {
           if (records.isLater) await nextTurn();
-          // A seek, be it of the step before, makes what is left of the batch worthless.
+          // After a seek, even one in the step before, the rest of the batch is stale.
           if (isStale() || !listener.fetched(records)) return;
           resolveOffset(String(records.nextOffset - 1));
         }
@@ -139,7 +139,7 @@ export class KafkaRequestSource implements RequestSource {
     this.whileInGroup(() => this.consumer.seek({ topic, partition, offset: String(offset) }));
   }
 
-  /** Tells the group's coordinator how far reading has come, for tools that show lag; nothing is read from there. */
+  /** Commits the read position to the group's coordinator, for tools that show lag. The service never reads it. */
   async commit({ topic, partition }: TopicPartition, offset: number): Promise<void> {
     await this.consumer.commitOffsets([{ topic, partition, offset: String(offset) }]);
   }
@@ -153,7 +153,7 @@ export class KafkaRequestSource implements RequestSource {
     await this.consumer.disconnect();
   }
 
-  /** Gives every partition to the other members, until `rejoin`. The listener is told that it was interrupted. */
+  /** Hands every partition to the other members, until `rejoin`. Calls the listener's `interrupted`. */
   leave(reason: Error): void {
     if (this.listener === null || this.hasLeft) return;
     this.hasLeft = true;
@@ -169,7 +169,7 @@ export class KafkaRequestSource implements RequestSource {
     this.change(() => this.run(listener));
   }
 
-  /** Whether the coordinator was silent for so long that the group has given this member's partitions to others. */
+  /** Whether the coordinator was silent for so long that the group has assigned this member's partitions to others. */
   hasLostGroup(): boolean {
     return performance.now() > this.givenUpAt;
   }
@@ -187,11 +187,11 @@ export class KafkaRequestSource implements RequestSource {
 
   private change(act: () => Promise<void>): void {
     this.changing = this.changing.then(act).catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'the consumer group could not be left or joined');
+      this.logger.warn({ err: error }, 'leaving or joining the consumer group failed');
     });
   }
 
-  /** Outside the group kafkajs refuses these; joining it again sets every pause and position anyway. */
+  /** kafkajs refuses these outside the group. A rejoin sets every pause and position anyway. */
   private whileInGroup(act: () => void): void {
     try {
       act();
@@ -209,7 +209,7 @@ interface Step extends FetchedRecords {
   readonly isLater: boolean;
 }
 
-/** A fetched batch, divided so that no step's records are decoded for long: the event loop has streams to serve. */
+/** A fetched batch, divided into short decoding steps, because the event loop has streams to serve. */
 function* recordsInSteps(batch: FetchedBatch): Generator<Step> {
   const { topic, partition, messages } = batch;
   const place = {
@@ -244,7 +244,7 @@ function* recordsInSteps(batch: FetchedBatch): Generator<Step> {
   } while (begin < messages.length);
 }
 
-/** kafkajs has what it asked for and what it got, but not in its types. */
+/** kafkajs provides both offsets but does not type them. */
 interface FetchedBatch extends Batch {
   readonly fetchedOffset: string;
   readonly rawMessages: readonly object[];

@@ -1,9 +1,9 @@
 import kafkajs, { type Assigner, type Cluster, type PartitionAssigner } from 'kafkajs';
 import { assignPartitions, type GroupMember } from '../../../domain/offsets/assign-partitions.ts';
 
-/** What a member tells the leader of itself when it joins. */
+/** What a member sends to the leader when it joins. */
 export interface Membership {
-  /** Partitions that it has, as `topic/partition`. */
+  /** Its current partitions, as `topic/partition`. */
   owned: ReadonlySet<string>;
   draining: boolean;
 }
@@ -12,12 +12,12 @@ const NAME = 'completion-bus-sticky';
 const VERSION = 1;
 const { MemberMetadata, MemberAssignment } = kafkajs.AssignerProtocol;
 
-/** The leader knows only the topics that it reads itself until it is told of others; kafkajs's types leave that out. */
+/** Makes the leader load the metadata of topics that it does not read. Missing from kafkajs's types. */
 type ClusterOfLeader = Cluster & { addMultipleTargetTopics(topics: readonly string[]): Promise<void> };
 
 /**
- * A partition assigner that moves as few partitions as it can and gives a draining member none. What a member has travels
- * in its join request; the leader decides (see `assignPartitions`).
+ * A partition assigner that moves as few partitions as possible and assigns none to a draining member. Each member's current
+ * partitions are part of its join request. The leader decides (see `assignPartitions`).
  *
  * @param membership read at every join
  */
@@ -27,7 +27,7 @@ export function stickyAssigner(membership: Membership): PartitionAssigner {
     version: VERSION,
     async assign({ members }) {
       const decoded = members.map(({ memberId, memberMetadata }) => decodeMember(memberId, memberMetadata));
-      // Members may read different topics while a change of configuration is rolled out: each is asked for its own.
+      // Members may read different topics while a configuration change is rolled out.
       const topics = [...new Set(decoded.flatMap((member) => member.topics))];
       await (cluster as ClusterOfLeader).addMultipleTargetTopics(topics);
       const partitioned = topics.map((topic) => ({
@@ -59,7 +59,7 @@ function decodeMember(id: string, metadata: Buffer): GroupMember {
   return { id, topics, owned: new Set(owned), draining };
 }
 
-/** A member that does not say which topics it reads gets nothing; the others must not fail with it. */
+/** A member that does not name its topics gets nothing. The others must not fail because of it. */
 function decodeMetadata(metadata: Buffer): { topics: readonly string[]; userData: Buffer | undefined } {
   try {
     const { topics = [], userData } = MemberMetadata.decode(metadata) ?? {};
@@ -69,7 +69,7 @@ function decodeMetadata(metadata: Buffer): { topics: readonly string[]; userData
   }
 }
 
-/** A member whose data cannot be read has nothing and stays: that is only less sticky. */
+/** A member whose data cannot be read counts as one without partitions. The assignment is then only less sticky. */
 function readUserData(userData: Buffer | undefined): { owned: string[]; draining: boolean } {
   try {
     const { owned, draining } = JSON.parse(userData?.toString() ?? '') as Record<string, unknown>;

@@ -18,13 +18,13 @@ export class PartitionLeaders {
     this.reading = new SharedAnswer(() => this.read());
   }
 
-  /** Looks after these topics from here on; one that does not exist has no partitions. */
+  /** Adds topics to those that are read. A topic that does not exist has no partitions. */
   add(topics: readonly string[]): void {
     for (const topic of topics) if (!this.topics.has(topic)) this.topics.set(topic, new Map());
   }
 
   /**
-   * Reads again. Whoever asks at the same time shares a request.
+   * Reads again. Concurrent callers share one request.
    *
    * @throws when no broker answers, or one of the topics may not be read
    */

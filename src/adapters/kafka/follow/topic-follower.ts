@@ -305,7 +305,7 @@ export class TopicFollower {
     );
     this.options.logger.warn(
       { topic, partition, offset: followed.offset, logStart: offset },
-      'the position is not in the log; reading goes on from the start of the log',
+      'the position is outside the log; reading continues at the start of the log',
     );
     followed.offset = offset;
     await this.tell(followed, { end: offset, logStart: offset, messages: [] }, followed.offset);

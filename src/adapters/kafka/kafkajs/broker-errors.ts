@@ -9,7 +9,7 @@ const BUSY: ReadonlySet<string> = new Set(['CONCURRENT_TRANSACTIONS', 'GROUP_LOA
 const BUSY_DELAY_MS = 3;
 const BUSY_TRIES = 1_000;
 
-/** It passes by itself once a broker that has the partition is up. */
+/** It passes as soon as a broker that has the partition is up. */
 export class NoLeader extends Error {
   override readonly name = 'NoLeader';
   /** As kafkajs marks what may be tried again. */

@@ -121,7 +121,7 @@ export function isConnected(broker: Broker): boolean {
   return broker.connectionPool.isConnected();
 }
 
-/** The connection that requests other than fetches go over, null when there is none: connecting again makes another one. */
+/** The connection for all requests but fetches; null while disconnected. Reconnecting creates another one. */
 export function connectionOf(broker: Broker): object | null {
   return isConnected(broker) ? (broker.connectionPool.pool[0]?.socket ?? null) : null;
 }

@@ -208,7 +208,7 @@ export function installConsumerGroup(): void {
     ]);
     const offset = start?.partitions[0]?.offset;
     if (offset === undefined) return;
-    this.logger.warn('a position is outside the log and becomes the start of the log', {
+    this.logger.warn('a position is outside the log; reading continues at the start of the log', {
       topic,
       partition,
       offset,

@@ -16,7 +16,7 @@ export type KafkaConnection = Pick<
   'brokers' | 'clientId' | 'recordMaxBytes' | 'requestTimeoutMs' | 'ssl' | 'sasl'
 >;
 
-/** Nothing is repeated by kafkajs: whoever calls decides. See `LaneProducer` for what its own retries do to a transaction. */
+/** kafkajs retries nothing: the caller decides. See `LaneProducer` for what kafkajs's own retries do to a transaction. */
 export const NO_RETRIES: RetryOptions = { retries: 0 };
 
 /**

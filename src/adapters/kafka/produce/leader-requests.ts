@@ -8,17 +8,17 @@ const REQUEST_MAX_BYTES = 16 * 1024 * 1024;
 /** The broker's code of INVALID_TIMESTAMP. */
 const WRONG_TIME = 32;
 
-/** What became of a partition's part of a request. */
+/** The result of one partition's part of a request. */
 export interface LeaderListener {
-  /** The broker's error code of the partition; 0 when it is written. Null for a partition that the answer leaves out. */
+  /** The broker's error code for the partition: 0 when its records are written, null when the answer leaves it out. */
   answered(writer: PartitionWriter, errorCode: number | null, bytes: number): void;
-  /** What is to be sent cannot be encoded. */
+  /** The records cannot be encoded. */
   unencodable(writer: PartitionWriter): void;
-  /** There was no answer: nothing is known. */
+  /** There was no answer: whether the records are written is in doubt. */
   lost(writer: PartitionWriter, error: unknown): void;
 }
 
-/** Requests to one leader over one connection: one at a time, each with all partitions that have something by then. */
+/** Requests to one leader over one connection: one at a time, each with every partition that has records by then. */
 export class LeaderRequests {
   private readonly connections: BrokerConnections;
   private readonly nodeId: number;
@@ -47,7 +47,7 @@ export class LeaderRequests {
     this.waiting.push(writer);
     if (this.isRunning) return;
     this.isRunning = true;
-    // What else is written in the same turn goes with it.
+    // The request includes everything else that is written in this turn of the event loop.
     queueMicrotask(() => void this.run());
   }
 

@@ -12,7 +12,7 @@ import { type EncodedRecord, encodeRecord } from '../kafkajs/record-encoding.ts'
  * Source: https://kafka.apache.org/protocol#The_Messages_Produce
  */
 const PRODUCE = 0;
-/** What kafkajs reads and every broker since 2.1 has. */
+/** The version that kafkajs reads and every broker since 2.1 supports. */
 const VERSION = 7;
 const ACKS_ALL = -1;
 
@@ -62,8 +62,8 @@ export async function encodeBatch(
  * Sends the batches to the leader of their partitions.
  *
  * @param timeoutMs how long the leader waits for its replicas
- * @returns each partition's error code, by `topic/partition`; 0 where its records are written
- * @throws what happened to the connection: then nothing is known
+ * @returns each partition's error code, by `topic/partition`; 0 if its records are written
+ * @throws the connection's error: then it is in doubt whether the records are written
  */
 export async function produce(
   broker: Broker,

@@ -257,7 +257,7 @@ export class KafkaRecordSink implements RecordSink {
     const message =
       classOfProduceError(type) === 'passes'
         ? 'records could not be written; trying again'
-        : 'a broker refused records; each that is refused alone is given up';
+        : 'a broker refused records; records that are refused individually are dropped';
     this.logger.warn({ topic, partition, error: type, tries, suppressed }, message);
   }
 }

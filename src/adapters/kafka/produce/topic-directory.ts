@@ -143,7 +143,7 @@ export class TopicDirectory {
       known.isUnreadableLogged = true;
       this.logger.warn(
         { topic, error: errorType(error) || 'unreachable', assumedBytes: known.maxBatchBytes },
-        "a topic's max.message.bytes could not be read and a small limit is assumed; allow the service to describe the topic's configuration",
+        "a topic's max.message.bytes could not be read, so a small limit is assumed; grant DESCRIBE_CONFIGS on the topic",
       );
     }
   }

@@ -29,7 +29,7 @@ export async function growTopics(admin: Admin, plan: TopicPlan, count: number): 
   for (const [topic, has] of counts)
     if (has > count)
       throw new CannotShrink(
-        `${topic} has ${has} partitions, and Kafka cannot take partitions away: give ${has} or more`,
+        `${topic} has ${has} partitions, and Kafka cannot remove partitions: ask for ${has} or more`,
       );
   return [...(await grow(admin, outputs, count)), ...(await grow(admin, requests, count))];
 }

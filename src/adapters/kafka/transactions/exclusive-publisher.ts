@@ -8,27 +8,26 @@ import { INVALID_TIMESTAMP } from '../produce/record-clock.ts';
 import { InDoubtTransactionResolver } from './in-doubt-transaction-resolver.ts';
 import { TransactionalProducer } from './transactional-producer.ts';
 
-/** A coordinator that moves, or waits for another's transaction. */
+/** Transient: the coordinator moves, or waits for another transaction. */
 const CONNECT_DELAY_MS = 100;
 const CONNECT_TRIES = 300;
-/** Enough to find the time of brokers that take early records, however wrong this machine's clock is. */
+/** Enough tries to find the time of a broker that accepts early records, however wrong this machine's clock is. */
 const TIME_TRIES = 40;
-/** Of a transaction, which is one batch for each partition: well below what a topic takes. */
+/** Per transaction, which has one batch for each partition: well below a topic's limit. */
 const PACK_BYTES = 500_000;
 const PACK_RECORDS = 500;
 
-/** Errors by which a broker says that the name is another process's. */
+/** Errors that mean that another process holds the name. */
 const TAKEN_OVER: ReadonlySet<string> = new Set(['PRODUCER_FENCED', 'INVALID_PRODUCER_EPOCH']);
 
-/** Another process began the same task: it goes on where this one was stopped. */
+/** Another process started the same task. It continues where this one stopped. */
 export class TakenOver extends Error {
   override readonly name = 'TakenOver';
 }
 
 /**
- * Writes records in transactions under a name that one process at a time has: whoever connects with it ends the earlier
- * one, which can write nothing from then on. What is read after `connect` is therefore all that others of the name ever
- * wrote.
+ * Writes records in transactions under a name that one process at a time holds. Connecting fences the earlier holder, which
+ * can write nothing from then on. So what is read after `connect` is complete: no other holder can add to it.
  */
 export class ExclusivePublisher {
   private producer: TransactionalProducer;
@@ -63,12 +62,12 @@ export class ExclusivePublisher {
   }
 
   /**
-   * What was committed before an error stays.
+   * Records committed before an error stay committed.
    *
    * @throws TakenOver when another process has connected with the name
    */
   async publish(records: readonly OutboundRecord[]): Promise<void> {
-    // A broker has closed the connection if what was read before this took long; by then everything was complete.
+    // The broker may have closed the idle connection during a long read. The last transaction was complete by then.
     await this.producer.reconnect();
     for (const pack of packs(records)) {
       try {
@@ -79,7 +78,7 @@ export class ExclusivePublisher {
     }
   }
 
-  /** A refused time is corrected with each try (`RecordClock`); nothing of that transaction was committed. */
+  /** Each try corrects a refused time (`RecordClock`). Nothing of a refused transaction was committed. */
   private publishPack(records: readonly OutboundRecord[]): Promise<void> {
     const publish = async () => {
       await this.producer.write({ position: null, records });
@@ -100,13 +99,13 @@ export class ExclusivePublisher {
   }
 }
 
-/** The error, or what it means when it says that the name is another process's. */
+/** `TakenOver` if the error means that another process holds the name, else the error itself. */
 function takenOverBy(error: unknown): unknown {
   if (!TAKEN_OVER.has(errorType(error))) return error;
-  return new TakenOver('another process began the same and goes on with it', { cause: error });
+  return new TakenOver('another process has started the same task and continues it', { cause: error });
 }
 
-/** What an earlier one had committed is visible from here on, in all partitions, and it is ended. */
+/** Fences the earlier holder. From here on, everything that it committed is visible in all partitions. */
 async function connectOnce(
   settings: KafkaSettings,
   logger: Logger,
@@ -121,7 +120,7 @@ async function connectOnce(
       ({ topic, partitionMetadata }) =>
         partitionMetadata.map(({ partitionId }) => ({ topic, partition: partitionId })),
     );
-    // Whoever reads the topic says that it is missing.
+    // The reader of the topic reports that it is missing.
     if (partitions.length > 0)
       await new InDoubtTransactionResolver(cluster, transactionTimeoutMs).resolve({
         transactionalId,

@@ -74,7 +74,7 @@ export class KafkaLaneTransport implements LaneTransport {
     return this.openings.take(async (hasWaited) => {
       if (hasWaited && heldBy !== undefined && !(await this.holds(heldBy, partition)))
         throw new Error(
-          `${partition.topic}/${partition.partition} was given to another member while its lane waited to open`,
+          `${partition.topic}/${partition.partition} was assigned to another member while its lane waited to open`,
         );
       return this.fenceNow(partition);
     });
@@ -119,7 +119,7 @@ export class KafkaLaneTransport implements LaneTransport {
       return { offset: offset < 0 ? null : offset, metadata, ...log };
     this.logger.warn(
       { ...partition, reset: offset, settled: noted.offset },
-      'the position of the group was reset; going on after what is settled, whose outcomes are visible',
+      'the position of the group was reset; continuing after the requests whose outcomes are visible',
     );
     return { ...noted, ...log };
   }
@@ -146,7 +146,7 @@ export class KafkaLaneTransport implements LaneTransport {
       if (errorType(error) !== 'TOPIC_AUTHORIZATION_FAILED') throw error;
       this.logger.warn(
         { ...lane, topics: this.noteTopics },
-        'the group has no position of this partition, and its outputs may not be read: requests that were refused before may be refused again; allow READ',
+        'the group has no position of this partition, and its outputs cannot be read: refused requests may be refused a second time; grant READ on the output topics',
       );
       return null;
     }
@@ -178,7 +178,7 @@ export class KafkaLaneTransport implements LaneTransport {
   private async logOf({ topic, partition }: TopicPartition) {
     const { id, leaders } = await this.topics.now(topic);
     const leader = leaders.get(partition);
-    if (leader === undefined) throw new Error(`${topic} has no partition ${partition} any more`);
+    if (leader === undefined) throw new Error(`partition ${partition} of ${topic} no longer exists`);
     if (leader < 0) throw new NoLeader(topic, partition);
     const [start, end] = await Promise.all([
       this.logOffset({ topic, partition, leader }, EARLIEST),

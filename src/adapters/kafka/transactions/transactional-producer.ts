@@ -7,52 +7,52 @@ import { findCoordinator } from '../kafkajs/find-coordinator.ts';
 import { mapMessage } from '../kafkajs/map-record.ts';
 import { INVALID_TIMESTAMP, recordClock } from '../produce/record-clock.ts';
 
-/** From which offset on a consumer group reads a partition, with a note beside it. */
+/** The offset from which a consumer group reads a partition, with its metadata. */
 export interface GroupPosition extends TopicPartition {
   readonly groupId: string;
   readonly offset: number;
   readonly metadata: string;
 }
 
-/** What becomes visible together. At least one of both is there. */
+/** What becomes visible together: a position, records or both. */
 export interface TransactionContent {
   readonly position: GroupPosition | null;
   /** Each with its partition. */
   readonly records: readonly OutboundRecord[];
 }
 
-/** A broker refused the time of records, not the records: written again, they carry another one. */
+/** A broker refused the records' timestamps, not the records. A retry carries a corrected time. */
 class WrongTime extends Error {
   override readonly name = 'WrongTime';
 
   constructor(cause: unknown) {
     super(
-      'a broker refused the time of a record, so the clock of this machine or of the broker is wrong; set it. Until then records are written with a corrected time',
+      "a broker refused a record's timestamp: the clock of this machine or of the broker is wrong; correct it. Until then records carry a corrected time",
       { cause },
     );
   }
 }
 
-/** Sequence numbers are 31 bits and begin again at 0. */
+/** Sequence numbers have 31 bits and wrap to 0. */
 const SEQUENCES = 2 ** 31;
 
 /**
  * Writes transactions, one after the other, each in three round trips:
  *
  * ```
- *  1 tell the coordinator what will be written ─► 2 position and records, side by side ─► 3 commit or abort
- *      (again while it ends the one before)            (once)                                (once)
+ *  1 announce partitions to the coordinator ─► 2 write position and records in parallel ─► 3 commit or abort
+ *      (retried while it ends the last one)          (once)                                (once)
  * ```
  *
- * kafkajs's own producer takes nine: it does one after the other, and asks for the coordinator each time. Nor does this repeat
- * anything once something is written: after an error nothing is known, and this producer is of no more use.
+ * kafkajs's own producer takes nine: it works sequentially and looks up the coordinator each time. This one never retries a
+ * write. After an error the transaction is in doubt, and the producer must be replaced.
  *
  * Source: https://cwiki.apache.org/confluence/display/KAFKA/KIP-98
  */
 export class TransactionalProducer {
   private readonly cluster: Cluster;
   private coordinator: Broker;
-  /** The connection on which the last transaction ended. */
+  /** The connection over which the last transaction ended. */
   private connection: object | null;
   private readonly identity: ProducerIdentity;
   private groupCoordinator: Broker | null = null;
@@ -68,8 +68,8 @@ export class TransactionalProducer {
   /**
    * Ends every earlier producer of the id, aborts what it has not committed, and waits until that is complete.
    *
-   * @param cluster of this producer alone: each of its brokers answers one request after the other
-   * @param timeoutMs after which the coordinator aborts a transaction by itself
+   * @param cluster exclusive to this producer, since a broker answers a connection's requests one after the other
+   * @param timeoutMs after which the coordinator aborts an open transaction
    */
   static async connect(
     cluster: Cluster,
@@ -92,7 +92,7 @@ export class TransactionalProducer {
   /**
    * Begins a transaction and writes everything of it.
    *
-   * @throws what a broker refused, or what happened to a connection: then it must not be committed.
+   * @throws the broker's refusal or the connection's error: then the transaction must not be committed.
    *   `ProducerDisconnected` when nothing was begun
    */
   async write({ position, records }: TransactionContent): Promise<void> {
@@ -107,26 +107,26 @@ export class TransactionalProducer {
         leaderOf(partition, cluster.findTopicPartitionMetadata(partition.topic)),
       ),
     ];
-    // kafkajs connects again when it reads metadata.
+    // kafkajs reconnects when it reads metadata.
     this.requireConnection();
-    // 1. Over one connection, so that the coordinator does one after the other without another way back and forth.
+    // 1. Over one connection, so that the coordinator handles them in order without further round trips.
     await Promise.all([
       position && whileBusy(() => coordinator.addOffsetsToTxn({ ...identity, groupId: position.groupId })),
       topics.length > 0 && whileBusy(() => coordinator.addPartitionsToTxn({ ...identity, topics })),
     ]);
-    // 2. From here on nothing is repeated.
+    // 2. From here on nothing is retried.
     await Promise.all([
       position && this.commitPosition(position),
       ...byLeader.map(([nodeId, led]) => this.produce(nodeId, led)),
     ]);
   }
 
-  /** Everything that was written becomes visible. After an error it may be, or never become so. */
+  /** Makes everything written visible. After an error the transaction is in doubt. */
   async commit(): Promise<void> {
     await this.coordinator.endTxn({ ...this.identity, transactionResult: true });
   }
 
-  /** Nothing that was written ever becomes visible. */
+  /** Discards everything written: it never becomes visible. */
   async abort(): Promise<void> {
     await this.coordinator.endTxn({ ...this.identity, transactionResult: false });
   }
@@ -136,7 +136,7 @@ export class TransactionalProducer {
     await this.cluster.disconnect().catch(() => undefined);
   }
 
-  /** A broker that was restarted may have lost what was last committed: the lane must look at that before more is written. */
+  /** A restarted broker may have lost the last commit. The lane must check that before it writes more. */
   private requireConnection(): void {
     if (this.connection === null || connectionOf(this.coordinator) !== this.connection)
       throw new ProducerDisconnected(
@@ -192,7 +192,7 @@ export class TransactionalProducer {
   }
 }
 
-/** kafkajs takes this machine's time where a message has none. */
+/** kafkajs uses this machine's time for a message without one. */
 function withTime(messages: readonly Message[], now: number): Message[] {
   const timestamp = String(now);
   return messages.map((message) => ({ ...message, timestamp }));

@@ -64,9 +64,9 @@ interface Waiting {
 }
 
 /**
- * Everything that is written to Kafka, in a thread of its own: under load the service's event loop serves thousands of
- * streams in each of its turns, and a transaction would wait for five of them. Here it waits for two: to be handed
- * over, and to be told.
+ * Writes everything to Kafka from a worker thread. Under load, the main event loop serves thousands of streams in each turn,
+ * and a transaction there would wait for five turns. With the thread it waits for two: to hand over the records, and to
+ * receive the result.
  *
  *   starting ──ready──► running ──close()──► closed
  *      │ failed            │ the thread died: `onCrash`, every call rejects
@@ -188,7 +188,7 @@ export class KafkaWriter {
 
   private factsOf(topic: string): TopicFacts {
     const facts = this.topics.get(topic);
-    if (facts === undefined) throw new TypeError(`${topic} is none of the sink's topics`);
+    if (facts === undefined) throw new TypeError(`${topic} is not one of the sink's topics`);
     return facts;
   }
 

@@ -8,7 +8,7 @@ export interface PackedRecords {
   readonly count: number;
   readonly topics: readonly string[];
   readonly headerNames: readonly string[];
-  /** To be transferred: it belongs to whoever gets it. */
+  /** To be transferred: the receiving thread owns it. */
   readonly bytes: ArrayBuffer;
 }
 

@@ -13,19 +13,19 @@ import { type PriceRow, priceVersion } from './map-price.ts';
 
 export interface CatalogOptions {
   readonly db: Db;
-  /** Longest time between two readings: what is changed meanwhile is told by the database, as a rule. */
+  /** Longest time between two reads. Normally the database reports changes earlier. */
   readonly refreshMs: number;
   readonly clock: Clock;
-  /** Told of every reading that failed; what was read before goes on being used. */
+  /** Called for every failed read. The catalog read before stays in use. */
   readonly onRefreshFailed: (error: unknown) => void;
 }
 
 export interface CachedCatalog extends Catalog {
-  /** Milliseconds since what is used was read. */
+  /** Age of the catalog in use, in milliseconds. */
   ageMs(): number;
   /** Reads now. */
   refresh(): Promise<void>;
-  /** Ends the readings; the catalog goes on answering. */
+  /** Stops reading. The catalog keeps answering. */
   stop(): void;
 }
 
@@ -37,7 +37,7 @@ interface Snapshot {
 }
 
 /**
- * The catalog in memory, read from `models` and `prices` now, whenever the database tells of a change, and at intervals.
+ * The catalog in memory. It is read from `models` and `prices` now, when the database reports a change, and at intervals.
  *
  * @throws the driver's error when the first reading fails
  */
@@ -102,7 +102,7 @@ function byName(models: readonly CatalogModel[], now: number): ReadonlyMap<strin
   ]);
 }
 
-/** Models that end by their date may do so between two readings. */
+/** A model may reach its removal date between two reads. */
 function workingNames(models: ReadonlyMap<string, ModelInfo>, provider: string, now: number): string[] {
   const beginning = `${provider}/`;
   return [...models]

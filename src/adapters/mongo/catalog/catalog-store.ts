@@ -13,7 +13,7 @@ import { type PriceRow, priceRow, priceVersion } from './map-price.ts';
 export interface CatalogStoreOptions {
   /** Epoch ms: when a change happened. Default: the system's clock. */
   readonly now?: () => number;
-  /** The task that changes are made for: they are refused with `TaskLost` once another process has it. */
+  /** The task that makes the changes. They fail with `TaskLost` once another process has taken the task over. */
   readonly task?: { readonly task: string; readonly owner: string };
 }
 
@@ -50,7 +50,7 @@ export function createModelStore(db: Db, { now = Date.now, task }: CatalogStoreO
   };
 }
 
-/** What keeps abandoned transactions from being ended shows as a transaction that takes its time. */
+/** If abandoned transactions cannot be ended, this transaction only takes longer. */
 function inTransaction<Result>(db: Db, work: (session: ClientSession) => Promise<Result>): Promise<Result> {
   return transactionOf(db, () => undefined, work);
 }
@@ -106,7 +106,7 @@ export function createPriceStore(db: Db, { now = Date.now }: CatalogStoreOptions
   };
 }
 
-/** The version that a new one takes over from: the one that it corrects, else the last that begins before it. */
+/** The version that a new one replaces: the one that it corrects, else the last that begins before it. */
 function versionBefore(
   { effectiveFrom, supersedes }: PriceVersion,
   all: readonly PriceVersion[],

@@ -1,20 +1,20 @@
 import type { Db } from 'mongodb';
 import { pause } from '../client/retry.ts';
 
-/** Changes come in crowds, as with an import: they are told as one. */
-const CROWD_MS = 50;
-/** After which a change stream that broke is opened again. */
+/** Changes come in bursts, as with an import. A burst is reported once. */
+const BURST_MS = 50;
+/** How long to wait before a broken change stream is reopened. */
 const REOPEN_MS = 5_000;
 
-/** Tells of changes to models and prices, as they happen. */
+/** Reports changes to models and prices as they happen. */
 export interface CatalogWatch {
-  /** Resolves at the next change, or one that nobody was told of yet. */
+  /** Resolves at the next change, or at once if one has not been reported yet. */
   changed(): Promise<void>;
 }
 
 /**
- * Follows the database's change stream until the signal fires. A stream that breaks, or that the server does not give, is
- * asked for again and again; what changes meanwhile is not told.
+ * Follows the database's change stream until the signal fires. A stream that breaks, or that the server refuses, is reopened
+ * until it works. Changes in between are not reported.
  */
 export function watchCatalog(db: Db, signal: AbortSignal): CatalogWatch {
   let next = Promise.withResolvers<void>();
@@ -42,7 +42,7 @@ export function watchCatalog(db: Db, signal: AbortSignal): CatalogWatch {
   return {
     async changed() {
       await next.promise;
-      await pause(CROWD_MS, signal);
+      await pause(BURST_MS, signal);
       next = Promise.withResolvers();
     },
   };

@@ -4,7 +4,7 @@ import type { ChangeOutbox } from '../../../catalog/stores.ts';
 import type { ModelChanged } from '../../../contract/record-types.ts';
 import { boundedRead, durableWrite } from '../client/durable-write.ts';
 
-/** One document of `modelChanges`: a change that is to be announced. */
+/** One document of `modelChanges`: a change to be published. */
 interface ChangeRow {
   /** Its number. */
   readonly _id: number;
@@ -19,7 +19,7 @@ interface CounterRow {
   readonly last: number;
 }
 
-/** Stores changes in the transaction of what made them. Writers of changes wait for each other at the counter. */
+/** Stores changes in the transaction that made them. Concurrent writers wait for each other at the counter. */
 export async function appendChanges(
   db: Db,
   session: ClientSession,
@@ -38,7 +38,7 @@ export async function appendChanges(
   await db.collection<ChangeRow>('modelChanges').insertMany(rows, { session });
 }
 
-/** The changes in the collection `modelChanges`, which is empty while nothing is to be announced. */
+/** The unpublished changes in the collection `modelChanges`. */
 export function createChangeOutbox(db: Db): ChangeOutbox {
   const rows = db.collection<ChangeRow>('modelChanges');
   return {

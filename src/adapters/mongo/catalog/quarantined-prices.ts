@@ -14,7 +14,7 @@ interface WaitingRow {
   readonly isDated: boolean;
 }
 
-/** Prices in the collection `waitingPrices`, which nothing but `prices accept` puts into force. */
+/** Quarantined prices in the collection `waitingPrices`. Only `prices accept` puts them into force. */
 export function createWaitingPrices(db: Db): WaitingPrices {
   const rows = db.collection<WaitingRow>('waitingPrices');
   const waitingPrice = ({ price, since, reasons, isDated }: WaitingRow): WaitingPrice => ({

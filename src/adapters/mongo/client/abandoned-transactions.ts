@@ -2,20 +2,20 @@ import type { Db, UUID } from 'mongodb';
 import { boundedRead } from './durable-write.ts';
 
 /**
- * A transaction in which nothing has happened for so long was left behind by a process that was killed, frozen or cut off.
- * Ending one whose process is only slow is harmless: each of ours is repeated.
+ * A transaction that was idle for this long was abandoned by a process that was killed, frozen or cut off. Ending a slow
+ * process's transaction is harmless: the service retries each of its transactions.
  */
 const ABANDONED_AFTER_MS = 1_500;
 
-/** What `$currentOp` says of a session with an open transaction, as far as it is used here. */
+/** The part of `$currentOp` that is used here: a session with an open transaction. */
 interface IdleSession {
   readonly lsid: { readonly id: UUID };
 }
 
 /**
- * Ends the transactions that processes of this service left behind; MongoDB itself keeps them, and what they have written
- * locked, for 60 s (`transactionLifetimeLimitSeconds`). The service's processes are known by the application name of their
- * connections. No privilege is needed: everybody may list and end sessions of the user that they are logged in as.
+ * Ends abandoned transactions of this service. MongoDB itself would keep them, and the locks of their writes, for 60 s
+ * (`transactionLifetimeLimitSeconds`). The application name of a connection identifies the service's processes. No privilege
+ * is needed: every user may list and end their own sessions.
  *
  * @returns how many there were
  * @throws the driver's error

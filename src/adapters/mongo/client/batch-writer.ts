@@ -1,6 +1,6 @@
 /** How many writes one command carries at most. */
 const BATCH_SIZE = 500;
-/** How many commands are under way at once: enough to fill the database's group commit, few enough for batches to grow. */
+/** How many commands are in flight at once: enough to fill the database's group commit, few enough for batches to grow. */
 const BATCHES_IN_FLIGHT = 2;
 
 /** How many items of a batch that failed are written at once, each alone. */
@@ -13,8 +13,8 @@ interface Waiting<Item, Result> {
 }
 
 /**
- * Groups single writes into batches: a lone write leaves at once, and what arrives while the allowed number of batches
- * is in flight goes together in the next one, so that batches grow with the load and nobody ever waits for a timer.
+ * Groups single writes into batches. A lone write is sent at once. Writes that arrive while the allowed number of batches is
+ * in flight form the next batch. So batches grow with the load, and no write ever waits for a timer.
  *
  * @param write writes a batch and answers for each item, in order. When it rejects, each item is written again alone,
  *   so that one bad item harms no other: writing an item twice must be harmless.

@@ -1,14 +1,14 @@
 import type { Clock } from '../../../ports/clock.ts';
 
 export interface DatabaseClock extends Clock {
-  /** Learns that the server's clock showed `serverTime` at some moment from `sentAt` to `answeredAt` (monotonic). */
+  /** Records that the server's clock showed `serverTime` at some instant from `sentAt` to `answeredAt` (monotonic). */
   observe(serverTime: number, sentAt: number, answeredAt: number): void;
 }
 
 /**
- * A clock that follows the database's, so that deadlines and billing days do not depend on the wall clock of one worker. It
- * starts with this machine's time and moves only as far as an answer of the server proves it wrong; between two answers it
- * runs by the monotonic clock, so that a wall clock that jumps changes nothing.
+ * A clock that follows the database's, so that deadlines and billing days do not depend on one worker's wall clock. It
+ * starts with this machine's time. It moves only as far as an answer of the server proves it wrong. Between two answers it
+ * follows the monotonic clock, so jumps of the wall clock have no effect.
  */
 export function createDatabaseClock(clock: Clock): DatabaseClock {
   let offsetMs = clock.now() - clock.monotonic();

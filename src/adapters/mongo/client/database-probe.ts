@@ -2,30 +2,30 @@ import type { Db } from 'mongodb';
 import type { Clock } from '../../../ports/clock.ts';
 import { answered } from './retry.ts';
 
-/** Time between two questions. */
+/** Time between two pings. */
 const EVERY_MS = 2_000;
-/** A database that has not answered for so long is down. */
+/** A database that has not answered for this long is down. */
 const ANSWER_WITHIN_MS = 2_000;
-/** For a driver that does not keep to its limit: longer than it looks for a server, so that its own error is reported. */
+/** In case the driver exceeds its limit. Longer than server selection, so that the driver's own error is reported. */
 const LONGEST_MS = 8_000;
 
 export interface DatabaseProbeOptions {
   readonly db: Db;
   readonly clock: Clock;
-  /** Told of every answer, with its round trip. */
+  /** Called for every answer, with its round-trip time. */
   readonly onAnswered: (durationMs: number) => void;
-  /** It does not answer any more. */
+  /** Called when the database stops answering. */
   readonly onDown: (error: Error) => void;
-  /** It answers again, after so many milliseconds. */
+  /** Called when it answers again, with the duration of the outage in milliseconds. */
   readonly onUp: (downMs: number) => void;
 }
 
-/** How the database is. `since` is epoch ms: of the last answer before it went down, or of the first one after it. */
+/** The state of the database. `since` is epoch ms: of the last answer before it went down, or of the first one after it. */
 export type DatabaseState =
   | { readonly isUp: true; readonly since: number; readonly roundTripMs: number }
   | { readonly isUp: false; readonly since: number; readonly error: Error };
 
-/** Asks the primary every two seconds whether it is there, so that a process without work knows too. */
+/** Pings the primary every two seconds, so that an idle process notices an outage too. */
 export class DatabaseProbe {
   #state: DatabaseState;
   #answeredAt: number;
@@ -83,7 +83,7 @@ export class DatabaseProbe {
   }
 }
 
-/** What a time limit ran into says more than the limit. */
+/** The cause of a timeout says more than the timeout. */
 function causeOf(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   return error.cause instanceof Error ? causeOf(error.cause) : error;

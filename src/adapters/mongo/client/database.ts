@@ -1,7 +1,7 @@
 import { type Db, type Document, MongoClient, MongoServerError } from 'mongodb';
 
 const DUPLICATE_KEY = 11_000;
-/** How long an operation looks for a server before it fails, unless the connection string says otherwise. */
+/** Default timeout of server selection; the connection string may override it. */
 const SERVER_SELECTION_TIMEOUT_MS = 5_000;
 const SECONDS_PER_DAY = 86_400;
 
@@ -16,26 +16,26 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** What the rows of a database belong to: offsets, sources and claims mean nothing anywhere else. */
+/** The owner of a database's rows. Offsets, sources and claims are meaningless to any other owner. */
 export interface DatabaseOwner {
   readonly kafkaClusterId: string;
   readonly groupId: string;
   readonly topicPrefix: string;
 }
 
-/** A database that this service must not use, with the way out. */
+/** A database that this service must not use. The message says what to do. */
 export class UnusableDatabase extends Error {
   override readonly name = 'UnusableDatabase';
 }
 
 /**
- * Connects, and makes sure that the server can do what the ledger and the catalog rely on.
+ * Connects, and checks that the server supports what the ledger and the catalog rely on.
  *
  * @throws UnusableDatabase when it is not a replica set or sharded cluster; the driver's error when it does not answer
  */
 export async function connectDatabase({ url, database }: DatabaseOptions): Promise<Database> {
   const client = new MongoClient(url, {
-    // The same in every process that uses the database: what a dead process left behind is recognised by this name.
+    // The same name in every process. Transactions of dead processes are recognized by it.
     appName: `completion-bus/${database}`,
     ...(!/[?&]serverSelectionTimeoutMS=/i.test(url) && {
       serverSelectionTimeoutMS: SERVER_SELECTION_TIMEOUT_MS,
@@ -52,7 +52,7 @@ export async function connectDatabase({ url, database }: DatabaseOptions): Promi
 }
 
 /**
- * Holds a server's answer to `hello` to what transactions and majority writes need.
+ * Checks a server's answer to `hello` for what transactions and majority writes need.
  *
  * @throws UnusableDatabase when it is a standalone server
  */
@@ -64,9 +64,9 @@ export function requireReplicaSet(hello: Document): void {
   );
 }
 
-/** Creates the indexes that are missing. Harmless to repeat, also by several workers at once. */
+/** Creates missing indexes. Idempotent, also for several workers at once. */
 export async function ensureIndexes(db: Db): Promise<void> {
-  // Of earlier versions, which knew no corrections: it would refuse one that begins with what it corrects.
+  // An index of earlier versions without corrections: it would refuse a correction that begins with the corrected version.
   await dropIndex(db, 'prices', 'version');
   await Promise.all([
     db.collection('requests').createIndex({ expiresAt: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
@@ -87,7 +87,7 @@ export async function ensureIndexes(db: Db): Promise<void> {
   ]);
 }
 
-/** Server codes for an index, or a collection, that is not there. */
+/** Server codes for a missing index or collection. */
 const MISSING: ReadonlySet<unknown> = new Set([26, 27]);
 
 async function dropIndex(db: Db, collection: string, index: string): Promise<void> {

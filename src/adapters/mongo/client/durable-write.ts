@@ -1,8 +1,8 @@
 const TIME_LIMIT_MS = 10_000;
 
 /**
- * For writes that later steps rely on: on a majority and in the journal before they are answered. The limits turn a
- * database that hangs into an error that is retried.
+ * For writes that later steps rely on: acknowledged only when journaled on a majority. The limits turn a hanging database
+ * into an error that is retried.
  */
 export const durableWrite = {
   writeConcern: { w: 'majority', journal: true, wtimeoutMS: TIME_LIMIT_MS },

@@ -4,31 +4,31 @@ import { isTransientError } from './transient-error.ts';
 
 const FIRST_DELAY_MS = 25;
 const LONGEST_DELAY_MS = 2_000;
-/** Looking for a server takes 5 s at most, an operation with its limits 10, and the driver tries it twice. */
+/** Server selection takes 5 s at most, an operation 10 s with its limits, and the driver tries it twice. */
 export const LONGEST_OPERATION_MS = 30_000;
 
-/** How long the work of an adapter waits for the database, and who is told that it does. */
+/** How long an adapter's work waits for the database, and who is notified of it. */
 export interface RetryPolicy {
-  /** Ends the waiting: what is waiting then rejects with the signal's reason. */
+  /** Ends the waiting: pending work then rejects with the signal's reason. */
   readonly signal: AbortSignal;
-  /** Told of every error that is retried. Must not throw. */
+  /** Called for every error that is retried. Must not throw. */
   readonly onRetry: (error: unknown) => void;
-  /** Default: what the state of the database's nodes explains. */
+  /** Default: errors that come from the state of the database's nodes. */
   readonly isRetryable?: (error: unknown) => boolean;
-  /** After so long without an answer an operation is repeated. Default: 30 s. */
+  /** How long an operation may be unanswered before it is retried. Default: 30 s. */
   readonly longestMs?: number | undefined;
-  /** The longest pause before it is repeated. Default: 2 s. */
+  /** The longest pause before a retry. Default: 2 s. */
   readonly longestDelayMs?: number;
 }
 
-/** The database was silent: the server's own limits do not help against that. */
+/** The database was silent. The server's own time limits do not help against that. */
 class NoAnswer extends Error {
   override readonly name = 'NoAnswer';
 }
 
 /**
- * Repeats an operation, with growing pauses from 25 ms on, until it succeeds, fails for a reason that waiting
- * cannot cure, or the signal fires. The operation must be idempotent: it may have been done although it failed.
+ * Retries an operation, with growing pauses from 25 ms on, until it succeeds, fails permanently, or the signal fires. The
+ * operation must be idempotent: it may have succeeded although its answer was lost.
  *
  * @throws the signal's reason, or the operation's own error
  */
@@ -49,8 +49,8 @@ export function retry<T>(operation: () => Promise<T>, policy: RetryPolicy): Prom
 }
 
 /**
- * Waits for an operation's answer, but not for ever, as the driver (7.9) does when a socket was destroyed between its being taken from the
- * pool and written to: it waits for that socket to drain.
+ * Waits for an operation's answer, but only for a limited time. The driver (7.9) waits forever for a socket to drain that was
+ * destroyed between checkout and write.
  *
  * @throws `NoAnswer`, or the operation's own error
  */
@@ -67,7 +67,7 @@ export async function answered<T>(operation: Promise<T>, limitMs = LONGEST_OPERA
   }
 }
 
-/** Waits for a promise, but no longer than until the signal fires, then throws its reason: the driver's writes cannot be aborted. */
+/** Waits for a promise until the signal fires, then throws the signal's reason. The driver's writes cannot be aborted. */
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);

@@ -1,7 +1,7 @@
 import { MongoError, MongoServerError } from 'mongodb';
 import { LedgerRefused, StoreUnavailable } from '../../../ports/ledger.ts';
 
-/** Server codes for a document that it does not take. (Names as in MongoDB's error_codes.yml.) */
+/** Server codes for a document that it does not accept. (Names as in MongoDB's error_codes.yml.) */
 const REFUSALS = new Set<number | string | undefined>([
   2, // BadValue
   121, // DocumentValidationFailure
@@ -10,14 +10,14 @@ const REFUSALS = new Set<number | string | undefined>([
   17420, // the same, of an insert
 ]);
 
-/** Whether a write failed for its own content: too large, or not to be encoded. The driver throws the latter itself. */
+/** Whether a write failed because of its content: too large, or not encodable. The driver itself throws the latter. */
 function isRefusedDocument(error: unknown): boolean {
   if (error instanceof MongoServerError) return REFUSALS.has(error.code);
   if (error instanceof MongoError) return error.name === 'MongoInvalidArgumentError';
   return error instanceof RangeError || (error instanceof Error && error.name === 'BSONError');
 }
 
-/** What an error of the database means to the caller of an operation; any other error stays as it is. */
+/** Translates a database error for the caller of an operation. Other errors are returned unchanged. */
 export function asStoreError(error: unknown): unknown {
   if (isRefusedDocument(error))
     return new LedgerRefused('the outcome does not fit into a document of the database', { cause: error });

@@ -5,16 +5,16 @@ import { type RetryPolicy, retry } from './retry.ts';
 import { isTransientError } from './transient-error.ts';
 
 const DUPLICATE_KEY = 11_000;
-/** The driver repeats a transaction for 120 s by itself; its last try may take as long as any operation. */
+/** The driver itself retries a transaction for 120 s. Its last try may take as long as any operation. */
 const LONGEST_TRANSACTION_MS = 150_000;
-/** Others who are alive are out of the way sooner; from then on it is looked as often for what dead processes left behind. */
+/** Live transactions end sooner. After this time, and at this interval, abandoned transactions are looked for. */
 const PATIENCE_MS = 500;
 
 /**
- * Runs work in a transaction on one state of the database, on a majority when it resolves. It is repeated while the
- * database is away, and when another transaction came between: it may have been done although it is repeated.
+ * Runs work in a snapshot transaction, majority-committed when it resolves. It is retried while the database is unavailable
+ * and after write conflicts. So it may have committed before although it is retried.
  *
- * @throws the policy's signal's reason, or what waiting cannot cure
+ * @throws the policy's signal's reason, or a permanent error
  */
 export function inTransaction<Result>(
   db: Db,
@@ -29,7 +29,7 @@ export function inTransaction<Result>(
 }
 
 /**
- * The same while the database is there: what is in its way is waited out or ended, for 120 s.
+ * The same for an available database. For 120 s, conflicting transactions are waited out, or ended if they are abandoned.
  *
  * @param onTrouble called with what keeps abandoned transactions from being ended. Must not throw.
  * @throws the driver's error
@@ -52,8 +52,8 @@ export function transactionOf<Result>(
 }
 
 /**
- * Runs writes that are no transaction. The server lets them wait for the transactions that are in their way, so that those
- * which were left behind are ended meanwhile.
+ * Runs writes outside a transaction. The server lets them wait for conflicting transactions, so abandoned ones are ended
+ * meanwhile.
  *
  * @param onTrouble called with what keeps abandoned transactions from being ended. Must not throw.
  */
@@ -70,7 +70,7 @@ export async function pastTransactions<Result>(
   }
 }
 
-/** Two transactions inserted the same id: the one that lost finds it when it is repeated. */
+/** Two transactions inserted the same id. The loser finds it in its retry. */
 function isTaken(error: unknown): boolean {
   return error instanceof MongoServerError && error.code === DUPLICATE_KEY;
 }

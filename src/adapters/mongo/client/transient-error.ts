@@ -33,7 +33,7 @@ const transientCodes = new Set<number | string | undefined>([
   13436, // NotPrimaryOrSecondary
 ]);
 
-/** What Node says of a socket that broke just before the driver wrote to it; the driver passes it on as it is. */
+/** Node's error for a socket that broke just before the driver wrote to it. The driver passes it on unchanged. */
 const brokenSocketCodes = new Set<unknown>([
   'EPIPE',
   'ECONNRESET',
@@ -42,14 +42,14 @@ const brokenSocketCodes = new Set<unknown>([
   'ERR_STREAM_WRITE_AFTER_END',
 ]);
 
-/** Whether the same operation can succeed later without anyone changing anything but the state of the database's nodes. */
+/** Whether the same operation can succeed later, once the state of the database's nodes changes. */
 export function isTransientError(error: unknown): boolean {
   if (!(error instanceof MongoError)) return isBrokenSocket(error);
   if (error instanceof MongoNetworkError || error instanceof MongoServerSelectionError) return true;
   if (error instanceof MongoWriteConcernError) return true;
   if (error instanceof MongoBulkWriteError) {
     if (error.result.getWriteConcernError() !== undefined) return true;
-    // What broke a bulk write off before it was answered is wrapped in this class, and found only here.
+    // The error that interrupted a bulk write is wrapped in this class.
     const { errorResponse } = error;
     if (errorResponse instanceof MongoError || isBrokenSocket(errorResponse))
       return isTransientError(errorResponse);

@@ -3,10 +3,10 @@ export interface LeaseRow {
   /** The worker's id. */
   _id: string;
   beat: number;
-  /** How long the beat must stand still before the worker counts as dead. */
+  /** How long the beat must be missing before the worker counts as dead. */
   leaseMs: number;
-  /** Server time of the last beat; for people, and for removing what dead workers left. */
+  /** Server time of the last beat, for operators and for removing the leases of dead workers. */
   at: Date;
-  /** The worker has begun to stop: should it end with claims after all, then not for a crash. */
+  /** The worker has begun to stop. If it ends with claims after all, that is not a crash. */
   stopping?: boolean;
 }

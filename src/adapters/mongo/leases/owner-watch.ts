@@ -4,20 +4,20 @@ import { boundedRead } from '../client/durable-write.ts';
 import { pause, type RetryPolicy, retry, untilAborted } from '../client/retry.ts';
 import type { LeaseRow } from './lease-row.ts';
 
-/** How often a beat is looked at during its owner's lease. */
+/** How often a beat is read during its owner's lease. */
 const LOOKS_PER_LEASE = 4;
-/** The part of a lease that counts at most from one look to the next: a lease that the watcher slept through was not watched. */
+/** The most that counts between two reads, as part of a lease: time in which the watcher was suspended is not watched time. */
 const COUNTED_PER_LOOK = 3;
-/** A look that takes longer than this and a part of the lease was not possible for some of the time. */
+/** If a read takes longer than this and a part of the lease, the database was unreachable for some of the time. */
 const SLOW_LOOK_MS = 250;
-/** A primary that has lost its majority and does not know it must not tell of a beat that stands still. */
+/** Majority reads: a primary that lost its majority without noticing must not report a stale beat. */
 const majorityRead = { readConcern: 'linearizable', readPreference: 'primary', ...boundedRead } as const;
 
 interface Look {
   readonly row: LeaseRow | null;
   /** By the monotonic clock. */
   readonly sentAt: number;
-  /** The database could not be asked since the look before, or answered late. */
+  /** The database was unreachable since the previous read, or answered late. */
   readonly wasInterrupted: boolean;
 }
 
@@ -28,8 +28,8 @@ interface Watch {
 }
 
 /**
- * Watches the beats of other workers. All who ask for the same owner at the same time share one watch. Only time in which
- * the database could be asked counts as an owner's silence.
+ * Watches the beats of other workers. Concurrent callers for the same owner share one watch. Only time in which the database
+ * was reachable counts as an owner's silence.
  */
 export class OwnerWatch {
   readonly #leases: Collection<LeaseRow>;
@@ -44,7 +44,7 @@ export class OwnerWatch {
   }
 
   /**
-   * True as soon as the owner is known to be dead, false as soon as it has beaten.
+   * True as soon as the owner is known to be dead, false as soon as it has renewed its beat.
    *
    * @throws the signal's reason
    */
@@ -73,7 +73,7 @@ export class OwnerWatch {
     const stop = new AbortController();
     const signal = AbortSignal.any([stop.signal, this.#policy.signal]);
     const watch = { verdict: this.#watch(owner, { ...this.#policy, signal }), stop, callers: 0 };
-    // Nobody may be left to hear that the watch was ended.
+    // There may be no caller left to handle the rejection.
     watch.verdict.catch(() => undefined);
     this.#watches.set(owner, watch);
     return watch;
@@ -89,7 +89,7 @@ export class OwnerWatch {
       if (stillForMs >= first.leaseMs) return true;
       await pause(first.leaseMs / LOOKS_PER_LEASE, policy.signal);
       const next = await this.#look(owner, policy);
-      // The owner may have been cut off from the database as this watcher was: it gets a whole lease to beat again.
+      // The owner may have been cut off from the database like this watcher, so it gets a whole lease to renew its beat.
       if (next.wasInterrupted) stillForMs = 0;
       else stillForMs += Math.min(next.sentAt - last.sentAt, first.leaseMs / COUNTED_PER_LOOK);
       last = next;
@@ -105,7 +105,7 @@ export class OwnerWatch {
     };
     const row = await retry(
       () => {
-        // Taken before the look: a beat that comes while we look is not missed.
+        // Taken before the read, so that a beat during the read is not missed.
         sentAt = this.#clock.monotonic();
         return this.#leases.findOne({ _id: owner }, majorityRead);
       },

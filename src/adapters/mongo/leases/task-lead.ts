@@ -4,14 +4,14 @@ import type { WorkerLease } from '../../../ports/ledger.ts';
 import { boundedRead, durableWrite } from '../client/durable-write.ts';
 import { pastTransactions } from '../client/transaction.ts';
 
-/** One document of `tasks`: a task that one process at a time does. */
+/** One document of `tasks`: a task that one process at a time runs. */
 interface TaskRow {
   readonly _id: string;
-  /** Worker id of the process that does it now; its lease tells whether it is alive. */
+  /** Worker id of the process that runs the task now. Its lease shows whether it is alive. */
   readonly owner: string | null;
   /** Server time at which it began. */
   readonly since?: Date;
-  /** Server time from which it is to be done again; absent: at once. */
+  /** Server time from which it is due again. Absent: at once. */
   readonly dueAt?: Date;
   /** Raised by every transaction that belongs to the task. */
   readonly writes?: number;
@@ -19,7 +19,7 @@ interface TaskRow {
 
 const DUPLICATE_KEY = 11_000;
 
-/** @param lease of this process; the task is its as long as the lease lives */
+/** @param lease of this process, which owns the task as long as the lease lives */
 export function createTaskLead(db: Db, task: string, lease: WorkerLease): TaskLead {
   const tasks = db.collection<TaskRow>('tasks');
 
@@ -47,7 +47,7 @@ export function createTaskLead(db: Db, task: string, lease: WorkerLease): TaskLe
         const owner = await currentOwner();
         if (owner === own) return own;
         if (owner !== null && !(await lease.isDead(owner, signal))) continue;
-        // The dead owner may have left a transaction behind that has written this document.
+        // The dead owner may have left an open transaction that has written this document.
         const { matchedCount } = await pastTransactions(
           db,
           () => undefined,
@@ -66,7 +66,7 @@ export function createTaskLead(db: Db, task: string, lease: WorkerLease): TaskLe
 }
 
 /**
- * Makes a transaction depend on the task: it cannot be committed once another process has taken it.
+ * Makes a transaction depend on the task: it cannot commit once another process has taken the task over.
  *
  * @throws TaskLost
  */

@@ -8,9 +8,9 @@ import type { LeaseRow } from './lease-row.ts';
 import { OwnerWatch } from './owner-watch.ts';
 
 const BEATS_PER_LEASE = 3;
-/** The part of a lease after which nothing is claimed under a beat, and a process that stood still for it is frozen. */
+/** The part of a lease after which a beat allows no more claims, and after which a suspended process counts as frozen. */
 const TRUSTED_PART = 0.8;
-/** How often the process looks whether it stood still. */
+/** How often the process checks whether it was suspended. */
 const TICKS_PER_LEASE = 10;
 /** Leases without an answered beat after which the database counts as unreachable: longer than an election takes. */
 const UNREACHABLE_AFTER = 2;
@@ -27,28 +27,28 @@ export interface WorkerLeaseOptions {
   /** Called once when the database was silent for two leases. Calls go on. Must not throw. */
   readonly onUnreachable?: () => void;
   /**
-   * Called when the lease lives again after others may have seen it dead, and after `onUnreachable`: claims must be
+   * Called when the lease is renewed after others may have seen it dead, and after `onUnreachable`: claims must be
    * verified by their tokens. Must not throw.
    */
   readonly onRenewed?: () => void;
-  /** Told the server's time in epoch ms at a moment between two others of the monotonic clock. */
+  /** Called with the server's time (epoch ms), which was read between two instants of the monotonic clock. */
   readonly onServerTime?: (serverTime: number, sentAt: number, answeredAt: number) => void;
-  /** Told of every database error that is waited out. */
+  /** Called for every database error that is waited out. */
   readonly onRetry: (error: unknown) => void;
 }
 
 export interface RunningWorkerLease extends WorkerLease {
   /**
-   * This worker's id, whether its lease is written yet or not. A claim that was on its way when the lease was lost may
-   * still be given, under an id that counts as dead: release it when the id it was made under is not this one any more.
+   * This worker's id, even before its lease is written. A claim that was in flight when the lease was lost may still
+   * succeed, under an id that counts as dead. Release a claim that was made under another id than this one.
    */
   readonly workerId: string;
   /**
-   * Says that this worker ends on purpose: a request that it leaves behind, because it is killed before it has drained, is no suspect.
+   * Records that this worker stops on purpose. If it is killed before it has drained, its requests do not become suspects.
    * Best effort, never rejects.
    */
   announceStop(): Promise<void>;
-  /** Ends the beat and removes the lease: others see this worker dead at once. Only after everything was released. */
+  /** Ends the beat and removes the lease: others see this worker dead at once. Call it only after everything was released. */
   stop(): Promise<void>;
 }
 
@@ -65,12 +65,12 @@ export interface RunningWorkerLease extends WorkerLease {
  *    └──── this process was frozen for 0.8 leases, from every state: onLost(), new id
  * ```
  *
- * Silence of the database is not silence of the worker: it keeps its id and what runs, because watchers do not count the
- * time in which they could not look (`OwnerWatch`), and whatever was taken over all the same is found by its token. Only a
- * process that stood still itself, which its own ticks show on the monotonic clock, gives everything up. It looks before a
- * beat is sent and when it is answered: a process that was frozen finds out before it can look alive again.
+ * If the database is silent, the worker keeps its id and its calls. Watchers do not count the time in which they could not
+ * reach the database (`OwnerWatch`), and a claim that was taken over anyway is found by its token. Only a process that was
+ * suspended itself gives everything up. Its ticks on the monotonic clock show that. It checks before a beat is sent and when
+ * the beat is answered, so a frozen process notices before it can look alive again.
  *
- * @throws what the database answers to the first lease, once it is not transient
+ * @throws the database's answer to the first lease, if it is not transient
  */
 export async function startWorkerLease(options: WorkerLeaseOptions): Promise<RunningWorkerLease> {
   const lease = new MongoWorkerLease(options);
@@ -102,7 +102,7 @@ class MongoWorkerLease implements RunningWorkerLease {
     const { db, leaseMs, clock, onRetry } = options;
     this.#options = options;
     this.#leases = db.collection<LeaseRow>('leases');
-    // A beat that hangs on a dead connection is sent on another one before watchers have waited for a whole lease.
+    // A beat that hangs on a dead connection is resent over another one before watchers have waited for a whole lease.
     this.#policy = { signal: this.#stop.signal, onRetry, longestMs: leaseMs, longestDelayMs: leaseMs / 10 };
     this.#watch = new OwnerWatch(this.#leases, clock, { signal: this.#stop.signal, onRetry });
   }
@@ -148,7 +148,7 @@ class MongoWorkerLease implements RunningWorkerLease {
     this.#stop.abort(new Error('The worker lease was stopped.'));
     clearInterval(this.#ticks ?? undefined);
     await this.#running;
-    // Best effort: a document that stays is seen standing still after a lease, and expires.
+    // Best effort: watchers see a document that stays as dead after one lease, and it expires.
     await this.#leases.deleteOne({ _id: this.#workerId }, boundedRead).catch(() => undefined);
   }
 
@@ -185,7 +185,7 @@ class MongoWorkerLease implements RunningWorkerLease {
     if (sentAt !== null && !this.#stoodStill()) this.#isAnswered(sentAt);
   }
 
-  /** Raises the beat, and writes the document where it is missing. @returns when it was sent; null when not at all */
+  /** Raises the beat, and writes the document if it is missing. @returns when it was sent; null if it was not */
   async #write(): Promise<number | null> {
     const { clock, leaseMs, onServerTime } = this.#options;
     if (this.#lastBeatAt !== null && this.#stoodStill()) return null;
@@ -197,7 +197,7 @@ class MongoWorkerLease implements RunningWorkerLease {
       { upsert: true, returnDocument: 'after', ...durableWrite },
     );
     if (row !== null) onServerTime?.(row.at.getTime(), sentAt, clock.monotonic());
-    // A first beat where there was one before: the document was missing, and other workers may have taken this one for dead.
+    // It is a first beat again: the document was missing, and other workers may have seen this one as dead.
     if (row?.beat === 1 && this.#lastBeatAt !== null) this.#lastBeatAt = Number.NEGATIVE_INFINITY;
     return sentAt;
   }
@@ -212,11 +212,11 @@ class MongoWorkerLease implements RunningWorkerLease {
     if (wasStale) this.#options.onRenewed?.();
   }
 
-  /** Notices a process that stood still, and a database that does not answer. */
+  /** Notices that this process was suspended, or that the database does not answer. */
   #tick(): void {
     const { clock, leaseMs, onUnreachable } = this.#options;
     if (this.#stoodStill()) {
-      this.#frozen.abort(new Error('This process stood still.'));
+      this.#frozen.abort(new Error('This process was suspended.'));
       return;
     }
     const now = clock.monotonic();
@@ -226,7 +226,7 @@ class MongoWorkerLease implements RunningWorkerLease {
     onUnreachable?.();
   }
 
-  /** Whether the last tick is too long ago: it stays so until the lease was lost for it. */
+  /** Whether the last tick is too long ago. It stays true until the lease was lost because of it. */
   #stoodStill(): boolean {
     if (this.#frozen.signal.aborted) return true;
     const { clock, leaseMs } = this.#options;

@@ -3,7 +3,7 @@ import type { ClaimRequest } from '../../../ports/ledger.ts';
 import { CRASHES_OF_POISON, DEATHS_OF_SUSPECT, runningAttempt, sourceId } from './request-row.ts';
 
 /**
- * The update that decides a claim on a row that exists, and carries it out, in one atomic step:
+ * The update that decides a claim on an existing row, and applies it, in one atomic step:
  *
  * ```
  *               claim                   claim, in quarantine
@@ -30,13 +30,13 @@ import { CRASHES_OF_POISON, DEATHS_OF_SUSPECT, runningAttempt, sourceId } from '
  * anything else (done, conflict, held, ours)       | unchanged
  * ```
  *
- * One crash makes nobody a suspect: machines are lost, and what ran there has to go on at once, all of it together. A request that
- * two workers crashed with is one. A worker quarantines one request at a time, for as long as its calls run; so no crash is
+ * One crash makes no request a suspect: machines fail, and all their requests have to continue at once. A request that two
+ * workers crashed with is a suspect. A worker quarantines one request at a time, as long as its calls run. So no crash is
  * charged to two requests.
  *
- * "Same request" is the same body, or the very same record: that one cannot have changed, whatever a newer version's
- * hash says. Whoever claims, for whatever reason, finds every call of earlier claims complete: those still RUNNING
- * become ORPHANED. The claimant's record becomes the row's source, so the one that makes the outcome is the one billed.
+ * "Same request" is the same body, or the very same record. A record cannot have changed, even if a newer version hashes it
+ * differently. A claim, for whatever reason, completes every call of earlier claims: those still RUNNING become ORPHANED.
+ * The claimant's record becomes the row's source, so the one that makes the outcome is the one billed.
  */
 export function claimUpdate(request: ClaimRequest, ttlMs: number): Document[] {
   const source = literal(sourceId(request.source));

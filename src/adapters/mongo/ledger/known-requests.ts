@@ -4,8 +4,8 @@ import { boundedRead } from '../client/durable-write.ts';
 import { type RequestRow, rowId } from './request-row.ts';
 
 /**
- * Tells whether the ledger knows a request: it was answered, or is being answered. A failure that is not remembered is as good
- * as none (docs/mongodb.md).
+ * Whether the ledger knows a request: it was answered, or is being answered. A failure that is not remembered does not count
+ * (docs/mongodb.md).
  */
 export function createRequestLookup(db: Db): (identity: RequestIdentity) => Promise<boolean> {
   const requests = db.collection<RequestRow>('requests');

@@ -14,16 +14,16 @@ export interface LedgerOptions {
   readonly db: Db;
   /** How long a row is kept after its last claim. Must be longer than the request topics' retention. */
   readonly ttlMs: number;
-  /** Ends all waiting for the database; to be fired only when nothing is to be written any more. */
+  /** Ends all waiting for the database. Fire it only when nothing more must be written. */
   readonly stopSignal: AbortSignal;
-  /** Told of every database error that is waited out. */
+  /** Called for every database error that is waited out. */
   readonly onRetry: (error: unknown) => void;
   /** As in `RetryPolicy`. */
   readonly longestMs?: number | undefined;
 }
 
 export interface MongoRequestLedger extends RequestLedger {
-  /** How many calls of `markSettled` failed: their records would be answered from the ledger if they came again. */
+  /** How many calls of `markSettled` failed. If their records are redelivered, the ledger answers them a second time. */
   readonly unmarkedBatches: number;
 }
 
@@ -41,9 +41,9 @@ type RowTokens = { readonly claim: string | undefined; readonly outcome: string 
 /**
  * The ledger in the collection `requests`.
  *
- * A claim on a fresh request is part of one batched insert; only a request that is known already costs a round trip of
- * its own. While the database is away, work waits here. Every write may be repeated: a claim is recognised by its token,
- * an attempt is written to its own place, an outcome carries the token that made it.
+ * A claim on a new request is part of a batched insert. Only a known request costs a round trip of its own. While the
+ * database is unavailable, work waits here. Every write is idempotent: a claim is recognized by its token, an attempt has
+ * its own place, and an outcome carries the token that made it.
  */
 export function createRequestLedger({
   db,
@@ -120,7 +120,7 @@ export function createRequestLedger({
     async release(identity, token, attempts) {
       const id = rowId(identity);
       const set = { ...attemptFields(attempts), claim: null };
-      // A write that was done, and whose answer was lost, looks as if the claim was lost: there is no charge to take back then.
+      // A write whose answer was lost looks as if the claim was lost. Then there is no charge to take back.
       if (await writeUnderClaim({ id, token, set, isDone: () => false })) return;
       await persist(() =>
         requests.updateOne({ _id: id, crashes: token }, { $pull: { crashes: token } }, durableWrite),
@@ -132,11 +132,11 @@ export function createRequestLedger({
       const updates = running.map(({ identity, token, attempt, outputBytes }) => ({
         updateOne: {
           filter: { _id: rowId(identity), 'claim.token': token },
-          // A report that comes late must not undo what a finished attempt says.
+          // A late progress report must not overwrite a finished attempt.
           update: { $max: { [`attempts.${attempt - 1}.outputBytes`]: outputBytes } },
         },
       }));
-      // Only what an orphan would be estimated by, so one member may know it alone, and the next beat tries again.
+      // It is only for the estimate of an orphaned call, so one replica set member is enough, and the next beat retries.
       const written = requests.bulkWrite(updates, { ordered: false, writeConcern: { w: 1 } });
       await answered(written, longestMs).catch((error: unknown) => {
         onRetry(error);
@@ -174,7 +174,7 @@ export function createRequestLedger({
   };
 }
 
-/** Inserts rows; false for those whose id is taken, be it by our own write whose answer was lost. */
+/** Inserts rows. False for those whose id is taken, even by an own write whose answer was lost. */
 async function insertRows(requests: Collection<RequestRow>, rows: readonly RequestRow[]): Promise<boolean[]> {
   try {
     await requests.insertMany([...rows], { ordered: false, ...durableWrite });
@@ -187,9 +187,9 @@ async function insertRows(requests: Collection<RequestRow>, rows: readonly Reque
   }
 }
 
-/** Which rows of an insert were refused for their id; null when the insert failed in any other way as well. */
+/** Which rows of an insert were refused as duplicates; null if the insert failed in any other way as well. */
 function duplicateKeys(error: unknown): number[] | null {
-  // A lost connection also comes as this class, with no write errors and nobody knows how many rows.
+  // A lost connection has the same class, without write errors and with an unknown number of rows.
   if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError() !== undefined)
     return null;
   const problems = [error.writeErrors].flat();

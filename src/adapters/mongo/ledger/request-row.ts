@@ -8,20 +8,20 @@ import type {
   StoredOutcome,
 } from '../../../ports/ledger.ts';
 
-/** A request that so many workers crashed with is a suspect: one may have been lost for any reason. */
+/** A request that this many workers crashed with is a suspect. A single crash may have any reason. */
 export const DEATHS_OF_SUSPECT = 2;
 
-/** A request to which so many crashes were charged is poison (guarantee G9). */
+/** A request to which this many crashes were charged is poison (guarantee G9). */
 export const CRASHES_OF_POISON = 3;
 
 /** One document of `requests`. */
 export interface RequestRow {
-  /** Tenant id, a space, request id: request ids have no spaces, so that no two pairs meet. */
+  /** Tenant id, a space, request id: request ids have no spaces, so that pairs stay distinct. */
   _id: string;
   bodyHash: Uint8Array;
   /** The record that is billed: the claim's, and after the outcome the one that made it. */
   source: string;
-  /** Null when nobody works on it: before the first claim after a release, or after the outcome. */
+  /** Null when no worker holds it: after a release, or after the outcome. */
   claim: {
     token: string;
     owner: string;
@@ -41,7 +41,7 @@ export interface RequestRow {
   outcome: (StoredOutcome & { token: string }) | null;
   /** Whether the outcome is visible for `source`. */
   settled: boolean;
-  /** Repetitions for which it is visible; the newest ones, so that a row cannot grow without bound. */
+  /** The newest repetitions for which it is visible. Bounded, so that a row cannot grow without limit. */
   settledReplays: string[];
   /** The brokers refused the outcome in every form: only its bill may be visible. Absent when they did not. */
   unpublished?: boolean;
@@ -94,7 +94,7 @@ export function runningAttempt(draft: AttemptDraft, attempt: number): AttemptRow
   };
 }
 
-/** What a claim came to, read from the row as the claim left it. */
+/** The result of a claim, read from the row that it left. */
 export function claimOf(row: RequestRow, request: ClaimRequest): Claim {
   if (row.claim?.token === request.token) {
     const crashes = row.crashes?.length ?? 0;
@@ -119,6 +119,6 @@ export function claimOf(row: RequestRow, request: ClaimRequest): Claim {
   if (row.claim !== null) return { kind: 'held', owner: row.claim.owner, heldToken: row.claim.token, replay };
   if (row.suspect) return { kind: 'suspect' };
   throw new Error(
-    `Ledger row '${row._id}' is free, yet it was not claimed: the claim's update and its reading disagree.`,
+    `Ledger row '${row._id}' is free but was not claimed: the claim's update and its result disagree. This is a defect of the service; report it.`,
   );
 }

@@ -21,11 +21,11 @@ export interface BudgetGateOptions {
   readonly clock: Clock;
   /** Time between two readings of the budgets and of the age of spend. */
   readonly refreshMs: number;
-  /** How long an amount stays reserved when nobody counts its cost, and the process that reserved it has ended. */
+  /** How long an amount stays reserved if its cost is never counted and the reserving process has ended. */
   readonly reservationTtlMs: number;
-  /** Told of every reading that found other budgets than the one before. */
+  /** Called for every read that found changed budgets. */
   readonly onChanged: (budgets: readonly Budget[]) => void;
-  /** Told of every reading that failed; what was read before goes on being used. */
+  /** Called for every failed read. The budgets read before stay in use. */
   readonly onRefreshFailed: (error: unknown) => void;
 }
 
@@ -42,12 +42,11 @@ interface Snapshot {
   readonly readAt: number;
 }
 
-/** Tenants whose budgets are kept at hand. */
+/** Tenants whose budgets are cached. */
 const REMEMBERED_TENANTS = 10_000;
 
 /**
- * Budgets in memory, reservations in the database. Requests that come at the same time are reserved for in one
- * transaction per tenant.
+ * Budgets in memory, reservations in the database. Concurrent requests of a tenant share one transaction.
  *
  * @throws the driver's error when the first reading fails
  */
@@ -98,7 +97,7 @@ export async function createBudgetGate(options: BudgetGateOptions): Promise<Budg
       if (budgetsOf(identity.tenantId).length === 0) return;
       const id = rowId(identity);
       keeper.forget(id);
-      // Else it expires.
+      // If this fails, the reservation expires.
       release(id).catch(policy.onRetry);
     },
     refresh,
@@ -137,7 +136,7 @@ async function readSnapshot(db: Db, clock: Clock): Promise<Snapshot> {
   return { budgets, byTenant: new Map(), spendAgeMs, readAt };
 }
 
-/** Since all partitions were last known to be counted, by the server's clock; null when one never was. */
+/** Time since all partitions were last known to be counted, by the server's clock; null if one never was. */
 async function readSpendAge(db: Db): Promise<number | null> {
   const { state, positions } = spendCollections(db);
   const generation = (await state.findOne({ _id: 'spend' }, boundedRead))?.generation ?? 1;

@@ -4,7 +4,7 @@ import { pause, type RetryPolicy, retry } from '../client/retry.ts';
 import { pastTransactions } from '../client/transaction.ts';
 import { heldFor, reservationsOf } from './reservation-row.ts';
 
-/** Reservations that this process renews; one more lasts for its time to live alone. */
+/** The most reservations that this process renews. Any further one simply expires. */
 const MOST_RENEWED = 50_000;
 /** Ids in one command. */
 const CHUNK = 1_000;
@@ -14,11 +14,11 @@ const ROUNDS_PER_TTL = 4;
 export interface ReservationKeeperOptions {
   readonly db: Db;
   readonly policy: RetryPolicy;
-  /** How long a reservation counts that nobody renews. */
+  /** How long a reservation counts without renewal. */
   readonly ttlMs: number;
 }
 
-/** Renews the reservations of this process, those of requests that wait for their provider or for Kafka too. */
+/** Renews the reservations of this process, including those of requests that wait for their provider or for Kafka. */
 export interface ReservationKeeper {
   keep(id: string): void;
   forget(id: string): void;
@@ -26,9 +26,8 @@ export interface ReservationKeeper {
 }
 
 /**
- * Renews in rounds, and forgets what is not in the database any more: its cost was counted, or it was released. What was
- * deleted is never made again, so that a renewal cannot bring back what was counted meanwhile. After an outage of the
- * database the round that it has interrupted goes on.
+ * Renews in rounds. It forgets reservations that are no longer in the database: their cost was counted, or they were
+ * released. A renewal never recreates a deleted reservation. After a database outage, the interrupted round continues.
  */
 export function createReservationKeeper({ db, policy, ttlMs }: ReservationKeeperOptions): ReservationKeeper {
   const kept = new Set<string>();
@@ -55,7 +54,7 @@ export function createReservationKeeper({ db, policy, ttlMs }: ReservationKeeper
     }
   }
   const keepOn = async () => {
-    // What waiting cannot cure, such as a missing right, is tried again with the next round.
+    // Permanent errors, such as a missing permission, are retried with the next round.
     while (!signal.aborted)
       await run().catch((error: unknown) => {
         if (!signal.aborted) policy.onRetry(error);
@@ -68,6 +67,6 @@ export function createReservationKeeper({ db, policy, ttlMs }: ReservationKeeper
       if (kept.size < MOST_RENEWED) kept.add(id);
     },
     forget: (id) => void kept.delete(id),
-    stop: () => stopped.abort(new Error('the reservations are not renewed any more')),
+    stop: () => stopped.abort(new Error('renewing the reservations was stopped')),
   };
 }

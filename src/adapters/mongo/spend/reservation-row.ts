@@ -1,6 +1,6 @@
 import type { Collection, Db, Decimal128 } from 'mongodb';
 
-/** One document of `reservations`: what a request that is under way may cost, until its cost is counted. */
+/** One document of `reservations`: what a request in flight may cost, until its cost is counted. */
 export interface ReservationRow {
   /** As in `requests`: tenant id, a space, request id. */
   readonly _id: string;

@@ -7,13 +7,13 @@ import { heldFor, isHeld, type ReservationRow, reservationsOf } from './reservat
 import { plainDecimal } from './spend-reader.ts';
 import { spendCollections, totalId } from './spend-rows.ts';
 
-/** What a reservation does not fit into; null when it is made. */
+/** The budget that a reservation does not fit into; null when it is made. */
 export type ReservationResult = (BudgetUse & { readonly budget: Budget }) | null;
 
 /**
- * Reserves for requests of one tenant, one after the other, on one state of spend and reservations. Only one transaction
- * at a time does this for a tenant, since each writes its document of `budgetLocks`; counting spend need not, because
- * it turns reserved into spent in one step.
+ * Reserves for requests of one tenant, one after the other, on one snapshot of spend and reservations. Each transaction
+ * writes the tenant's document of `budgetLocks`, so only one at a time runs for a tenant. Counting spend needs no lock: it
+ * turns reserved into spent in one step.
  */
 export async function reserveAmounts(
   db: Db,
@@ -22,11 +22,11 @@ export async function reserveAmounts(
   wanted: readonly Reservation[],
   ttlMs: number,
 ): Promise<ReservationResult[]> {
-  // 1 Alone for this tenant.
+  // 1 Lock the tenant.
   const locks = db.collection<{ _id: string; turn: number }>('budgetLocks');
   await locks.updateOne({ _id: tenantId }, { $inc: { turn: 1 } }, { session, upsert: true });
 
-  // 2 What is spent and reserved.
+  // 2 Read what is spent and reserved.
   const spent = await spentIn(db, session, wanted);
   const reserved = await reservedIn(db, session, tenantId);
   const ids = wanted.map(({ identity }) => rowId(identity));
@@ -51,14 +51,14 @@ export async function reserveAmounts(
     }
     reserved.set(currency, inCurrency.plus(amount));
     held.add(_id);
-    // Literally: in a pipeline a text that begins with a dollar would be a field.
+    // As a literal: in a pipeline, text that begins with a dollar sign would be a field.
     const row = { $literal: { tenantId, currency, amount: Decimal128.fromString(amount) } };
     const update = [{ $replaceWith: { $mergeObjects: ['$$ROOT', row, heldFor(ttlMs)] } }];
     writes.push({ updateOne: { filter: { _id }, update, upsert: true } });
     return null;
   });
 
-  // 4 Write what was reserved, also over one that has expired, and hold on to what the requests had.
+  // 4 Write the new reservations, also over expired ones, and renew those that the requests had.
   if (writes.length > 0) await reservationsOf(db).bulkWrite(writes, { session });
   return results;
 }

@@ -31,7 +31,7 @@ interface GroupRow {
 }
 
 export interface MongoSpendReader extends SpendReader {
-  /** What a tenant has spent in a UTC day or month, and what is reserved for its requests under way. */
+  /** What a tenant has spent in a UTC day or month, and what is reserved for its requests in flight. */
   use(tenantId: string, period: string, currency: string): Promise<BudgetUse>;
 }
 

@@ -10,10 +10,10 @@ import { createPositions, createSpendStore } from './spend-store.ts';
 
 /** Ids in one command. */
 const CHUNK = 10_000;
-/** Of deleting a generation, which may be years of spend; where it was cut off it is gone on with. */
+/** Time limit of deleting a generation, which may be years of spend. A retry continues where the limit interrupted it. */
 const LONGEST_DELETION_MS = 600_000;
 
-/** Rebuilds in generations: each has positions, sums and event ids of its own, and one document says which is in use. */
+/** Rebuilds in generations. Each has its own positions, sums and event ids, and one document names the generation in use. */
 export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
   const { state, positions, spend, totals, events } = spendCollections(db);
   const reservations = reservationsOf(db);
@@ -24,7 +24,7 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
     const { $gte, $lt } = idsOf(row.generation);
     const others = { $or: [{ _id: { $lt: $gte } }, { _id: { $gte: $lt } }] };
     const { writeConcern } = durableWrite;
-    // Positions first: a rebuild that still runs finds out at its next step.
+    // Positions first: a rebuild that is still running then fails at its next step.
     for (const { collectionName } of [positions, spend, totals, events]) {
       const rows = db.collection<{ _id: string }>(collectionName);
       const patient = { ...policy, longestMs: LONGEST_DELETION_MS };
@@ -71,7 +71,7 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
       inTransaction(db, policy, async (session) => {
         const row = await state.findOne({ _id: 'spend' }, { session });
         if (row === null) return false;
-        // An answer that was lost: it is done.
+        // The answer to an earlier try was lost: it is done.
         if (row.generation === generation) return true;
         const own = await positions.find({ generation }, { session }).toArray();
         if (own.length === 0) throw new RebuildOvertaken();
@@ -84,7 +84,7 @@ export function createSpendRebuild(db: Db, policy: RetryPolicy): SpendRebuild {
             return false;
           }
         }
-        // Removed here, so that whoever folds into the old generation at this moment is refused, or refuses this.
+        // Removed in this transaction, so that it conflicts with a concurrent fold into the old generation: one of the two fails.
         await positions.deleteMany({ generation: row.generation }, { session });
         await state.updateOne({ _id: 'spend' }, { $set: { generation } }, { session });
         await positions.updateMany({ generation }, { $currentDate: { currentAt: true } }, { session });

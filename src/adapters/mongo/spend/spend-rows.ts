@@ -6,7 +6,7 @@ import type { RecordMark } from '../../../spend/spend-store.ts';
 export interface SpendStateRow {
   readonly _id: 'spend';
   readonly generation: number;
-  /** The highest that was ever begun. */
+  /** The highest generation that was ever started. */
   readonly lastGeneration: number;
 }
 
@@ -18,7 +18,7 @@ export interface SpendPositionRow {
   readonly next: number | null;
   readonly newest: RecordMark | null;
   readonly unreadable: number;
-  /** Server time at which everything there was in the partition was known to be counted; null before. */
+  /** Server time at which the whole partition was last known to be counted; null before. */
   readonly currentAt: Date | null;
 }
 
@@ -35,7 +35,7 @@ export interface SpendRow extends SpendBucket {
   readonly outputTokens: number;
 }
 
-/** One document of `spendTotals`: what a tenant spent in a day or a month, which budgets are held against. */
+/** One document of `spendTotals`: what a tenant spent in a day or a month. Budgets are checked against it. */
 export interface SpendTotalRow {
   readonly _id: string;
   readonly amount: Decimal128;

@@ -28,7 +28,7 @@ const FIRST_GENERATION = 1;
 export interface SpendStoreOptions {
   readonly db: Db;
   readonly policy: RetryPolicy;
-  /** A generation that a rebuild counts, which releases nothing; without one, that in use. */
+  /** The generation that a rebuild counts, which releases no reservations. Default: the one in use. */
   readonly generation?: number;
 }
 
@@ -43,7 +43,7 @@ export function createSpendStore({ db, policy, generation }: SpendStoreOptions):
     FIRST_GENERATION;
 
   async function prepare(partitions: number): Promise<void> {
-    // A rebuild has had its positions from its beginning: if they are gone, another one has removed them.
+    // A rebuild creates its positions at its start. If they are missing, another rebuild has removed them.
     if (generation !== undefined) return;
     const current = await retry(inUse, policy);
     const there = await retry(
@@ -67,17 +67,17 @@ export function createSpendStore({ db, policy, generation }: SpendStoreOptions):
 
   async function fold(step: Fold): Promise<readonly number[]> {
     return inTransaction(db, policy, async (session) => {
-      // 1 The positions: who is not where they are has nothing to count.
+      // 1 Check the positions: a fold that starts elsewhere counts nothing.
       const moved = await advance(step, session);
       if (moved.length > 0) {
         await session.abortTransaction();
         return moved;
       }
 
-      // 2 The events that were not counted before.
+      // 2 Find the events that were not counted before.
       const fresh = await remember(step, session);
 
-      // 3 What they add, and what was reserved for it.
+      // 3 Add their sums, and release what was reserved for them.
       const sums = sumSpend(fresh.flatMap(({ entries }) => entries));
       if (sums.length > 0)
         await spend.bulkWrite(
@@ -145,7 +145,7 @@ export function createSpendStore({ db, policy, generation }: SpendStoreOptions):
   return { prepare, position, fold, confirmCurrent };
 }
 
-/** Creates the positions that are missing below a number of partitions, in a generation or in the one in use. */
+/** Creates missing positions for a number of partitions, in a generation or in the one in use. */
 export async function createPositions(
   { db, policy }: Pick<SpendStoreOptions, 'db' | 'policy'>,
   partitions: number,
@@ -153,7 +153,7 @@ export async function createPositions(
 ): Promise<void> {
   const { state, positions } = spendCollections(db);
   await inTransaction(db, policy, async (session) => {
-    // Written, not read: a rebuild that is put to use at the same time must not miss these positions.
+    // A write, not a read, so that it conflicts with a concurrent activation of a rebuild, which must not miss these positions.
     const row = await state.findOneAndUpdate(
       { _id: 'spend' },
       {
@@ -204,7 +204,7 @@ function addition(generation: number, sum: SpendEntry): AnyBulkWriteOperation<Sp
   };
 }
 
-/** What each tenant's day and month grow by. */
+/** The amounts to add to each tenant's day and month. */
 function totalsOf(
   generation: number,
   sums: readonly (Pick<SpendEntry, 'day' | 'tenantId' | 'currency' | 'amount'> | BudgetHold)[],

@@ -159,14 +159,14 @@ function explained(error: unknown, adminKey: string): Error {
     const words = maskSecrets(error.message, adminKey);
     if (status === 401 || status === 403)
       return new Error(
-        `the provider refused the admin key of AI_OPENAI_ADMIN_KEY (${words}): it needs the right to read usage and costs of the organization`,
+        `the provider refused the admin key of AI_OPENAI_ADMIN_KEY (${words}): the key needs permission to read usage and costs of the organization`,
       );
     return new Error(`the provider's usage and costs could not be read (${words}); try again later`);
   }
   // A RangeError is a date that does not exist, or nesting that is too deep to be figures.
   if (error instanceof z.ZodError || error instanceof SyntaxError || error instanceof RangeError)
     return new Error(
-      'the provider answered with something else than its usage and costs; is AI_OPENAI_BASE_URL right?',
+      'the provider answered with something other than its usage and costs; check AI_OPENAI_BASE_URL',
       {
         cause: error,
       },

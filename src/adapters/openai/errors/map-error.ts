@@ -40,20 +40,21 @@ export interface ErrorEnvelope {
 
 /** Whose fault it is and what to do, by code. */
 const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
-  invalid_request: 'The request asks for something the provider does not take; correct the named parameter.',
+  invalid_request:
+    'The request asks for something that the provider does not accept; correct the named parameter.',
   invalid_credentials:
-    'The service is set up with a key, organization or project that the provider does not accept; correct AI_OPENAI_API_KEY, AI_OPENAI_ORGANIZATION or AI_OPENAI_PROJECT.',
+    'The provider does not accept the configured key, organization or project; correct AI_OPENAI_API_KEY, AI_OPENAI_ORGANIZATION or AI_OPENAI_PROJECT.',
   permission_denied:
     "The account may not do this (region, project or model access); change the account's permissions or use another model.",
   quota_exceeded:
-    "The account's credit or spend limit is used up, waiting does not help; raise the limit or add credit in the provider's billing settings.",
+    "The account's credit or spend limit is used up. Waiting does not help; raise the limit or add credit in the provider's billing settings.",
   rate_limited:
-    'The request is fine, the account sends too much at once; it can be tried again after a wait. If this keeps happening, raise the limit at the provider or lower MAX_IN_FLIGHT.',
+    'The request is valid, but the account sends too much at once; it can be tried again after a wait. If this keeps happening, raise the limit at the provider or lower MAX_IN_FLIGHT.',
   context_length_exceeded:
-    'Messages, tools and the output limit together do not fit into the context of the model; shorten them, lower maxOutputTokens or use a model with a larger context.',
+    'Messages, tools and the output limit together exceed the context of the model; shorten them, lower maxOutputTokens or use a model with a larger context.',
   content_filtered: "The provider's content policy refused the request; its contents have to change.",
   model_not_found:
-    'Either the account has no access to this model, or the model or AI_OPENAI_BASE_URL is misspelt.',
+    'Either the account has no access to this model, or the model or AI_OPENAI_BASE_URL is misspelled.',
   provider_unavailable: "The fault is the provider's or the network's; it can be tried again.",
   provider_error:
     "The fault is the provider's; if it lasts, give it the request id, or check that AI_OPENAI_BASE_URL speaks the Chat Completions API.",
@@ -62,7 +63,7 @@ const ADVICE: Readonly<Partial<Record<ErrorCode, string>>> = {
 
 /** In place of the advice for a rate limit, which is to wait. */
 const LARGER_THAN_LIMIT =
-  "The request alone is larger than the account's limit of tokens per minute, so that waiting does not help; shorten it, lower maxOutputTokens or raise the limit at the provider.";
+  "The request alone is larger than the account's limit of tokens per minute, so waiting does not help; shorten it, lower maxOutputTokens or raise the limit at the provider.";
 
 /**
  * Translates whatever a call threw before its answer began.
@@ -169,7 +170,7 @@ function mapConnectionError(error: APIConnectionError, context: ErrorContext): C
       ? 'closed the connection before it answered'
       : 'could not be reached';
   return new ProviderUnavailable(
-    `${context.provider} ${what} (${code}). The request is fine and can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the network and the provider's status page.`,
+    `${context.provider} ${what} (${code}). The request is valid and can be tried again; if this lasts, check AI_OPENAI_BASE_URL, the network and the provider's status page.`,
     true,
     { cause },
   );

@@ -43,7 +43,7 @@ const HALF_CHARACTER = /[\ud800-\udbff]$/;
  * Makes what a provider said fit for the caller's response: besides what `maskSecrets` takes out, it masks keys of other issuers,
  * values of echoed headers and ids of the provider's accounts. Takes the same time however long the text is.
  *
- * @param secret the configured key; empty when there is none
+ * @param secret the configured key; empty if there is no key
  * @param maxLength of the result, in UTF-16 units
  */
 export function maskProviderWords(text: string, secret: string, maxLength: number): string {

@@ -6,10 +6,10 @@ const DURATION = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/;
 const PART = /(\d+(?:\.\d+)?)(ms|s|m|h|d)/g;
 
 /**
- * Reads the `x-ratelimit-*` headers. A limit without its number, or with one that is no limit (-1 and 0 are sent for "none"), was
- * not told; compatible servers write anything into them.
+ * Reads the `x-ratelimit-*` headers. A limit without a number, or with -1 or 0 (sent for "no limit"), counts as not
+ * reported. Compatible servers write anything into these headers.
  *
- * @returns null when no limit was told
+ * @returns null when no limit was reported
  * @see https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers
  */
 export function parseRateLimits(headers: HeaderReader): RateLimits | null {
@@ -30,11 +30,11 @@ function wholeNumber(text: string | null): number | null {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** Longer texts are no durations, and longer times are none that a limit needs to be filled again. */
+/** Longer texts are not durations, and no limit takes longer to refill. */
 const MAX_CHARACTERS = 64;
 const MAX_DURATION_MS = 31 * UNIT_MS.d;
 
-/** `6m0s`, `17ms`, `1m30.5s`, or bare seconds, in milliseconds, at most 31 days; null when it is none of them. */
+/** `6m0s`, `17ms`, `1m30.5s`, or bare seconds, in milliseconds, at most 31 days; null for any other text. */
 export function parseDuration(text: string): number | null {
   if (text.length > MAX_CHARACTERS) return null;
   if (/^\d+(\.\d+)?$/.test(text)) return Math.min(Number(text) * 1000, MAX_DURATION_MS);

@@ -11,7 +11,7 @@ const MAX_CHARACTERS = 64;
  * (`2m59.56s`, `1500ms`) or as an HTTP date. A date in the past is 0, and more than 31 days are 31 days. Whether the wish is plausible is for the caller to judge.
  *
  * @param now epoch milliseconds
- * @returns null when nothing readable was told
+ * @returns null when no readable time was reported
  */
 export function parseRetryAfter(headers: HeaderReader, now: number): number | null {
   const inMilliseconds = short(headers.get('retry-after-ms'));

@@ -1,8 +1,8 @@
 import type { HttpHead } from './http-exchange.ts';
 
-/** What the fetch standard's `Headers` is read for. */
+/** The part of the fetch standard's `Headers` that is used. */
 export interface HeaderReader {
-  /** Several of one name are joined by `, `; null when there is none. */
+  /** Several headers of one name are joined by `, `. Null if the header is missing. */
   get(name: string): string | null;
 }
 

@@ -23,8 +23,8 @@ export interface HttpBody {
 }
 
 /**
- * One HTTP request under way: undici writes into it, a caller reads its head and then its body. Node's streams, which
- * undici's own `request` gives, cost more for each piece than decoding it.
+ * One HTTP request in flight: undici writes into it, a caller reads its head and then its body. Node's streams, which
+ * undici's own `request` returns, cost more per piece than decoding the piece.
  */
 export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
   /** When the answer begins. Rejects with what prevented it. */
@@ -58,7 +58,7 @@ export class HttpExchange implements Dispatcher.DispatchHandler, HttpBody {
   }
 
   close(): void {
-    this.#end(new Error('The answer was not wanted any more.'));
+    this.#end(new Error('The answer is no longer needed.'));
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {

@@ -19,7 +19,7 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 /** The way out for https addresses. */
 export interface HttpsProxy {
   readonly url: string;
-  /** Hosts that are reached without it, as in NO_PROXY; null when there are none. */
+  /** Hosts that are reached without the proxy, as in NO_PROXY. Null for no exceptions. */
   readonly except: string | null;
 }
 
@@ -51,7 +51,7 @@ export interface HttpTransport {
   readonly fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>;
   /** The unread body of an answer of status 2xx. */
   bodyOf(response: Response): HttpBody;
-  /** Closes all connections; calls under way fail. */
+  /** Closes all connections; calls in flight fail. */
   close(): Promise<void>;
 }
 

@@ -8,8 +8,8 @@ const GZIP = [0x1f, 0x8b] as const;
 const CHUNK_BYTES = 65_536;
 
 /**
- * A body that is inflated if its first bytes are those of gzip, whatever its headers say: some gateways compress without being
- * asked to. It inflates as it is read, so that what comes out is bound by whoever counts it.
+ * A body that is inflated if its first bytes are those of gzip, whatever its headers say: some gateways compress unasked. It
+ * inflates as it is read, so that the reader can bound the inflated size.
  */
 export class InflatedBody implements HttpBody {
   readonly #body: HttpBody;
@@ -52,7 +52,7 @@ export class InflatedBody implements HttpBody {
   }
 
   #inflate(): void {
-    // What is cut off is told by what is missing of the answer.
+    // A truncated body is noticed later, by what the answer lacks.
     const gunzip = createGunzip({ chunkSize: CHUNK_BYTES, finishFlush: constants.Z_SYNC_FLUSH });
     this.#gunzip = gunzip;
     this.#inflated = gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>;

@@ -100,7 +100,7 @@ export class ObjectReader {
   refuseRest(): void {
     for (const [name, value] of this.rest()) {
       if (value === null || (isList(value) && value.length === 0)) continue;
-      this.problem(name, 'unknown_member', 'it is not known here and cannot be passed on; leave it out');
+      this.problem(name, 'unknown_member', 'it is unknown here and cannot be passed on; leave it out');
     }
   }
 

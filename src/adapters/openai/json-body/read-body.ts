@@ -62,12 +62,12 @@ function readSampling(reader: ObjectReader) {
   } satisfies Partial<ChatRequest>;
 }
 
-/** Which of the two names is sent is decided by the model; where nothing is known of it, by the caller. */
+/** The model decides which of the two names is sent. For an unknown model, the caller's choice is sent. */
 function readLimit(reader: ObjectReader): Pick<ChatRequest, 'maxOutputTokens' | 'maxTokensParameter'> {
   const limit = reader.integer('max_completion_tokens');
   const older = reader.integer('max_tokens');
   if (limit !== null && older !== null)
-    reader.problem('max_tokens', 'conflict', 'max_completion_tokens is there too; send one of them');
+    reader.problem('max_tokens', 'conflict', 'max_completion_tokens is set too; send one of them');
   if (limit !== null) return { maxOutputTokens: limit, maxTokensParameter: 'max_completion_tokens' };
   return { maxOutputTokens: older, maxTokensParameter: older === null ? null : 'max_tokens' };
 }

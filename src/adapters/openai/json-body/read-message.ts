@@ -97,7 +97,7 @@ function within(reader: ObjectReader | null, read: (reader: ObjectReader) => Par
   return { payload: reader === null ? {} : read(reader), reader };
 }
 
-/** A data URL tells the media type, base64 alone does not. */
+/** A data URL contains the media type, base64 alone does not. */
 function readFileData(file: ObjectReader): Partial<ContentPart> {
   const text = file.text('file_data');
   const [prefix = '', mediaType = null] = text?.match(DATA_URL) ?? [];

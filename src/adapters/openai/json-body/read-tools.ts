@@ -14,7 +14,7 @@ export function readTools(body: ObjectReader): ToolFields {
   if (older) {
     for (const name of ['tools', 'tool_choice']) {
       if (body.raw(name) !== null)
-        body.problem(name, 'conflict', 'functions or function_call are there too; send one of the two forms');
+        body.problem(name, 'conflict', 'functions or function_call are set too; send one of the two forms');
     }
   }
   return {
@@ -69,7 +69,7 @@ function readCustom(custom: ObjectReader): Tool {
     if (type !== 'text' && type !== 'grammar')
       format.problem('type', 'unknown_value', 'it must be text or grammar');
     if (type === 'grammar' && grammar === null)
-      format.problem('grammar', 'missing', 'a format of type grammar has one');
+      format.problem('grammar', 'missing', 'a format of type grammar needs a grammar');
   }
   for (const reader of [grammar, format]) reader?.refuseRest();
   return read;

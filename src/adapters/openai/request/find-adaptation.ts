@@ -24,8 +24,8 @@ const VALUE_REFUSED =
   /\btoo (?:large|high|big|long|small|low)\b|\bat (?:most|least)\b|\b(?:less|greater) than\b|\bexceed|\bmaximum\b/i;
 
 /**
- * Finds out what to send instead of a call that a server refused because of something that the service sends by itself: a
- * parameter of its own, or its choice between two names. The caller's own parameters are never left out.
+ * Finds out what to send instead of a call that a server refused because of something that the service added: a parameter, or
+ * its choice between two names. The caller's own parameters are never left out.
  *
  * @param body as it was sent
  * @returns null when nothing of that kind is named

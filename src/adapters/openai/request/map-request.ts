@@ -36,9 +36,9 @@ export function mapRequest(call: ProviderCall, options: MapRequestOptions): Wire
   };
 }
 
-/** Wherever it can be, an answer is streamed, whether or not the caller wants chunks: a stall is seen then. */
+/** An answer is streamed whenever possible, even if the caller wants no chunks: only then can a stall be noticed. */
 function mapStreaming({ model, request }: ProviderCall, options: MapRequestOptions): WireBody {
-  // Other formats have a header that tells the length.
+  // Other formats have a header that contains the length.
   const isStreamable = request.audio === null || request.audio.format === 'pcm16';
   const { adaptations = [] } = options;
   if (!model.streams || !isStreamable || adaptations.includes('without_stream')) return { stream: false };

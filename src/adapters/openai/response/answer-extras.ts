@@ -22,7 +22,7 @@ export class AnswerExtras {
   readonly #last = new Map<string, string>();
 
   /**
-   * @returns the members that are new or changed, as a JSON object; null when there are none
+   * @returns the new or changed members, as a JSON object; null if nothing has changed
    * @throws LimitExceeded
    */
   note(chunk: WireObject, indexes: AnswerIndexes): string | null {

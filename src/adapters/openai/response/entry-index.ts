@@ -1,6 +1,6 @@
 import { isObject } from '../wire/wire.ts';
 
-/** Odd indexes are told apart by so many characters. */
+/** Indexes that are not numbers are distinguished by this many characters. */
 const NAME_CHARACTERS = 32;
 
 /** The `index` of an entry of a list, as it came. */

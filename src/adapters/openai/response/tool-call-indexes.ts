@@ -3,7 +3,7 @@ import { answerLimits, LimitExceeded } from '../wire/answer-limits.ts';
 import { JsonValueEnd } from '../wire/json-value-end.ts';
 import { indexOf, nameOfIndex } from './entry-index.ts';
 
-/** What tells one call from another in a piece. */
+/** The members of a piece that distinguish one call from another. */
 export interface ToolCallPiece {
   readonly id: string | null;
   readonly name: string | null;
@@ -29,7 +29,7 @@ export class OpenToolCall {
     this.id = id;
     this.list = list;
     this.#place = place;
-    // Calls with ids are told apart by them.
+    // Calls with ids are distinguished by their ids.
     this.#arguments = id === null ? new JsonValueEnd() : null;
   }
 

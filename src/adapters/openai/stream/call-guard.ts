@@ -66,7 +66,7 @@ export class CallGuard {
   }
 
   /**
-   * A piece of the answer came: comments and empty reads are none.
+   * A piece of the answer came. Comments and empty reads do not count.
    *
    * @param hasContent false for one that only opens the answer: the model may still think, so that the first wait goes on
    */

@@ -11,9 +11,9 @@ import type { StreamDecoder } from './stream-decoder.ts';
 const END_MS = 1_000;
 
 /**
- * One answer, read from an HTTP body. The connection is given back for the next call when the answer ended
- * as it should, and closed at once when it did not, the caller aborted, or the iteration was left early. The
- * body has to fail when the guard's signal aborts.
+ * One answer, read from an HTTP body. The connection is reused for the next call if the answer ended properly.
+ * It is closed at once if the answer did not, the caller aborted, or the iteration was left early. The body has to
+ * fail when the guard's signal aborts.
  */
 export class CompletionStream implements ProviderStream {
   readonly served: ServedBy;
@@ -102,7 +102,7 @@ export class CompletionStream implements ProviderStream {
     }
   }
 
-  /** The end of the body is on its way behind `[DONE]`. If it does not come, the guard closes the connection. */
+  /** The end of the body follows `[DONE]`. If it does not come, the guard closes the connection. */
   async #release(): Promise<void> {
     this.#guard.wait();
     try {

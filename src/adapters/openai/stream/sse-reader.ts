@@ -72,7 +72,7 @@ export class SseReader {
     return payloads ?? NO_PAYLOADS;
   }
 
-  /** @returns the data of a last event that no blank line ended, maybe cut in the middle; null when there is none */
+  /** @returns the data of a last event without its blank line, possibly truncated; null if there is no such event */
   end(): string | null {
     if (this.overflowed) return null;
     const line = this.#endLine(this.#decoder.end());

@@ -279,7 +279,7 @@ export class StreamDecoder {
   /** Without the parser's error: it quotes the answer. */
   #malformed(): ChatFailure {
     return new ProviderError(
-      `${this.#context.provider} sent something that is no chunk of an answer (malformed JSON). The fault is the provider's or of something between; the request can be tried again. If it lasts, check that AI_OPENAI_BASE_URL speaks the Chat Completions API.`,
+      `${this.#context.provider} sent something that is not a chunk of an answer (malformed JSON). The fault is the provider's or a proxy's; the request can be tried again. If it lasts, check that AI_OPENAI_BASE_URL speaks the Chat Completions API.`,
       true,
       { providerRequestId: this.served.providerRequestId },
     );

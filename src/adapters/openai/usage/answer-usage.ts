@@ -22,7 +22,7 @@ export class AnswerUsage {
     return inChoice || inGroq || isUsual;
   }
 
-  /** What holds now; null when it is what was taken before, or there is none. */
+  /** The current usage; null if there is no usage, or if it was taken before. */
   takeNew(): ReportedUsage | null {
     if (!this.#isNew) return null;
     this.#isNew = false;

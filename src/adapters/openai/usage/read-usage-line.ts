@@ -150,7 +150,7 @@ function parse(text: string): Record<string, unknown> {
   return line;
 }
 
-/** A count that is none would be taken for one that was not told, and the rest be billed as if it were not there. */
+/** An invalid count would pass for one that was not reported, and the rest would be billed without it. */
 function checkUsage(usage: Record<string, unknown>): void {
   for (const name of counts) countOf(usage, name, 'usage.');
   for (const [group, names] of Object.entries(details)) {

@@ -15,7 +15,7 @@ const TICKS_PER_DOLLAR = 10_000_000_000;
  * The provider's own cost of a call, in US dollars, to 12 decimals: `usage.cost` as a number or text (OpenRouter, vLLM
  * gateways), or an object with a total (Perplexity), `estimated_cost` (DeepInfra), `cost_in_usd_ticks` (xAI).
  *
- * @returns null when there is none, or no amount that one call can have
+ * @returns null if no cost is reported, or it is not an amount that one call can have
  */
 export function reportedCost(usage: WireObject): DecimalText | null {
   const { cost, total_cost: total, estimated_cost: estimated, cost_in_usd_ticks: ticks } = usage;

@@ -5,7 +5,7 @@ import { isObject, type WireObject } from './wire.ts';
  * `detail`, an error's members without anything around them, a choice that failed.
  *
  * @param isAnswer the object came with status 2xx, so that it may be a piece of an answer
- * @returns undefined when there is none; what `mapErrorBody` takes otherwise
+ * @returns undefined if there is no error; else the input of `mapErrorBody`
  */
 export function findError(value: WireObject, isAnswer: boolean): unknown {
   const error = value['error'] ?? value['errors'];

@@ -9,7 +9,7 @@ export function invalidRequest(path: string, problem: string): ChatFailure {
 /**
  * Reads JSON text of a request.
  *
- * @returns null when there is none
+ * @returns null if there is no text
  * @throws ChatFailure invalid_request naming the path, never quoting the text
  */
 export function parseJsonObject(text: string | null, path: string): Record<string, unknown> | null {

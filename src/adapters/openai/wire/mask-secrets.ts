@@ -9,7 +9,7 @@ const MAYBE_SECRET = /\s|sk-|bearer|basic/i;
  * Makes a provider's words fit to be shown: keys become `sk-…abcd`, bearer tokens disappear, whitespace is one
  * space, and what is longer than `maxLength` is cut. Takes the same time however long the text is.
  *
- * @param secret the configured key, whatever it looks like; empty when there is none
+ * @param secret the configured key, whatever it looks like; empty if there is no key
  */
 export function maskSecrets(text: string, secret: string, maxLength = MAX_LENGTH): string {
   if (isPlain(text, maxLength) && (secret === '' || !text.includes(secret))) return text;

@@ -200,7 +200,7 @@ describe('partitions', () => {
   it('are never removed', async () => {
     const cluster = await Cluster.withAllTopics();
     await expect(growTopics(cluster.admin, plan, 5)).rejects.toThrow(
-      'chat.requests has 6 partitions, and Kafka cannot take partitions away: give 6 or more',
+      'chat.requests has 6 partitions, and Kafka cannot remove partitions: ask for 6 or more',
     );
     expect(cluster.grown).toEqual([]);
   });

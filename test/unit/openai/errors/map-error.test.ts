@@ -114,7 +114,7 @@ describe('an HTTP error', () => {
     });
     expect(failure.message).toBe(
       'openai refused or failed the call of gpt-4o (HTTP 400, unsupported_value, parameter temperature). ' +
-        'The request asks for something the provider does not take; correct the named parameter.',
+        'The request asks for something that the provider does not accept; correct the named parameter.',
     );
     expect(failure.providerMessage).toBe("Unsupported value: 'temperature' does not support 3.");
   });

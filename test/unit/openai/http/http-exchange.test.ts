@@ -131,7 +131,7 @@ describe('an HTTP exchange', () => {
     unwanted.exchange.onResponseStart(unwanted.connection, 200, {});
     unwanted.exchange.close();
     expect(unwanted.connection.aborted).toBe(true);
-    await expect(unwanted.exchange.read()).rejects.toThrow('not wanted');
+    await expect(unwanted.exchange.read()).rejects.toThrow('no longer needed');
 
     const ended = begin();
     ended.exchange.onResponseEnd();
