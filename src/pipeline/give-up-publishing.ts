@@ -4,10 +4,10 @@ import type { OutcomeForms } from './outcome/outcome-forms.ts';
 import { entryId, type RequestEntry } from './request-entry.ts';
 
 /**
- * Better a request without an answer than a partition that stands still. The ledger has the outcome and marks it before its bill
- * alone is settled; what has no ledger row is settled without anything.
+ * Prefers a request without an answer to a stalled partition. If the ledger has the outcome, it is marked as unpublished and only
+ * its bill is settled. A request without a ledger row is settled without any record.
  *
- * @returns what is settled instead; a bill that is refused as well waits with the rest of its outcome
+ * @returns what to settle instead. If the bill is refused as well, it stays in the ledger with its outcome.
  */
 export async function giveUpPublishing(
   entry: RequestEntry,
@@ -18,7 +18,7 @@ export async function giveUpPublishing(
   outcomes.metrics.outcomeUnpublished();
   outcomes.logger.error(
     { place, ...entry.inLedger },
-    'the broker refuses this outcome in every form; mend its topics, then run: completion-bus outcomes publish',
+    'the broker refuses this outcome in every form; fix its topics, then run: completion-bus outcomes publish',
   );
   if (entry.inLedger === null) return [[]];
   try {

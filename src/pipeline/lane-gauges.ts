@@ -3,7 +3,7 @@ import type { LaneGauge } from '../telemetry/observe-gauges.ts';
 import type { Lane, LaneState } from './lanes/lane.ts';
 import { laneKey, type RequestEntry } from './request-entry.ts';
 
-/** Where the log of each lane ends, and what is asked of lanes when metrics are collected. */
+/** The end of each lane's log, and the values of lanes that metrics collect. */
 export class LaneGauges {
   private readonly logEnds = new Map<string, number>();
 
@@ -20,7 +20,7 @@ export class LaneGauges {
       if (!oldest.has(key)) oldest.set(key, acceptedAt);
     }
     return [...lanes].map(([key, { partition, settledBelow }]) => {
-      // An open lane that was never handed a record has read its log to the end.
+      // An open lane that never got a record has read its log to the end.
       const logEnd = this.logEnds.get(key) ?? settledBelow ?? 0;
       return {
         ...partition,

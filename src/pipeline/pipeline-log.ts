@@ -6,9 +6,9 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { HandledRequest } from './outcome/handled-request.ts';
 import { laneKey } from './request-entry.ts';
 
-/** How long lines of a kind are only counted after one was logged. */
+/** After a log line, further lines of its kind are only counted for so long. */
 const QUIET_MS = 10_000;
-/** Codes of requests that end for what they ask, not for what a provider did. */
+/** Codes of requests that end because of what they ask, not because of the provider. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'invalid_request',
   'model_not_found',
@@ -17,15 +17,15 @@ const REFUSALS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What the pipeline reports, in the log and in counters. What publishers or brokers can repeat at their own rate is logged once
- * per kind and 10 s, with the number of suppressed lines.
+ * What the pipeline reports, in the log and in counters. Lines that publishers or brokers can repeat at will are logged once per
+ * kind and 10 s, with the number of suppressed lines.
  */
 export class PipelineLog {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #metrics: Metrics;
   readonly #limiter = new RepeatLimiter(QUIET_MS);
-  /** Of lanes that are not open. */
+  /** Lanes that are not open. */
   readonly #openingSince = new Map<string, number>();
 
   constructor(logger: Logger, clock: Clock, metrics: Metrics) {
@@ -39,17 +39,17 @@ export class PipelineLog {
     if (suppressed !== null) this.#logger.warn({ ...fields, suppressed }, 'dead letter');
   }
 
-  /** The group has divided its partitions. @param rebalanceMs what joining took */
+  /** The group has assigned partitions. @param rebalanceMs how long joining took */
   assigned(assigned: number, rebalanceMs: number): void {
     this.#logger.info({ partitions: assigned, durationMs: Math.round(rebalanceMs) }, 'partitions assigned');
   }
 
-  /** A lane begins to open. */
+  /** A lane starts to open. */
   opening(partition: TopicPartition): void {
     this.#openingSince.set(laneKey(partition), this.#clock.monotonic());
   }
 
-  /** A lane settles from now on. */
+  /** A lane can settle from now on. */
   opened(partition: TopicPartition): void {
     this.#metrics.laneOpened();
     const key = laneKey(partition);
@@ -74,7 +74,7 @@ export class PipelineLog {
     } else this.#logger.debug(fields, 'request finished');
   }
 
-  /** A lane is about to open again. */
+  /** A lane is about to reopen. */
   reopening(partition: TopicPartition, error: unknown): void {
     if (!this.#openingSince.has(laneKey(partition))) this.opening(partition);
     if (error instanceof ProducerDisconnected) {

@@ -13,13 +13,13 @@ export interface PipelineLimits {
   readonly settleSpacingMs: number;
 }
 
-/** What the pipeline is made of, and its limits. */
+/** The parts of the pipeline, and its limits. */
 export interface PipelineOptions {
   readonly source: RequestSource;
   readonly transport: LaneTransport;
   readonly decode: DecodeOptions;
   readonly handler: HandlerOptions;
   readonly limits: PipelineLimits;
-  /** The consumer is dead: the process must end. */
+  /** The consumer has died: the process must end. */
   onCrash(error: Error): void;
 }

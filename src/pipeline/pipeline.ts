@@ -31,20 +31,20 @@ import { entryId, laneKey, RequestEntry } from './request-entry.ts';
 import { TopicWatch } from './topic-watch.ts';
 
 /**
- * The way of every request: fetched records go through here, in the order of the steps below. It owns what runs; the
- * lanes own what is settled.
+ * The request flow: fetched records pass through here, in the order of the steps below. The pipeline owns what runs; the lanes
+ * own what is settled.
  */
 export class Pipeline implements RequestSourceListener, LaneListener {
   private readonly options: PipelineOptions;
   private readonly lanes = new Map<string, Lane>();
   private readonly entries = new RequestEntries();
-  /** The topic that each partition's entries are of. */
+  /** The topic id of each partition's entries. */
   private readonly topicIds = new Map<string, string | null>();
   private readonly topicWatch: TopicWatch;
   private readonly limits: IntakeLimits;
   private readonly memory: MemoryBudget;
   private readonly log: PipelineLog;
-  /** With the clock, the metrics and the logger of everything here. */
+  /** With the clock, the metrics and the logger of the whole pipeline. */
   private readonly outcomes: OutcomeOptions;
   private readonly admission: Admission;
   private readonly gauges = new LaneGauges();
@@ -58,14 +58,14 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     const { maxInFlight, maxInFlightBytes } = options.limits;
     this.memory = new MemoryBudget(maxInFlightBytes);
     this.log = new PipelineLog(this.outcomes.logger, this.outcomes.clock, this.outcomes.metrics);
-    // Some accepted requests beyond those that run keep the scheduler busy while the next ones are fetched.
+    // Some accepted requests beyond the running ones keep the scheduler busy while the next ones are fetched.
     this.limits = new IntakeLimits({
       maxRequests: maxInFlight + Math.max(100, Math.floor(maxInFlight / 2)),
       maxBytes: this.memory.maxRequestBytes,
     });
   }
 
-  /** Whether the group has given this member an assignment, be it an empty one. */
+  /** Whether the group has given this member an assignment, even an empty one. */
   get wasAssigned(): boolean {
     return this.assignedOnce;
   }
@@ -74,7 +74,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     return this.entries.size;
   }
 
-  /** Of accepted requests, their answers and their outcomes. */
+  /** Bytes of accepted requests, their answers and their outcomes. */
   get inFlightBytes(): number {
     return this.memory.bytes;
   }
@@ -84,7 +84,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     return this.memory.waitingCount;
   }
 
-  /** How long the oldest outcome waits to be settled by a lane that is there; null when none waits. */
+  /** How long the oldest outcome has waited to be settled by an open lane; null if none waits. */
   oldestUnsettledMs(): number | null {
     const since = this.entries.oldestFinishedAt((key) => {
       const lane = this.lanes.get(key);
@@ -131,7 +131,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   interrupted(error: Error): void {
-    this.outcomes.logger.warn({ err: error }, 'the Kafka consumer was interrupted; joining the group again');
+    this.outcomes.logger.warn({ err: error }, 'Kafka consumer interrupted; rejoining the group');
     this.loseLanesOutside(new Map());
   }
 
@@ -173,7 +173,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   accepted(record: InboundRecord): void {
     const known = this.entries.at(record);
     if (known !== undefined) {
-      // Delivered again after a doubt or a rejoin while its work goes on here: attach, do not run it twice.
+      // Redelivered after a doubt or a rejoin while its work continues here: attach to it, do not run it twice.
       if (known.finished !== null) this.lanes.get(laneKey(record))?.finish(known.finished);
       return;
     }
@@ -208,9 +208,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /* ---------- 3 to 6 Handle: claim, call, fold, outcome (handle-request.ts) ---------- */
 
-  /** Never rejects: whatever happens to a request, it ends as a response, a bill or a dead letter. */
+  /** Never rejects: every request ends as a response, a bill or a dead letter. */
   private async run(entry: RequestEntry, seat: Seat): Promise<void> {
-    // Queued while its partition went elsewhere, or while the service began to stop.
+    // While it was queued, its partition was reassigned or the service started to stop.
     if (entry.accepted === null || !this.entries.has(entry) || this.admission.draining.aborted)
       return this.forget(entry);
     try {
@@ -218,7 +218,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     } catch (error) {
       this.outcomes.logger.error(
         { err: error, place: entryId(entry.record) },
-        'the request ends as a dead letter because its response cannot be written',
+        'response cannot be written; sending the request to the dead-letter topic',
       );
       this.deadLetter(entry, { code: 'internal', message: internalFailure().message });
     }
@@ -240,7 +240,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   private ended(entry: RequestEntry, job: RequestOnItsWay, handled: HandledRequest): void {
-    // Forgotten meanwhile: its record comes again, and must not have a second outcome beside this one.
+    // Forgotten meanwhile: the request is redelivered, and must not have a second outcome beside this one.
     if (!this.entries.has(entry)) return;
     const { clock, outputs } = this.outcomes;
     const { requestId, tenantId } = job.accepted.request;
@@ -252,7 +252,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
 
   /* ---------- 7 Settle: outcomes become visible (lane.ts) ---------- */
 
-  /** @param forms of the outcome: the next one is published when a broker refuses the one before for good */
+  /** @param forms of the outcome: if a broker refuses one permanently, the next one is published */
   private finish(entry: RequestEntry, forms: OutcomeForms, bill: OutboundRecord | null = null): void {
     if (!this.entries.has(entry)) return;
     const finishedAt = this.outcomes.clock.monotonic();
@@ -281,7 +281,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       void this.options.handler.claims.ledger.markSettled(inLedger).catch(() => undefined);
   }
 
-  /** Outside of the transaction, once it is committed. Who misses it finds the response in its topic. */
+  /** Sent outside of the transaction, once it is committed. If it is lost, the response is still in its topic. */
   private reply(to: ReplyRequest, settled: readonly OutboundRecord[]): void {
     const { chunks, outputs } = this.outcomes;
     const record = replyRecord(to, settled, outputs.topics.responses);
@@ -295,7 +295,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     if (isOther(this.topicIds.get(key) ?? null, topicId)) this.dropOldTopic(partition);
     this.topicIds.set(key, topicId);
     this.log.opened(partition);
-    // Committed although it looked otherwise, or settled by another worker: it never comes here again.
+    // Committed although it seemed to fail, or settled by another worker: it is never redelivered.
     for (const entry of this.entries.of(partition)) if (isSettled(entry.record.offset)) this.forget(entry);
   }
 
@@ -309,7 +309,10 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   gap(partition: TopicPartition, from: number, to: number): void {
-    this.outcomes.logger.warn({ ...partition, from, to }, 'the log has no records here: markers, or deleted');
+    this.outcomes.logger.warn(
+      { ...partition, from, to },
+      'the log has no records here: transaction markers, or deleted',
+    );
   }
 
   known(partition: TopicPartition, from: number, to: number): InboundRecord[] {
@@ -317,7 +320,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   halted(partition: TopicPartition, reason: string): void {
-    this.outcomes.logger.error({ ...partition, reason }, 'the partition is not handled any more');
+    this.outcomes.logger.error({ ...partition, reason }, 'partition halted; it needs an operator');
     this.dropWaiting(partition);
   }
 
@@ -343,7 +346,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
   }
 
   /**
-   * Accepts nothing new, finishes and settles what runs, and after `timeoutMs` ends the rest without an outcome. Lanes
+   * Accepts nothing new, and finishes and settles what runs. After `timeoutMs` it ends the rest without an outcome. The lanes
    * are closed afterwards; the caller leaves the group last.
    */
   async drain(timeoutMs: number): Promise<void> {
@@ -354,14 +357,14 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     await this.entries.untilEmpty(timeoutMs);
     if (this.entries.size > 0) {
       const left = { requests: this.entries.size, ...this.admission.counts };
-      this.outcomes.logger.warn(left, 'drain timeout; ending what still runs');
+      this.outcomes.logger.warn(left, 'drain timeout; ending the requests that still run');
       this.abortAll(new HandlingStopped('the service is stopping'));
       await this.entries.untilEmpty(5_000);
     }
     this.closeLanes();
   }
 
-  /** Whatever was claimed is, or has to be, somebody else's: ends it all, releases its claims and begins again. */
+  /** Other workers may own everything that was claimed: ends all requests, releases their claims and reopens the lanes. */
   startOver(reason: string): void {
     this.abortAll(new HandlingStopped(reason));
     for (const entry of this.entries.all) this.forget(entry);
@@ -372,15 +375,15 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     for (const entry of this.entries.all) entry.stop(reason);
   }
 
-  /** Requests of a lost partition that have not begun are somebody else's; those that run finish into the ledger. */
+  /** Requests of a lost partition that have not started belong to its new owner. Running ones finish into the ledger. */
   private dropWaiting(partition: TopicPartition): void {
     for (const entry of this.entries.of(partition)) if (!entry.hasBegun) this.forget(entry);
     this.forgetFinished(partition);
   }
 
   /**
-   * What has finished in a lost partition is kept for as long as anything of it runs. Should the partition come back meanwhile, a
-   * request that was forgotten would queue behind a later one of its key, which runs, and be answered after it.
+   * Keeps finished requests of a lost partition while anything of it runs. Otherwise, if the partition came back, a forgotten
+   * request would queue behind a later, running one of its key and be answered after it.
    */
   private forgetFinished(partition: TopicPartition): void {
     const left = this.entries.of(partition);

@@ -4,8 +4,8 @@ import { laneKey, type RequestEntry } from './request-entry.ts';
 type Place = TopicPartition & { readonly offset: number };
 
 /**
- * Everything accepted and not settled, by place: a record that comes again finds its work here. What concerns one partition
- * looks at its entries alone.
+ * Everything accepted and not settled, by position: a redelivered record finds its work here. Operations on one partition read
+ * only the entries of that partition.
  */
 export class RequestEntries {
   /** By lane, then by offset in the order of acceptance. */
@@ -25,7 +25,7 @@ export class RequestEntries {
     return this.lanes.get(laneKey(place))?.get(place.offset);
   }
 
-  /** Whether it is still the one at its place. */
+  /** Whether it is still the entry at its position. */
   has(entry: RequestEntry): boolean {
     return this.lanes.get(entry.lane)?.get(entry.record.offset) === entry;
   }
@@ -43,7 +43,7 @@ export class RequestEntries {
       .sort((one, other) => one.offset - other.offset);
   }
 
-  /** When the outcome that waits longest was finished, by the monotonic clock, among those of certain lanes; null when none waits. */
+  /** When the longest waiting outcome of the counted lanes was finished, by the monotonic clock; null if none waits. */
   oldestFinishedAt(isCounted: (lane: string) => boolean): number | null {
     let oldest: number | null = null;
     for (const [lane, entries] of this.lanes) {
@@ -62,7 +62,7 @@ export class RequestEntries {
     this.count += 1;
   }
 
-  /** @returns whether it was the one at its place */
+  /** @returns whether it was the entry at its position */
   remove(entry: RequestEntry): boolean {
     const entries = this.lanes.get(entry.lane);
     if (entries?.get(entry.record.offset) !== entry) return false;
@@ -73,7 +73,7 @@ export class RequestEntries {
     return true;
   }
 
-  /** Resolves when nothing is left, at the latest after `timeoutMs`. */
+  /** Resolves when nothing is left, after `timeoutMs` at the latest. */
   async untilEmpty(timeoutMs: number): Promise<void> {
     if (this.count === 0) return;
     this.empty = Promise.withResolvers<void>();

@@ -23,9 +23,9 @@ import type { ReplyRequest } from './outcome/reply-record.ts';
  *
  *   accepted ──decoded()──► queued ──begin()──► running ──ended()──► offer() ──► finished ──close()──► forgotten
  *      │                                                               ▲  │ └── the broker refuses it: the next form
- *      └────────────────────── it is no request ───────────────────────┘  └──► exhausted: every form was refused
+ *      └────────────────────── it is not a request ────────────────────┘  └──► exhausted: every form was refused
  *
- * close() from any state: the outcome is visible, or the record is another worker's.
+ * close() from any state: the outcome is visible, or the record belongs to another worker.
  */
 export class RequestEntry {
   readonly lane: string;
@@ -33,16 +33,16 @@ export class RequestEntry {
   /** By the monotonic clock. */
   readonly acceptedAt: number;
   /* What follows is changed by the methods below alone. */
-  /** Without its content once the outcome is there. */
+  /** Without its content once the outcome exists. */
   record: InboundRecord;
-  /** What the intake's limit counts: grows once the record is decoded. */
+  /** What the intake limit counts. It grows when the record is decoded. */
   bytes: number;
-  /** Null for what is no request, and once the outcome is there. */
+  /** Null if the record is not a request, and once the outcome exists. */
   accepted: AcceptedRequest | null = null;
   finished: FinishedRequest | null = null;
-  /** Of a request whose outcome the ledger has. */
+  /** Set if the ledger has the request's outcome. */
   inLedger: RequestIdentity | null = null;
-  /** Of a request that asks for a copy of its response, once it has ended. */
+  /** Set if the request asks for a copy of its response, once it has ended. */
   reply: ReplyRequest | null = null;
   private readonly stopping = new AbortController();
   private span: Span | null = null;
@@ -87,7 +87,7 @@ export class RequestEntry {
     this.stopping.abort(reason);
   }
 
-  /** Its handling has ended; its outcome is offered next. */
+  /** Its handling has ended. Its outcome is offered next. */
   ended(
     { status, code, inLedger, records }: HandledRequest,
     identity: RequestIdentity,
@@ -103,8 +103,8 @@ export class RequestEntry {
   }
 
   /**
-   * Makes the first form of the outcome that can be written what its lane settles; each refusal of the broker offers the next
-   * one. After the last one nothing is offered until the caller does it.
+   * Offers the first form of the outcome that can be written to its lane. Each refusal of the broker offers the next form. After
+   * the last one nothing is offered until the caller offers more.
    *
    * @param finishedAt by the monotonic clock
    */
@@ -149,7 +149,7 @@ export function entryId({ topic, partition, offset }: TopicPartition & { readonl
   return `${topic}/${partition}/${offset}`;
 }
 
-/** Begins the span of a request's handling, in the trace that its producer began. */
+/** Starts the span of a request's handling, in its producer's trace. */
 export function startTrace(accepted: AcceptedRequest, groupId: string): { span: Span; trace: Context } {
   const { record, request, orderKey } = accepted;
   const parent = extractContext(record.headers);

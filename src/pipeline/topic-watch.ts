@@ -3,7 +3,7 @@ import type { Lane } from './lanes/lane.ts';
 
 const EVERY_MS = 5_000;
 
-/** Tells lanes which topic their partition is of now: one that fetches and settles nothing would not notice a new one. */
+/** Reports the current topic id to lanes. A lane that fetches and settles nothing would not notice a recreated topic. */
 export class TopicWatch {
   private readonly transport: Pick<LaneTransport, 'topicId'>;
   private readonly lanes: () => Iterable<Lane>;
@@ -13,15 +13,15 @@ export class TopicWatch {
     this.transport = transport;
     this.lanes = lanes;
     this.timer = setInterval(() => this.look(), EVERY_MS);
-    // It must not keep a process alive that has nothing else to do.
+    // It must not keep an otherwise idle process alive.
     this.timer.unref();
   }
 
-  /** Looks now. */
+  /** Checks now. */
   look(): void {
     const topics = new Set([...this.lanes()].map(({ partition }) => partition.topic));
     for (const topic of topics) {
-      // A topic that is away has no id; opening lanes tell of that.
+      // A missing topic has no id; opening lanes report that.
       this.transport.topicId(topic).then(
         (id) => this.tell(topic, id),
         () => undefined,

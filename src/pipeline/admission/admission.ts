@@ -6,7 +6,7 @@ import { limitTime } from './time-limit.ts';
 
 export interface AdmissionOptions extends SlotsOptions, Omit<KeyGateOptions, 'slots' | 'weightOf'> {}
 
-/** What a call's gate has to know of its plan. */
+/** The facts of a plan that its gate needs. */
 export interface PlannedCall {
   readonly provider: { readonly name: string; readonly account: string | null };
   readonly model: { readonly id: string };
@@ -14,21 +14,23 @@ export interface PlannedCall {
   readonly maxOutputTokens: number | null;
 }
 
-/** How long a wait may take. */
+/** How long a wait may last. */
 export interface WaitLimit {
-  /** Epoch ms, which ends the waiting; null when the signal takes care of it. */
+  /** Epoch ms at which the wait ends; null if the signal ends it. */
   readonly deadline: number | null;
   readonly signal: AbortSignal;
 }
 
-/** Callers choose the names of models, so gates that nobody needs are forgotten beyond this many. */
+/** Callers choose the names of models, so beyond this many, unused gates are forgotten. */
 const MAX_GATES = 1_000;
 
 /**
- * Decides which request goes on when: it owns the slots of this worker (`MAX_IN_FLIGHT`), the permits to call a provider, and every
- * wait for either. A request that waits holds neither. It gets a permit together with the slot to use it, so no slot waits for a
- * permit and no permit for a slot. Tenants take turns by their weights for both. Every wait ends when its deadline
- * passes, when its signal fires or when the service begins to stop.
+ * Decides which request continues when. It owns the slots of this worker (`MAX_IN_FLIGHT`), the permits to call a provider, and
+ * every wait for either.
+ *
+ * - A waiting request holds neither slot nor permit. It gets both together, so neither waits for the other.
+ * - Tenants take turns by their weights for both.
+ * - A wait ends when its deadline passes, when its signal fires or when the service starts to stop.
  */
 export class Admission {
   private readonly options: AdmissionOptions;
@@ -41,22 +43,22 @@ export class Admission {
     this.slots = new Slots(options);
   }
 
-  /** What is scheduled and not finished, by what it does. */
+  /** Scheduled tasks that are not finished, by state. */
   get counts() {
     return this.slots.counts;
   }
 
-  /** Fires when the service begins to stop: nobody waits any longer then. */
+  /** Fires when the service starts to stop. From then on nobody waits. */
   get draining(): AbortSignal {
     return this.drainBegun.signal;
   }
 
-  /** Runs it when the tasks before it under its key are done and it gets a slot. */
+  /** Runs the task once the tasks before it under its key are done and a slot is free. */
   schedule(task: Task): void {
     this.slots.schedule(task);
   }
 
-  /** Ends every wait, now and from now on, with this reason. */
+  /** Ends every current and later wait with this reason. */
   drain(reason: Error): void {
     this.drainBegun.abort(reason);
   }
@@ -65,8 +67,8 @@ export class Admission {
    * Waits for something that may take long, without a slot.
    *
    * @param work must reject with the signal's reason when that fires
-   * @throws `ChatFailure` when the deadline passes; the reason of the signal or of `draining`; what `work` throws. The request
-   *   has a slot again in any case: beyond the limit when it is about to end
+   * @throws `ChatFailure` when the deadline passes; the reason of the signal or of `draining`; what `work` throws. In any case
+   *   the request has a slot again. If it is about to end, it gets the slot beyond the limit.
    */
   async wait<Result>(
     seat: Seat,
@@ -87,11 +89,11 @@ export class Admission {
   }
 
   /**
-   * Takes a permit for one call of the plan; while there is none, or no slot to use it, the request waits without either.
+   * Takes a permit for one call of the plan. Without a free permit or slot, the request waits and holds neither.
    *
    * @param line `again` for a request whose claim keeps others waiting
-   * @param before waits for something else first, without a slot too
-   * @throws as `wait` does; `ChatFailure` when the provider is unavailable and that is not to be waited for
+   * @param before waits for something else first, also without a slot
+   * @throws as `wait` does; `ChatFailure` if the provider is unavailable and the request may not wait for it
    */
   async enter(
     seat: Seat,
@@ -107,12 +109,12 @@ export class Admission {
     return this.wait(seat, (ended) => before(ended).then(() => enter(ended)), limit);
   }
 
-  /** For a request that has a slot. @returns null when a permit has to be waited for */
+  /** For a request that has a slot. @returns null if it has to wait for a permit */
   tryEnter(plan: PlannedCall): Permit | null {
     return this.gateOf(plan).tryEnter(chargedTokens(plan));
   }
 
-  /** The gates as they are, for metrics: not of models that no call has reached. */
+  /** The gates for metrics, without those of models that no call has reached. */
   gateStates() {
     const states = [...this.gates.values()].filter(({ hasAnswered, isIdle }) => hasAnswered || !isIdle);
     return states.map((gate) => gate.state());
@@ -129,7 +131,7 @@ export class Admission {
     return gate;
   }
 
-  /** Those first that never had an answer: what the others have learned of their limits is worth keeping. */
+  /** Gates that never had an answer go first: what the others have learned of their limits is worth keeping. */
   private forgetIdle(): void {
     const idle = [...this.gates].filter(([, gate]) => gate.isIdle);
     const unanswered = idle.filter(([, gate]) => !gate.hasAnswered);

@@ -6,10 +6,10 @@ import { searchesTheWeb } from '../../domain/cost/price-call.ts';
 import type { InputEstimate } from '../../domain/tokens/estimate-tokens.ts';
 import type { ModelInfo } from '../../ports/catalog.ts';
 
-/** Further calls that a request may make when one fails. */
+/** Further calls that a request may make after failures. */
 export interface AllowedRetries {
   readonly retryAttempts: number;
-  /** Whether an answer that broke after its first chunks is asked for again, for requests that do not say. */
+  /** Whether a broken answer is requested again after its first chunks, for requests that do not say. */
   readonly restartOnBreak: boolean;
 }
 
@@ -21,11 +21,11 @@ export interface EstimatedCost {
 }
 
 /**
- * The most that a request may cost: one call with the longest answer, fees included, and the retries that are allowed. A retry
- * follows an answer of full length only where broken answers are asked for again; else what failed had no answer yet, and is
- * billed by its prompt.
+ * The most that a request may cost: one call with the longest answer, fees included, and the allowed retries. A retry counts a
+ * whole answer only if broken answers are requested again. Otherwise the failed call had no answer, and is billed by its
+ * prompt.
  *
- * @returns `call`: of one call; `request`: with its retries. Null without a price, or when there is no limit to what is read or written
+ * @returns `call`: of one call; `request`: with its retries. Null without a price, or if the input or output has no limit
  */
 export function estimateCallCost(
   request: ChatRequest,
@@ -35,7 +35,7 @@ export function estimateCallCost(
   price: Price | null,
   { retryAttempts, restartOnBreak }: AllowedRetries,
 ): { readonly call: EstimatedCost; readonly request: EstimatedCost } | null {
-  // A model reads no more than its context, and every choice may be as long as the limit lets it.
+  // A model reads at most its context. Every choice may be as long as the limit.
   const inputTokens = input.atMost ?? model.contextWindow;
   const perChoice = maxOutputTokens ?? model.maxOutputTokens;
   if (price === null || inputTokens === null || perChoice === null) return null;

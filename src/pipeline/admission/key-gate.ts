@@ -9,7 +9,7 @@ import type { Logger } from '../../runtime/logger.ts';
 import { Permit, type PermitGate } from './permit.ts';
 import type { Seat, Slots, SlotWanted } from './slots.ts';
 
-/** What limits and outages belong to. */
+/** The scope of limits and outages. */
 export interface GateKey {
   readonly provider: string;
   readonly account: string | null;
@@ -18,15 +18,15 @@ export interface GateKey {
 
 export interface KeyGateOptions {
   readonly slots: Pick<Slots, 'isFree' | 'want' | 'unwant' | 'take'>;
-  /** How many calls of a tenant begin in each of its turns while calls have to wait, at least 1. */
+  /** How many calls of a tenant start in each of its turns while calls have to wait, at least 1. */
   readonly weightOf: (tenantId: string) => number;
   readonly clock: Clock;
   /** 0 inclusive to 1 exclusive. */
   readonly random: () => number;
-  /** Whether requests wait while the provider is away, fail at once, or are sent as ever. */
+  /** What requests do while the provider is unavailable: wait, fail at once, or ignore it and call. */
   readonly outage: 'wait' | 'fail' | 'ignore';
   readonly logger: Logger;
-  /** A request was let through after it had to wait. */
+  /** A request that had to wait was let through. */
   readonly onWaited: (key: GateKey, durationMs: number) => void;
 }
 
@@ -38,27 +38,27 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
-/** Three failures in a row: below the four calls that a lone request makes by default, so that it too outlives an outage. */
+/** Three failures in a row: fewer than the four calls of a lone request by default, so that it too survives an outage. */
 const BREAKER = { threshold: 3, baseMs: 1_000, maxMs: 15_000 };
-/** Calls that may be unanswered while nothing is known of a provider's limits, and at first after an outage. */
+/** Calls that may be unanswered while the provider's limits are unknown, and right after an outage. */
 const FIRST_CALLS = 4;
-/** Silence after which one more of them goes, so that a few slow answers keep nobody waiting for long. */
+/** After so long without an answer one more call may start, so that a few slow answers delay nobody for long. */
 const PATIENCE_MS = 250;
-/** From so many unanswered calls on nothing is held back any more after an outage. */
+/** Once so many calls may be unanswered after an outage, calls are no longer held back. */
 const ENOUGH_CALLS = 128;
 const LONGEST_TIMER_MS = 60_000;
-/** What a request may do between its permit and its call, such as writing its claim, while others wait for a permit. */
+/** The time that a request has between its permit and its call, for example to write its claim, while others wait. */
 const LONGEST_HOLD_MS = 2_000;
 
-/** Whether the provider itself has failed. Redirects, conflicts and refusals come from one that works. */
+/** Whether the provider itself has failed. Redirects, conflicts and refusals come from a provider that works. */
 function isOutage({ code, httpStatus }: ChatFailure): boolean {
   if (code === 'provider_error') return httpStatus !== null && httpStatus >= 500;
   return code === 'provider_unavailable' || code === 'timeout';
 }
 
 /**
- * The gate before one provider, account and model: grants permits within what is known of its limits and while it is available.
- * Tenants that wait take turns by their weights, and so do a tenant's first calls and its retries.
+ * The gate in front of one provider, account and model. It grants permits within the known limits while the provider is
+ * available. Waiting tenants take turns by their weights. A tenant's first calls and retries take turns too.
  */
 export class KeyGate implements PermitGate {
   private readonly key: GateKey;
@@ -66,15 +66,15 @@ export class KeyGate implements PermitGate {
   private readonly limiter = new RateLimiter();
   private readonly breaker = new CircuitBreaker(BREAKER);
   private readonly waiting: FairQueue<Waiter>;
-  /** Granted, and their calls have not begun; the oldest first. */
+  /** Granted permits whose calls have not started; the oldest first. */
   private readonly held = new Set<Permit>();
-  /** Its place in line for a slot: a permit is granted together with one. */
+  /** The gate's place in line for a slot: a permit is granted together with a slot. */
   private turn: Place<SlotWanted> | null = null;
   private unanswered = 0;
   /** How many calls may be unanswered. */
   private allowed = FIRST_CALLS;
   private isKnown = false;
-  /** Whether a call of it was ever answered: callers may name models that do not exist. */
+  /** Whether any call was ever answered: callers may name models that do not exist. */
   hasAnswered = false;
   private lastGrantAt = Number.NEGATIVE_INFINITY;
   private openedAt = 0;
@@ -101,7 +101,7 @@ export class KeyGate implements PermitGate {
     };
   }
 
-  /** For a request that has a slot. @returns null when a permit has to be waited for */
+  /** For a request that has a slot. @returns null if it has to wait for a permit */
   tryEnter(tokens: number): Permit | null {
     return this.waiting.length === 0 && this.waitMs(tokens) === 0 ? this.grant(tokens) : null;
   }
@@ -110,8 +110,8 @@ export class KeyGate implements PermitGate {
    * For a request without a slot.
    *
    * @param tokens what the call may be charged with
-   * @returns a permit; the request has a slot again then
-   * @throws the signal's reason; `ChatFailure` while the provider is unavailable, if that is not to be waited for
+   * @returns a permit; the request then has a slot again
+   * @throws the signal's reason; `ChatFailure` if the provider is unavailable and the request may not wait for it
    */
   async enter(seat: Seat, tokens: number, line: Line, signal: AbortSignal): Promise<Permit> {
     signal.throwIfAborted();
@@ -123,7 +123,7 @@ export class KeyGate implements PermitGate {
     const stop = () => {
       if (!this.waiting.remove(place)) return;
       reject(signal.reason);
-      // Whoever is first now may need less.
+      // The request that is first now may need less.
       this.letThrough();
     };
     signal.addEventListener('abort', stop, { once: true });
@@ -162,7 +162,7 @@ export class KeyGate implements PermitGate {
 
   failed(permit: Permit, call: CallMark, failure: ChatFailure | null): boolean {
     this.unanswered -= 1;
-    // A request that is larger than the limit itself says nothing about the others.
+    // A request larger than the limit itself says nothing about the others.
     if (failure?.code === 'rate_limited' && failure.retryable)
       this.limiter.refused(call, failure.rateLimits, failure.retryAfterMs, this.options.clock.monotonic());
     this.judge(failure, permit.isProbe);
@@ -170,7 +170,7 @@ export class KeyGate implements PermitGate {
     return failure?.code === 'provider_unavailable' && this.breaker.state !== 'closed';
   }
 
-  /** A probe goes through even where an outage fails requests: nothing else would end it. */
+  /** A probe passes even where an outage fails requests: nothing else would end the outage. */
   private throwIfUnavailable(): void {
     if (this.breaker.waitMs(this.options.clock.monotonic()) > 0) throw providerUnavailable(this.key.provider);
   }
@@ -182,8 +182,8 @@ export class KeyGate implements PermitGate {
   }
 
   /**
-   * Lets through who may go, in order, while there are slots. Wakes up again when the first of the others may go; what it lacks
-   * is a slot then, so it stands in line for one and grants nothing meanwhile.
+   * Grants permits in order while there are slots, and wakes up when the next one is due. If only a slot is missing, it
+   * stands in line for one and grants nothing meanwhile.
    */
   private letThrough(): void {
     if (this.timer !== null) clearTimeout(this.timer);
@@ -206,7 +206,7 @@ export class KeyGate implements PermitGate {
     this.turn = null;
   }
 
-  /** In its turn it uses one slot, unless what was possible is not any more. */
+  /** Its turn for a slot has come. It uses the slot, unless a permit is no longer due. */
   private slotIsFree(): void {
     this.turn = null;
     const first = this.waiting.peek();
@@ -256,7 +256,7 @@ export class KeyGate implements PermitGate {
 
   private judge(failure: ChatFailure | null, isProbe: boolean): void {
     const now = this.options.clock.monotonic();
-    // A provider that works on a call for longer than it is waited for is not away, and not proved to be there.
+    // A call that outlasts its wait proves neither that the provider is unavailable nor that it is available.
     if (failure === null || failure.code === 'internal' || failure.outwaited) {
       if (isProbe) this.breaker.abandoned(now);
     } else if (this.options.outage === 'ignore' || !isOutage(failure)) this.reached();
@@ -273,7 +273,7 @@ export class KeyGate implements PermitGate {
     if (this.options.outage === 'fail') this.failWaiting();
   }
 
-  /** The provider has answered, be it with a refusal. */
+  /** The provider has answered, even if with a refusal. */
   private reached(): void {
     if (this.breaker.succeeded()) {
       const { provider, model } = this.key;
@@ -282,7 +282,7 @@ export class KeyGate implements PermitGate {
         { provider, model, outageMs, waiting: this.waiting.length },
         'provider available again',
       );
-      // It comes back to everything that waited: twice as many calls with each round of answers.
+      // The provider faces everything that waited: allow twice as many calls with each round of answers.
       this.allowed = this.unanswered + FIRST_CALLS;
     } else if (!this.isKnown) this.allowed = Number.POSITIVE_INFINITY;
     else this.allowed += 1;

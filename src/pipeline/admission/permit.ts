@@ -12,14 +12,14 @@ export interface PermitGate {
 }
 
 /**
- * The right to make one call. Every step but the next one in this picture does nothing.
+ * The right to make one call. In each state only the drawn steps have an effect.
  *
  *   held ──begin()──► begun ──answered() or failed()──► over
  *    └────release(), by the request or by its gate──────►
  */
 export class Permit {
   readonly tokens: number;
-  /** Whether its call finds out if an outage is over. */
+  /** Whether its call tests if an outage is over. */
   readonly isProbe: boolean;
   /** Monotonic milliseconds. */
   readonly grantedAt: number;
@@ -33,7 +33,7 @@ export class Permit {
     this.grantedAt = grantedAt;
   }
 
-  /** Whether a call may begin: the gate takes back a permit that others wait for and nobody uses. */
+  /** Whether a call may start. The gate revokes a permit that nobody uses while others wait. */
   get isHeld(): boolean {
     return this.state === 'held';
   }
@@ -45,12 +45,12 @@ export class Permit {
     this.gate.released(this);
   }
 
-  /** The call is made now. */
+  /** The call starts now. */
   begin(): void {
     if (this.state === 'held') this.state = { call: this.gate.begun(this) };
   }
 
-  /** Its answer began. */
+  /** Its answer has started. */
   answered(limits: RateLimits | null): void {
     const { state } = this;
     if (typeof state === 'string') return;
@@ -59,9 +59,9 @@ export class Permit {
   }
 
   /**
-   * It ended without an answer; null when that was nobody's failure.
+   * The call ended without an answer; null if no failure was the cause.
    *
-   * @returns whether it did so because the provider is unavailable, so that it says nothing about the request
+   * @returns whether it failed because the provider is unavailable, so that the failure says nothing about the request
    */
   failed(failure: ChatFailure | null): boolean {
     const { state } = this;

@@ -23,7 +23,7 @@ import { type AllowedRetries, type EstimatedCost, estimateCallCost } from './est
 /** A default of the service for a parameter that the caller left out. */
 export interface Default {
   readonly value: number;
-  /** The operator chose it: it is sent unless the model is known to refuse it. Else only to a model that is known to take it. */
+  /** True: an operator's default, sent unless the model is known to refuse it. False: sent only if the model is known to take it. */
   readonly isConfigured: boolean;
 }
 
@@ -34,15 +34,15 @@ export interface CallDefaults {
   readonly temperature: Default | null;
   /** Null: nothing is sent. */
   readonly maxOutputTokens: Default | null;
-  /** Whether a prompt that certainly does not fit into the model's context is refused. Default: false. */
+  /** Whether to refuse a prompt that certainly does not fit into the model's context. Default: false. */
   readonly refuseOverflow?: boolean;
-  /** Which the estimate has to include. Default: none. */
+  /** The retries that the estimate includes. Default: none. */
   readonly retries?: AllowedRetries;
 }
 
 const noRetries: AllowedRetries = { retryAttempts: 0, restartOnBreak: false };
 
-/** Everything that is decided before a call: what the caller left open is filled in here and nowhere else. */
+/** Everything that is decided before a call. Only here are the gaps that the caller left filled. */
 export interface CallPlan {
   readonly provider: ChatProvider;
   readonly requestedModel: string;
@@ -52,29 +52,32 @@ export interface CallPlan {
   /** Null: not sent. */
   readonly maxOutputTokens: number | null;
   readonly estimatedInputTokens: number;
-  /** The same by part, with its bounds. */
+  /** The same tokens by part, with their bounds. */
   readonly input: InputEstimate;
-  /** The highest cost that is expected, retries included; null without a price or a limit on the output. */
+  /** The highest expected cost, retries included; null without a price or a limit on the output. */
   readonly estimatedCost: EstimatedCost | null;
-  /** The same of one call. */
+  /** The same for one call. */
   readonly callCost: EstimatedCost | null;
   readonly warnings: readonly Problem[];
 }
 
-/** Counts every text to its end, for where the number decides something. */
+/** Counts every text to its end, for decisions that depend on the number. */
 export function countingExactly(tokens: TokenCounter): TokenCounter {
   return { counting: (encoding) => tokens.counting(encoding, { exact: true }) };
 }
 
 /**
- * Chooses provider and model (none: the default; an alias: the model that it stands for) and fills in the service's
- * defaults: a temperature only where the model takes one, a token limit only as large as the model and the prompt leave,
- * and none that the operator did not choose where it would cut reasoning.
+ * Chooses provider and model, and fills in the service's defaults.
+ *
+ * - A missing model is the default one; an alias stands for its model.
+ * - The temperature is set only if the model takes one.
+ * - The token limit never exceeds what the model and the prompt leave.
+ * - A built-in token limit is not set where it would cut reasoning.
  *
  * @param now epoch ms: decides the price of the estimate
  * @param tokens counts by the model's encoding
- * @throws ChatFailure when the request names a provider that is not configured or a model that was removed, sets what the
- *   model refuses, certainly does not fit into its context (`refuseOverflow`), or may cost more than it allows
+ * @throws ChatFailure if the provider is not configured, the model was removed or refuses a parameter, the prompt certainly
+ *   does not fit into the context (`refuseOverflow`), or the request may cost more than it allows
  */
 export function planCall(
   request: ChatRequest,
@@ -97,7 +100,7 @@ export function planCall(
   const refused = refusedParameters(request, model);
   if (refused.length > 0) throw invalidRequest(refused);
   const rules = tokenRules(model.id);
-  // Every text is counted only where the number decides something.
+  // Texts are counted to their end only where a decision depends on the number.
   const input = estimateInput(
     request,
     rules.images,
@@ -131,11 +134,11 @@ export function planCall(
   };
 }
 
-/** It works until the provider takes it away; whoever uses it should hear of that before. */
+/** The model works until the provider removes it, so its callers are warned before. */
 function deprecatedModel({ id, shutdownAt }: ModelInfo): Problem {
   const until =
     shutdownAt === null
-      ? 'the provider does not list it any more'
+      ? 'the provider no longer lists it'
       : `the provider shuts it down on ${dateOf(shutdownAt)}`;
   return {
     path: 'model',
@@ -144,7 +147,7 @@ function deprecatedModel({ id, shutdownAt }: ModelInfo): Problem {
   };
 }
 
-/** @param nearest names of the catalog that are most alike */
+/** @param nearest the most similar names of the catalog */
 function misspelledModel(name: string, nearest: readonly string[]): Problem[] {
   const meant = misspelled(name, nearest);
   if (meant.length === 0) return [];
@@ -154,11 +157,11 @@ function misspelledModel(name: string, nearest: readonly string[]): Problem[] {
 
 const dateOf = (at: number) => new Date(at).toISOString().slice(0, 10);
 
-/** An estimate may be off by this factor where the encoding is known, and where it is not. */
+/** How far an estimate may be off: for a known encoding, and for an unknown one. */
 const CERTAINTY = 0.98;
 const CERTAINTY_OF_UNKNOWN = 0.65;
 
-/** @throws ChatFailure when the prompt does not fit into the context by any count */
+/** @throws ChatFailure if the prompt exceeds the context by any count */
 function checkOverflow(
   request: ChatRequest,
   { id, contextWindow }: ModelInfo,
@@ -203,12 +206,12 @@ function outputLimit(
   if (maxTokensParameter !== null && !takesParameter(model, maxTokensParameter, reasoningEffort)) return null;
   const reasons = model.reasons && effortOf(model, reasoningEffort) !== 'none';
   if (!byDefault.isConfigured && (reasons || !isKnown(model))) return null;
-  // An estimate that is too high would cut the answer; the provider refuses what is really too long.
+  // A high estimate would cut the answer. The provider itself refuses what is really too long.
   const left = model.contextWindow === null ? Number.POSITIVE_INFINITY : model.contextWindow - input.atLeast;
   return Math.max(1, Math.min(byDefault.value, model.maxOutputTokens ?? Number.POSITIVE_INFINITY, left));
 }
 
-/** Of a model without any family it is not known what it takes. */
+/** If a model belongs to no family, what it takes is unknown. */
 function isKnown({ maxTokensParameter }: ModelInfo): boolean {
   return maxTokensParameter !== null;
 }

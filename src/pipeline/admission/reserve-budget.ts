@@ -18,7 +18,7 @@ export interface BudgetOptions {
   };
 }
 
-/** `refusal`: no call may be made. `warnings`: what the response tells. */
+/** `refusal`: no call may be made. `warnings`: for the response. */
 export interface BudgetDecision {
   readonly refusal: ChatFailure | null;
   readonly warnings: readonly Problem[];
@@ -27,10 +27,10 @@ export interface BudgetDecision {
 const FREE: BudgetDecision = { refusal: null, warnings: [] };
 
 /**
- * Holds the most that a call may cost against what its tenant has spent and reserved, and reserves it. Tenants without a
- * budget cost a look into memory. What is reserved is released when the cost is counted, or when there is none.
+ * Checks the most that a call may cost against its tenant's budget, and reserves it. Tenants without a budget cost one lookup in
+ * memory. The reservation ends when the cost is counted, or when it is certain that there is no cost.
  *
- * @param at when the call begins, epoch ms
+ * @param at when the call starts, epoch ms
  * @throws the signal's reason
  */
 export async function reserveBudget(
@@ -70,6 +70,6 @@ function checkedByOldSpend(ageMs: number | null): Problem {
   return {
     path: '',
     code: 'budget_not_current',
-    message: `the budget was checked against what was counted last: spend ${since}, since the role ledger is down or behind`,
+    message: `the budget was checked against the spend counted last: spend ${since}, since the role ledger is down or behind`,
   };
 }

@@ -1,41 +1,41 @@
 import { FairQueue, type Place } from '../../domain/queues/fair-queue.ts';
 
-/** Something to be done in order with everything else of its key. */
+/** A task that runs in order with all other tasks of its key. */
 export interface Task {
   /** Tasks with one key run one after another, in the order in which they were scheduled. */
   readonly key: string;
-  /** Who it is done for: owners take turns when not everything can run at once. */
+  /** The tenant that it runs for. Owners take turns if not everything can run at once. */
   readonly owner: string;
-  /** Milliseconds after which it begins although there is no slot, as soon as those before it under its key are done; null: never. */
+  /** Milliseconds after which it starts even without a slot, once the tasks before it under its key are done; null: never. */
   readonly lateAfterMs?: number | null;
   /** Never rejects. */
   run(seat: Seat): Promise<void>;
 }
 
-/** A timer cannot wait longer. */
+/** The longest delay of a timer. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 export interface SlotsOptions {
-  /** Tasks at a time. */
+  /** Tasks that run at the same time. */
   readonly maxRunning: number;
-  /** How many tasks of an owner go on in each of its turns, at least 1. */
+  /** How many tasks of an owner continue in each of its turns, at least 1. */
   readonly weightOf: (owner: string) => number;
 }
 
 /**
- * A task's state, which only `Slots` changes. It has a slot while it is running.
+ * The state of a task, which only `Slots` changes. A running task has a slot.
  *
- *   queued ───────► running ──leave()──► away ──┬─► returning ──► running …
- *    after those       │                        └─ take(), takeAnyway() ──► running …
+ *   queued ───────► running ──leave()──► parked ──┬─► returning ──► running …
+ *    after those       │                         └─ take(), takeAnyway() ──► running …
  *    of its key        ▼
  *                    ended
  */
 export class Seat {
   readonly task: Task;
-  state: 'queued' | 'running' | 'away' | 'returning' | 'ended' = 'queued';
-  /** The one that is queued behind it under its key. */
+  state: 'queued' | 'running' | 'parked' | 'returning' | 'ended' = 'queued';
+  /** The task queued behind it under its key. */
   next: Seat | null = null;
-  /** Where it is queued for a slot; null while it is not. */
+  /** Its place in line for a slot; null if it stands in none. */
   place: Place<SlotWanted> | null = null;
   isLate = false;
   lateTimer: NodeJS.Timeout | null = null;
@@ -49,18 +49,18 @@ export class Seat {
   }
 }
 
-/** What stands in line for a slot: called in its turn, it takes the slot, or leaves it to the next. */
+/** An entry in the line for a slot. Called in its turn, it takes the slot or leaves it to the next. */
 export type SlotWanted = () => void;
 
 /**
- * Runs tasks in order per key and without any order across keys, a limited number at a time. When more could run, owners take
- * turns by their weights. What returns from a wait and what has not begun take turns too, and a key that has finished a
- * task goes to the end of its owner's line, so neither a busy conversation nor a busy tenant keeps others waiting.
- * Constant time per task.
+ * Runs tasks in order per key and in any order across keys, a limited number at a time. If more could run, owners take turns by
+ * their weights. Tasks that return from a wait and tasks that have not started take turns too. A key that has finished a task
+ * goes to the end of its owner's line. So neither a busy conversation nor a busy tenant keeps others waiting. Constant time per
+ * task.
  */
 export class Slots {
   private readonly maxRunning: number;
-  /** The last task of each key that has one which is not done. */
+  /** The last unfinished task of each key. */
   private readonly lastOfKey = new Map<string, Seat>();
   private readonly wanted: FairQueue<SlotWanted>;
   private parked = 0;
@@ -72,13 +72,13 @@ export class Slots {
     this.wanted = new FairQueue(weightOf);
   }
 
-  /** What is scheduled and not finished, by what it does. */
+  /** Scheduled tasks that are not finished, by state. */
   get counts() {
     const { running, parked, waiting } = this;
     return { running, parked, waiting };
   }
 
-  /** Whether a slot may be taken although nobody's turn has come: nobody waits for one. */
+  /** Whether a slot is free and nobody waits for one. */
   get isFree(): boolean {
     return this.wanted.length === 0 && this.hasSlot;
   }
@@ -99,10 +99,10 @@ export class Slots {
     else this.queue(seat);
   }
 
-  /** For a running task that waits for something: its slot goes to others, its key stays taken. */
+  /** A running task starts to wait for something: its slot goes to others, its key stays taken. */
   leave(seat: Seat): void {
     if (seat.state !== 'running') throw new Error(`a task that is ${seat.state} has no slot to leave`);
-    seat.state = 'away';
+    seat.state = 'parked';
     this.running -= 1;
     this.parked += 1;
     this.dispatch();
@@ -117,20 +117,20 @@ export class Slots {
     this.wanted.remove(place);
   }
 
-  /** A task that is away has a slot from now on: in its turn, or while one is free. */
+  /** A parked task takes a slot: in its turn, or while one is free. */
   take(seat: Seat): void {
     seat.state = 'running';
     this.running += 1;
     this.parked -= 1;
   }
 
-  /** A task that is about to end has a slot at once, beyond the limit. */
+  /** A task that is about to end takes a slot at once, beyond the limit. */
   takeAnyway(seat: Seat): void {
-    if (seat.state === 'away' || seat.state === 'returning') this.take(seat);
+    if (seat.state === 'parked' || seat.state === 'returning') this.take(seat);
   }
 
   /**
-   * A task that was away waits for a slot in its turn; one that has a slot goes on at once.
+   * A parked task waits for a slot in its turn. A task that has a slot continues at once.
    *
    * @throws the signal's reason
    */
@@ -172,7 +172,7 @@ export class Slots {
     else seat.place = this.wanted.push(seat.owner, () => this.start(seat));
   }
 
-  /** It can only tell that it came too late: that waits for nobody's call. */
+  /** It can only report that it was too late, and that waits for no call. */
   private late(seat: Seat): void {
     seat.isLate = true;
     if (seat.place !== null && this.wanted.remove(seat.place)) this.start(seat);

@@ -5,19 +5,19 @@ export interface TimeLimit {
   readonly signal: AbortSignal;
   /** Epoch ms at which it fires; changes with `pause` and `resume`. */
   readonly endsAt: number;
-  /** The total time stands still from `now` (epoch ms) on; the deadline does not. */
+  /** Pauses the total time from `now` (epoch ms) on, but not the deadline. */
   pause(now: number): void;
   resume(now: number): void;
   clear(): void;
 }
 
-/** A timer cannot wait longer (2^31 - 1 ms). */
+/** The longest delay of a timer (2^31 - 1 ms). */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
 /**
  * Ends a request by its own deadline or by the service's total timeout, whichever comes first.
  *
- * @param deadline epoch ms; null when the caller set none
+ * @param deadline epoch ms; null if the caller set none
  * @param totalMs the service's limit
  * @param now epoch ms
  */

@@ -4,8 +4,8 @@ import type { CallToMake } from './call-to-make.ts';
 import type { CallerOptions } from './caller-options.ts';
 
 /**
- * Publishes MessageSent. Best effort, and not waited for: the call does not wait for Kafka. It is announced before there is a
- * connection, and also when there turns out to be none; an event that cannot be encoded does not keep its call from being made.
+ * Publishes MessageSent, best effort: the call does not wait for Kafka. It is announced before there is a connection, and even if
+ * connecting fails. If the event cannot be encoded, the call is made without it.
  */
 export function announceCall(
   call: CallToMake,

@@ -15,10 +15,10 @@ import { waitBeforeRetry } from './retry-policy.ts';
 const MAX_UNCOUNTED = 100;
 
 /**
- * Calls the provider until it has answered or there is no point in trying again. Every call is in the ledger before it
- * is made, with its own span, and its chunks carry its own attempt number.
+ * Calls the provider until it has answered or another call would be pointless. Every call has a row in the ledger before it is
+ * made, and its own span. Its chunks carry its attempt number.
  *
- * @throws ClaimLost when another worker has taken over; the signal's reason when it fires and is not a `ChatFailure`
+ * @throws ClaimLost if another worker has taken over; the signal's reason if it fires and is not a `ChatFailure`
  */
 export async function callProvider(
   call: CallToMake,
@@ -52,18 +52,18 @@ export async function callProvider(
     const backoffMs = isAdapted ? 0 : waitBeforeRetry(failedCall, policy, clock.now(), Math.random());
     if (backoffMs === null) return answer;
 
-    // 2 Wait for the chunks of the last one, the delay and a permit.
+    // 2 Wait for the chunks of the last call, the delay and a permit.
     try {
       const { failure: unpublished } = await untilAborted(answer.chunksAcknowledged, signal);
-      // The next attempt's chunks would fare no better.
+      // Chunks of the next attempt would fail too.
       if (unpublished !== null) return withoutChunks(answer, unpublished);
-      // What waits for the end of an outage needs no delay of its own.
+      // After the wait for the end of an outage no further delay is needed.
       await permits.next(isUncounted ? 'first' : 'again', isUncounted ? 0 : backoffMs);
     } catch (error) {
       return endedBy(error, answer);
     }
 
-    // 3 Write its row. The database may be unreachable for longer than the request may take.
+    // 3 Write the call's row. The database may be unreachable for longer than the request may take.
     const row = newAttempt(plan, claim.firstAttempt + made, clock.now());
     await untilAborted(claim.begin(row), signal).catch((error: unknown) => {
       if (error instanceof ClaimLost || !signal.aborted) throw error;
@@ -71,15 +71,15 @@ export async function callProvider(
     let permit: Permit;
     try {
       signal.throwIfAborted();
-      // The ledger may have taken so long that the gate took the permit back.
+      // The ledger may have taken so long that the gate revoked the permit.
       permit = await permits.hold();
     } catch (error) {
-      // The row is written, or may be; the call is not made: it used nothing.
+      // The row may have been written. The call is not made, so it used nothing.
       claim.ended(notMade(row));
       return endedBy(error, answer);
     }
 
-    // 4 Make it.
+    // 4 Make the call.
     answer = await makeCall({ ...call, adaptations }, permit, row.attempt, row.startedAt, options, signal);
   }
   return answer;
@@ -90,7 +90,7 @@ function withoutChunks(answer: Answer, failure: ChatFailure): Answer {
   return { ...answer, choices: hasUnencodableValues(failure) ? [] : answer.choices, failure };
 }
 
-/** What is left when something ends the retries. @throws the error when it is no failure of the request */
+/** The result when an error ends the retries. @throws the error if it is not a failure of the request */
 function endedBy(error: unknown, last: Answer): Answer {
   if (error instanceof ChatFailure) return { ...last, failure: error };
   throw error;

@@ -8,9 +8,9 @@ import type { OwnPermits } from './own-permits.ts';
 export interface CallToMake {
   readonly job: RequestToHandle;
   readonly plan: CallPlan;
-  /** Gets each call's row when it has ended, so that an abort finds what was used. */
+  /** Gets the row of each ended call, so that an abort finds what was used. */
   readonly claim: OwnClaim;
   readonly permits: OwnPermits;
-  /** What the provider wanted to have sent otherwise when it refused the calls before. */
+  /** Changes of form that the provider's refusals of earlier calls asked for. */
   readonly adaptations?: readonly Adaptation[];
 }

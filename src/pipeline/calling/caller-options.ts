@@ -9,15 +9,15 @@ import type { ProgressReporter } from './progress-reporter.ts';
 import type { RetryPolicy } from './retry-policy.ts';
 
 export interface CallPolicy extends RetryPolicy, FirstTokenPolicy {
-  /** For an answer that is not streamed, all of it. Default: as for the first piece. */
+  /** For the whole of an answer that is not streamed. Default: as for the first piece. */
   readonly unstreamedTimeoutMs?: number;
   readonly idleTimeoutMs: number;
-  /** How long a call and its retries may take in all. */
+  /** The longest time for all calls of a request, retries included. */
   readonly requestTimeoutMs: number;
 }
 
 export interface CallerOptions {
-  /** Of MessageSent. */
+  /** Where MessageSent goes. */
   readonly output: OutputOptions;
   readonly chunks: ChunkPublisher;
   readonly progress: ProgressReporter;

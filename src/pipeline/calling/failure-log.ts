@@ -3,7 +3,7 @@ import type { Logger } from '../../runtime/logger.ts';
 
 type Level = 'error' | 'warn' | 'info';
 
-/** Who has to act: errors are the operator's, warnings pass or tell of the provider, the rest is the caller's. */
+/** By who has to act: errors need the operator, warnings pass or concern the provider, the rest concerns the caller. */
 const LEVELS: Readonly<Record<ErrorCode, Level>> = {
   invalid_credentials: 'error',
   permission_denied: 'error',
@@ -24,7 +24,7 @@ const LEVELS: Readonly<Record<ErrorCode, Level>> = {
   cancelled: 'info',
 };
 
-/** How long a kind of failure is only counted after it was told in full. */
+/** After a full log line, further failures of its kind are only counted for so long. */
 const QUIET_MS = 60_000;
 
 /** Which call failed. */
@@ -43,8 +43,8 @@ interface Kind {
 }
 
 /**
- * Logs failed provider calls: the first of a kind (provider and code) in full, further ones within a minute as their number, so
- * that a thousand failures are two lines. Never a prompt, an answer or a secret: messages of failures have none.
+ * Logs failed provider calls. The first of a kind (provider and code) is logged in full, further ones within a minute only as a
+ * number: a thousand failures are two lines. Messages of failures never contain a prompt, an answer or a secret.
  */
 export class FailureLog {
   readonly #logger: Logger;
@@ -68,7 +68,7 @@ export class FailureLog {
     this.#countFurther(key, call.provider, code);
   }
 
-  /** Tells what was only counted so far. */
+  /** Logs the failures that were only counted so far. */
   close(): void {
     for (const { timer, logRest } of this.#kinds.values()) {
       clearTimeout(timer);

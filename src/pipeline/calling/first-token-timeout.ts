@@ -4,13 +4,13 @@ import type { ModelInfo } from '../../ports/catalog.ts';
 
 export interface FirstTokenPolicy {
   readonly firstTokenTimeoutMs: number;
-  /** For calls that think long or are served when there is room. Default: the same. */
+  /** For calls that reason long or wait for capacity. Default: the same. */
   readonly slowFirstTokenTimeoutMs?: number;
 }
 
-/** Efforts with which models think for minutes. */
+/** Reasoning efforts that take minutes. */
 const HIGH_EFFORTS: ReadonlySet<string> = new Set(['high', 'xhigh', 'max']);
-/** Models that do so whatever they are asked. */
+/** Models that take minutes at any effort. */
 const SLOW_MODEL = /(?:^|[-/])(?:pro|deep-research)(?:$|[-:])/;
 
 /** Whether the first piece of an answer may take minutes: by tier, effort or model. */

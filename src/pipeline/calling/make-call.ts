@@ -32,21 +32,21 @@ const nobody: ServedBy = {
 
 /** How the stream of a call ended. */
 interface EndedStream {
-  /** Null when no answer began. */
+  /** Null if no answer started. */
   readonly stream: ProviderStream | null;
   readonly fold: CompletionFold;
   readonly reported: ReportedUsage | null;
   readonly sent: boolean;
   readonly firstChunkMs: number | null;
-  /** What ended it early; null when it is complete. */
+  /** The error that ended it early; null if it is complete. */
   readonly thrown: unknown;
   readonly inOutage: boolean;
 }
 
 /**
- * Makes one call: its chunks leave while it answers, and its row says what it used, however it ends.
+ * Makes one call. Its chunks are published while it answers. However it ends, its row records what it used.
  *
- * @throws the signal's reason when it fires and is not a `ChatFailure`
+ * @throws the signal's reason if it fires and is not a `ChatFailure`
  */
 export async function makeCall(
   call: CallToMake,
@@ -69,13 +69,13 @@ export async function makeCall(
     conversationId: request.conversationId,
   });
 
-  // 1 Announce it, send it, and publish what arrives.
+  // 1 Announce the call, send it, and publish what arrives.
   announceCall(call, attempt, startedAt, options);
   const chunks = request.stream ? openChunks(call, attempt, options.chunks) : null;
   const ended = await readAnswer(call, permit, attempt, chunks, options, signal);
   const { stream, fold, firstChunkMs, inOutage } = ended;
 
-  // 2 What came, and what it used.
+  // 2 Read what arrived, and what it used.
   let { thrown } = ended;
   let choices: Choice[] = [];
   let usage: Usage | null;
@@ -103,7 +103,7 @@ export async function makeCall(
     usage,
   });
 
-  // 3 Report it.
+  // 3 Report the call.
   const labels = { provider: plan.provider.name, requestModel: plan.model.id, responseModel: served.model };
   endChatSpan(span, {
     disposition,
@@ -127,7 +127,7 @@ export async function makeCall(
   if (firstChunkMs !== null) metrics.firstChunk(labels, firstChunkMs);
   if (failure !== null) logFailure(failure, call, attempt, options.failures);
 
-  // 4 An attempt without any chunk needs no last one, unless it is the answer.
+  // 4 An attempt without any chunk needs no last chunk, unless it is the answer.
   const published = chunks !== null && (thrown === null || chunks.count > 0) ? chunks.finish() : null;
   if (failure === null && thrown !== null) throw thrown;
   return {
@@ -144,7 +144,7 @@ export async function makeCall(
   };
 }
 
-/** Never rejects: what ended the stream is in what it returns. */
+/** Never rejects: the result holds the error that ended the stream. */
 async function readAnswer(
   { plan, claim, job, adaptations = [] }: CallToMake,
   permit: Permit,
@@ -212,7 +212,7 @@ async function readAnswer(
   return { stream, fold, reported, sent, firstChunkMs, thrown, inOutage };
 }
 
-/** A call whose chunks cannot be published has failed, also when that turns out after its end: it is billed all the same. */
+/** If its chunks cannot be published, the call has failed, even if that shows only after its end. It is billed all the same. */
 async function endOfChunks(
   chunks: ChunkStream | null,
   acknowledged: Promise<void> | null,
@@ -254,7 +254,7 @@ function openChunks(call: CallToMake, attempt: number, publisher: ChunkPublisher
   return publisher.open(info, reply?.partition ?? null);
 }
 
-/** A defect of the service fails an answer that has begun, which is paid for and not asked for again. Null for an abort. */
+/** A bug of the service fails an answer that has started. It is paid for, so it is not requested again. Null for an abort. */
 function failureOfAnswer(thrown: unknown, signal: AbortSignal): ChatFailure | null {
   const isAbort = signal.aborted && thrown === signal.reason;
   if (thrown === null || thrown instanceof ChatFailure || isAbort) return asFailure(thrown);
@@ -265,7 +265,7 @@ function failureOfAnswer(thrown: unknown, signal: AbortSignal): ChatFailure | nu
   );
 }
 
-/** Null for what is no failure of the request: the service stops, or the partition went elsewhere. */
+/** Null if it is not a failure of the request: the service stops, or the partition was reassigned. */
 function asFailure(thrown: unknown): ChatFailure | null {
   return thrown instanceof ChatFailure ? thrown : null;
 }
@@ -275,10 +275,10 @@ function dispositionOf(thrown: unknown, signal: AbortSignal): AttemptDisposition
   return signal.aborted && thrown === signal.reason ? 'ABORTED' : 'FAILED';
 }
 
-/** Messages of errors may quote what could not be handled. */
+/** Messages of errors may quote the answer. */
 function withoutMessage(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined;
-  const bare = new Error('its message is left out');
+  const bare = new Error('message omitted: it may quote the answer');
   bare.name = error.name;
   bare.stack = [error.name, ...(error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))].join(
     '\n',

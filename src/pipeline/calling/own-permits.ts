@@ -15,17 +15,17 @@ export interface PermitsOptions {
   readonly seat: Seat;
   readonly plan: CallPlan;
   readonly claim: OwnClaim;
-  /** Of a suspect that is called from quarantine; null for any other request. */
+  /** For a suspect that is called from quarantine; null for any other request. */
   readonly stay: QuarantineStay | null;
-  /** The request's time, which stands still while a permit is waited for. */
+  /** The request's time limit, which is paused while it waits for a permit. */
   readonly limit: TimeLimit;
 }
 
 /**
- * The permits of a claimed request, one after the other. Each is held until its call begins, unless its gate takes it back.
+ * The permits of a claimed request, one after the other. Each is held until its call starts, unless its gate revokes it.
  *
  *   held ──► begun (permit.ts) ──next()──► held
- *    └─ taken back by its gate ──hold()──► held
+ *    └─ revoked by its gate ──hold()──► held
  */
 export class OwnPermits {
   readonly limit: TimeLimit;
@@ -38,7 +38,7 @@ export class OwnPermits {
     this.permit = admitted;
   }
 
-  /** A permit for the call that is made now. @throws `ChatFailure` when it cannot be waited for any longer */
+  /** A permit for a call that is made now. @throws `ChatFailure` if it cannot wait any longer */
   async hold(): Promise<Permit> {
     while (!this.permit?.isHeld) await this.next('again', 0);
     return this.permit;
@@ -58,12 +58,12 @@ export class OwnPermits {
     }
   }
 
-  /** No call is made with it. Harmless when one was. */
+  /** No call is made with the permit. Has no effect if one was made. */
   release(): void {
     this.permit?.release();
   }
 
-  /** The time that a permit is waited for does not count as time of the request, a delay before it does. */
+  /** The wait for a permit does not count as the request's time. A delay before it does. */
   private supply(line: Line, delayMs: number): Supply<Permit> {
     const { admission, clock, seat, plan, limit } = this.options;
     const within = { deadline: null, signal: limit.signal };

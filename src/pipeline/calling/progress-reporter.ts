@@ -1,17 +1,17 @@
 import type { AttemptProgress, RequestLedger } from '../../ports/ledger.ts';
 
-/** How far a running call has come; whoever reads its answer keeps `outputBytes` up to date. */
+/** How far a running call has come. The reader of its answer keeps `outputBytes` up to date. */
 export interface RunningCall extends Omit<AttemptProgress, 'outputBytes'> {
   outputBytes: number;
 }
 
 /**
- * Writes to the ledger, all in one go at each beat of the lease, how much of each running call's answer has arrived: when
- * its worker dies, that is what is known of what it used. A call that ends between two beats is never written.
+ * Writes to the ledger how much of each running call's answer has arrived, all calls in one write per lease beat. If the worker
+ * dies, this is the only record of what the call used. A call that ends between two beats is never written.
  */
 export class ProgressReporter {
   private readonly ledger: RequestLedger;
-  /** Running calls, with what was written of each. */
+  /** Running calls, each with the bytes written last. */
   private readonly calls = new Map<RunningCall, number>();
   private readonly timer: NodeJS.Timeout;
   private reporting = false;
@@ -30,7 +30,7 @@ export class ProgressReporter {
     this.calls.delete(call);
   }
 
-  /** Writes what has changed since it was last written. What could not be written is said again by the next beat. */
+  /** Writes what has changed since the last write. If a write fails, the next beat repeats it. */
   async report(): Promise<void> {
     if (this.reporting) return;
     const changed = [...this.calls].flatMap(([call, written]) =>
@@ -44,7 +44,7 @@ export class ProgressReporter {
         if (this.calls.has(call)) this.calls.set(call, progress.outputBytes);
       }
     } catch {
-      // The ledger has told whoever watches it.
+      // The ledger has reported the failure to its observers.
     } finally {
       this.reporting = false;
     }

@@ -4,34 +4,34 @@ import { retryDelayMs } from '../../domain/limits/retry-delay.ts';
 export interface RetryPolicy {
   /** Calls after the first one. */
   readonly retryAttempts: number;
-  /** The first wait's upper bound; it doubles with each failure. */
+  /** The upper bound of the first wait. It doubles with each failure. */
   readonly retryDelayMs: number;
-  /** Whether a stream that broke after chunks were published is tried again, for requests that do not say. */
+  /** Whether to retry a stream that broke after chunks were published, for requests that do not say. */
   readonly restartOnBreak: boolean;
 }
 
-/** What is known when a call has failed. */
+/** The facts about a failed call. */
 export interface FailedCall {
   readonly failure: ChatFailure;
-  /** How many calls of this claim have failed, this one included. */
+  /** How many calls of this claim have failed, including this one. */
   readonly failed: number;
-  /** Chunks of it that subscribers may have read. */
+  /** Published chunks, which consumers may have read. */
   readonly chunkCount: number;
-  /** Whether answers of its kind may begin late, so that the provider most likely still works on one that is not waited for. */
+  /** Whether its answer may start late: if the service stopped waiting, the provider most likely still works on it. */
   readonly isSlow: boolean;
-  /** The request's own wish; null when it has none. */
+  /** The request's own setting; null if it has none. */
   readonly restartOnBreak: boolean | null;
-  /** Epoch ms at which the request's time is up. */
+  /** Epoch ms at which the request's time ends. */
   readonly endsAt: number;
 }
 
 /**
- * Decides whether a failed call is made again. Policy reads the failure's fields alone.
+ * Decides whether to repeat a failed call. It reads only the fields of the failure, never its message.
  *
  * @param now epoch ms
  * @param random 0 inclusive to 1 exclusive
- * @returns milliseconds to wait first; null when there is no point in another call: it cannot succeed, as many were made as may be, what
- *   was published must not be void, or the wait would outlast the request or patience
+ * @returns milliseconds to wait first. Null for no further call: it cannot succeed, all allowed calls were made, published chunks
+ *   must not become void, or the wait would outlast the request or the longest delay
  */
 export function waitBeforeRetry(
   { failure, failed, chunkCount, isSlow, restartOnBreak, endsAt }: FailedCall,
@@ -40,7 +40,7 @@ export function waitBeforeRetry(
   random: number,
 ): number | null {
   if (!failure.retryable || failed > policy.retryAttempts) return null;
-  // The same long work would be paid for once more.
+  // The same long work would be billed again.
   if (failure.outwaited && isSlow) return null;
   if (chunkCount > 0 && !(restartOnBreak ?? policy.restartOnBreak)) return null;
   const delay = retryDelayMs(failed, policy.retryDelayMs, failure.retryAfterMs, random);

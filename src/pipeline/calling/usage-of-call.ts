@@ -10,21 +10,21 @@ import type { CallPlan } from '../admission/plan-call.ts';
 export interface EndedCall {
   /** What the provider reported last; null when it reported nothing. */
   readonly reported: ReportedUsage | null;
-  /** What ended it early; null when it is complete. */
+  /** The error that ended it early; null if it is complete. */
   readonly thrown: unknown;
-  /** Whether there was a connection to write it to. */
+  /** Whether there was a connection to send it on. */
   readonly sent: boolean;
-  /** Whether an answer began. */
+  /** Whether an answer started. */
   readonly begun: boolean;
-  /** As far as they came. */
+  /** What arrived of them. */
   readonly choices: readonly Choice[];
 }
 
 /**
- * What a call used: as the provider reported, where it reported; else what was sent and the tokens of what arrived. Reasoning that
- * is not shown is not in what arrived.
+ * What a call used, as the provider reported it. Gaps are filled from what was sent and the tokens that arrived, which do not
+ * include hidden reasoning.
  *
- * @returns null when it used nothing: it was refused, or never sent
+ * @returns null if it used nothing: it was refused, or never sent
  */
 export function usageOfCall(
   { reported, thrown, sent, begun, choices }: EndedCall,
@@ -40,7 +40,7 @@ export function usageOfCall(
   return completeUsage(reported, { inputTokens: plan.estimatedInputTokens, arrived, broke });
 }
 
-/** Any other call that was sent may have been run by the provider, also when no answer came. */
+/** The provider may have run any other call that was sent, even without an answer. */
 function isRefusal(thrown: unknown): boolean {
   return thrown instanceof ChatFailure && thrown.httpStatus !== null;
 }

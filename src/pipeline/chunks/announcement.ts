@@ -1,14 +1,14 @@
 import type { OutboundRecord } from '../../ports/kafka.ts';
 import { type BatchPart, type BatchSource, bytesOfRecord, type SealedBatch } from './sealed-batch.ts';
 
-/** A record that belongs to no attempt's sequence: best effort, for the sake of its own request alone. */
+/** A record outside of any attempt's sequence. Best effort: only its own request depends on it. */
 export class Announcement implements BatchSource {
   readonly bytes: number;
   private readonly record: OutboundRecord;
   private readonly onFailed: (reason: string) => void;
   private isSealed = false;
 
-  /** @param onFailed called once when it cannot be published */
+  /** @param onFailed called once if it cannot be published */
   constructor(record: OutboundRecord, onFailed: (reason: string) => void) {
     this.record = record;
     this.bytes = bytesOfRecord(record);

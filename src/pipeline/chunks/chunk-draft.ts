@@ -4,9 +4,9 @@ import type { CompletionDelta } from '../../domain/completion/completion-delta.t
 /** A chunk that is not sent yet: deltas of one choice, merged. */
 export type ChunkDraft = Omit<ChatChunk, 'requestId' | 'tenantId' | 'attempt' | 'sequence' | 'emittedAt'>;
 
-/** A chunk that is longer than this takes no more text. */
+/** A longer chunk takes no more text. */
 const MERGE_MAX_CHARACTERS = 64_000;
-/** At most what an element of `toolCalls` takes besides its texts. */
+/** The most that an element of `toolCalls` takes besides its texts. */
 export const TOOL_CALL_BYTES = 32;
 
 export function emptyDraft(choiceIndex: number): ChunkDraft {
@@ -25,7 +25,7 @@ export function emptyDraft(choiceIndex: number): ChunkDraft {
   };
 }
 
-/** Members of both objects in one; of two with one name, that of the choice counts. */
+/** Merges the members of both objects. If both have a name, the choice's member counts. */
 function extraOf({ answerExtraJson, extraJson }: CompletionDelta): string | null {
   if (answerExtraJson === null || extraJson === null) return answerExtraJson ?? extraJson;
   return `${answerExtraJson.slice(0, -1)},${extraJson.slice(1)}`;
@@ -47,7 +47,7 @@ export function draftOf(delta: CompletionDelta): ChunkDraft {
   };
 }
 
-/** Text follows text of the same choice; whatever has a structure of its own starts a chunk. */
+/** Text may follow text of the same choice. Structured content starts a chunk. */
 export function isMergeable(draft: ChunkDraft, delta: CompletionDelta): boolean {
   return (
     draft.choiceIndex === delta.choiceIndex &&
@@ -75,7 +75,7 @@ export function utf8Bytes(text: string | null | undefined): number {
   return text === null || text === undefined ? 0 : Buffer.byteLength(text);
 }
 
-/** At least what the draft's own values take in a record; `STREAM_BYTES` covers the rest. */
+/** A lower bound of what the draft's values take in a record; `STREAM_BYTES` covers the rest. */
 export function draftBytes(draft: ChunkDraft): number {
   const { content, role, refusal, toolCalls, audio, annotationsJson, logprobsJson, extraJson, finishReason } =
     draft;

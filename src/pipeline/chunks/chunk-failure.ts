@@ -3,10 +3,10 @@ import { Internal } from '../../domain/failures/failure-classes.ts';
 import type { ChunkDraft } from './chunk-draft.ts';
 import { DoesNotFit } from './pieces.ts';
 
-/** Why a stream of chunks, or an announcement, was given up: a closed set or a broker's name of an error. */
+/** Why chunks or an announcement were not published: one of a closed set, or the broker's name of an error. */
 export type PublishFailureReason = 'encoding' | 'too_large' | 'unexpected' | (string & {});
 
-/** What was not published and why. */
+/** What was not published, and why. */
 export interface PublishFailure {
   readonly kind: 'stream' | 'announcement' | 'publisher';
   readonly reason: PublishFailureReason;
@@ -14,11 +14,11 @@ export interface PublishFailure {
   readonly requestId: string | null;
   readonly tenantId: string | null;
   readonly attempt: number | null;
-  /** Never of a text of an answer: it is logged. */
+  /** Safe to log: it quotes no text of an answer. */
   readonly error: string;
 }
 
-/** The chunks of an attempt cannot be published, which ends its request. Messages carry no value of an answer. */
+/** The chunks of an attempt cannot be published, which ends its request. The message quotes no value of the answer. */
 export class ChunksNotPublished extends Internal {
   readonly reason: PublishFailureReason;
 
@@ -28,14 +28,14 @@ export class ChunksNotPublished extends Internal {
   }
 }
 
-/** Whether an answer has values that no record can carry, so that its response must do without them. */
+/** Whether an answer has values that no record can hold, so that its response must omit them. */
 export function hasUnencodableValues(failure: ChatFailure | null): boolean {
   return failure instanceof ChunksNotPublished && failure.reason === 'encoding';
 }
 
 const INT_MAX = 2_147_483_647;
 
-/** What an error while a chunk was split or encoded means for its stream. */
+/** Converts an error from splitting or encoding a chunk to the failure of its stream. */
 export function failureOfSealing(
   error: unknown,
   draft: ChunkDraft | null,
@@ -46,23 +46,23 @@ export function failureOfSealing(
   if (error instanceof DoesNotFit) return tooLarge(error.field, topic, maxBytes);
   return new ChunksNotPublished(
     'encoding',
-    `The provider's answer has a value in ${oddField(draft)} that no chunk can carry, so the call was ended; what it used is billed. Compare the provider's stream with its documentation, or send the request with stream: false.`,
+    `The provider's answer has a value in ${oddField(draft)} that no chunk can hold, so the call was ended; what it used is billed. Compare the provider's stream with its documentation, or send the request with stream: false.`,
   );
 }
 
-/** A part of an answer is larger than the topic takes, and has no parts itself. */
+/** A value of an answer is larger than the topic allows, and cannot be split. */
 export function tooLarge(field: string, topic: string, maxBytes: number): ChunksNotPublished {
   return new ChunksNotPublished(
     'too_large',
-    `A chunk of the answer does not fit into ${topic} because of its ${field}, so the call was ended; what it used is billed. Records take up to ${maxBytes} bytes there: raise the topic's max.message.bytes.`,
+    `A chunk of the answer does not fit into ${topic} because of its ${field}, so the call was ended; what it used is billed. The topic allows records up to ${maxBytes} bytes: raise its max.message.bytes.`,
   );
 }
 
-/** A broker refused a chunk for good. */
+/** A broker refused a chunk permanently. */
 export function refusedByBroker(errorType: string, topic: string): ChatFailure & ChunksNotPublished {
   return new ChunksNotPublished(
     errorType,
-    `The broker refused a chunk of the answer with ${errorType}, so the call was ended; what it used is billed. Look at the settings of ${topic} (max.message.bytes) and at the service's right to write to it.`,
+    `The broker refused a chunk of the answer with ${errorType}, so the call was ended; what it used is billed. Check the settings of ${topic} (max.message.bytes) and the service's permission to write to it.`,
   );
 }
 

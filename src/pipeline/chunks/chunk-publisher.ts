@@ -9,16 +9,16 @@ import { PartitionQueue } from './partition-queue.ts';
 import { type BatchSource, SealedBatch } from './sealed-batch.ts';
 import { SharedBuffer } from './shared-buffer.ts';
 
-/** Bytes that are sealed for one send, in all partitions together. */
+/** Bytes sealed for one send, over all partitions. */
 const SEND_MAX_BYTES = 600_000;
-/** A send with more records shows a load at which larger batches are worth more than a short delay. */
+/** A send with at least so many records shows a load at which larger batches matter more than a short delay. */
 const FULL_SEND_RECORDS = 100;
-/** From a full send to the next one: a request costs the broker as much as dozens of records in it. */
+/** The spacing of full sends: a produce request costs the broker as much as dozens of records in it. */
 const SPACING_MS = 10;
-/** How long a send whose answer is missing holds back the partitions that are not in it. */
+/** How long an unanswered send delays the partitions that are not in it. */
 const PATIENCE_MS = 25;
 
-/** Which call an announcement is about; without an attempt, which request. */
+/** The call that an announcement is about; without an attempt, the request. */
 export interface CallRef {
   readonly requestId: string;
   readonly tenantId: string;
@@ -30,7 +30,7 @@ export interface ChunkPublisherOptions {
   readonly codec: RecordCodec;
   readonly topic: string;
   readonly clock: Clock;
-  /** When more than this waits for the broker, writers are asked to wait: memory is bounded by slower reading, never by dropping. */
+  /** Above so many waiting bytes writers have to wait. Memory is bounded by slower reading, never by dropping. */
   readonly maxBufferedBytes: number;
   /** Called once per batch with the number of chunks in it. */
   readonly onPublished?: (chunks: number) => void;
@@ -41,12 +41,12 @@ export interface ChunkPublisherOptions {
 }
 
 /**
- * Sends chunks as soon as the producer is free. While a send is in flight the deltas of an attempt merge into its next
- * chunk, so that at low load every token is a record at once and at high load batches grow.
+ * Sends chunks as soon as the producer is free. While a send is in flight, the deltas of an attempt merge into its next chunk. So
+ * at low load every token is a record at once, and at high load batches grow.
  *
- * A send takes all partitions that have something and are not in flight. The next one follows when the last is answered, and
- * some milliseconds later under high load. A partition without an answer holds back nothing but its own streams for longer than a
- * moment. Never reorders, never mixes attempts or choices; a chunk that was handed to the sink is never changed again.
+ * A send takes all partitions that have data and are not in flight. The next send follows when the last one is answered, under
+ * high load some milliseconds later. A partition without an answer delays other partitions only for a moment. The publisher
+ * never reorders, and never mixes attempts or choices. Once handed to the sink, a chunk never changes.
  */
 export class ChunkPublisher {
   private readonly options: ChunkPublisherOptions;
@@ -59,10 +59,10 @@ export class ChunkPublisher {
   private round = 0;
   private sentAt = Number.NEGATIVE_INFINITY;
   private sentRecords = 0;
-  /** Batches of the last send that are not answered. */
+  /** Batches of the last send without an answer. */
   private unanswered = 0;
   private timer: NodeJS.Timeout | null = null;
-  /** Since when no acknowledgement has come although something waits. */
+  /** Since when batches have waited without any acknowledgement. */
   private waitingSince = 0;
 
   constructor(options: ChunkPublisherOptions) {
@@ -80,29 +80,29 @@ export class ChunkPublisher {
     };
   }
 
-  /** Bytes that wait for the broker, those in flight included. */
+  /** Bytes that wait for the broker, including those in flight. */
   get bufferedBytes(): number {
     return this.buffer.bytes;
   }
 
-  /** Milliseconds without an acknowledgement although something waits for one; null when nothing waits. */
+  /** Milliseconds without any acknowledgement while something waits for one; null if nothing waits. */
   oldestUnacknowledgedMs(): number | null {
     return this.buffer.bytes === 0 ? null : this.options.clock.monotonic() - this.waitingSince;
   }
 
   /**
-   * The attempt's partition is decided here, for its life.
+   * Opens the stream of an attempt and fixes its partition for good.
    *
-   * @param partition null: the request's id decides
+   * @param partition null: chosen by the request's id
    */
   open(info: ChunkStreamInfo, partition: number | null = null): ChunkStream {
     return new ChunkStream(this.host, this.queueOf(this.options.topic, info.requestId, partition), info);
   }
 
   /**
-   * Sends a record that belongs to no attempt's sequence, in order with what was announced before for its partition. Best
-   * effort: where it cannot be built or published, or its partition has stood still for so long that its part of the buffer
-   * is full, that is reported and nobody waits.
+   * Sends a record outside of any attempt's sequence, in order with earlier announcements for its partition. Best effort: if it
+   * cannot be built or published, that is reported and nobody waits. The same holds if its partition has stalled for so long
+   * that its part of the buffer is full.
    *
    * @param of the call that it is about
    * @param build encodes it; may throw
@@ -151,7 +151,7 @@ export class ChunkPublisher {
     return this.buffer.grew(queue.share, bytes);
   }
 
-  /** Sends now, or when the time for it has come. */
+  /** Sends now, or once the spacing allows. */
   private sendSoon(): void {
     if (this.timer !== null) return;
     const spacingMs = this.sentRecords > FULL_SEND_RECORDS ? this.spacingMs : 0;
@@ -173,7 +173,7 @@ export class ChunkPublisher {
     this.timer = null;
   }
 
-  /** Seals what the partitions that are ready have, and hands it over. Never throws. */
+  /** Seals the data of the ready partitions and hands it over. Never throws. */
   private send(): void {
     const batches: SealedBatch[] = [];
     this.round += 1;
@@ -192,7 +192,7 @@ export class ChunkPublisher {
       for (const batch of batches) if (!this.write([batch])) this.refuse(batch);
   }
 
-  /** @returns false when the sink cannot take them: then it has taken none of them */
+  /** @returns false if the sink cannot take them; it has then taken none of them */
   private write(batches: readonly SealedBatch[]): boolean {
     try {
       this.options.sink.write(batches, (batch, refused) => this.written(batch as SealedBatch, refused));
@@ -210,7 +210,7 @@ export class ChunkPublisher {
     );
   }
 
-  /** @returns null when nothing is left to send: every source in it has failed */
+  /** @returns null if nothing is left to send: every source in it has failed */
   private seal(queue: PartitionQueue, budgetBytes: number): SealedBatch | null {
     const { topic, partition } = queue;
     const limit = this.options.sink.maxBatchBytes(topic);
@@ -234,7 +234,7 @@ export class ChunkPublisher {
     }
     if (batch.round === this.round && this.unanswered > 0) this.unanswered -= 1;
     if (this.ready.length === 0) return;
-    // The wait for an answer is over; what is left is that for the next send.
+    // The answers are complete; only the wait for the next send remains.
     if (this.unanswered === 0) this.forgetTimer();
     this.sendSoon();
   }
@@ -252,7 +252,7 @@ export class ChunkPublisher {
     if (batch.topic === this.options.topic) this.options.onPublished?.(batch.records.length - refused.length);
   }
 
-  /** The batch is written, or was never sent. */
+  /** The batch was written, or was never sent. */
   private release(queue: PartitionQueue, batch: SealedBatch): void {
     queue.state = queue.isEmpty ? 'idle' : 'ready';
     if (queue.state === 'ready') this.ready.push(queue);
@@ -273,7 +273,7 @@ export class ChunkPublisher {
   }
 }
 
-/** Not its message: that may quote what could not be handled. */
+/** The name only: the message may quote the answer. */
 function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : 'unknown';
 }

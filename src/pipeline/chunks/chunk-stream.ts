@@ -9,25 +9,25 @@ import { DoesNotFit } from './pieces.ts';
 import { type BatchPart, type BatchSource, bytesOfHeaders, type SealedBatch } from './sealed-batch.ts';
 import { splitDraft } from './split-draft.ts';
 
-/** A chunk with more than this is split, however much the topic takes. */
+/** A larger chunk is split, whatever the topic allows. */
 const CHUNK_BYTES = 512 * 1024;
-/** At most what a chunk and its record take besides the draft's values, ids and headers. */
+/** The most that a chunk and its record take besides the draft's values, ids and headers. */
 const STREAM_BYTES = 160;
 
-/** Which attempt's chunks these are. */
+/** The attempt that the chunks belong to. */
 export interface ChunkStreamInfo {
   readonly requestId: string;
   readonly tenantId: string;
   readonly attempt: number;
-  /** Go with the first chunk only. */
+  /** Headers of the first chunk only. */
   readonly headers: RecordHeaders;
-  /** Go with every chunk. */
+  /** Headers of every chunk. */
   readonly ownHeaders?: RecordHeaders;
 }
 
 const NO_HEADERS: RecordHeaders = {};
 
-/** What a stream needs of its publisher. */
+/** What a stream needs from its publisher. */
 export interface ChunkStreamHost {
   readonly codec: RecordCodec;
   readonly clock: Clock;
@@ -40,7 +40,7 @@ export interface ChunkStreamHost {
 
 interface PendingChunk {
   readonly draft: ChunkDraft;
-  /** At least what its record will take. */
+  /** A lower bound of what its record takes. */
   bytes: number;
 }
 
@@ -50,7 +50,7 @@ interface PendingChunk {
  *   open ──finish()──► finished ──last chunk acknowledged──► acknowledged
  *     │ a chunk cannot be encoded, does not fit, or is refused (also when finished)
  *     ▼
- *   failed: what waits is dropped, waits for it reject
+ *   failed: waiting chunks are dropped, and waits for them reject
  */
 export class ChunkStream implements BatchSource {
   private readonly host: ChunkStreamHost;
@@ -79,11 +79,11 @@ export class ChunkStream implements BatchSource {
     const ownBytes = bytesOfHeaders(this.ownHeaders);
     this.idBytes = STREAM_BYTES + 2 * keyBytes + utf8Bytes(info.tenantId) + ownBytes;
     this.headerBytes = bytesOfHeaders(info.headers);
-    // Nobody has to listen.
+    // A rejection without a listener must not end the process.
     this.allAcknowledged.promise.catch(() => undefined);
   }
 
-  /** How many chunks this attempt has so far; exact from its acknowledgement on. */
+  /** How many chunks this attempt has so far; final once they are acknowledged. */
   get count(): number {
     return this.sequence + this.pending.length;
   }
@@ -93,10 +93,10 @@ export class ChunkStream implements BatchSource {
   }
 
   /**
-   * Publishes what one read from the provider brought.
+   * Publishes what one read from the provider delivered.
    *
-   * @returns a promise to wait for before reading on, when the broker is behind; it rejects with `ChunksNotPublished` when
-   *   the stream has failed or fails meanwhile
+   * @returns a promise to wait for before reading on, if the broker is behind. It rejects with `ChunksNotPublished` if the
+   *   stream has failed or fails meanwhile.
    */
   publish(deltas: readonly CompletionDelta[]): Promise<void> | undefined {
     if (this.failure !== null) return Promise.reject(this.failure);
@@ -111,12 +111,12 @@ export class ChunkStream implements BatchSource {
     const full = this.host.grew(this.queue, bytes);
     if (thrown !== null) this.fail(failureOfSealing(thrown, null, this.queue.topic, 0), 0);
     else this.enqueue();
-    // It may have failed just now: what is enqueued is sealed at once when nothing is in flight.
+    // It may have failed just now: with nothing in flight, data is sealed as soon as it is enqueued.
     if (this.failure !== null) return Promise.reject(this.failure);
     return full === undefined ? undefined : Promise.race([full, this.untilFailed()]);
   }
 
-  /** No more chunks follow. `acknowledged` resolves when all are, and rejects with `ChunksNotPublished` when the stream fails. */
+  /** No more chunks follow. `acknowledged` resolves once all are acknowledged, and rejects with `ChunksNotPublished` if the stream fails. */
   finish(): { readonly chunkCount: number; readonly acknowledged: Promise<void> } {
     if (!this.isFinished && this.failure === null) {
       const last = this.pending.at(-1)?.draft;
@@ -132,7 +132,7 @@ export class ChunkStream implements BatchSource {
     return { chunkCount: this.count, acknowledged: this.allAcknowledged.promise };
   }
 
-  /** For the publisher only, as the following ones. */
+  /** This and the following methods are for the publisher only. */
   seal(batch: SealedBatch): void {
     this.isQueued = false;
     const first = batch.records.length;
@@ -165,12 +165,12 @@ export class ChunkStream implements BatchSource {
     this.fail(refusedByBroker(errorType, this.queue.topic), 0);
   }
 
-  /** What is left for a chunk's values in a record of its own. */
+  /** The bytes left for a chunk's values in a record of its own. */
   private roomFor(batch: SealedBatch): number {
     return batch.maxRecordBytes - (this.sequence === 0 ? this.headerBytes : 0);
   }
 
-  /** Puts a chunk's pieces into its place. @returns the first */
+  /** Replaces a chunk by its pieces. @returns the first */
   private splitAt(place: number, room: number, batch: SealedBatch): PendingChunk {
     const chunk = this.pending[place] as PendingChunk;
     if (room <= this.idBytes) throw tooLarge('ids and headers', this.queue.topic, batch.maxRecordBytes);
@@ -192,7 +192,7 @@ export class ChunkStream implements BatchSource {
     try {
       return within(CHUNK_BYTES);
     } catch (error) {
-      // What has no parts may be as large as the topic takes.
+      // A value that cannot be split may be as large as the topic allows.
       if (error instanceof DoesNotFit) return within(room);
       throw error;
     }
@@ -228,7 +228,7 @@ export class ChunkStream implements BatchSource {
     return this.failed.promise;
   }
 
-  /** @param sealedBytes of what waits that was sealed already: it stays in the buffer until it is written */
+  /** @param sealedBytes of the waiting bytes that are sealed already: they stay in the buffer until they are written */
   private fail(failure: ChunksNotPublished, sealedBytes: number): void {
     if (this.failure !== null) return;
     this.failure = failure;
@@ -241,7 +241,7 @@ export class ChunkStream implements BatchSource {
     this.host.streamFailed(this.info, this.queue.topic, failure);
   }
 
-  /** @returns bytes that the drafts grew by, at least */
+  /** @returns a lower bound of the bytes that the drafts grew by */
   private append(delta: CompletionDelta): number {
     const last = this.pending.at(-1);
     if (last !== undefined && isMergeable(last.draft, delta)) {

@@ -4,9 +4,9 @@ import type { BatchSource, SealedBatch } from './sealed-batch.ts';
 import { BufferShare } from './shared-buffer.ts';
 
 /**
- * What waits for one partition.
+ * The sources that wait for one partition.
  *
- *   idle ──a source has something──► ready ──sealed──► in flight ──written──► idle, or ready when more waits
+ *   idle ──a source has data──► ready ──sealed──► in flight ──written──► idle, or ready if more waits
  */
 export class PartitionQueue implements TopicPartition {
   readonly topic: string;
@@ -28,9 +28,9 @@ export class PartitionQueue implements TopicPartition {
     this.sources.push(source);
   }
 
-  /** Fills a batch from the sources in turn; what is left of one waits for its next turn. */
+  /** Fills a batch from the sources in turn. What remains of a source waits for its next turn. */
   fill(batch: SealedBatch): void {
-    // Each source once: one with many chunks does not keep the others waiting.
+    // Each source once: a source with many chunks does not keep the others waiting.
     for (let left = this.sources.length; left > 0; left -= 1) {
       const source = this.sources.peek();
       if (source === undefined || !batch.hasRoomFor(source.nextBytes)) return;

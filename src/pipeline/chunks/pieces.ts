@@ -1,19 +1,19 @@
 import { type ChunkDraft, emptyDraft, utf8Bytes } from './chunk-draft.ts';
 import { textEnd } from './take-text.ts';
 
-/** A value that has no parts takes more than a chunk. */
+/** A value that cannot be split takes more than a chunk. */
 export class DoesNotFit extends Error {
   override readonly name = 'DoesNotFit';
   /** The chunk's field that is too large. */
   readonly field: string;
 
   constructor(field: string, bytes: number, maxBytes: number) {
-    super(`${field} takes ${bytes} bytes in one piece, ${maxBytes} are left for it in a chunk`);
+    super(`${field} takes ${bytes} bytes in one piece, but ${maxBytes} are left for it in a chunk`);
     this.field = field;
   }
 }
 
-/** Slices of sound end where samples, frames and whole groups of base64 do: 1 to 4 bytes, mono or stereo. */
+/** Slices of audio end at whole samples, frames and base64 groups: 1 to 4 bytes, mono or stereo. */
 const AUDIO_ALIGNMENT = 24;
 /** Drafts of one choice that are filled one after the other, each up to a number of bytes. */
 export class Pieces {
@@ -34,7 +34,7 @@ export class Pieces {
     return this.left === this.maxBytes;
   }
 
-  /** What a piece holds at most. */
+  /** The most that a piece holds. */
   get roomBytes(): number {
     return this.maxBytes;
   }
@@ -46,21 +46,21 @@ export class Pieces {
     return this.current;
   }
 
-  /** Makes room for a value that has no parts, in another piece where this one is too full. @throws DoesNotFit */
+  /** Takes room for a value that cannot be split, in a new piece if this one is too full. @throws DoesNotFit */
   take(field: string, bytes: number): void {
     if (bytes > this.left && !this.isFresh) this.begin();
     if (bytes > this.left) throw new DoesNotFit(field, bytes, this.maxBytes);
     this.left -= bytes;
   }
 
-  /** Whether the value fits into this piece, and then takes its room. */
+  /** Whether the value fits into this piece. If so, its room is taken. */
   takeIfFits(bytes: number): boolean {
     if (bytes > this.left) return false;
     this.left -= bytes;
     return true;
   }
 
-  /** @param headBytes what each piece takes besides its slice; it is taken for the first one already */
+  /** @param headBytes what each piece takes besides its slice; for the first piece it is taken already */
   text(field: string, text: string, add: (piece: ChunkDraft, slice: string) => void, headBytes = 0): void {
     for (let from = 0; from < text.length; ) {
       const end = textEnd(text, from, this.left);

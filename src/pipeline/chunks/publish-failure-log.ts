@@ -3,16 +3,16 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { PublishFailure } from './chunk-failure.ts';
 
-/** How long failures of a kind and reason are only counted after one was logged. */
+/** After a log line, failures of the same kind and reason are only counted for so long. */
 const QUIET_MS = 10_000;
 
 const MESSAGES: Readonly<Record<PublishFailure['kind'], string>> = {
   stream: 'the chunks of an attempt cannot be published; its request fails',
   announcement: 'a MessageSent event could not be published and is dropped; its request goes on',
-  publisher: 'the chunk publisher met an unexpected error and goes on',
+  publisher: 'the chunk publisher met an unexpected error and continues',
 };
 
-/** A log line for what could not be published; repeats of a kind and reason are counted in the next line. */
+/** Logs what could not be published. Repeats of a kind and reason are counted in the next line. */
 export function publishFailureLog(logger: Logger, clock: Clock): (failure: PublishFailure) => void {
   const limiter = new RepeatLimiter(QUIET_MS);
   return ({ kind, ...fields }) => {

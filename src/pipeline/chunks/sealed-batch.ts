@@ -1,37 +1,37 @@
 import type { OutboundRecord, RecordBatch } from '../../ports/kafka.ts';
 
-/** At most what a record takes besides its key, value and headers. */
+/** The most that a record takes besides its key, value and headers. */
 const RECORD_BYTES = 40;
-/** At most what a header takes besides its name and value. */
+/** The most that a header takes besides its name and value. */
 const HEADER_BYTES = 10;
-/** What a batch takes besides its records (message format 2), and a little more. */
+/** What a batch takes besides its records (message format 2), with a small margin. */
 const BATCH_BYTES = 64;
 
-/** What of a batch came from one source. */
+/** The part of a batch that came from one source. */
 export interface BatchPart {
   readonly source: BatchSource;
   /** Place of its first record in the batch. */
   readonly first: number;
   readonly count: number;
-  /** What of the buffer it frees. */
+  /** The bytes of the buffer that it frees. */
   readonly bufferedBytes: number;
-  /** Nothing of the source follows. */
+  /** Nothing more of the source follows. */
   readonly isLast: boolean;
 }
 
-/** Something with records for one partition: the chunks of an attempt, or an announcement. */
+/** A source of records for one partition: the chunks of an attempt, or an announcement. */
 export interface BatchSource {
-  /** At least what its next record takes; 0 when it has none. */
+  /** A lower bound of what its next record takes; 0 if it has none. */
   readonly nextBytes: number;
-  /** Puts what it has into the batch, as far as there is room, but at least one record into an empty one. Never throws. */
+  /** Puts records into the batch while there is room, and at least one into an empty batch. Never throws. */
   seal(batch: SealedBatch): void;
-  /** The broker has all of the part. */
+  /** The broker has the whole part. */
   acknowledged(part: BatchPart): void;
-  /** A record of the part was refused for good. */
+  /** The broker refused a record of the part permanently. */
   refused(errorType: string): void;
 }
 
-/** Records of one partition on their way into one send; from then on they never change. */
+/** Records of one partition for one send. Once sealed, they never change. */
 export class SealedBatch implements RecordBatch {
   readonly topic: string;
   readonly partition: number;
@@ -39,14 +39,14 @@ export class SealedBatch implements RecordBatch {
   readonly parts: BatchPart[] = [];
   /** Number of the send it goes with. */
   readonly round: number;
-  /** What the topic takes: a larger record can never be written. */
+  /** The topic's limit: a larger record can never be written. */
   readonly maxRecordBytes: number;
   private readonly budgetBytes: number;
   private used = 0;
 
   /**
    * @param maxBatchBytes the topic's `max.message.bytes`
-   * @param budgetBytes what is to go into it; a first record may take more
+   * @param budgetBytes the bytes planned for it; a first record may take more
    */
   constructor(topic: string, partition: number, round: number, maxBatchBytes: number, budgetBytes: number) {
     this.topic = topic;
@@ -70,7 +70,7 @@ export class SealedBatch implements RecordBatch {
   }
 }
 
-/** At least what a record takes in a batch. */
+/** A lower bound of what a record takes in a batch. */
 export function bytesOfRecord({ key, value, headers }: OutboundRecord): number {
   return RECORD_BYTES + bytesOf(key) + bytesOf(value) + bytesOfHeaders(headers);
 }

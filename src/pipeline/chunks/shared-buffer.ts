@@ -1,15 +1,14 @@
 /** One partition's part of the buffer. */
 export class BufferShare {
-  /** Bytes that wait for the broker, those in flight included. */
+  /** Bytes that wait for the broker, including those in flight. */
   bytes = 0;
   /** Writers that wait for this part to shrink. */
   relieved: PromiseWithResolvers<void> | null = null;
 }
 
 /**
- * Bytes that wait for the broker, in all partitions together. A partition's writers wait when it holds more than what is
- * still free (a dynamic threshold): one partition that stands still takes at most half, two a third each, and the others
- * always find room.
+ * Bytes that wait for the broker, over all partitions. A partition's writers wait if it holds more than is still free (a dynamic
+ * threshold). So one stalled partition takes at most half, two take a third each, and the others always find room.
  */
 export class SharedBuffer {
   private readonly maxBytes: number;
@@ -24,7 +23,7 @@ export class SharedBuffer {
     return this.total;
   }
 
-  /** Whether so many bytes more would make the partition's writers wait. */
+  /** Whether so many more bytes leave the partition's writers running. */
   hasRoom(share: BufferShare, bytes: number): boolean {
     return share.bytes + bytes <= this.maxBytes - this.total - bytes;
   }
@@ -44,7 +43,7 @@ export class SharedBuffer {
     this.total -= bytes;
     if (this.full.size === 0) return;
     for (const waiting of this.full) {
-      // Half of it, so that a writer does not stop and go for each chunk; an empty share never waits.
+      // Half of it, so that a writer does not stop and go for each chunk. An empty share never waits.
       if (waiting.bytes > this.free / 2) continue;
       this.full.delete(waiting);
       waiting.relieved?.resolve();

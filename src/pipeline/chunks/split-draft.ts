@@ -5,10 +5,10 @@ import { addExtra } from './split-extra.ts';
 import { addAnnotations, addLogprobs } from './split-json.ts';
 
 /**
- * The same values in several drafts, in their order, each within a number of bytes (`draftBytes`). Consumers that append
- * them (`CompletionFold`) get what they would get from the whole draft.
+ * Splits a draft into several, with the values in the same order and each within a number of bytes (`draftBytes`). Consumers that
+ * append them (`CompletionFold`) get the same result as from the whole draft.
  *
- * @throws DoesNotFit when a part that cannot be split is larger
+ * @throws DoesNotFit if a value that cannot be split is larger
  */
 export function splitDraft(draft: ChunkDraft, maxBytes: number): ChunkDraft[] {
   const pieces = new Pieces(draft.choiceIndex, maxBytes);
@@ -38,7 +38,7 @@ export function splitDraft(draft: ChunkDraft, maxBytes: number): ChunkDraft[] {
   return pieces.all;
 }
 
-/** Everything but the arguments goes with the first piece alone, as providers send it. */
+/** Only the arguments are split. Everything else goes with the first piece, as providers send it. */
 function addToolCall(pieces: Pieces, call: ToolCallDelta): void {
   const { index, id, type, name, arguments: text, extraJson } = call;
   const ownBytes = utf8Bytes(id) + utf8Bytes(type) + utf8Bytes(name) + utf8Bytes(extraJson);

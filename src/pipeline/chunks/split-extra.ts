@@ -2,10 +2,10 @@ import { membersOfJson } from '../../domain/text/json-text.ts';
 import { utf8Bytes } from './chunk-draft.ts';
 import type { Pieces } from './pieces.ts';
 
-/** Bytes that a unit of text takes at most in JSON: `\u0000`. */
+/** The most bytes of a UTF-16 unit in JSON: `\u0000`. */
 const UNIT_BYTES = 6;
 
-/** Splits an object between its members, and long texts and lists among them: merged, the parts are the object again. */
+/** Splits an object between its members, and long texts and lists in it. Merging the parts gives the object again. */
 export function addExtra(pieces: Pieces, json: string): void {
   const bytes = utf8Bytes(json);
   if (pieces.takeIfFits(bytes)) {
@@ -25,7 +25,7 @@ function addPart(pieces: Pieces, part: string): void {
   pieces.current.extraJson = part;
 }
 
-/** The JSON texts of a member's parts, each within a number of bytes where that is possible. */
+/** The JSON texts of a member's parts, each within a number of bytes if possible. */
 function partsOf(value: string, maxBytes: number): string[] {
   if (utf8Bytes(value) <= maxBytes) return [value];
   if (value.startsWith('"')) return partsOfText(JSON.parse(value) as string, maxBytes);

@@ -38,7 +38,7 @@ export function addAnnotations(pieces: Pieces, json: string): void {
   close();
 }
 
-/** Splits the lists of tokens between their elements; everything else goes with the first piece. */
+/** Splits the lists of tokens between their elements. Everything else goes with the first piece. */
 export function addLogprobs(pieces: Pieces, json: string): void {
   const whole = utf8Bytes(json);
   if (pieces.takeIfFits(whole)) {
@@ -55,7 +55,7 @@ export function addLogprobs(pieces: Pieces, json: string): void {
   const lists = new Map(
     members.filter(([name, list]) => TOKEN_LISTS.some((known) => known === name) && Array.isArray(list)),
   ) as Map<string, unknown[]>;
-  // The first piece has every member in its place, so that the members' order stays.
+  // The first piece has every member in its place, so that their order stays.
   const head = members.map(([name, member]) => ({
     name: JSON.stringify(name),
     text: lists.has(name) ? null : JSON.stringify(member),

@@ -2,9 +2,9 @@ const encoder = new TextEncoder();
 let scratch = new Uint8Array(0);
 
 /**
- * Where a slice of a text ends that takes at most so many bytes of UTF-8. Never inside a surrogate pair.
+ * The end of a slice that takes at most so many bytes of UTF-8. Never inside a surrogate pair.
  *
- * @returns `from` when not even one character fits
+ * @returns `from` if not even one character fits
  */
 export function textEnd(text: string, from: number, maxBytes: number): number {
   // A UTF-16 unit takes at least one byte.

@@ -7,14 +7,14 @@ import type { CallPlan } from '../admission/plan-call.ts';
 import type { RequestToHandle } from '../intake/decode-request.ts';
 import { enterQuarantine, type QuarantineStay, type Supply } from './quarantine.ts';
 
-/** What is going to be called, and the right to do so; null when nothing is. */
+/** The planned call and the permit for it; null if no call is made. */
 export interface Admitted {
   readonly plan: CallPlan | ChatFailure;
   readonly permit: Permit | null;
 }
 
 /**
- * Waits until the plan may be called.
+ * Waits until the planned call may be made.
  *
  * @param stay of a suspect, which is called from quarantine
  * @throws the signal's reason, or that of a stop
@@ -46,7 +46,7 @@ export async function admit(
   }
 }
 
-/** While one of them is waited for, the other is not held: calls that could be made with it go on. */
+/** While it waits for one of the two, it does not hold the other: other calls may use it. */
 async function takePermitAndMemory(
   plan: CallPlan,
   { memory, seat }: RequestToHandle,
@@ -71,7 +71,7 @@ async function takePermitAndMemory(
   }
 }
 
-/** A deadline that passes before there was a call says so. */
+/** If a deadline passed before any call, the failure says so. */
 export function notCalled(failure: ChatFailure): ChatFailure {
   return failure.code === 'deadline_exceeded' ? deadlineExceeded(false) : failure;
 }

@@ -7,8 +7,8 @@ const LONGEST_LOOK_MS = 4_000;
 export type HeldClaim = Extract<Claim, { kind: 'held' }>;
 
 /**
- * How a claim of somebody else ended: `changed` by its owner (an outcome, a release) or by the worker that took it over; or its owner
- * is dead, having `crashed` or `stopped` on purpose.
+ * How another worker's claim ended. `changed`: by its owner (an outcome, a release) or by a worker that took it over. `crashed`,
+ * `stopped`: its owner is dead, after a crash or a regular stop.
  */
 export type ClaimEnd = 'changed' | 'crashed' | 'stopped';
 
@@ -19,8 +19,8 @@ interface Watch {
 }
 
 /**
- * Watches claims of other workers: one watch per claim, however many records of this worker wait for it. It reads the ledger in
- * growing intervals, and writes nothing.
+ * Watches claims of other workers, with one watch per claim however many of this worker's records wait for it. It reads the
+ * ledger at growing intervals and writes nothing.
  */
 export class ClaimWatches {
   private readonly ledger: Pick<RequestLedger, 'claimToken'>;
@@ -52,11 +52,11 @@ export class ClaimWatches {
     const stop = new AbortController();
     const end = Promise.race([
       this.untilChanged(identity, claim.heldToken, stop.signal),
-      // A lease that cannot be watched says nothing; the ledger is read all the same.
+      // If the lease cannot be watched, the ledger is still read.
       this.untilDead(claim.owner, stop.signal).catch(() => new Promise<never>(() => undefined)),
     ]);
     const watch = { end, stop, callers: 0 };
-    // Nobody may be left to hear that the watch was ended.
+    // Nobody may be left to hear that the watch ended.
     end.catch(() => undefined);
     this.watches.set(claim.heldToken, watch);
     return watch;
@@ -73,14 +73,14 @@ export class ClaimWatches {
     }
   }
 
-  /** A lease takes longer than a look into the ledger, so this watch goes on from look to look. */
+  /** Watching a lease takes longer than reading the ledger, so this watch lasts across reads. */
   private async untilDead(owner: string, signal: AbortSignal): Promise<ClaimEnd> {
     while (!(await this.lease.isDead(owner, signal))) signal.throwIfAborted();
     return (await this.lease.hasEnded(owner)) ? 'stopped' : 'crashed';
   }
 }
 
-/** @throws the signal's reason when it fires first */
+/** @throws the signal's reason if it fires first */
 async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
   const over = Promise.withResolvers<void>();
   const timer = setTimeout(over.resolve, delayMs);

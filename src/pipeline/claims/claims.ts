@@ -13,7 +13,7 @@ import type { HeldClaims } from './held-claims.ts';
 import { type GrantedClaim, OwnClaim } from './own-claim.ts';
 import { Quarantine, type QuarantineStay } from './quarantine.ts';
 
-/** The owner of a claim ends it at its request's deadline itself, and knows best what its call used. */
+/** At its request's deadline the owner ends the claim, and knows best what its call used. It gets this much longer. */
 const OWNERS_GRACE_MS = 5_000;
 
 export interface ClaimsOptions {
@@ -25,23 +25,23 @@ export interface ClaimsOptions {
   readonly requestTimeoutMs: number;
 }
 
-/** What is known of a request before the ledger is asked. */
+/** What is known of a request before the ledger is read. */
 export interface Standing {
   /** Of a suspect; null for any other request. */
   readonly stay: QuarantineStay | null;
-  /** A claim that is not waited for any longer. */
+  /** A claim to take over, because its wait is over. */
   readonly takeFrom: ClaimToTake | null;
-  /** Why no call is to be made, whatever the plan says. */
+  /** Why no call may be made, whatever the plan says. */
   readonly failure: ChatFailure | null;
 }
 
 export const UNKNOWN: Standing = { stay: null, takeFrom: null, failure: null };
 
-/** The ledger's answer: the claim, the outcome that there is, or why there is neither. */
+/** The ledger's answer: the claim, the outcome, or why there is neither. */
 export type ClaimAnswer = { readonly kind: 'own'; readonly claim: OwnClaim } | Exclude<Claim, GrantedClaim>;
 
 /**
- * Claims of requests: ours, and those of other workers that are waited for.
+ * Claims of requests: this worker's own, and those of other workers that it waits for.
  *
  *   unknown ──take()──► own ──(own-claim.ts)──► done
  *      ▲        ├─────► done, conflict
@@ -51,9 +51,9 @@ export type ClaimAnswer = { readonly kind: 'own'; readonly claim: OwnClaim } | E
  */
 export class Claims {
   readonly ledger: RequestLedger;
-  /** Those of this worker that are verified at each beat. */
+  /** This worker's claims, which are verified at each beat. */
   readonly held: HeldClaims;
-  /** Where requests that a crashed worker had claimed are called, one at a time. */
+  /** Where requests of crashed workers are called, one at a time. */
   readonly quarantine = new Quarantine();
   private readonly options: ClaimsOptions;
   private readonly watches: ClaimWatches;
@@ -68,8 +68,8 @@ export class Claims {
   /**
    * Asks the ledger for a request, once.
    *
-   * @param plan null when no call is to be made
-   * @throws the signal's reason when it fires while the lease is waited for
+   * @param plan null if no call is to be made
+   * @throws the signal's reason if it fires while waiting for the lease
    */
   async take(
     { request, record }: AcceptedRequest,
@@ -107,13 +107,14 @@ export class Claims {
   }
 
   /**
-   * Waits for a claim of another worker, and holds nothing meanwhile: until it has ended, its owner is dead, or the request's time
-   * is up, by its deadline or CHAT_REQUEST_TIMEOUT.
+   * Waits for a claim of another worker, and holds nothing meanwhile. The wait lasts until the claim has ended, its owner is dead,
+   * or the request's time is up, by its deadline or CHAT_REQUEST_TIMEOUT.
    *
-   * A repetition whose time is up fails on its own: the bill is the original's. The very record of the claim can only fail with the
-   * claim's calls on its bill, so it gives the owner a little longer to end them, and takes the claim then.
+   * If the request is a repetition, it then fails without a bill: the bill belongs to the original. If it is the very record of
+   * the claim, its failure has to bill the claim's calls. It therefore gives the owner a little longer to end them, and then takes
+   * the claim.
    *
-   * @param since epoch ms at which this request began to wait for claims
+   * @param since epoch ms at which this request started to wait for claims
    * @throws the reason of the signal or of a stop; what the ledger throws
    */
   async wait(

@@ -4,7 +4,7 @@ import { ClaimLost } from './own-claim.ts';
 export interface HeldClaimsOptions {
   readonly ledger: Pick<RequestLedger, 'verifyClaims'>;
   readonly intervalMs: number;
-  /** Another worker waits for one of these claims, whose record the group has given it. Must not throw. */
+  /** Another worker waits for one of these claims, and now owns its record's partition. Must not throw. */
   readonly onWanted: () => void;
 }
 
@@ -15,8 +15,8 @@ interface Held {
 }
 
 /**
- * The claims of this worker. At each beat of the lease their tokens are read: work whose claim another worker has taken over
- * ends, everything else goes on, however long the database was unreachable.
+ * The claims of this worker. At each beat of the lease it reads their tokens. Work under a claim that another worker has taken
+ * over ends. Everything else continues, however long the database was unreachable.
  */
 export class HeldClaims {
   private readonly options: HeldClaimsOptions;
@@ -30,7 +30,7 @@ export class HeldClaims {
     this.timer.unref();
   }
 
-  /** @returns a signal that fires as `outer` does, or with `ClaimLost` once the claim is another worker's, until `letGo` is called */
+  /** @returns a signal that fires as `outer` does, or with `ClaimLost` once another worker has the claim, until `letGo` is called */
   hold(claim: ClaimRef, outer: AbortSignal): AbortSignal {
     const lose = new AbortController();
     const stop = () => lose.abort(outer.reason);
@@ -46,7 +46,7 @@ export class HeldClaims {
     this.claims.delete(token);
   }
 
-  /** Reads the tokens now. Never rejects: what could not be read is read at the next beat. */
+  /** Reads the tokens. Never rejects: if a read fails, the next beat repeats it. */
   async verify(): Promise<void> {
     this.verifying ??= this.read().finally(() => {
       this.verifying = null;

@@ -1,12 +1,12 @@
 import type { AttemptRow, Claim, RequestIdentity, RequestLedger, StoredOutcome } from '../../ports/ledger.ts';
 import type { CallPlan } from '../admission/plan-call.ts';
 
-/** Another worker has taken the claim over: what is known here of the request is out of date. */
+/** Another worker has taken over the claim: this worker's knowledge of the request is out of date. */
 export class ClaimLost extends Error {
   override readonly name = 'ClaimLost';
 }
 
-/** The ledger's answer when the request is ours. */
+/** The ledger's answer if this worker has the claim. */
 export type GrantedClaim = Extract<Claim, { kind: 'claimed' | 'poisoned' }>;
 
 export interface ClaimedRequest {
@@ -14,12 +14,12 @@ export interface ClaimedRequest {
   readonly token: string;
   /** Epoch ms. */
   readonly startedAt: number;
-  /** Null when no call is to be made. */
+  /** Null if no call is to be made. */
   readonly plan: CallPlan | null;
 }
 
 /**
- * A claim of this worker, with the calls that are made under it. Every write is conditional on the claim's token.
+ * A claim of this worker, with its calls. Every write is conditional on the claim's token.
  *
  *   claim   held ──► completed, released, or lost: a write finds another token (`ClaimLost`)
  *
@@ -33,11 +33,11 @@ export class OwnClaim {
   readonly identity: RequestIdentity;
   readonly token: string;
   readonly startedAt: number;
-  /** Crashes that condemn the request; null when it may be called. */
+  /** The crashes that condemn the request; null if it may be called. */
   readonly crashes: number | null;
-  /** A crash of this worker is charged to the request. */
+  /** Whether a crash of this worker counts against the request. */
   readonly isQuarantined: boolean;
-  /** The number of the first call, whose row is in the ledger already. */
+  /** The number of the first call, whose row is already in the ledger. */
   readonly firstAttempt: number;
   private readonly ledger: RequestLedger;
   private readonly plan: CallPlan | null;
@@ -61,12 +61,12 @@ export class OwnClaim {
     this.ledger = ledger;
   }
 
-  /** The calls of this claim that have ended. */
+  /** The ended calls of this claim. */
   get attempts(): readonly AttemptRow[] {
     return this.rows;
   }
 
-  /** Every call of the request that has ended, those of earlier claims first. */
+  /** Every ended call of the request, those of earlier claims first. */
   get allAttempts(): AttemptRow[] {
     return [...this.earlier, ...this.rows];
   }
@@ -82,12 +82,12 @@ export class OwnClaim {
     this.rows.push(row);
   }
 
-  /** The first call was claimed and is not made: it used nothing. */
+  /** The first call was claimed but is not made: it used nothing. */
   neverMade(): void {
     if (this.plan !== null) this.rows.push(notMade(newAttempt(this.plan, this.firstAttempt, this.startedAt)));
   }
 
-  /** An answer whose chunks cannot be published has failed, and is billed. */
+  /** If its chunks cannot be published, an answer has failed. It is billed. */
   unpublished(attempt: number): void {
     const place = this.rows.findIndex((row) => row.attempt === attempt && row.disposition === 'ACCEPTED');
     const row = this.rows[place];
@@ -105,7 +105,7 @@ export class OwnClaim {
   }
 
   /**
-   * Ends the claim without an outcome; never rejects. An answer that was not settled is not accepted: the next owner bills
+   * Ends the claim without an outcome. Never rejects. An answer that was not settled is not accepted: the next owner bills
    * it as aborted.
    */
   async release(): Promise<void> {

@@ -2,27 +2,27 @@ import { untilAborted } from '../../runtime/until-aborted.ts';
 import type { OwnClaim } from './own-claim.ts';
 
 /**
- * A worker's one place for suspects. A suspect is a request that two workers crashed with; it is claimed again, and called,
- * only from this place, while requests that are no suspects go on beside it. Should the worker crash, the suspect in its place
- * is charged with it and nobody else.
+ * A worker's single place for suspects. A suspect is a request that was in flight in two crashed workers. It is claimed and called
+ * only from this place, while other requests run beside it. If the worker crashes, only the suspect in this place is charged with
+ * the crash.
  *
  * ```
  *               turn comes                       outcome
  *   waiting ───────────────► in quarantine ──────────────────► cleared
  *   (no claim, no slot,       │   ▲   (claim.quarantined)
  *    no permit, no memory)    │   │
- *      ▲                      │   └── permit and turn are there, ledger updated
+ *      ▲                      │   └── has permit and turn, ledger updated
  *      └── released: drain,   └─► waiting for a permit for a further call
  *          lease lost              (claim kept, claim.quarantined false, place left)
  * ```
  *
- * The place is handed over when it is left, in the order of asking, and by no timer.
+ * The place passes on when its holder leaves, in the order of asking. No timer is involved.
  */
 export class Quarantine {
   private isTaken = false;
   private readonly waiting = new Set<() => void>();
 
-  /** For one request's way through it. */
+  /** For one request's way in and out. */
   open(): QuarantineStay {
     return new QuarantineStay(this);
   }
@@ -43,7 +43,7 @@ export class Quarantine {
     try {
       await untilAborted(turn.promise, signal);
     } catch (error) {
-      // Its turn came in the moment in which it gave up.
+      // Its turn came just as it gave up.
       if (!this.waiting.delete(turn.resolve)) this.give();
       throw error;
     }
@@ -61,7 +61,7 @@ export class Quarantine {
   }
 }
 
-/** A suspect's way through its worker's quarantine: outside or inside, any number of times. */
+/** A suspect's stay in its worker's quarantine. It may enter and leave any number of times. */
 export class QuarantineStay {
   private readonly quarantine: Quarantine;
   private inside = false;
@@ -80,14 +80,14 @@ export class QuarantineStay {
     return this.inside;
   }
 
-  /** @throws the signal's reason when it fires first */
+  /** @throws the signal's reason if it fires first */
   async enter(signal: AbortSignal): Promise<void> {
     if (this.inside) return;
     await this.quarantine.take(signal);
     this.inside = true;
   }
 
-  /** Harmless when it is outside. */
+  /** Has no effect outside. */
   leave(): void {
     if (!this.inside) return;
     this.inside = false;
@@ -95,22 +95,22 @@ export class QuarantineStay {
   }
 }
 
-/** Takes what a call needs, and gives it back again. */
+/** Takes what a call needs, and releases it. */
 export interface Supply<Taken> {
   /**
    * @param beforeWait called before it waits for anything
-   * @throws `ChatFailure` when it cannot be waited for any longer
+   * @throws `ChatFailure` if it cannot wait any longer
    */
   take(beforeWait: () => void): Promise<Taken>;
   release(taken: Taken): void;
-  /** Waits for a turn in quarantine. @throws `ChatFailure` when that takes too long */
+  /** Waits for a turn in quarantine. @throws `ChatFailure` if that takes too long */
   wait(work: (signal: AbortSignal) => Promise<void>): Promise<void>;
 }
 
 /**
  * Enters quarantine with what a call needs, and holds neither while it waits for the other.
  *
- * @throws as the supply does; it is outside then
+ * @throws as the supply does; the stay is then outside
  */
 export async function enterQuarantine<Taken>(stay: QuarantineStay, supply: Supply<Taken>): Promise<Taken> {
   try {
@@ -127,8 +127,8 @@ export async function enterQuarantine<Taken>(stay: QuarantineStay, supply: Suppl
 }
 
 /**
- * What a further call under a quarantined claim needs. When it has to be waited for, the claim is kept and the place left
- * meanwhile: an outage of one model keeps no suspect of another one waiting, and no crash is charged without a call.
+ * Takes what a further call under a quarantined claim needs. If it has to wait, it keeps the claim and leaves the place: an outage
+ * of one model blocks no suspect of another one, and no crash is charged without a call.
  *
  * @throws ClaimLost; as the supply does
  */

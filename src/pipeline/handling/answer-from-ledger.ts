@@ -20,7 +20,7 @@ export interface LedgerAnswerOptions extends RefuseOptions {
 
 type DoneClaim = Extract<ClaimAnswer, { kind: 'done' }>;
 
-/** The outcome as the ledger has it: the original's once more, a replay, or nothing when it is visible already. */
+/** The outcome as the ledger has it: the original once more, a replay, or nothing if it is already visible. */
 export function answerFromLedger(
   job: RequestToHandle,
   claim: DoneClaim,
@@ -56,7 +56,7 @@ function billIdOf(bill: Uint8Array, codec: RecordCodec): string | null {
   }
 }
 
-/** An outcome that the ledger has and nobody can read: its bill goes out as it is stored, and a failure in place of the answer. */
+/** An outcome in the ledger that cannot be read: its bill is published as stored, with a failure in place of the answer. */
 function withoutReading(
   job: RequestToHandle,
   { outcome, replay, settled }: DoneClaim,

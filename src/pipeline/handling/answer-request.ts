@@ -17,7 +17,7 @@ import type { Answered } from './conclude-request.ts';
 import type { HandlerOptions } from './handler-options.ts';
 
 /**
- * Reserves the budget of a claimed request, and calls the provider until it has answered or there is no point in trying again.
+ * Reserves the budget of a claimed request, and calls the provider until it has answered or another call would be pointless.
  *
  * @param stay of a suspect that is called from quarantine; null for any other request
  * @throws `ClaimLost`; the reason of the signal or of a stop
@@ -38,7 +38,7 @@ export async function answer(
     claim.neverMade();
     return { answer: null, failure };
   };
-  // It passed while the ledger was asked.
+  // The deadline passed while the ledger was read.
   if (isOver(request.deadline, clock.now())) return neverMade(deadlineExceeded(false));
   const limit = limitTime(signal, request.deadline, policy.requestTimeoutMs, clock.now());
   const permits = new OwnPermits({ admission, clock, seat: job.seat, plan, claim, stay, limit }, admitted);
@@ -46,7 +46,7 @@ export async function answer(
     let warnings: Answered['warnings'];
     let permit: Permit;
     try {
-      // The permit is there first: nobody holds back a budget while waiting. Others get it when the ledger takes long.
+      // The permit comes first: a waiting request reserves no budget. If the ledger is slow, other requests get the permit.
       await permits.hold();
       const reserved = await reserveBudget(claim.identity, plan, claim.startedAt, budgets, limit.signal);
       if (reserved.refusal !== null) return neverMade(reserved.refusal);
@@ -70,10 +70,10 @@ export async function answer(
 }
 
 /**
- * Waits for the chunks of an answer, which the broker may keep waiting for long: no longer than the request may take. An
- * answer whose chunks are not there by then has failed, and is billed.
+ * Waits until the broker has acknowledged the chunks of an answer, at most as long as the request may take. If they are not
+ * acknowledged by then, the answer has failed, and is billed.
  *
- * @throws the signal's reason when it is no failure of the request
+ * @throws the signal's reason if it is not a failure of the request
  */
 async function acknowledged(
   { attempt, chunksAcknowledged, chunkCount }: Answer,

@@ -14,27 +14,27 @@ export interface AnswerCheckOptions {
   readonly metrics: Metrics;
 }
 
-/** Of one answer, so that problems never make its record too large; the first of each call is always told. */
+/** Of one answer, so that problems never make its record too large. The first problem of each call is always listed. */
 const MAX_PROBLEMS = 64;
-/** Longer texts are parsed where that holds nobody up. */
+/** Longer texts are parsed in a worker thread. */
 const MAX_CHARACTERS_HERE = 16_384;
 const MAX_BLANKS = 64;
 
-/** What is wrong with a part of an answer, or that it could not be found out. */
+/** The problems of a part of an answer, or that it could not be checked. */
 interface Finding {
   readonly problems: readonly Problem[];
   readonly isChecked: boolean;
 }
 
-/** A part of an answer whose finding is known once the values have been held against their schemas. */
+/** A part of an answer whose finding is known once its values are checked against their schemas. */
 type Pending = (results: readonly CheckResult[]) => Finding;
 
 /**
- * Holds a complete answer against what the request defined: every tool call against its tool, the text against the
- * schema of a structured output. What does not fit is told, never changed or refused: the answer is paid for, and what
- * to do with it is the caller's decision.
+ * Checks a complete answer against the definitions of the request: every tool call against its tool, and the text against the
+ * schema of a structured output. Problems are listed, but nothing is changed or refused: the answer is paid for, and the caller
+ * decides what to do with it.
  *
- * @throws the signal's reason, when it fires while the checks wait for their turn
+ * @throws the signal's reason if it fires while the checks wait for their turn
  */
 export async function checkAnswer(
   request: ChatRequest,
@@ -46,7 +46,7 @@ export async function checkAnswer(
   const isStructured = format !== null && format.type !== 'text';
   if (!isStructured && choices.every(({ toolCalls }) => toolCalls.length === 0)) return choices;
 
-  // 1 What has to be held against a schema, all of it at once.
+  // 1 Check all values against their schemas, in one go.
   const check = new AnswerCheck(request);
   const pending = choices.map((choice) => ({
     choice,
@@ -62,7 +62,7 @@ export async function checkAnswer(
       ? []
       : await options.schemas.check(check.values, { tenantId, requestId, signal });
 
-  // 2 What was found, in the answer's order, as far as there is room.
+  // 2 List the problems in the answer's order, while there is room.
   const room = new ProblemRoom();
   return pending.map(({ choice, calls, output }) => {
     const toolCalls = calls.map(({ call, finding }) => checkedCall(call, finding(results), room, options));
@@ -84,7 +84,7 @@ function checkedCall(
   return { ...call, valid: isChecked ? found.length === 0 : null, problems };
 }
 
-/** Collects what of one answer has to be held against a schema. */
+/** Collects the values of one answer that have to be checked against a schema. */
 class AnswerCheck {
   readonly values: ValueToCheck[] = [];
   readonly #request: ChatRequest;
@@ -93,14 +93,14 @@ class AnswerCheck {
     this.#request = request;
   }
 
-  /** @param endedBy the finish reason, when this is the call that it may have cut */
+  /** @param endedBy the finish reason, if it may have cut this call */
   toolCall(call: ToolCall, endedBy: string | null): Pending {
     const { tools } = this.#request;
     const tool = tools.find(({ name, type }) => name === call.name && isCustom(type) === isCustom(call.type));
     if (tool === undefined) return found([unknownTool(call, tools)]);
-    // Free text, perhaps after a grammar that the provider holds it to.
+    // Free text, perhaps by a grammar that the provider enforces.
     if (tool.type === 'custom') return found([]);
-    // Some servers write nothing at all where there is nothing to write.
+    // Some servers send no arguments at all instead of an empty object.
     if (tool.parametersJson === null && isBlank(call.arguments)) return found([]);
     const { arguments: text } = call;
     const value = { text, root: 'arguments', schemaJson: tool.parametersJson, isObject: true };
@@ -108,7 +108,7 @@ class AnswerCheck {
     return isBlank(text) && !isCut ? this.#nothing(value, endedBy) : this.#held(value, endedBy);
   }
 
-  /** No arguments are an empty object, where the schema takes one. */
+  /** Missing arguments are an empty object, if the schema allows one. */
   #nothing(value: ValueToCheck, endedBy: string | null): Pending {
     const asObject = this.#held({ ...value, text: '{}' }, endedBy);
     return (results) => {
@@ -119,8 +119,8 @@ class AnswerCheck {
   }
 
   /**
-   * @returns null for a refusal, a tool call and a filtered text, which are answers of other kinds: there is nothing to
-   *   hold against the schema
+   * @returns null for a refusal, a tool call and a filtered text. They are answers of other kinds, to which the schema does not
+   *   apply.
    */
   structuredOutput({ content, refusal, toolCalls, finishReason }: Choice): Pending | null {
     const isOtherKind = refusal !== null || toolCalls.length > 0 || finishReason === 'content_filter';
@@ -140,7 +140,7 @@ class AnswerCheck {
   }
 }
 
-/** Longer blanks are no empty arguments, but a model that lost its way. */
+/** A long run of blanks is not an empty value, but a model that lost its way. */
 function isBlank(text: string): boolean {
   return text.length <= MAX_BLANKS && text.trim() === '';
 }
@@ -182,8 +182,8 @@ class ProblemRoom {
   #left = MAX_PROBLEMS;
 
   fitting(problems: readonly Problem[]): Problem[] {
-    const told = problems.slice(0, Math.max(1, this.#left));
-    this.#left -= told.length;
-    return told;
+    const listed = problems.slice(0, Math.max(1, this.#left));
+    this.#left -= listed.length;
+    return listed;
   }
 }

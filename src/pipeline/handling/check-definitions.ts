@@ -2,12 +2,12 @@ import type { ChatRequest, Problem } from '../../contract/record-types.ts';
 import type { SchemaChecker } from '../../ports/schemas.ts';
 
 /**
- * Looks at the JSON Schemas of a request's functions and of its structured output before anything is spent: what is not a
- * JSON Schema is refused. What cannot be checked here, or not in time, is sent: the provider may take it, and the answer
- * says that it was not checked. Without schemas it costs nothing.
+ * Checks the JSON Schemas of a request's functions and of its structured output before anything is spent. An invalid schema is
+ * refused. If a schema cannot be checked here, or not in time, the request is sent: the provider may accept it, and the answer
+ * says that it was not checked. Requests without schemas cost nothing.
  *
- * @param known problems that were found before: what they speak of needs no other
- * @throws the signal's reason, when it fires while the schemas wait for their turn
+ * @param known problems found before; the same place gets no second problem
+ * @throws the signal's reason if it fires while the schemas wait for their turn
  */
 export async function checkDefinitions(
   request: ChatRequest,

@@ -29,15 +29,15 @@ export interface OutcomeOptions extends OutputOptions {
   readonly recordMaxBytes: number;
 }
 
-/** What the calls came to: an answer, a failure, or a broken answer with the failure that broke it. */
+/** The result of the calls: an answer, a failure, or a broken answer with its failure. */
 export interface Answered {
   readonly answer: Answer | null;
   readonly failure: ChatFailure | null;
-  /** What the response tells besides the plan's warnings. */
+  /** Warnings of the response besides those of the plan. */
   readonly warnings?: readonly Problem[];
 }
 
-/** Everything that an outcome of a claimed request is built from. */
+/** Everything that the outcome of a claimed request is built from. */
 interface Conclusion {
   readonly job: RequestToHandle;
   readonly claim: OwnClaim;
@@ -50,7 +50,7 @@ type EncodedOutcome = Omit<StoredOutcome, 'remembered'>;
 /**
  * Builds the outcome of a claimed request and writes it to the ledger.
  *
- * @throws ClaimLost; the signal's reason when it fires while chunks of a large answer are on their way
+ * @throws ClaimLost; the signal's reason if it fires while a large answer's chunks are being published
  */
 export async function conclude(
   job: RequestToHandle,
@@ -64,13 +64,13 @@ export async function conclude(
     planned instanceof ChatFailure ? planned : { ...planned, warnings: [...planned.warnings, ...warnings] };
   const conclusion: Conclusion = { job, claim, plan, options };
 
-  // 1 The outcome as it is; where it does not fit into a record, what is cut leaves in chunks.
+  // 1 The whole outcome. What does not fit into a record is cut, and published in chunks.
   const whole = async () =>
     (await fitting(conclusion, answer, failure, signal)) ??
     // Too large even without its content: the bill stays, the answer becomes a failure.
     encode(conclusion, null, tooLargeToPublish(options.recordMaxBytes)) ??
     bare(conclusion);
-  // 2 Should it not be encodable or storable, a failure of constant size that keeps its calls.
+  // 2 If it cannot be encoded or stored: a failure of constant size that keeps its calls.
   try {
     return await store(conclusion, await whole());
   } catch (error) {
@@ -82,8 +82,8 @@ export async function conclude(
 }
 
 /**
- * Whether another form of the outcome may succeed. Only a database that refuses everything is worth waiting for: whatever else
- * fails (the codec, a price, the ledger's limits) would fail again after the next call, which costs as much as this one.
+ * Whether another form of the outcome may succeed. Only a database that refuses everything is worth a wait. Any other error (of
+ * the codec, a price, the ledger's limits) would return after the next call, which costs as much as this one.
  */
 function isOfThisOutcome(error: unknown): boolean {
   return !(error instanceof StoreUnavailable);
@@ -94,7 +94,7 @@ interface Encoded {
   readonly values: EncodedOutcome;
 }
 
-/** @returns null when it does not fit into a record even without its content */
+/** @returns null if it does not fit into a record even without its content */
 async function fitting(
   conclusion: Conclusion,
   answer: Answer | null,
@@ -108,13 +108,13 @@ async function fitting(
     const chunkCount = await publishWhole(conclusion, answer, signal);
     return encode(conclusion, { ...answer, chunkCount }, null);
   } catch (error) {
-    // Nothing else carries what was cut.
+    // Nothing else carries the cut part.
     if (error instanceof ChatFailure && !signal.aborted) return encode(conclusion, null, error);
     throw error;
   }
 }
 
-/** An answer for which no chunks were wanted leaves in chunks when its response cannot hold it. @returns their number */
+/** Publishes an answer in chunks although none were requested, because its response cannot hold it. @returns their number */
 async function publishWhole(
   { job, options }: Conclusion,
   answer: Answer,
@@ -130,7 +130,7 @@ async function publishWhole(
   return chunks.count;
 }
 
-/** @returns null when it does not fit into a record */
+/** @returns null if it does not fit into a record */
 function encode(conclusion: Conclusion, answer: Answer | null, failure: ChatFailure | null): Encoded | null {
   const { codec, recordMaxBytes } = conclusion.options;
   const outcome = buildOutcome(conclusion, answer, failure);
@@ -138,7 +138,7 @@ function encode(conclusion: Conclusion, answer: Answer | null, failure: ChatFail
   return values && { outcome, values };
 }
 
-/** Without anything that was asked, answered or priced: calls and their usage are on the bill, to be priced later. */
+/** Without any content or price. Calls and their usage are on the bill, to be priced later. */
 function bare(conclusion: Conclusion): Encoded {
   const { accepted } = conclusion.job;
   const request = bareRequest(accepted.request);
@@ -182,7 +182,7 @@ function buildOutcome(
   const planned = plan instanceof ChatFailure ? null : plan;
   const now = options.clock.now();
   const all = claim.allAttempts;
-  // An answer that is too large to publish becomes a failure, and was paid for all the same.
+  // An answer that is too large to publish becomes a failure. It was paid for all the same.
   const accepted = all.findLast(({ disposition }) => disposition === 'ACCEPTED')?.attempt ?? null;
   const estimated = planned?.estimatedCost?.amount ?? null;
   const cost = buildCost(request, all, accepted, responseStatus(failure), estimated, prices, now);
@@ -202,7 +202,7 @@ function buildOutcome(
   return { response, generated: buildResponseGenerated(response), cost };
 }
 
-/** A call that was ended before it was sent has a row, and nothing else. */
+/** A call that ended before it was sent has only a row. */
 function wasMade({ disposition, usage }: AttemptRow): boolean {
   return disposition !== 'ABORTED' || usage !== null;
 }

@@ -16,15 +16,15 @@ import type { HandlerOptions } from './handler-options.ts';
 import { refuse } from './refuse-request.ts';
 import { validateRequest } from './validate-request.ts';
 
-/** A look into the ledger that did not end the request. */
+/** A result of reading the ledger that did not end the request. */
 type Undecided = HeldClaim | { readonly kind: 'suspect' } | { readonly kind: 'lost' };
 
 /**
- * The way of a request from its record to its outcome. The outcome is in the ledger and its chunks are acknowledged when
- * this resolves; nothing of it is visible yet but chunks and MessageSent.
+ * The request lifecycle, from its record to its outcome. When this resolves, the outcome is in the ledger and its chunks are
+ * acknowledged. So far only the chunks and MessageSent are visible.
  *
- * @throws the signal's reason when the service stops or the worker lost its lease: there is no outcome then, the claim is
- *   released if it can be, and the record will be delivered again
+ * @throws the signal's reason if the service stops or the worker lost its lease. There is no outcome then; the claim is
+ *   released if possible, and the request is redelivered
  */
 export async function handleRequest(
   job: RequestToHandle,
@@ -34,7 +34,7 @@ export async function handleRequest(
   const { record, request, problems } = job.accepted;
   await turnForOthers(record);
 
-  // 1 What cannot be right is refused before anything is spent, by its content alone: no ledger is needed for that.
+  // 1 Refuse an invalid request before anything is spent. Its content alone decides, so the ledger is not needed.
   const wrong = [...problems, ...validateRequest(request, problems)];
   await turnForOthers(record);
   wrong.push(...(await checkDefinitions(request, options.checker.schemas, wrong, signal)));
@@ -45,11 +45,11 @@ export async function handleRequest(
   let standing = UNKNOWN;
   let waitingSince: number | null = null;
   for (;;) {
-    // 2 Decide provider, model and limits; what this refuses may depend on the time, so it goes through the ledger.
+    // 2 Decide provider, model and limits. These refusals may depend on the time, so they go through the ledger.
     const planned = standing.failure ?? tryPlan(job, options);
     await turnForOthers(record);
 
-    // 3 Wait until there is memory and the provider may be called, before anything is claimed: nobody else has to wait for us meanwhile.
+    // 3 Wait for memory and a permit before claiming anything, so that nobody waits for this claim meanwhile.
     const admitted = await admit(planned, job, standing.stay, admission, signal);
     let undecided: Undecided;
     try {
@@ -62,7 +62,7 @@ export async function handleRequest(
       standing.stay?.leave();
     }
 
-    // Nothing is held while another claim, or a turn in quarantine, is waited for.
+    // A request that waits for another claim or for quarantine holds nothing.
     if (undecided.kind === 'lost') standing = UNKNOWN;
     else if (undecided.kind === 'suspect') standing = { ...UNKNOWN, stay: claims.quarantine.open() };
     else {
@@ -84,7 +84,7 @@ async function handleAdmitted(
   const { budgets, claims, outcomes } = options;
   const handled = (end: HandledRequest) => ({ kind: 'handled', request: end }) as const;
 
-  // 4 The ledger: this request is ours now, or has its outcome already, or is another worker's until then.
+  // 4 Ask the ledger. It grants the claim, has the outcome already, or names the worker that has the claim.
   const called = plan instanceof ChatFailure ? null : plan;
   const taken = await claims.take(accepted, called, standing, signal);
   if (taken.kind === 'held' || taken.kind === 'suspect') return taken;
@@ -95,22 +95,22 @@ async function handleAdmitted(
   const { claim } = taken;
   const stay = claim.isQuarantined ? standing.stay : null;
   if (stay === null) standing.stay?.leave();
-  // Every wait from here on also ends when another worker has taken the claim.
+  // Every wait from here on also ends if another worker takes the claim.
   const whileOurs = claims.held.hold(claim, signal);
   try {
     whileOurs.throwIfAborted();
 
-    // 5 Call the provider; chunks leave while it answers. What the request defined is held against the answer.
+    // 5 Call the provider; its chunks are published while it answers. Check the answer against the request's definitions.
     const answered = await answer(job, claim, { plan, permit }, stay, options, whileOurs);
 
     // 6 Fold, price, and write the outcome to the ledger.
     const end = await conclude(job, claim, plan, answered, outcomes, whileOurs);
-    // With a bill it is released by the role that counts it.
+    // If there is a bill, the role ledger releases the budget when it counts it.
     if (end.bill === null) budgets.budgets.release(claim.identity);
     return handled(end);
   } catch (error) {
     const isLost = error instanceof ClaimLost;
-    // For a claim that was lost in quarantine this records that the worker did not crash.
+    // For a claim that was lost in quarantine, this records that the worker did not crash.
     if (!isLost || stay !== null) await claim.release();
     if (isLost) return { kind: 'lost' };
     throw error;

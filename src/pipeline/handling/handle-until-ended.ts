@@ -9,15 +9,15 @@ import { refuse } from './refuse-request.ts';
 
 export type RequestOnItsWay = Omit<RequestToHandle, 'givenUp'>;
 
-/** How often a request is tried when the service itself fails on it, before it gets a failure as its outcome. */
+/** How often a request is tried when the service itself fails, before its outcome is a failure. */
 const TRIES_BEFORE_GIVING_UP = 3;
 
 /**
- * Handles a request until it has an outcome, although the service itself fails on it: after some tries it ends as a failure
- * through the ledger, and when that fails too, as a failure that needs no ledger. While the database refuses everything the
- * request waits.
+ * Handles a request until it has an outcome, even if the service itself fails on it. After some tries the request ends as a
+ * failure through the ledger. If that fails too, it ends as a failure that needs no ledger. While the database refuses
+ * everything, the request waits.
  *
- * @returns null when the service stops or the request was ended: its record will be delivered again
+ * @returns null if the service stops or the request was ended: it will be redelivered
  */
 export async function handleUntilEnded(
   job: RequestOnItsWay,
@@ -39,7 +39,7 @@ export async function handleUntilEnded(
       if (isGivenUp && !(error instanceof StoreUnavailable))
         return refuse({ ...job, givenUp: null }, options.outcomes, internalFailure());
     }
-    // Its slot is for others meanwhile.
+    // Others use its slot meanwhile.
     const pause = (ended: AbortSignal) => backoff(tries, ended);
     try {
       await options.admission.wait(job.seat, pause, { deadline: null, signal });

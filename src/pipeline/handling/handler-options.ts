@@ -9,7 +9,7 @@ import type { Claims } from '../claims/claims.ts';
 import type { AnswerCheckOptions } from './check-answer.ts';
 import type { OutcomeOptions } from './conclude-request.ts';
 
-/** What is decided about a request before it is called. */
+/** Options for the decisions before a call. */
 export interface PlanningOptions {
   readonly providers: ReadonlyMap<string, ChatProvider>;
   readonly catalog: Catalog;
@@ -17,7 +17,7 @@ export interface PlanningOptions {
   readonly tokens: TokenCounter;
 }
 
-/** What requests are handled with, made once for all of them. */
+/** Everything that handling a request needs, made once for all requests. */
 export interface HandlerOptions {
   readonly planning: PlanningOptions;
   readonly admission: Admission;

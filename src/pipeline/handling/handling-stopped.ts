@@ -1,4 +1,4 @@
-/** Why running requests were ended without an outcome: they will be delivered again. */
+/** Ends running requests without an outcome. They will be redelivered. */
 export class HandlingStopped extends Error {
   override readonly name = 'HandlingStopped';
 }

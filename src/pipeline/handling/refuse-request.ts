@@ -11,7 +11,7 @@ export interface RefuseOptions extends OutputOptions {
   readonly recordMaxBytes: number;
 }
 
-/** A failure that follows from the record alone: the same on every delivery, so that the transaction alone makes it one. */
+/** A failure that follows from the record alone. It is the same on every delivery, so the transaction alone makes it exactly one. */
 export function refuse(job: RequestToHandle, options: RefuseOptions, failure: ChatFailure): HandledRequest {
   const encode = (request: EchoedRequest, maxBytes: number) => {
     const outcome = refusal(job, request, failure, options);

@@ -8,10 +8,10 @@ import { checkTools } from '../../domain/validate/check-tools.ts';
 import { ProblemList } from '../../domain/validate/problem-list.ts';
 
 /**
- * Looks at a request before anything is spent on it: every problem at once, each with its place and the way out. What
- * passes can be put into the provider's words.
+ * Checks a request before anything is spent on it. It reports every problem at once, each with its place and what to do. If a
+ * request passes, it can be converted to the provider's format.
  *
- * @param known what was found when the request was read; what only follows from it is not told
+ * @param known problems found while reading the request; problems that only follow from them are left out
  */
 export function validateRequest(request: ChatRequest, known: readonly Problem[] = []): Problem[] {
   const list = new ProblemList();
@@ -26,7 +26,7 @@ export function validateRequest(request: ChatRequest, known: readonly Problem[] 
   const places = new Set(misread.map(({ path }) => path));
   if (places.has('')) return [];
   const entries = new Set([...places].map(entryOf));
-  // What is missing may be missing because a member around it, or of the same entry, could not be read.
+  // A value may be missing only because a member around it, or of the same entry, could not be read.
   return list.problems.filter(({ path }) => !places.has(nameOf(path)) && !entries.has(entryOf(path)));
 }
 

@@ -2,13 +2,13 @@ import type { ChatRequest } from '../../contract/record-types.ts';
 
 const ID_MAX_CHARACTERS = 1_024;
 
-/** What every output repeats of its request. */
+/** The fields of a request that every output repeats. */
 export type EchoedRequest = Pick<
   ChatRequest,
   'requestId' | 'tenantId' | 'conversationId' | 'userId' | 'model' | 'provider' | 'labels'
 >;
 
-/** As much of a request as an output of constant size can repeat: ids, clipped, and no labels. */
+/** The part of a request that an output of constant size can repeat: clipped ids, and no labels. */
 export function bareRequest(request: EchoedRequest): EchoedRequest {
   const { requestId, tenantId, conversationId, userId, model, provider } = request;
   return {

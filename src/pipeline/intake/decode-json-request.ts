@@ -6,7 +6,7 @@ import { LIMITS } from '../../domain/validate/limits.ts';
 import type { InboundRecord } from '../../ports/kafka.ts';
 import { readHeaders } from './read-headers.ts';
 
-/** A request as its record says it, with what could not be read of it. */
+/** A request as read from its record, with the problems of reading it. */
 export interface DecodedRequest {
   readonly request: ChatRequest;
   readonly problems: Problem[];
@@ -15,7 +15,7 @@ export interface DecodedRequest {
 export interface JsonOptions {
   /** For values that are a provider's own request body in JSON. */
   readonly readBody: BodyReader;
-  /** Longer JSON values are refused unread; the codec has its own limit. */
+  /** Longer JSON values are refused unread. The codec has its own limit. */
   readonly jsonMaxBytes: number;
 }
 
@@ -25,7 +25,7 @@ const OPENING_BRACE = 0x7b;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Whether a value begins as a JSON object does. None of the Avro framings begins with such bytes. */
+/** Whether a value starts as a JSON object does. No Avro framing starts with such bytes. */
 export function isJsonObject(value: Uint8Array | null): value is Uint8Array {
   if (value === null) return false;
   let start = BYTE_ORDER_MARK.every((byte, index) => value[index] === byte) ? BYTE_ORDER_MARK.length : 0;
@@ -34,7 +34,7 @@ export function isJsonObject(value: Uint8Array | null): value is Uint8Array {
 }
 
 /**
- * Reads a request that is a provider's own request body, with what is ours in the record's headers.
+ * Reads a request that is a provider's own request body. The fields of this service are in the record's headers.
  *
  * @throws UndecodableRecord too_large or invalid_json
  */
@@ -46,12 +46,12 @@ export function decodeJsonRequest(
   if (value.byteLength > maxBytes) {
     throw new UndecodableRecord(
       'too_large',
-      `The value has ${value.byteLength} bytes, at most ${maxBytes} are taken (RECORD_MAX_BYTES). Send media by URL or file id, or raise the limit.`,
+      `The value has ${value.byteLength} bytes, but at most ${maxBytes} are allowed (RECORD_MAX_BYTES). Send media by URL or file id, or raise the limit.`,
     );
   }
   const text = decodeText(value);
   const tooMuch = tooMuchOf(jsonShape(text));
-  // What is nested or listed without end must not be walked through; its sender gets an answer all the same.
+  // A body that is nested or listed without end must not be walked through. Its sender still gets an answer.
   const body = readBody(tooMuch === null ? parse(text) : {});
   const headers = readHeaders(record);
   const request = { ...body.fields, ...headers.fields };
@@ -59,12 +59,12 @@ export function decodeJsonRequest(
   return { request, problems: [...headers.problems, { path: '', code: 'wrong_type', message: tooMuch }] };
 }
 
-/** Null when it may be parsed. */
+/** Null if it may be parsed. */
 function tooMuchOf({ depth, size }: JsonShape): string | null {
   if (depth > LIMITS.bodyDepth)
     return `the body is nested deeper than ${LIMITS.bodyDepth} levels; flatten it`;
   if (size > LIMITS.bodySize)
-    return `the body has ${size} objects, arrays, members and items, at most ${LIMITS.bodySize} are taken; send less at once`;
+    return `the body has ${size} objects, arrays, members and items, but at most ${LIMITS.bodySize} are allowed; send less at once`;
   return null;
 }
 
@@ -74,7 +74,7 @@ function decodeText(value: Uint8Array): string {
   } catch {
     throw new UndecodableRecord(
       'invalid_json',
-      `The value (${value.byteLength} bytes) begins as a JSON object does, but is not UTF-8. Publish JSON in UTF-8, or Avro with its framing.`,
+      `The value (${value.byteLength} bytes) starts like a JSON object, but is not UTF-8. Publish JSON in UTF-8, or Avro with its framing.`,
     );
   }
 }
@@ -83,10 +83,10 @@ function parse(text: string): Record<string, unknown> {
   try {
     return JSON.parse(text) as Record<string, unknown>;
   } catch {
-    // The parser's error quotes the text.
+    // The parser's error quotes the text, so it is dropped.
     throw new UndecodableRecord(
       'invalid_json',
-      `The value (${text.length} characters) begins as a JSON object does, but is not valid JSON. Publish one JSON object per record, or Avro with its framing.`,
+      `The value (${text.length} characters) starts like a JSON object, but is not valid JSON. Publish one JSON object per record, or Avro with its framing.`,
     );
   }
 }

@@ -20,15 +20,15 @@ import { type ReplyAddress, type ReplyRules, readReplyAddress } from './reply-ad
 export interface AcceptedRequest {
   readonly record: InboundRecord;
   readonly request: ChatRequest;
-  /** Requests with one of these in one partition are handled in order. */
+  /** Requests of one partition with the same key are handled in order. */
   readonly orderKey: string;
-  /** What is wrong with it beyond its schema: empty when it may be handled. */
+  /** Problems beyond the schema; empty if the request may be handled. */
   readonly problems: readonly Problem[];
-  /** Where a copy of its response goes; null when nobody asked for one. */
+  /** Where a copy of its response goes; null if nobody asked for one. */
   readonly reply: ReplyAddress | null;
 }
 
-/** One request on its way. */
+/** A request in the pipeline. */
 export interface RequestToHandle {
   readonly accepted: AcceptedRequest;
   /** When it was accepted: epoch ms, and by the monotonic clock. */
@@ -38,15 +38,15 @@ export interface RequestToHandle {
   readonly memory: RequestMemory;
   /** Its slot and its waits. */
   readonly seat: Seat;
-  /** Set when the service has failed on it before: it ends with this then, without a call. */
+  /** Set if the service has failed on it before: it ends with this failure, without a call. */
   readonly givenUp: ChatFailure | null;
 }
 
 export interface DecodeOptions extends JsonOptions {
   readonly codec: RecordCodec;
-  /** The tenant that each request topic is bound to; null where any may be named. */
+  /** The tenant that each request topic is bound to; null if any tenant may use it. */
   readonly tenantOfTopic: ReadonlyMap<string, string | null>;
-  /** Without them, headers that ask for a reply are not looked at. */
+  /** If absent, headers that ask for a reply are ignored. */
   readonly replies?: ReplyRules;
 }
 
@@ -56,7 +56,7 @@ const NO_TENANT = 'default';
 /**
  * Reads a record of a request topic.
  *
- * @throws UndecodableRecord for what is not a request and belongs to the dead letters
+ * @throws UndecodableRecord for a record that is not a request and belongs to the dead letters
  */
 export function decodeRequest(record: InboundRecord, options: DecodeOptions): AcceptedRequest {
   const { unreadable } = record;
@@ -78,8 +78,8 @@ export function decodeRequest(record: InboundRecord, options: DecodeOptions): Ac
 }
 
 /**
- * A topic's tenant is its requests'. A tenant with a topic of its own is served there alone: under its name, a request
- * from a topic where anybody may write would be billed to it and could replay its answers.
+ * The requests of a topic belong to the topic's tenant. A tenant with its own topic is served only there. Otherwise anybody who may
+ * write to a shared topic could send requests in its name, which would be billed to it and could replay its answers.
  */
 function settleTenant(
   request: ChatRequest,
@@ -105,9 +105,9 @@ function settleTenant(
   problems.push({
     path: 'tenantId',
     code: 'wrong_tenant',
-    message: `the tenant has request topics of its own; publish there instead of ${topic}, or leave tenantId out`,
+    message: `the tenant has its own request topics; publish there instead of ${topic}, or leave tenantId out`,
   });
-  // The refusal must not be seen as one of the tenant's own requests.
+  // The refusal must not look like one of the tenant's own requests.
   request.tenantId = NO_TENANT;
 }
 
@@ -116,12 +116,12 @@ function isBound(tenantId: string, tenantOfTopic: DecodeOptions['tenantOfTopic']
   return false;
 }
 
-/** As the ledger and every output will have it: two names that are one there are one here. */
+/** The name as the ledger and every output store it: names that are equal there are equal here. */
 function storedName(tenantId: string): string {
   return tenantId.toWellFormed();
 }
 
-/** The key of outputs too, and so never long: a name that long is refused, and its refusal has to fit into a record. */
+/** Also the key of outputs, so it must not be long. A longer name is refused, and the refusal has to fit into a record. */
 function ownKey({ conversationId, requestId }: ChatRequest): string {
   const name = conversationId ?? requestId;
   return name.length <= LIMITS.nameCharacters ? name : hash('sha256', name, 'hex');
@@ -132,12 +132,13 @@ function decodeAvroRequest({ value, headers }: InboundRecord, codec: RecordCodec
   const problems: Problem[] = unknownFields.map((path) => ({
     path,
     code: 'unknown_field',
-    message: 'it was set by a newer writer and is not known here; upgrade the service first, or leave it out',
+    message:
+      'a newer writer set it and this version of the service does not know it; upgrade the service first, or leave it out',
   }));
   return { request: record, problems };
 }
 
-/** Whatever reading a record can throw, as an error that says why. */
+/** Converts any error of reading a record to an error that says why. */
 export function asUndecodable(error: unknown): UndecodableRecord {
   if (error instanceof UndecodableRecord) return error;
   return new UndecodableRecord(

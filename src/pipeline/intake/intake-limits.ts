@@ -1,4 +1,4 @@
-/** How far below a limit something must be before a paused partition is resumed, so that it does not flutter. */
+/** How far usage must fall below a limit before a paused partition resumes, so that it does not flutter. */
 const RESUME_BELOW = 0.8;
 
 export interface IntakeLimitsOptions {
@@ -7,15 +7,15 @@ export interface IntakeLimitsOptions {
 }
 
 /**
- * Bounds what is accepted and not settled, by count and by bytes. While there is room anyone may use it; from half of the
- * limit on each partition that has something accepted gets an equal share, so that a flood in one does not keep others
- * waiting. Constant time.
+ * Limits what is accepted and not settled, by count and by bytes. While there is room, any partition may use it. From half of the
+ * limit on, each partition with accepted requests gets an equal share, so that a flood in one does not keep others waiting.
+ * Constant time.
  */
 export class IntakeLimits {
   private readonly maxRequests: number;
   private readonly maxBytes: number;
   private readonly countByPartition = new Map<string, number>();
-  /** Partitions that found no room for their next record. */
+  /** Partitions without room for their next record. */
   private readonly paused = new Set<string>();
   private total = 0;
   private totalBytes = 0;
@@ -39,7 +39,7 @@ export class IntakeLimits {
     this.countByPartition.set(partition, (this.countByPartition.get(partition) ?? 0) + 1);
   }
 
-  /** Something that was added turned out to be larger. */
+  /** An accepted record turned out to be larger. */
   grow(bytes: number): void {
     this.totalBytes += bytes;
   }
@@ -52,7 +52,7 @@ export class IntakeLimits {
     else this.countByPartition.delete(partition);
   }
 
-  /** How many more records the partition may bring now. */
+  /** How many more records the partition may deliver now. */
   budget(partition: string): number {
     if (this.totalBytes >= this.maxBytes) return 0;
     const forAnyone = this.maxRequests / 2 - this.total;
@@ -60,12 +60,12 @@ export class IntakeLimits {
     return Math.max(0, Math.floor(Math.min(this.maxRequests - this.total, Math.max(forAnyone, ofItsShare))));
   }
 
-  /** The partition found no room, and is paused. */
+  /** The partition had no room, and is paused. */
   refused(partition: string): void {
     this.paused.add(partition);
   }
 
-  /** @returns the partitions that were paused and have enough room again; each once */
+  /** @returns the paused partitions that have enough room again; each once */
   takeResumable(): string[] {
     if (this.paused.size === 0) return [];
     const resumable = [...this.paused].filter((partition) => this.mayResume(partition));

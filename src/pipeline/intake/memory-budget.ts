@@ -4,22 +4,22 @@
  */
 const SHARE = { requests: 0.4, callsBegin: 0.55, answersGrow: 0.7, outcomesBeforeOldest: 0.2 };
 
-/** What a request costs besides its bytes: spans, timers, its place in queues. */
+/** Memory of a request besides its bytes: spans, timers, its place in queues. */
 const REQUEST_OVERHEAD_BYTES = 4_096;
-/** The record itself, and what decoding makes of it. */
+/** The record itself, and its decoded form. */
 const DECODED_FACTOR = 3;
-/** Counted for a call before its answer has come: most answers are shorter. */
+/** Counted for a call before its answer arrives: most answers are shorter. */
 const CALL_BYTES = 4_096;
 
-/** What an accepted record holds until its call has ended, roughly. */
+/** What an accepted record takes in memory until its call has ended, roughly. */
 export function requestWeight(recordBytes: number): number {
   return DECODED_FACTOR * recordBytes + REQUEST_OVERHEAD_BYTES;
 }
 
 /**
- * Counts the bytes that accepted requests hold: their records, what was decoded of them, the answers as they arrive and the
- * outcomes that wait to be settled. As it fills, intake stops first, then no call begins, then streams are read no further. The
- * stream that is read longest goes on while outcomes are being settled, so that answers never wait for each other.
+ * Counts the bytes that accepted requests hold: their records, the decoded requests, the answers as they arrive, and the outcomes
+ * that wait to be settled. As it fills up, first intake stops, then no call starts, then streams are not read further. While
+ * outcomes are being settled, the oldest stream is read on, so that answers never wait for each other.
  */
 export class MemoryBudget {
   readonly maxBytes: number;
@@ -27,7 +27,7 @@ export class MemoryBudget {
   /** Of `answer`, by tenant. */
   private readonly answersOf = new Map<string, number>();
   private calls = 0;
-  /** Streams that are read, the oldest first. */
+  /** Streams that are being read, the oldest first. */
   private readonly streams = new Set<RequestMemory>();
   private waiting: Waiter[] = [];
 
@@ -35,12 +35,12 @@ export class MemoryBudget {
     this.maxBytes = maxBytes;
   }
 
-  /** Bytes held in all. */
+  /** Total bytes held. */
   get bytes(): number {
     return this.held.request + this.held.answer + this.held.outcome;
   }
 
-  /** The most that requests may hold: the rest is for answers and outcomes. */
+  /** The most that requests may hold. The rest is for answers and outcomes. */
   get maxRequestBytes(): number {
     return Math.floor(this.maxBytes * SHARE.requests);
   }
@@ -50,7 +50,7 @@ export class MemoryBudget {
     return this.bytes < this.maxBytes * SHARE.answersGrow;
   }
 
-  /** Whether partitions that were paused for it may go on. */
+  /** Whether partitions that were paused for memory may resume. */
   get mayResume(): boolean {
     return this.bytes < this.maxBytes * SHARE.callsBegin;
   }
@@ -60,7 +60,7 @@ export class MemoryBudget {
     return this.waiting.length;
   }
 
-  /** @param bytes what the request holds (`requestWeight`) */
+  /** @param bytes that the request holds (`requestWeight`) */
   open(bytes: number): RequestMemory {
     return new RequestMemory(this, bytes);
   }
@@ -76,7 +76,7 @@ export class MemoryBudget {
     if (bytes < 0) this.resumeWaiting();
   }
 
-  /** For `RequestMemory` only. @returns whether a call may begin; it is counted then */
+  /** For `RequestMemory` only. @returns whether a call may start; it is then counted */
   tryBegin(): boolean {
     if (this.calls > 0 && this.bytes >= this.maxBytes * SHARE.callsBegin) return false;
     this.calls += 1;
@@ -92,24 +92,24 @@ export class MemoryBudget {
     this.resumeWaiting();
   }
 
-  /** For `RequestMemory` only. @returns whether more of its stream may be read */
+  /** For `RequestMemory` only. @returns whether its stream may be read further */
   mayGrow(memory: RequestMemory): boolean {
     this.streams.add(memory);
     const { tenant } = memory;
     const free = this.maxBytes * SHARE.answersGrow - this.bytes;
-    // A dynamic threshold: a tenant whose answers stand still takes half at most, two a third each, so that calls of others
-    // can still begin and end.
+    // A dynamic threshold: a tenant whose answers stall takes at most half, two tenants a third each. Calls of others can still
+    // start and end.
     if (free > 0 && (tenant === null || (this.answersOf.get(tenant) ?? 0) <= free)) return true;
     const [oldest] = this.streams;
     return memory === oldest && this.held.outcome < this.maxBytes * SHARE.outcomesBeforeOldest;
   }
 
-  /** For `RequestMemory` only: the stream is read no further, so nobody waits for it. */
+  /** For `RequestMemory` only: the stream is not read further, so nobody waits for it. */
   endStream(memory: RequestMemory): void {
     if (this.streams.delete(memory)) this.resumeWaiting();
   }
 
-  /** For `RequestMemory` only: resolves when `isGranted` says so, which is asked whenever memory was released. */
+  /** For `RequestMemory` only: resolves once `isGranted` returns true. It is asked whenever memory was released. */
   until(isGranted: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.waiting.push({ isGranted, resume: resolve });
@@ -135,7 +135,7 @@ interface Waiter {
 }
 
 /**
- * What one request holds.
+ * The memory of one request.
  *
  *   waiting ──begin()──► calling ──grow(), grow(), …──► finish() ──► outcome waits ──close()──► released
  */
@@ -144,7 +144,7 @@ export class RequestMemory {
   private readonly bytes = { request: 0, answer: 0, outcome: 0 };
   private owner: string | null = null;
   private isCalling = false;
-  /** The outcome is there: a wait for a call of it ends, and none is counted. */
+  /** The outcome exists: a wait for a call ends, and no further call is counted. */
   private isFinished = false;
   private isClosed = false;
 
@@ -153,30 +153,30 @@ export class RequestMemory {
     this.set('request', requestBytes);
   }
 
-  /** Whose request it is; null while that is not known. */
+  /** The tenant of the request; null until it is known. */
   get tenant(): string | null {
     return this.owner;
   }
 
-  /** Before a call begins. */
+  /** Called before a call starts. */
   belongsTo(tenantId: string): void {
     this.owner = tenantId;
   }
 
-  /** So much more than its record says is held of the request. */
+  /** The decoded request takes so much more than its record. */
   addDecoded(bytes: number): void {
     this.set('request', this.bytes.request + bytes);
   }
 
-  /** Bytes that it holds in all. */
+  /** Total bytes that it holds. */
   get total(): number {
     return this.bytes.request + this.bytes.answer + this.bytes.outcome;
   }
 
   /**
-   * Before a call is made.
+   * Called before a call is made.
    *
-   * @returns null when it may begin at once; else a promise for when it may
+   * @returns null if the call may start at once; else a promise that resolves when it may
    */
   begin(): Promise<void> | null {
     const isGranted = () => this.isCalling || this.isFinished || this.tryBegin();
@@ -184,9 +184,9 @@ export class RequestMemory {
   }
 
   /**
-   * So much of the answer has arrived, everything before included.
+   * So much of the answer has arrived, including everything before.
    *
-   * @returns a promise to wait for before more is read, when memory is short
+   * @returns a promise to wait for before reading on, if memory is short
    */
   grow(answerBytes: number): Promise<void> | undefined {
     this.set('answer', answerBytes);
@@ -194,19 +194,19 @@ export class RequestMemory {
     return this.budget.until(() => this.mayGrow());
   }
 
-  /** No more of the answer comes, although further calls may follow: it is not the stream that others wait for. */
+  /** No more of the answer arrives, although further calls may follow. Others do not wait for this stream. */
   endStream(): void {
     this.budget.endStream(this);
   }
 
-  /** The call is over, or is not made. What was held of its answer stays until `finish` or `grow` says otherwise. */
+  /** The call is over, or is not made. Its answer stays counted until `finish` or `grow` says otherwise. */
   end(): void {
     if (!this.isCalling) return;
     this.isCalling = false;
     this.budget.endCall(this);
   }
 
-  /** The outcome is there: nothing but its records is held any more. */
+  /** The outcome exists: from now on only its records are held. */
   finish(outcomeBytes: number): void {
     this.isFinished = true;
     this.end();
@@ -215,7 +215,7 @@ export class RequestMemory {
     this.set('outcome', outcomeBytes);
   }
 
-  /** The outcome is visible, or the request is not ours any more. */
+  /** The outcome is visible, or the request now belongs to another worker. */
   close(): void {
     this.isFinished = true;
     this.end();
@@ -228,7 +228,7 @@ export class RequestMemory {
     return this.isCalling;
   }
 
-  /** One that has ended meanwhile must not be remembered as a stream that is read. */
+  /** A request that has ended meanwhile must not be kept as a stream that is read. */
   private mayGrow(): boolean {
     return !this.isCalling || this.budget.mayGrow(this);
   }

@@ -12,8 +12,8 @@ const ISO_INSTANT = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * What the headers of a JSON request say about it. An empty header is as good as none. Without `request-id` the id
- * follows from the record's place, so that the same record, delivered again, is the same request.
+ * Reads the headers of a JSON request. An empty header counts as missing. If `request-id` is missing, the id follows from the
+ * record's position. So a redelivered record is the same request.
  */
 export function readHeaders(record: InboundRecord): {
   readonly fields: Pick<ChatRequest, HeaderField>;
@@ -37,7 +37,7 @@ export function readHeaders(record: InboundRecord): {
   const readLabels = (): Record<string, string> => {
     const names = Object.keys(record.headers);
     if (names.length <= LIMITS.headers) return labelsOf(names, text);
-    const message = `the record has ${names.length} of them, at most ${LIMITS.headers} are read; send fewer labels`;
+    const message = `the record has ${names.length} of them, but at most ${LIMITS.headers} are read; send fewer labels`;
     problems.push({ path: 'headers', code: 'too_large', message });
     return labelsOf([], text);
   };
@@ -64,7 +64,7 @@ export function readHeaders(record: InboundRecord): {
   return { fields, problems };
 }
 
-/** Names that somebody chose, so that the object has no other. */
+/** The sender chose the names, so the object has no prototype. */
 function labelsOf(
   headers: readonly string[],
   text: (header: string) => string | null,
@@ -77,7 +77,7 @@ function labelsOf(
   return labels;
 }
 
-/** What stands between commas, without the spaces around it. */
+/** The names between commas, trimmed. */
 function namesIn(list: string): string[] {
   return list
     .split(',')
@@ -85,7 +85,7 @@ function namesIn(list: string): string[] {
     .filter((name) => name !== '');
 }
 
-/** Null when there is none; undefined when it cannot be read. */
+/** Null if the header is missing; undefined if it cannot be read. */
 function textOf(value: HeaderValue): string | null | undefined {
   if (value === undefined || value === null) return null;
   if (Array.isArray(value)) return value.length === 1 ? textOf(value[0]) : undefined;

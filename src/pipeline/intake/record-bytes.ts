@@ -1,11 +1,11 @@
 import type { HeaderValue, InboundRecord, OutboundRecord } from '../../ports/kafka.ts';
 
-/** Of a record besides its content: length, attributes, deltas, and the lengths of key, value and the list of headers. */
+/** What a record takes besides its content: length, attributes, deltas, and the lengths of key, value and header list. */
 const RECORD_OVERHEAD_BYTES = 64;
 /** Two lengths, each a varint of at most five bytes. */
 const HEADER_OVERHEAD_BYTES = 10;
 
-/** What a record takes in a batch at most, headers included. Linear in the number of headers. */
+/** The most that a record takes in a batch, headers included. Linear in the number of headers. */
 export function recordBytes(record: OutboundRecord): number {
   let bytes = RECORD_OVERHEAD_BYTES + bytesOf(record.value) + bytesOf(record.key);
   for (const name of Object.keys(record.headers)) {
@@ -18,10 +18,10 @@ export function recordBytes(record: OutboundRecord): number {
   return bytes;
 }
 
-/** What a header takes in memory beside its bytes, roughly. */
+/** What a header takes in memory besides its bytes, roughly. */
 const HELD_HEADER_BYTES = 128;
 
-/** What a fetched record holds in memory: a thousand empty headers are not nothing. */
+/** What a fetched record takes in memory: even a thousand empty headers count. */
 export function heldBytes({ key, value, headers }: InboundRecord): number {
   let bytes = bytesOf(key) + bytesOf(value);
   for (const name of Object.keys(headers)) {

@@ -5,23 +5,23 @@ import type { HeaderValue, RecordHeaders } from '../../ports/kafka.ts';
 /** Where the chunks and a copy of the response of one request go. */
 export interface ReplyAddress {
   readonly topic: string;
-  /** Also of the request's chunks. Null: the request's id decides, as for any chunk. */
+  /** Also for the request's chunks. Null: chosen by the request's id, as for any chunk. */
   readonly partition: number | null;
-  /** Repeated as they came in each of these records. */
+  /** Repeated unchanged in each of these records. */
   readonly headers: RecordHeaders;
 }
 
-/** What the operator allows. */
+/** The operator's rules for replies. */
 export interface ReplyRules {
   readonly topics: ReadonlySet<string>;
-  /** Where replies go that name no topic. */
+  /** The topic of replies that name none. */
   readonly defaultTopic: string;
   readonly chunkTopic: string;
-  /** How many partitions a topic has now. */
+  /** The current number of partitions of a topic. */
   partitionsOf(topic: string): number;
 }
 
-/** A topic's name takes 249, a UUID in text 36. */
+/** A topic's name takes up to 249 bytes, a UUID as text 36. */
 const LONGEST_VALUE = 256;
 const LONGEST_REPEATED = 1_024;
 const PARTITION = /^\d{1,10}$/;
@@ -29,7 +29,7 @@ const INT32_BYTES = 4;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Null when the headers ask for no reply, or for one that is not allowed: `problems` say why then. */
+/** Null if the headers ask for no reply, or for a reply that is not allowed: `problems` then says why. */
 export function readReplyAddress(
   headers: RecordHeaders,
   rules: ReplyRules,
@@ -68,14 +68,14 @@ export function readReplyAddress(
     const value = headers[name];
     if (value === undefined || value === null) continue;
     if (Array.isArray(value) || value.length > LONGEST_REPEATED)
-      problem(name, `it must be there once, with at most ${LONGEST_REPEATED} bytes`);
-    // A copy: it is kept longer than its record.
+      problem(name, `it must occur once, with at most ${LONGEST_REPEATED} bytes`);
+    // A copy, because it is kept longer than its record.
     else repeated[name] = typeof value === 'string' ? value : Buffer.from(value);
   }
   return { address: problems.length > 0 ? null : { topic, partition, headers: repeated }, problems };
 }
 
-/** The first that is there, with its name; the first name when none is. An empty one is as good as none. */
+/** The first header that is set, with its name; else the first name. An empty header counts as missing. */
 function firstOf(
   headers: RecordHeaders,
   ...names: readonly [string, ...string[]]
@@ -87,7 +87,7 @@ function firstOf(
   return [names[0], undefined];
 }
 
-/** NaN for what is no partition. */
+/** NaN if it is not a partition number. */
 function partitionOf(value: HeaderValue): number {
   const text = textOf(value);
   if (text !== null && PARTITION.test(text)) return Number(text);

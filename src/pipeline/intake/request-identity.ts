@@ -2,16 +2,16 @@ import { hash } from 'node:crypto';
 import type { ChatRequest } from '../../contract/record-types.ts';
 
 /**
- * What tells whether a request with a known id asks for the same thing: a hash over the decoded request without fields
- * that are empty, the deadline and the labels. Map order does not count, nor do fields that a later version adds with an
- * empty default.
+ * Identifies what a request asks for, to compare requests with the same id: a hash of the decoded request without empty fields, the
+ * deadline and the labels. The order of maps does not count. Neither do fields that a later version adds with an empty
+ * default.
  */
 export function requestBodyHash(request: ChatRequest): Buffer {
   const { deadline: _deadline, labels: _labels, ...asked } = request;
   return hash('sha256', canonicalText(asked), 'buffer');
 }
 
-/** JSON with sorted names and without empty members, which is less work than copying objects for `JSON.stringify`. */
+/** JSON with sorted names and without empty members. Cheaper than copying objects for `JSON.stringify`. */
 function canonicalText(value: unknown): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   if (value instanceof Uint8Array)

@@ -2,12 +2,12 @@
 const HEAD_BYTES = 32;
 /** For each member, item or name. */
 const SLOT_BYTES = 8;
-/** For each entry of a map, whose names are texts of their own. */
+/** For each entry of a map, whose names are separate texts. */
 const MAP_ENTRY_BYTES = 64;
 
 /**
- * What decoding makes of a record besides its texts, roughly: thirty thousand empty objects take ninety thousand bytes as
- * JSON and three million in memory. Linear in the number of values.
+ * What decoding adds to a record's texts in memory, roughly. Thirty thousand empty objects take ninety thousand bytes as JSON
+ * and three million in memory. Linear in the number of values.
  */
 export function structureBytes(value: unknown): number {
   if (typeof value === 'string') return value === '' ? 0 : HEAD_BYTES;

@@ -1,6 +1,6 @@
 import type { InboundRecord } from '../../ports/kafka.ts';
 
-/** A record's place and key, for what is kept longer than its content. */
+/** The position and key of a record, to keep for longer than its content. */
 export function withoutContent(record: InboundRecord): InboundRecord {
   return { ...record, value: null, headers: {} };
 }

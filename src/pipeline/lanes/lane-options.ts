@@ -10,6 +10,6 @@ export interface LaneOptions {
   readonly clock: Clock;
   /** Bytes of one transaction's records per output topic: below the topics' max.message.bytes. */
   readonly batchMaxBytes: number;
-  /** From one transaction's beginning to the next one's while outcomes come quickly (`SettlePace`). */
+  /** The spacing of transactions while outcomes come quickly (`SettlePace`). */
   readonly settleSpacingMs: number;
 }

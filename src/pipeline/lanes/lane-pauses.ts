@@ -2,7 +2,7 @@ import type { RequestSource, TopicPartition } from '../../ports/kafka.ts';
 
 export type PauseReason = 'opening' | 'saturated' | 'map full' | 'draining';
 
-/** Why a partition is paused: it is fetched from again when the last reason has gone. */
+/** The reasons why a partition is paused. It is fetched from again once the last reason is gone. */
 export class LanePauses {
   private readonly source: RequestSource;
   private readonly partition: TopicPartition;
@@ -31,7 +31,7 @@ export class LanePauses {
     this.source.resume(this.partition);
   }
 
-  /** The group was joined again, and the source may have resumed everything. */
+  /** The worker rejoined the group, and the source may have resumed everything. */
   repeat(): void {
     if (this.isPaused) this.source.pause(this.partition);
   }

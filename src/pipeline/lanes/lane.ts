@@ -51,16 +51,16 @@ export class Lane {
   private tracker: OffsetTracker | null = null;
   private producer: LaneProducer | null = null;
   private memberId: string;
-  /** Counts assignments: what the coordinator said before the last one does not count. */
+  /** Counts assignments: what the coordinator said before the last one is ignored. */
   private assignment = 0;
-  /** Counts openings: what was begun before a doubt or a close does nothing after it. */
+  /** Counts openings: work started before a doubt or a close has no effect after it. */
   private epoch = 0;
   private gathering = false;
-  /** What is in transactions that have not ended. */
-  private underWay = new Set<number>();
-  /** Transactions in a row that failed: only the first is repeated at once. */
+  /** Offsets in transactions that have not ended. */
+  private inFlight = new Set<number>();
+  /** Failed transactions in a row: only the first is repeated at once. */
   private doubts = 0;
-  /** The position moved without an outcome (a gap): worth a commit of its own. */
+  /** The position moved without an outcome (a gap), which is worth a commit of its own. */
   private moved = false;
   private committed = 0;
   private readonly atRest = new PositionAtRest(
@@ -72,11 +72,11 @@ export class Lane {
   );
   private batchMaxRequests = Number.POSITIVE_INFINITY;
   private soughtBackTo = -1;
-  /** Of the topic whose log this is. */
+  /** The id of the topic whose log this is. */
   private topicId: string | null = null;
-  /** The offset after the last one that was ever accepted, also before a doubt. */
+  /** The offset after the last accepted one, including those before a doubt. */
   private reached = 0;
-  /** Draining: what lies at or above this offset is left to others. */
+  /** While draining: offsets at or above this one are left to other workers. */
   private acceptBelow = Number.POSITIVE_INFINITY;
 
   constructor(options: LaneOptions, memberId: string) {
@@ -100,18 +100,18 @@ export class Lane {
     return this.tracker?.openCount ?? 0;
   }
 
-  /** The first offset that is not settled; null while it is not known. */
+  /** The lowest offset that is not settled; null while it is unknown. */
   get settledBelow(): number | null {
     return this.tracker?.watermark ?? null;
   }
 
-  /** Begins to open: pauses the partition at once, the rest follows. */
+  /** Starts to open: pauses the partition at once, the rest follows. */
   start(): void {
     this.pauses.pause('opening');
     void this.open();
   }
 
-  /** The group was joined again and this member still has the partition. */
+  /** The worker rejoined the group and still owns the partition. */
   reassigned(memberId: string): void {
     this.memberId = memberId;
     this.assignment += 1;
@@ -120,7 +120,7 @@ export class Lane {
       this.options.source.seek(this.partition, this.tracker.next);
   }
 
-  /** Settles nothing more. What is queued stays in the ledger for whoever has the partition next. */
+  /** Settles nothing more. Queued outcomes stay in the ledger for the next owner of the partition. */
   close(): void {
     if (this.laneState === 'closed') return;
     this.laneState = 'closed';
@@ -128,15 +128,15 @@ export class Lane {
     this.leaveEpoch();
   }
 
-  /** Accepts nothing new; what was accepted is still settled, after a doubt too. */
+  /** Accepts nothing new. Accepted requests are still settled, even after a doubt. */
   drain(): void {
     const next = this.tracker?.next ?? 0;
     this.acceptBelow = Math.max(this.reached, next);
-    // After a doubt, what was accepted before it comes once more: then this waits until it has come.
+    // After a doubt, requests accepted before are redelivered. Then the pause waits until they have arrived.
     if (next === this.acceptBelow || this.tracker === null) this.pauses.pause('draining');
   }
 
-  /** Begins again from what is committed, as after a doubt. */
+  /** Restarts from the committed position, as after a doubt. */
   reopen(): void {
     if (this.laneState !== 'open') return;
     this.laneState = 'opening';
@@ -144,7 +144,7 @@ export class Lane {
     this.start();
   }
 
-  /** What the topic's id is now: nothing may be fetched or settled by which a new topic under its name would be noticed. */
+  /** The current id of the topic. Without fetches and commits the lane would not notice a recreated topic. */
   topicIs(topicId: string | null): void {
     if (this.laneState === 'open' && isOther(this.topicId, topicId))
       this.suspect(`${this.partition.topic} was deleted and created again`);
@@ -160,7 +160,7 @@ export class Lane {
     this.pauses.resume('saturated');
   }
 
-  /** Takes over fetched records, in log order. @returns whether the position may move past them */
+  /** Takes fetched records, in log order. @returns whether the position may move past them */
   accept(batch: FetchedRecords): boolean {
     const tracker = this.tracker;
     if (this.laneState !== 'open' || tracker === null) return false;
@@ -191,7 +191,7 @@ export class Lane {
     return true;
   }
 
-  /** Behind the last record come markers of transactions, and what was aborted: the next outcome brings them along. */
+  /** After the last record come transaction markers and aborted records. The next outcome commits past them. */
   private passMarkers(tracker: OffsetTracker, batch: FetchedRecords): void {
     const { moved } = this;
     if (batch.nextOffset > tracker.next) this.acceptGap(tracker, batch, batch.nextOffset);
@@ -205,14 +205,14 @@ export class Lane {
     return this.options.listener.mayAccept(record) ? null : 'saturated';
   }
 
-  /** Queues an outcome. Ignored when the lane does not wait for it (lost meanwhile, or settled before a doubt). */
+  /** Queues an outcome. Ignored if the lane does not wait for it: lost meanwhile, or settled before a doubt. */
   finish(request: FinishedRequest): void {
     if (this.laneState !== 'open' || !this.tracker?.isOpen(request.offset)) return;
     this.queue.push(request);
     this.settleSoon();
   }
 
-  /** Step 2 of the protocol: repeated until it succeeds or the partition is not ours any more. */
+  /** Step 2 of the protocol: repeated until it succeeds or the partition is reassigned. */
   private async open(): Promise<void> {
     this.epoch += 1;
     const epoch = this.epoch;
@@ -223,7 +223,7 @@ export class Lane {
       try {
         const { assignment } = this;
         const held = await transport.holds(this.memberId, this.partition);
-        // Fencing what is not ours any more would disturb its rightful owner.
+        // Fencing after the partition was lost would disturb its new owner.
         if (epoch !== this.epoch) return;
         if (assignment !== this.assignment) continue;
         if (!held) {
@@ -246,7 +246,7 @@ export class Lane {
         }
         if (epoch === this.epoch) listener.inDoubt(this.partition, error);
       } finally {
-        // Whatever was fenced and not taken into use must not keep its connection.
+        // A producer that was fenced and not used must not keep its connection.
         await producer?.close();
       }
       await backoff(tries, this.stopping.signal);
@@ -273,15 +273,15 @@ export class Lane {
     this.topicId = topicId;
     this.laneState = 'open';
     this.pauses.resume('map full');
-    // What is known from before a doubt comes again now, and needs no room.
+    // Records known from before a doubt are redelivered now, and need no room.
     this.pauses.resume('saturated');
     if (start.watermark < this.acceptBelow) this.pauses.resume('draining');
     this.options.listener.opened(this.partition, topicId, (offset) => tracker.wasSettledBefore(offset));
   }
 
   /**
-   * Records before `offset` are missing from what was fetched. Asked for exactly and still not there, they are
-   * transaction markers or deleted; otherwise the position had run ahead and is set back once.
+   * Records before `offset` are missing from the fetch. If they were requested exactly and are still missing, they are transaction
+   * markers or deleted. Otherwise the position had run ahead, and is set back once.
    */
   private acceptGap(tracker: OffsetTracker, batch: FetchedRecords, offset: number): boolean {
     const from = tracker.next;
@@ -306,13 +306,13 @@ export class Lane {
     if (hasWork && !this.gathering && this.laneState === 'open') void this.settleAll();
   }
 
-  /** Step 5 of the protocol: while there is something finished, everything finished goes into the next transaction. */
+  /** Step 5 of the protocol: while requests are finished, all of them go into the next transaction. */
   private async settleAll(): Promise<void> {
     const { epoch, pace, queue } = this;
     const { clock } = this.options;
     this.gathering = true;
-    // What finishes in the same moment goes along, as when everything comes again after a doubt: else halving a refused
-    // batch would begin with one request each time and never get ahead.
+    // Requests that finish in the same moment go along, as when everything is redelivered after a doubt. Otherwise halving a
+    // refused batch would start with one request each time and never progress.
     await Promise.resolve();
     while (epoch === this.epoch && (queue.length > 0 || this.moved)) {
       if (await pace.gather(clock.monotonic(), this.stopping.signal)) continue;
@@ -321,20 +321,20 @@ export class Lane {
       this.moved = false;
       const settled = this.settle(batch);
       pace.began(clock.monotonic(), batch.length, queue.length, settled);
-      // While a refused record is looked for, it depends on this one how large the next may be.
+      // During the search for a refused record, this result decides how large the next batch may be.
       if (maxRequests !== Number.POSITIVE_INFINITY) await settled;
     }
     if (epoch === this.epoch) this.gathering = false;
   }
 
-  /** One transaction. Handed over while another one is under way, it follows that one and fails with it. */
+  /** One transaction. If another one is in flight, it follows that one and fails with it. */
   private async settle(batch: readonly FinishedRequest[]): Promise<void> {
     const { tracker, producer, epoch } = this;
     if (tracker === null || producer === null) return;
     const { clock, listener, transport } = this.options;
     const began = clock.monotonic();
-    for (const { offset } of batch) this.underWay.add(offset);
-    const snapshot = tracker.snapshotAfter(this.underWay);
+    for (const { offset } of batch) this.inFlight.add(offset);
+    const snapshot = tracker.snapshotAfter(this.inFlight);
     try {
       const visibleAt = await producer.settle({
         offset: snapshot.watermark,
@@ -345,7 +345,7 @@ export class Lane {
       tracker.settled(batch.map((request) => request.offset));
       listener.settled(this.partition, batch, { began, visibleAt });
       if (epoch !== this.epoch) return;
-      for (const { offset } of batch) this.underWay.delete(offset);
+      for (const { offset } of batch) this.inFlight.delete(offset);
       this.committed = snapshot.watermark;
       this.atRest.look();
       this.batchMaxRequests = Number.POSITIVE_INFINITY;
@@ -356,9 +356,9 @@ export class Lane {
     }
   }
 
-  /** Step 6: nothing is known of the last transaction, so ask what is committed and send only the rest. */
+  /** Step 6: the last transaction is in doubt, so read the committed position and send only the rest. */
   private doubt(error: unknown, batch: readonly FinishedRequest[]): void {
-    // Halving a batch makes progress, and nothing failed where nothing was begun, so neither needs waiting.
+    // No wait if a batch is halved, which is progress, or if the connection was lost before anything started.
     if (!(error instanceof ProducerDisconnected) && (!(error instanceof RecordRefused) || batch.length === 1))
       this.doubts += 1;
     if (error instanceof RecordRefused) {
@@ -369,7 +369,7 @@ export class Lane {
     this.reopen();
   }
 
-  /** The log does not look as it should: what is committed, and of which topic, decides what that means. */
+  /** The log is not as expected. The committed position and its topic decide what that means. */
   private suspect(reason: string): void {
     this.doubts += 1;
     this.options.listener.inDoubt(this.partition, new Error(reason));
@@ -388,7 +388,7 @@ export class Lane {
     this.queue.clear();
     this.atRest.stop();
     this.gathering = false;
-    this.underWay = new Set();
+    this.inFlight = new Set();
     this.pace = new SettlePace(this.options.settleSpacingMs);
     this.reached = Math.max(this.reached, this.tracker?.next ?? 0);
     this.tracker = null;

@@ -4,11 +4,11 @@ import type { FinishedRequest } from './lane-listener.ts';
 /** Limits of one settle transaction. */
 export interface BatchLimits {
   readonly maxRequests: number;
-  /** Bytes for each output topic: one send makes one record batch per partition. */
+  /** Bytes per output topic: one send makes one record batch per partition. */
   readonly maxBytes: number;
 }
 
-/** Takes from the queue what fits into one transaction, at least one. */
+/** Takes as many requests from the queue as fit into one transaction, at least one. */
 export function takeBatch<T extends Pick<FinishedRequest, 'records' | 'recordBytes'>>(
   queue: Deque<T>,
   { maxRequests, maxBytes }: BatchLimits,

@@ -1,23 +1,23 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
-/** So many requests in one transaction tell that more are about to be finished. */
+/** A transaction with so many requests shows that more are about to finish. */
 const BUSY_FROM = 4;
-/** The second waits where it will be written, so that it begins when the first has ended, not when this was told of that. */
-const MOST_UNDER_WAY = 2;
+/** The second one waits at the writer, so that it starts when the first has ended and not when this thread learns of it. */
+const MAX_IN_FLIGHT = 2;
 
 /**
- * When a lane's next transaction is handed over. It costs the broker the same for one request as for a hundred, so a lone
- * outcome becomes visible at once, while a lane that has just settled several waits for more to come along: a little
- * latency where there is much to do, for a fraction of the transactions.
+ * Decides when a lane's next transaction is handed over. A transaction costs the broker the same for one request as for a hundred.
+ * A lone outcome becomes visible at once. A lane that has just settled several requests waits for more: a little latency under
+ * load, for a fraction of the transactions.
  */
 export class SettlePace {
   private readonly spacingMs: number;
-  private readonly underWay = new Set<Promise<void>>();
+  private readonly inFlight = new Set<Promise<void>>();
   private lastBegan = Number.NEGATIVE_INFINITY;
-  /** Whether the last one was: then the next one waits although none is under way. */
+  /** Whether the last transaction was busy: then the next one waits even if none is in flight. */
   private isBusy = false;
 
-  /** @param spacingMs from one busy transaction's beginning to the next one's, at least */
+  /** @param spacingMs the least time between the starts of two busy transactions */
   constructor(spacingMs: number) {
     this.spacingMs = spacingMs;
   }
@@ -26,27 +26,27 @@ export class SettlePace {
    * A transaction was handed over.
    *
    * @param now by the monotonic clock, milliseconds
-   * @param left finished requests that did not fit in: for these nothing is waited for
+   * @param left finished requests that did not fit in: they wait no longer
    * @param ended never rejects
    */
   began(now: number, requests: number, left: number, ended: Promise<void>): void {
     this.lastBegan = left === 0 ? now : Number.NEGATIVE_INFINITY;
     this.isBusy = requests >= BUSY_FROM;
-    const underWay = ended.then(() => {
-      this.underWay.delete(underWay);
+    const inFlight = ended.then(() => {
+      this.inFlight.delete(inFlight);
     });
-    this.underWay.add(underWay);
+    this.inFlight.add(inFlight);
   }
 
   /**
    * Waits until the next transaction may be handed over, or the signal fires.
    *
-   * @returns whether it waited, so that the world may be another one now
+   * @returns whether it waited, so that the lane's state may have changed
    */
   async gather(now: number, signal: AbortSignal): Promise<boolean> {
     const leftMs = this.lastBegan + this.spacingMs - now;
-    const [oldest] = this.underWay;
-    if (oldest !== undefined && this.underWay.size >= MOST_UNDER_WAY) {
+    const [oldest] = this.inFlight;
+    if (oldest !== undefined && this.inFlight.size >= MAX_IN_FLIGHT) {
       await oldest;
       return true;
     }

@@ -5,25 +5,25 @@ import type { ServedBy } from '../../ports/provider.ts';
 /** How the chunks of a call ended. */
 export interface ChunksEnd {
   readonly chunkCount: number;
-  /** Why they cannot all be published, which makes the answer a failure; null when they are. */
+  /** Why they cannot all be published, which makes the answer a failure; null if they can. */
   readonly failure: ChatFailure | null;
 }
 
-/** What the last call of a request produced. */
+/** The result of a request's last call. */
 export interface Answer {
   readonly attempt: number;
   readonly choices: Choice[];
-  /** Members of the provider's answer that no field is for, as a JSON object; null when there are none. */
+  /** Members of the provider's answer without a field of the contract, as a JSON object; null if it has no such members. */
   readonly extraJson: string | null;
   readonly usage: Usage | null;
   readonly served: ServedBy;
   readonly chunkCount: number;
-  /** When every chunk of it is acknowledged, or cannot be. Never rejects. */
+  /** Resolves once every chunk is acknowledged, or cannot be. Never rejects. */
   readonly chunksAcknowledged: Promise<ChunksEnd>;
-  /** From the call to its first piece; null when none came. */
+  /** From the call to its first piece; null if none arrived. */
   readonly firstChunkMs: number | null;
-  /** Null when it is complete. */
+  /** Null if the answer is complete. */
   readonly failure: ChatFailure | null;
-  /** It failed because the provider is unavailable, which says nothing about the request. */
+  /** Whether it failed because the provider is unavailable, which says nothing about the request. */
   readonly inOutage: boolean;
 }

@@ -16,14 +16,14 @@ import type { AttemptRow } from '../../ports/ledger.ts';
 import type { EchoedRequest } from '../intake/bare-request.ts';
 
 /**
- * The bill of a request: every call that used or may have used tokens, each priced by what was in force when it was sent.
+ * The bill of a request: every call that used or may have used tokens, each with the price in force when it was sent.
  *
- * @param attempts all calls of the request, of earlier claims too; one with `usage` null used nothing, except while
- *   RUNNING or ORPHANED, when what was sent is all that is known
- * @param acceptedAttempt the attempt whose answer is the outcome; null when there is none
+ * @param attempts all calls of the request, including earlier claims. A call whose `usage` is null used nothing. Exceptions are
+ *   RUNNING and ORPHANED calls, of which only what was sent is known.
+ * @param acceptedAttempt the attempt whose answer is the outcome; null if no answer is
  * @param estimatedCost what was estimated before sending, decimal text
  * @param occurredAt epoch ms
- * @returns null when nothing was used
+ * @returns null if nothing was used
  */
 export function buildCost(
   request: EchoedRequest,
@@ -87,7 +87,7 @@ type UsedAttempt = AttemptRow & { readonly usage: NonNullable<AttemptRow['usage'
 
 function knownUsage(attempt: AttemptRow): AttemptRow['usage'] {
   if (attempt.usage !== null) return attempt.usage;
-  // Its worker died: it was sent, and of the answer only what had arrived at its last beat is known.
+  // Its worker died after sending it. Of the answer, only what had arrived at the last beat is known.
   if (attempt.disposition !== 'ORPHANED' && attempt.disposition !== 'RUNNING') return null;
   const output = estimateTextTokens(attempt.outputBytes);
   return plainUsage(attempt.estimatedInputTokens, output, output > 0 ? 'PARTIAL' : 'ESTIMATED');
@@ -128,7 +128,7 @@ function priceAttempt(attempt: UsedAttempt, catalog: Pick<Catalog, 'price'>): Pr
   };
 }
 
-/** Amounts of two currencies have no sum: the other one's are in an event of its own, which `costs reprice` publishes. */
+/** Amounts of two currencies have no sum. The other currency gets its own event, which `costs reprice` publishes. */
 function leaveUnpriced({ call }: PricedCall): PricedCall {
   const cost = { status: 'UNPRICED', reason: 'currency_mismatch' } as const;
   const unpriced = { costStatus: cost.status, priceId: null, priceEffectiveFrom: null, priceSource: null };

@@ -11,20 +11,20 @@ import type { ChatFailure, ErrorCode } from '../../domain/failures/chat-failure.
 import type { EchoedRequest } from '../intake/bare-request.ts';
 import type { Answer } from './answer.ts';
 
-/** Of an error's message: a hundred problems with their places fit, and it stays far below a record. */
+/** Of an error's message: a hundred problems with their places fit, far below the size of a record. */
 const MESSAGE_MAX_CHARACTERS = 32_768;
 
-/** The one advice about ids: an id names one body and one outcome, so that whatever is published again needs another. */
+/** The one advice about ids: an id names one body and one outcome, so a request that is published again needs a new id. */
 const NEW_ID = 'To try again, publish the request under a new requestId.';
-/** Failures that nobody tries again, or whose message says how. */
+/** Failures without a retry, or whose message already gives advice. */
 const WITHOUT_ADVICE: ReadonlySet<ErrorCode> = new Set(['cancelled', 'poison']);
 
 /** Everything that a response is made of. */
 export interface ResponseParts {
   readonly request: EchoedRequest;
-  /** The last call's answer; null when no call was made. */
+  /** The last call's answer; null if no call was made. */
   readonly answer: Answer | null;
-  /** Why there is no complete answer; null when there is one. */
+  /** Why there is no complete answer; null if there is one. */
   readonly failure: ChatFailure | null;
   readonly requestedModel: string | null;
   readonly provider: string | null;
@@ -36,7 +36,7 @@ export interface ResponseParts {
   readonly createdAt: number;
   readonly queuedMs: number;
   readonly totalMs: number;
-  /** Tells the refusal of a record from the answer to another one with the same id. */
+  /** Set on the refusal of a record, to distinguish it from the answer to another record with the same id. */
   readonly refusedAt?: string;
 }
 

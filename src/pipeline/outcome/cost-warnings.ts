@@ -1,12 +1,12 @@
 import { Big } from 'big.js';
 import type { CostCalculated, Problem, ProviderCall } from '../../contract/record-types.ts';
 
-/** Below this, amounts differ by how a provider rounds: a millionth of a dollar. */
+/** Smaller differences come from the provider's rounding: a millionth of a dollar. */
 const ROUNDING = '0.000001';
-/** What providers report their own costs in. */
+/** The currency of costs that providers report. */
 const REPORTED_CURRENCY = 'USD';
 
-/** What a response warns of about its bill: a price of another name, a cost that the provider reports otherwise. */
+/** The warnings of a response about its bill: the price of another model, or a different cost reported by the provider. */
 export function costWarnings(cost: CostCalculated | null): Problem[] {
   return (cost?.calls ?? []).flatMap((call) => [
     ...pricedAsRequested(call),
@@ -16,13 +16,13 @@ export function costWarnings(cost: CostCalculated | null): Problem[] {
 
 function pricedAsRequested({ attempt, model, requestedModel, pricedModel }: ProviderCall): Problem[] {
   if (pricedModel === null || requestedModel === null || model === requestedModel) return [];
-  // A dated snapshot of the served name is priced by that name, which is nothing to warn of.
+  // A dated snapshot is priced by its model's name, which needs no warning.
   if (model.startsWith(pricedModel)) return [];
   return [
     {
       path: 'model',
       code: 'priced_as_requested',
-      message: `call ${attempt} was served by "${model}", which has no price; it is billed by the price of the requested model "${pricedModel}". Import a price for "${model}" if it costs something else`,
+      message: `call ${attempt} was served by "${model}", which has no price; it is billed by the price of the requested model "${pricedModel}". Import a price for "${model}" if its price differs`,
     },
   ];
 }
@@ -34,7 +34,7 @@ function differs({ attempt, amount, reportedCost }: ProviderCall, currency: stri
     {
       path: '',
       code: 'cost_differs',
-      message: `the provider reports ${reportedCost} USD for call ${attempt}, and its usage and price make ${amount} USD; the bill has the latter. Check the model’s price, or what the provider adds (fees, credits, discounts)`,
+      message: `the provider reports ${reportedCost} USD for call ${attempt}, but its usage and price make ${amount} USD, which is billed. Check the model’s price, or what the provider adds (fees, credits, discounts)`,
     },
   ];
 }

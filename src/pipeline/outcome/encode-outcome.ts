@@ -9,14 +9,14 @@ import type {
 } from '../../contract/record-types.ts';
 import type { StoredOutcome } from '../../ports/ledger.ts';
 
-/** The outcome of a request before it is bytes. */
+/** The outcome of a request before it is encoded. */
 export interface RequestOutcome {
   readonly response: ChatResponse;
   readonly generated: ResponseGenerated;
   readonly cost: CostCalculated | null;
 }
 
-/** One event as it goes out. */
+/** One event to publish. */
 export interface EventValue {
   readonly name: RecordName;
   readonly eventId: string;
@@ -46,7 +46,7 @@ const cuts: readonly Cut[] = [
   ofChoices('annotations', 'annotations', () => []),
 ];
 
-/** What may be in no chunk: it is cut last, and a warning says that it is lost. */
+/** Fields that chunks may lack: they are cut last, and a warning says that they are lost. */
 const losses: readonly Cut[] = [
   {
     name: 'moderation',
@@ -79,10 +79,10 @@ function ofChoices<Field extends keyof Choice>(name: string, field: Field, empty
 }
 
 /**
- * The outcome as records. What is cut from a response above `maxBytes` is named in its `omitted`.
+ * Encodes the outcome as records. Fields cut from a response above `maxBytes` are named in its `omitted`.
  *
- * @param outcome its response and choices are changed where something is cut
- * @returns null when it does not fit even so
+ * @param outcome its response and choices change if something is cut
+ * @returns null if it does not fit even then
  * @throws TypeError when a value does not fit its schema
  */
 export function encodeOutcome(
@@ -106,7 +106,7 @@ export function encodeOutcome(
   return largest > maxBytes ? null : { response: encoded, responseGenerated, cost };
 }
 
-/** Whether something was cut that chunks carry. */
+/** Whether a field was cut that chunks carry. */
 export function needsChunks({ omitted }: ChatResponse): boolean {
   return cuts.some(({ name }) => omitted.includes(name));
 }
@@ -129,7 +129,7 @@ export function decodeOutcome(stored: StoredOutcome, codec: RecordCodec): Reques
   };
 }
 
-/** The events of an outcome, in the very bytes that the ledger has. */
+/** The events of an outcome, with the exact bytes that the ledger has. */
 export function outcomeEvents(
   { response, generated, cost }: RequestOutcome,
   stored: Omit<StoredOutcome, 'remembered'>,
@@ -145,7 +145,7 @@ export function outcomeEvents(
   return events;
 }
 
-/** The answer to a publisher's repetition of a request: the response again, without chunks and without a bill. */
+/** The answer to a repeated request: the response again, without chunks and without a bill. */
 export function replayEvents(outcome: RequestOutcome, codec: RecordCodec): EventValue[] {
   const response = { ...outcome.response, replayed: true, chunkCount: 0 };
   const value = codec.encode('ChatResponse', response);

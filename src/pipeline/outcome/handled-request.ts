@@ -14,16 +14,16 @@ import {
 } from './encode-outcome.ts';
 import type { OutputRecords } from './output-records.ts';
 
-/** The records that a request ends with, and what the metrics say of it. */
+/** The records that a request ends with, and the facts for its metrics. */
 export interface HandledRequest {
   readonly records: readonly OutboundRecord[];
-  /** What to publish instead when the broker refuses those for good: a failure that keeps the cost. */
+  /** What to publish if the broker refuses those permanently: a failure that keeps the cost. */
   recordsIfRefused(): OutboundRecord[];
-  /** What to publish when the broker refuses that too: of constant size, whatever the request was. */
+  /** What to publish if the broker refuses that too: of constant size, whatever the request was. */
   recordsOfLastResort(): OutboundRecord[];
-  /** What is published when it refuses that as well: the bill alone, as it is. Null when there is none. */
+  /** What to publish if it refuses that as well: only the bill, unchanged. Null if the request has no bill. */
   readonly bill: OutboundRecord | null;
-  /** Whether the ledger knows it, so that it is to be marked when it is visible. */
+  /** Whether it is in the ledger, so that it has to be marked once it is visible. */
   readonly inLedger: boolean;
   readonly status: string;
   readonly code: string | null;
@@ -38,9 +38,9 @@ export interface OutputOptions {
 }
 
 /**
- * What a request ends with: the records of its outcome, and smaller ones for a broker that refuses these.
+ * The end of a request: the records of its outcome, and smaller ones in case the broker refuses these.
  *
- * @param events of the outcome as it is to be published; empty when it is visible already
+ * @param events of the outcome to publish; empty if it is already visible
  */
 export function handled(
   job: RequestToHandle,
@@ -52,7 +52,7 @@ export function handled(
   const { record, orderKey } = job.accepted;
   const { response } = outcome;
   const code = response.error?.code ?? null;
-  // What is kept until the records are visible must hold neither the request nor the answer.
+  // This is kept until the records are visible, so it must hold neither the request nor the answer.
   const origin = { record: withoutContent(record), orderKey, trace: job.trace };
   const toRecords = (values: readonly EventValue[]) =>
     values.map((event) => options.outputs.settled(event, origin));
@@ -60,7 +60,7 @@ export function handled(
   if (code === 'poison' && response.error !== null && !replayed && events.length > 0) {
     letters.push(options.outputs.dead(record, { code, message: response.error.message }));
   }
-  // Built only when it is needed: an error with its stack for each request is dear.
+  // Built only if needed: an error with its stack for each request is expensive.
   const failed = () => refused(outcome);
   const eventsOf = (form: RequestOutcome) =>
     replayed ? replayEvents(form, options.codec) : refusedEvents(form, options.codec);
@@ -84,7 +84,7 @@ export function handled(
   };
 }
 
-/** The same outcome without its answer: small enough for any topic, and the bill stays as it is. */
+/** The same outcome without its answer: small enough for any topic, with the same bill. */
 function refused(outcome: RequestOutcome): RequestOutcome {
   const response = {
     ...outcome.response,
@@ -98,7 +98,7 @@ function refused(outcome: RequestOutcome): RequestOutcome {
   return { response, generated: { ...outcome.generated, status: 'FAILED' as const }, cost: outcome.cost };
 }
 
-/** With clipped ids, without labels, and without what the provider reported word by word. */
+/** With clipped ids, without labels, and without the provider's own words. */
 function withoutEcho({ response, generated, cost }: RequestOutcome): RequestOutcome {
   const userId = cost?.userId ?? null;
   const echoed = bareRequest({ ...response, userId, model: response.requestedModel });

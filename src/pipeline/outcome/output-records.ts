@@ -13,13 +13,13 @@ const topicOf: Readonly<Partial<Record<RecordName, TopicRole>>> = {
   MessageSent: 'messageSent',
 };
 
-/** Of each header of the smallest form of a dead letter: a topic's name takes 249, a reason seldom more than 200. */
+/** Of each header of the smallest dead letter: a topic's name takes up to 249, a reason seldom more than 200. */
 const MINIMAL_HEADER_CHARACTERS = 256;
 
-/** Which record an output answers. */
+/** The record that an output answers. */
 export interface OutputOrigin {
   readonly record: InboundRecord;
-  /** The key where the record has none: what it is ordered by. */
+  /** The key if the record has none: the key that it is ordered by. */
   readonly orderKey: string;
   readonly trace: Context;
 }
@@ -35,8 +35,8 @@ export class OutputRecords {
   }
 
   /**
-   * The record of an event that is settled with its input. It goes to the partition with the input's number, so that a
-   * stalled transaction hides nobody else's records.
+   * The record of an event that is settled with its input. It goes to the partition with the input's number, so that a stalled
+   * transaction hides only records of its own partition.
    */
   settled(event: EventValue, origin: OutputOrigin): OutboundRecord {
     return { ...this.announced(event, origin), partition: origin.record.partition };
@@ -54,10 +54,10 @@ export class OutputRecords {
     };
   }
 
-  /** The dead letter of a record: its bytes and headers as they were, and why. */
+  /** The dead letter of a record: its bytes and headers unchanged, and the reason. */
   dead(record: InboundRecord, reason: { readonly code: string; readonly message: string }): OutboundRecord {
     const headers: RecordHeaders = Object.assign(Object.create(null), record.headers);
-    // A publisher may have sent one of this name: it would speak of another record.
+    // A publisher may have sent a header of this name, about another record.
     delete headers['dead-value-omitted'];
     Object.assign(headers, {
       'dead-code': reason.code,
@@ -76,14 +76,14 @@ export class OutputRecords {
     };
   }
 
-  /** What is left of a dead letter that is too large for its topic: everything but the value. */
+  /** A dead letter that is too large for its topic, without its value. */
   deadWithoutValue(letter: OutboundRecord): OutboundRecord {
     const headers: RecordHeaders = Object.assign(Object.create(null), letter.headers);
     headers['dead-value-omitted'] = 'too large';
     return { ...letter, value: null, headers };
   }
 
-  /** What no topic can refuse for its size, and no encoder for its content: the place and the reason of a dead letter alone. */
+  /** A dead letter that no topic refuses for its size and no encoder for its content: only the place and the reason. */
   deadMinimal({ topic, partition, headers: whole }: OutboundRecord): OutboundRecord {
     const headers: RecordHeaders = Object.create(null);
     for (const name of ['dead-code', 'dead-message', 'dead-topic', 'dead-partition', 'dead-offset']) {

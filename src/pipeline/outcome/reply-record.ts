@@ -1,7 +1,7 @@
 import type { OutboundRecord } from '../../ports/kafka.ts';
 import type { ReplyAddress } from '../intake/reply-address.ts';
 
-/** Who has asked for a copy of a response. */
+/** The request for a copy of a response. */
 export interface ReplyRequest {
   readonly address: ReplyAddress;
   readonly requestId: string;
@@ -9,7 +9,7 @@ export interface ReplyRequest {
 }
 
 /**
- * The copy of the response that was settled, in whatever form the brokers took it. Null when none was.
+ * The copy of the settled response, in the form that the brokers accepted. Null if no response was settled.
  *
  * @param settled the records of the outcome
  */

@@ -122,7 +122,7 @@ async function recreateTopic(run: FaultRun): Promise<void> {
 }
 
 /** The log message of a lane that stops for good. */
-const HALTED = 'is not handled any more';
+const HALTED = 'partition halted';
 
 /** For a moment, a topic being deleted cannot be created, and a new topic is not known to every broker. */
 async function untilItWorks<T>(attempt: () => Promise<T>): Promise<T> {

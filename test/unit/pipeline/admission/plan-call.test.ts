@@ -71,7 +71,7 @@ describe('planCall', () => {
       },
     ]);
     expect(planOf({}, { lifecycle: 'deprecated' }).warnings).toMatchObject([
-      { message: expect.stringContaining('does not list it any more') },
+      { message: expect.stringContaining('no longer lists it') },
     ]);
   });
 

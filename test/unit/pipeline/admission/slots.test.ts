@@ -252,6 +252,6 @@ describe('a task that left its slot', () => {
     slots.leave(tasks.seat('first'));
     await turn();
     expect(tasks.begun).toEqual(['first']);
-    expect(() => slots.leave(tasks.seat('first'))).toThrow('away');
+    expect(() => slots.leave(tasks.seat('first'))).toThrow('parked');
   });
 });
