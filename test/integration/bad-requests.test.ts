@@ -149,15 +149,24 @@ test('a default that the model refuses is omitted, and sent to a model that acce
     key: requestId,
     request: { requestId, messages: [user], model: 'gpt-5.1', ...fields },
   });
-  await world.publish([ask('reasoning', {}), ask('quick', { reasoningEffort: 'none', maxOutputTokens: 9 })]);
+  await world.publish([
+    ask('reasoning', { reasoningEffort: 'low', maxOutputTokens: 9 }),
+    ask('unlimited', { reasoningEffort: 'low' }),
+    // Its own effort is none.
+    ask('quick', {}),
+  ]);
   await history.untilAnswerTo('reasoning');
+  await history.untilAnswerTo('unlimited');
   await history.untilAnswerTo('quick');
 
   const parametersOf = async (id: string) =>
     (await world.standIn.calls()).find(({ requestId }) => requestId === id)?.parameters;
   expect(await parametersOf('reasoning')).not.toContain('temperature');
   expect(await parametersOf('reasoning')).toContain('max_completion_tokens');
-  expect(await parametersOf('quick')).toEqual(expect.arrayContaining(['temperature', 'reasoning_effort']));
+  expect(await parametersOf('unlimited')).not.toContain('max_completion_tokens');
+  expect(await parametersOf('quick')).toEqual(
+    expect.arrayContaining(['temperature', 'max_completion_tokens']),
+  );
 });
 
 test('an answer that cannot be streamed arrives whole, and is published and billed like any other', async () => {
