@@ -72,7 +72,7 @@ module.exports = {
       from: { path: '^src/client' },
       to: {
         path: ['^src', 'node_modules/(mongodb|openai|undici|ajv|ajv-formats|gpt-tokenizer)/'],
-        pathNot: '^src/(client|contract|adapters/(kafka|avro)|ports\\.ts|logger\\.ts)',
+        pathNot: '^src/(client|contract|adapters/(kafka|avro)|ports/kafka\\.ts|runtime/logger\\.ts)',
       },
     },
     {
