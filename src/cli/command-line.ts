@@ -97,11 +97,11 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     );
 
   addTopicCommands(program, tool);
-  addModelCommands(program, tool);
 
   const end = (code: number) => {
     exitCode = code;
   };
+  addModelCommands(program, tool, end);
   addPriceCommands(program, tool, end);
   addCostCommands(program, tool, end);
   addBudgetCommands(program, tool);

@@ -102,10 +102,15 @@ describe('topics, models and prices', () => {
       '',
     ].join('\n');
     const dry = await run(['prices', 'import', 'next.json', '--dry-run'], { readFile });
-    expect(dry).toMatchObject({ code: 0, stdout: announced });
+    const would = 'would add 0, change 1, leave 0 unchanged, refuse 0\n';
+    expect(dry).toEqual({ code: 0, stdout: would, stderr: '' });
+    const detailed = await run(['prices', 'import', 'next.json', '--dry-run', '--verbose'], { readFile });
+    expect(detailed.stdout.split('\n').slice(1)).toEqual(announced.split('\n').slice(1));
     expect(await run(['prices', 'list', 'gpt-4'])).toEqual(before);
 
-    expect(await run(['prices', 'import', 'next.json'], { readFile })).toMatchObject({ stdout: announced });
+    expect(await run(['prices', 'import', 'next.json', '--verbose'], { readFile })).toMatchObject({
+      stdout: announced,
+    });
     const after = lines((await run(['prices', 'list', 'gpt-4'])).stdout);
     expect(after).toHaveLength(lines(before.stdout).length + 1);
     expect(after[0]).toMatch(/^model +since +until +input +output +currency/);
@@ -123,10 +128,11 @@ describe('topics, models and prices', () => {
 
   it('prices import reads LiteLLM’s file, after which costs calculate prices every case exactly', async () => {
     const file = (name: string) => fileURLToPath(new URL(`../fixtures/prices/${name}`, import.meta.url));
-    const imported = await run(['prices', 'import', file('litellm-prices.json')]);
-    expect(imported.code).toBe(0);
-    expect(imported.stdout).toContain('  refused gemini/gemini-exp-1206: ');
-    expect(imported.stdout).toContain('keys that were not used, and how many models have them:\n');
+    const imported = await run(['prices', 'import', file('litellm-prices.json'), '--verbose']);
+    // Some of its entries cannot be used.
+    expect(imported.code).toBe(1);
+    expect(imported.stderr).toContain('refused gemini/gemini-exp-1206: ');
+    expect(imported.stdout).toContain('  keys that were not used, and how many models have them:\n');
     expect(imported.stdout).toMatch(/^ {2}input_cost_per_token_ultrafast \(\d+\)$/m);
     expect(imported.stdout).not.toContain('regional_processing_uplift');
 
@@ -162,7 +168,7 @@ describe('topics, models and prices', () => {
     expect(await set('1', '--cached-input', '0.10', '--web-search', '0.000000000001')).toMatchObject({
       code: 0,
     });
-    expect(await set('3')).toMatchObject({ code: 1, stdout: expect.stringContaining('never overwritten') });
+    expect(await set('3')).toMatchObject({ code: 1, stderr: expect.stringContaining('never overwritten') });
     expect(await set('x')).toMatchObject({
       code: 1,
       stderr: expect.stringContaining('.components.input: must be'),
@@ -229,12 +235,12 @@ describe('topics, models and prices', () => {
   });
 
   it('an import names every refused entry and the reason', async () => {
-    const { code, stdout } = await run(['prices', 'import', 'other.json'], {
+    const { code, stdout, stderr } = await run(['prices', 'import', 'other.json'], {
       readFile: () => priceFile({ input: '9', output: '9' }),
     });
-    expect(code).toBe(0);
+    expect(code).toBe(1);
     expect(lines(stdout)[0]).toBe('0 added, 0 changed, 0 unchanged, 1 refused');
-    expect(lines(stdout)[1]).toMatch(/^ {2}refused openai\/gpt-4.*: \S/);
+    expect(stderr).toMatch(/^refused openai\/gpt-4.*: \S.*\n$/);
   });
 });
 

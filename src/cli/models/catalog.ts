@@ -3,12 +3,16 @@ import { shippedModels } from '../../catalog/files/shipped-catalog.ts';
 import { importModels } from '../../catalog/models/import-models.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
-import { describeImport } from '../output/describe-import.ts';
+import { printImport } from '../output/print-import.ts';
 
-/** `models import [FILE]` */
-export async function importModelFile(tool: Tool, path: string | undefined): Promise<void> {
+/**
+ * `models import [FILE]`
+ *
+ * @returns 0, or 1 when an entry was refused
+ */
+export function importModelFile(tool: Tool, path: string | undefined, verbose: boolean): Promise<number> {
   const file = path === undefined ? shippedModels : { name: path, text: tool.readFile(path) };
-  await withDatabase(tool, async (db) =>
-    tool.print(describeImport(await importModels(createModelStore(db), file))),
+  return withDatabase(tool, async (db) =>
+    printImport(tool, await importModels(createModelStore(db), file), { dryRun: false, verbose }),
   );
 }

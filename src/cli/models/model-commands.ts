@@ -8,14 +8,21 @@ import { listModels, showModel, syncModelsNow } from './models.ts';
 
 type ListFlags = Omit<ModelCriteria, 'name'> & OutputFlags;
 
-/** Adds the commands that begin with `models`. */
-export function addModelCommands(program: Command, tool: () => Tool): void {
+/**
+ * Adds the commands that begin with `models`.
+ *
+ * @param end sets the exit code of a command that ended well and has to say more than that
+ */
+export function addModelCommands(program: Command, tool: () => Tool, end: (code: number) => void): void {
   const models = program.command('models').description('the catalog of models');
   models
     .command('import')
     .description('import models from a file (default: those that ship with the service)')
     .argument('[file]')
-    .action((file?: string) => importModelFile(tool(), file));
+    .option('--verbose', 'name each entry')
+    .action(async (file: string | undefined, { verbose = false }: { verbose?: boolean }) =>
+      end(await importModelFile(tool(), file, verbose)),
+    );
   models
     .command('sync')
     .description('bring the catalog up to the provider’s list now')

@@ -28,12 +28,15 @@ export function addPriceCommands(program: Command, tool: () => Tool, end: (exitC
     )
     .argument('[file]')
     .option('--dry-run', 'only say what would change')
+    .option('--verbose', 'name each version with its old and new figures, and the keys that were not used')
     .option(
       '--effective-from <time>',
       'since when prices hold whose file does not say it (default: now; since ever for a model without a price)',
       readInstant,
     )
-    .action((file: string | undefined, flags: PriceImportFlags) => importPriceFile(tool(), file, flags));
+    .action(async (file: string | undefined, flags: PriceImportFlags) =>
+      end(await importPriceFile(tool(), file, flags)),
+    );
   withOutput(
     prices.command('list').description('list the versions of all prices, or of one model'),
     'one object a line',
@@ -152,12 +155,14 @@ export function addCostCommands(program: Command, tool: () => Tool, end: (exitCo
         .default('late_price'),
     )
     .option('--dry-run', 'only say what would be published')
+    .option('--verbose', 'name each adjustment')
     .action(({ from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY, ...flags }: RepriceFlags) =>
       repriceCosts(tool(), {
         from,
         to,
         reason: flags.reason,
         dryRun: flags.dryRun ?? false,
+        verbose: flags.verbose ?? false,
         now: Date.now(),
       }),
     );
@@ -165,6 +170,7 @@ export function addCostCommands(program: Command, tool: () => Tool, end: (exitCo
 }
 
 interface RepriceFlags {
+  readonly verbose?: boolean;
   readonly from?: number;
   readonly to?: number;
   readonly reason: AdjustmentReason;

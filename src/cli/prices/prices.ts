@@ -1,5 +1,4 @@
 import { createPriceStore } from '../../adapters/mongo/catalog/catalog-store.ts';
-import type { CatalogFile } from '../../catalog/files/catalog-file.ts';
 import { shippedPrices } from '../../catalog/files/shipped-catalog.ts';
 import { changePrice, type PriceChange } from '../../catalog/prices/change-price.ts';
 import { priceAt, priceTimelines } from '../../catalog/prices/find-price.ts';
@@ -9,24 +8,30 @@ import { liveVersions } from '../../catalog/prices/live-versions.ts';
 import type { PriceStore, PriceVersion } from '../../catalog/stores.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
-import { describePriceImport } from '../output/describe-import.ts';
 import { type Column, iso, Listing, type Output } from '../output/listing.ts';
+import { printImport } from '../output/print-import.ts';
 import { withInstants } from '../output/with-instants.ts';
 
 export interface PriceImportFlags {
   readonly dryRun?: boolean;
+  readonly verbose?: boolean;
   /** Epoch ms. */
   readonly effectiveFrom?: number;
 }
 
-/** `prices import [FILE]` */
+/**
+ * `prices import [FILE]`
+ *
+ * @returns 0, or 1 when an entry was refused
+ */
 export async function importPriceFile(
   tool: Tool,
   path: string | undefined,
-  flags: PriceImportFlags,
-): Promise<void> {
+  { verbose = false, ...flags }: PriceImportFlags,
+): Promise<number> {
   const file = path === undefined ? shippedPrices : { name: path, text: tool.readFile(path) };
-  await importInto(tool, file, flags);
+  const done = await withDatabase(tool, (db) => importPrices(createPriceStore(db), file, flags));
+  return printImport(tool, done, { dryRun: flags.dryRun ?? false, verbose });
 }
 
 export interface PriceFlags extends Omit<PriceChange, 'model' | 'corrects'> {
@@ -86,8 +91,7 @@ async function applyChange(
   dryRun: boolean,
 ): Promise<number> {
   const done = await changePrice(store, change, dryRun);
-  tool.print(describePriceImport(done));
-  return done.refused.length === 0 ? 0 : 1;
+  return printImport(tool, done, { dryRun, verbose: true });
 }
 
 /** `prices list [MODEL]` */
@@ -108,12 +112,6 @@ export async function listPrices(tool: Tool, model: string | undefined, output: 
 /** `prices export`: all versions as a price file. */
 export async function exportPrices(tool: Tool): Promise<void> {
   tool.print(formatPriceFile(await allVersions(tool)));
-}
-
-async function importInto(tool: Tool, file: CatalogFile, options: PriceImportFlags) {
-  const done = await withDatabase(tool, (db) => importPrices(createPriceStore(db), file, options));
-  tool.print(describePriceImport(done));
-  return done;
 }
 
 function allVersions(tool: Tool): Promise<PriceVersion[]> {

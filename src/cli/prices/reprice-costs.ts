@@ -8,6 +8,7 @@ import { findPrice, priceTimelines } from '../../catalog/prices/find-price.ts';
 import type { RecordCodec } from '../../contract/codec.ts';
 import type { CostCalculated } from '../../contract/record-types.ts';
 import { topicNames } from '../../contract/topics.ts';
+import { visibleName } from '../../domain/text/visible-text.ts';
 import { OutputRecords } from '../../pipeline/outcome/output-records.ts';
 import type { InboundRecord } from '../../ports/kafka.ts';
 import { type BillFilter, BillLog, type DueAdjustment } from '../../spend/bill-log.ts';
@@ -17,6 +18,8 @@ import { requireKafka } from '../options/with-kafka.ts';
 
 export interface RepriceOptions extends BillFilter {
   readonly dryRun: boolean;
+  /** Whether each adjustment is named. */
+  readonly verbose: boolean;
   /** Epoch ms: event time of the adjustments. */
   readonly now: number;
 }
@@ -47,7 +50,7 @@ export async function repriceCosts(tool: Tool, options: RepriceOptions): Promise
     // 4. What is missing, to the partitions of the charges and under their keys.
     const due = bills.due(options.now);
     await publisher?.publish(due.map((adjustment) => recordOf(adjustment, codec, tool)));
-    for (const { event } of due) tool.print(describeAdjustment(event));
+    if (options.verbose) for (const { event } of due) tool.print(describeAdjustment(event));
     tool.print(describeRun(count, due, options.dryRun));
   } finally {
     await publisher?.close();
@@ -95,7 +98,8 @@ function describeAdjustment({
   calls,
 }: CostCalculated): string {
   const prices = new Set(calls.map(({ priceId }) => priceId));
-  return `${tenantId}/${requestId}\t${reason}\t${totalCost} ${currency}\t${[...prices].join(', ')}\n`;
+  const line = `${tenantId}/${requestId}  ${reason}  ${totalCost} ${currency}  ${[...prices].join(', ')}`;
+  return `${visibleName(line)}\n`;
 }
 
 function describeRun(count: number, due: readonly DueAdjustment[], dryRun: boolean): string {

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { utcDay } from '../../domain/cost/spend.ts';
 import { FORMATS } from '../../spend/report/format-report.ts';
-import { DIMENSIONS, type Dimension } from '../../spend/report/spend-report.ts';
+import { DIMENSIONS, type Dimension, LABEL, type ReportFilter } from '../../spend/report/spend-report.ts';
 import type { Tool } from '../options/tool.ts';
 import { type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 import { rebuildCosts, reconcileCosts, reportCosts } from './spend-tool.ts';
@@ -20,15 +20,33 @@ interface Period {
  */
 export function addSpendCommands(costs: Command, tool: () => Tool, end: (code: number) => void): void {
   withFormat(
-    costs.command('report').description('what was spent, exactly, by day, tenant, user, provider or model'),
+    costs
+      .command('report')
+      .description('what was spent, exactly, by day, tenant, user, provider, model or label'),
   )
-    .option('--by <list>', `any of ${DIMENSIONS.join(',')}, in the order of the columns`, readDimensions, [
-      'tenant',
-      'model',
-    ] as Dimension[])
-    .action((options: Period & OutputFlags & { by: Dimension[] }) => {
+    .option('--tenant <id>', 'only what this tenant spent')
+    .option('--user <id>', 'only what this user spent')
+    .option('--model <name>', 'only calls that this model served')
+    .option(
+      '--label <name=value>',
+      'only requests with this label; may be repeated. Reports by labels read the whole cost topic',
+      readLabel,
+    )
+    .option(
+      '--by <list>',
+      `any of ${DIMENSIONS.join(',')},label:NAME, in the order of the columns`,
+      readDimensions,
+      ['tenant', 'model'] as Dimension[],
+    )
+    .action((options: Period & OutputFlags & FilterFlags & { by: Dimension[] }) => {
       const ready = tool();
-      return reportCosts(ready, { by: options.by, ...days(options) }, outputOf(options, ready.printError));
+      const { tenant, user, model, label: labels } = options;
+      const given = Object.entries({ tenant, user, model, labels }).filter(
+        ([, value]) => value !== undefined,
+      );
+      const where: ReportFilter = Object.fromEntries(given);
+      const query = { by: options.by, ...days(options), ...(given.length > 0 && { where }) };
+      return reportCosts(ready, query, outputOf(options, ready.printError));
     });
   withFormat(
     costs
@@ -38,7 +56,7 @@ export function addSpendCommands(costs: Command, tool: () => Tool, end: (code: n
       ),
     'yesterday',
   )
-    .option('--tolerance <amount>', 'largest difference of an amount that is not told', readAmount, '0')
+    .option('--tolerance <amount>', 'largest difference of an amount that is not reported', readAmount, '0')
     .action(async (options: Period & OutputFlags & { tolerance: string }) => {
       const ready = tool();
       const query = { ...days(options, DAY_MS), tolerance: options.tolerance };
@@ -48,6 +66,21 @@ export function addSpendCommands(costs: Command, tool: () => Tool, end: (code: n
     .command('rebuild')
     .description('count the whole cost topic from its first record, beside the listener, then put it to use')
     .action(() => rebuildCosts(tool()));
+}
+
+interface FilterFlags {
+  readonly tenant?: string;
+  readonly user?: string;
+  readonly model?: string;
+  readonly label?: Readonly<Record<string, string>>;
+}
+
+function readLabel(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const equals = text.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('It is a label’s name and value, such as team=search.');
+  const labels: Record<string, string> = Object.assign(Object.create(null), before);
+  labels[text.slice(0, equals)] = text.slice(equals + 1);
+  return labels;
 }
 
 /** `--format` is what `--output` was called before. */
@@ -81,8 +114,10 @@ function readDay(text: string): string {
 
 function readDimensions(text: string): Dimension[] {
   return text.split(',').map((part) => {
-    const found = DIMENSIONS.find((dimension) => dimension === part.trim());
+    const name = part.trim();
+    if (name.startsWith(LABEL) && name.length > LABEL.length) return name as Dimension;
+    const found = DIMENSIONS.find((dimension) => dimension === name);
     if (found !== undefined) return found;
-    throw new InvalidArgumentError(`It is a list of ${DIMENSIONS.join(', ')}.`);
+    throw new InvalidArgumentError(`It is a list of ${DIMENSIONS.join(', ')} and label:NAME.`);
   });
 }

@@ -2,16 +2,19 @@ import { randomUUID } from 'node:crypto';
 import { createSingleObjectCodec } from '../../adapters/avro/single-object-codec.ts';
 import { KafkaRequestSource } from '../../adapters/kafka/consumer/request-source.ts';
 import { readTopicRanges } from '../../adapters/kafka/consumer/topic-ranges.ts';
+import { readToEnd } from '../../adapters/kafka/consumer/topic-reader.ts';
 import { createSpendReader } from '../../adapters/mongo/spend/spend-reader.ts';
 import { createSpendRebuild } from '../../adapters/mongo/spend/spend-rebuild.ts';
 import { createOpenAiBilling } from '../../adapters/openai/billing/openai-billing.ts';
 import { topicNames } from '../../contract/topics.ts';
+import { UndecodableRecord } from '../../contract/undecodable-record.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
 import { rebuildSpend } from '../../spend/rebuild-spend.ts';
+import { EventSpend } from '../../spend/report/event-spend.ts';
 import { formatReconciliation, reconciliationNote } from '../../spend/report/format-reconciliation.ts';
 import { type Format, formatReport, reportNotes } from '../../spend/report/format-report.ts';
 import { reconcileSpend } from '../../spend/report/reconcile-spend.ts';
-import { type ReportQuery, reportSpend } from '../../spend/report/spend-report.ts';
+import { needsEvents, type ReportQuery, reportSpend } from '../../spend/report/spend-report.ts';
 import { reservationTtlMs } from '../../spend/reservation-ttl.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
@@ -19,11 +22,28 @@ import { requireKafka } from '../options/with-kafka.ts';
 
 /** `costs report` */
 export async function reportCosts(tool: Tool, query: ReportQuery, format: Format): Promise<void> {
-  await withDatabase(tool, async (db) => {
-    const report = await reportSpend(createSpendReader(db), query);
-    tool.print(formatReport(report, format));
-    for (const note of reportNotes(report)) tool.printError(`${note}\n`);
+  const report = needsEvents(query)
+    ? await reportSpend(await readEvents(tool, query), query)
+    : await withDatabase(tool, (db) => reportSpend(createSpendReader(db), query));
+  tool.print(formatReport(report, format));
+  for (const note of reportNotes(report)) tool.printError(`${note}\n`);
+}
+
+/** Counts all events of the cost topic: the database keeps no labels. */
+async function readEvents(tool: Tool, query: ReportQuery): Promise<EventSpend> {
+  await requireKafka(tool);
+  const { config, logger } = tool;
+  const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
+  const spend = new EventSpend(query);
+  await readToEnd(config.kafka, logger, topicNames(config.topics.prefix).costs, ({ value, headers }) => {
+    try {
+      spend.add(codec.decode('CostCalculated', value, headers).record);
+    } catch (error) {
+      if (!(error instanceof UndecodableRecord)) throw error;
+      spend.miss();
+    }
   });
+  return spend;
 }
 
 /**

@@ -2,13 +2,31 @@ import { addSums, type SpendSum } from '../../domain/cost/spend.ts';
 
 /** What a report can group by, besides the currency. */
 export const DIMENSIONS = ['day', 'tenant', 'user', 'provider', 'model'] as const;
-export type Dimension = (typeof DIMENSIONS)[number];
+/** What the spend in the database is kept by. */
+export type StoredDimension = (typeof DIMENSIONS)[number];
+/** Before the name of a label, as in `label:team`. */
+export const LABEL = 'label:';
+export type Dimension = StoredDimension | `label:${string}`;
+
+/** Which calls a report is about; everything that is given must fit. */
+export interface ReportFilter {
+  readonly tenant?: string;
+  readonly user?: string;
+  readonly model?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
 
 export interface ReportQuery {
   readonly by: readonly Dimension[];
   /** UTC days, `YYYY-MM-DD`, both included. */
   readonly from: string;
   readonly to: string;
+  readonly where?: ReportFilter;
+}
+
+/** Whether only the cost events can answer: the database keeps no labels. */
+export function needsEvents({ by, where }: ReportQuery): boolean {
+  return by.some((dimension) => dimension.startsWith(LABEL)) || Object.keys(where?.labels ?? {}).length > 0;
 }
 
 /** One group and currency. Unpriced calls are a row of their own, without currency and amount. */
@@ -53,7 +71,10 @@ export async function reportSpend(reader: SpendReader, query: ReportQuery): Prom
     });
   }
   return {
-    ...query,
+    by: query.by,
+    from: query.from,
+    to: query.to,
+    ...(query.where !== undefined && { where: query.where }),
     rows: rows.toSorted(inOrder),
     totals: [...totals.values()].toSorted(inOrder),
     unreadable: await reader.unreadable(),

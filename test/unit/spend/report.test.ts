@@ -66,7 +66,7 @@ describe('a report', () => {
     expect(made.rows).toEqual([]);
     expect(reportNotes(made)).toEqual([
       'nothing was spent in this period',
-      '3 records of the cost topic could not be read: they are in no sum',
+      '3 records of the cost topic could not be read: no sum includes them',
     ]);
   });
 

@@ -2,17 +2,18 @@ import { Big } from 'big.js';
 import type { Db, Decimal128 } from 'mongodb';
 import type { BudgetUse } from '../../../domain/cost/budget.ts';
 import type {
-  Dimension,
+  ReportFilter,
   ReportQuery,
   ReportRow,
   SpendFilter,
   SpendReader,
+  StoredDimension,
 } from '../../../spend/report/spend-report.ts';
 import { boundedRead } from '../client/durable-write.ts';
 import { isHeld, reservationsOf } from './reservation-row.ts';
 import { spendCollections, totalId } from './spend-rows.ts';
 
-const fieldOf: Readonly<Record<Dimension, string>> = {
+const fieldOf: Readonly<Record<StoredDimension, string>> = {
   day: '$day',
   tenant: '$tenantId',
   user: '$userId',
@@ -35,14 +36,14 @@ export interface MongoSpendReader extends SpendReader {
   use(tenantId: string, period: string, currency: string): Promise<BudgetUse>;
 }
 
-/** Spend as it is in the generation in use. */
+/** Spend as it is in the generation in use. It keeps no labels: reports by labels count the cost events. */
 export function createSpendReader(db: Db): MongoSpendReader {
   const { state, positions, spend, totals } = spendCollections(db);
   const inUse = async () => (await state.findOne({ _id: 'spend' }, boundedRead))?.generation ?? 1;
   const sum = (field: string) => ({ $sum: `$${field}` });
 
   return {
-    async rows({ by, from, to }: ReportQuery, filter?: SpendFilter): Promise<ReportRow[]> {
+    async rows({ by, from, to, where }: ReportQuery, filter?: SpendFilter): Promise<ReportRow[]> {
       const whose = filter && {
         provider: filter.provider,
         ...(filter.account !== null && { account: filter.account }),
@@ -50,10 +51,20 @@ export function createSpendReader(db: Db): MongoSpendReader {
       const groups = await spend
         .aggregate<GroupRow>(
           [
-            { $match: { generation: await inUse(), day: { $gte: from, $lte: to }, ...whose } },
+            {
+              $match: {
+                generation: await inUse(),
+                day: { $gte: from, $lte: to },
+                ...whose,
+                ...matching(where),
+              },
+            },
             {
               $group: {
-                _id: { group: by.map((dimension) => fieldOf[dimension]), currency: '$currency' },
+                _id: {
+                  group: by.map((dimension) => fieldOf[dimension as StoredDimension]),
+                  currency: '$currency',
+                },
                 amount: sum('amount'),
                 calls: sum('calls'),
                 unpricedCalls: sum('unpricedCalls'),
@@ -92,6 +103,14 @@ export function createSpendReader(db: Db): MongoSpendReader {
       const rows = await positions.find({ generation: await inUse() }, boundedRead).toArray();
       return rows.reduce((total, { unreadable }) => total + unreadable, 0);
     },
+  };
+}
+
+function matching({ tenant, user, model }: ReportFilter = {}): object {
+  return {
+    ...(tenant !== undefined && { tenantId: tenant }),
+    ...(user !== undefined && { userId: user }),
+    ...(model !== undefined && { model }),
   };
 }
 
