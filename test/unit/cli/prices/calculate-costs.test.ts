@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { versionsOfFile } from '../../../../src/catalog/prices/price-versions.ts';
 import { runCommand } from '../../../support/run-command.ts';
 
-const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/prices/${name}`, import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../../../fixtures/prices/${name}`, import.meta.url));
 const readFile = (path: string) => readFileSync(path, 'utf8');
 
 interface PricedOutput {
