@@ -61,7 +61,7 @@ function topicConflicts(values: Values): Conflict[] {
   ];
 }
 
-/** Times that a request's own must be long enough for. */
+/** Timeouts that must fit into a request's timeout. */
 const PARTS_OF_REQUEST = [
   'AI_OPENAI_TIMEOUT',
   'AI_OPENAI_FIRST_TOKEN_TIMEOUT',

@@ -35,12 +35,12 @@ interface Description {
   readonly secret?: boolean;
   /** Not secret, but long: read from the file named by `<NAME>_FILE` too. */
   readonly fromFile?: boolean;
-  /** What holds while it is not set, where that is not nothing. */
+  /** The behaviour without a value, if there is one. */
   readonly otherwise?: string;
 }
 
 /** Every environment variable of the service but the standard `OTEL_*`, which OpenTelemetry reads itself. */
-/** The ledger keeps an outcome's response, event and bill in one document of MongoDB, which takes 16 MiB. */
+/** The ledger keeps an outcome's response, event and bill in one document of MongoDB, which holds 16 MiB at most. */
 const RECORD_MAX_BYTES_LIMIT = 5_000_000;
 
 export const environment = z.object({
@@ -281,9 +281,9 @@ export interface VariableDescription {
   readonly description: string;
   /** The unit of a bare number; null if it has no unit. */
   readonly unit: string | null;
-  /** As it would be written; null when nothing is the default. */
+  /** The default as it would be written; null if there is no default. */
   readonly default: string | null;
-  /** What holds without a value, in words, where there is no default to write. */
+  /** The behaviour without a value, in words, if there is no default to write. */
   readonly otherwise: string | null;
   readonly secret: boolean;
   /** Whether `<NAME>_FILE` may name a file that holds the value. */
@@ -295,7 +295,7 @@ export function describeConfig(): VariableDescription[] {
   return VARIABLE_NAMES.map(describeVariable);
 }
 
-/** What is known of one variable besides how it is read. */
+/** The facts about one variable besides its schema. */
 export function describeVariable(name: VariableName): VariableDescription {
   const schema = environment.shape[name];
   const { description, unit, secret, fromFile, otherwise } = schema.meta() as unknown as Description;

@@ -16,14 +16,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export interface LoadOptions {
   /** Reads the file that a `<NAME>_FILE` variable names. */
   readonly readFile: (path: string) => string;
-  /** Whether it is for `serve`, which needs more than the other commands. Default: false. */
+  /** Whether it is for `serve`, which needs more variables than the other commands. Default: false. */
   readonly serve?: boolean;
 }
 
 /** The service's configuration. All durations are milliseconds; what is not set is null. */
 export type Config = ReturnType<typeof nest>;
 
-/** One thing that is wrong with the configuration. */
+/** One problem of the configuration. */
 export interface ConfigurationProblem {
   readonly name: string;
   /** Never a secret. */
@@ -31,7 +31,7 @@ export interface ConfigurationProblem {
   readonly expected: string;
 }
 
-/** The configuration cannot be used. Its message lists every problem with what would be right. */
+/** The configuration is invalid. Its message lists every problem with the expected value. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
   readonly problems: readonly ConfigurationProblem[];
@@ -54,7 +54,7 @@ export class ConfigurationError extends Error {
  * @throws ConfigurationError with all problems at once
  */
 export function loadConfig(env: Environment, options: LoadOptions): Config {
-  // 1. Take what is given, secrets from their files too.
+  // 1. Read the given values, secrets from their files too.
   const problems: ConfigurationProblem[] = [];
   const given: Partial<Record<VariableName, string>> = {};
   for (const name of VARIABLE_NAMES) {
@@ -69,7 +69,7 @@ export function loadConfig(env: Environment, options: LoadOptions): Config {
     delete given[name];
   }
 
-  // 3. Check what depends on each other, except where a part of it could not be read.
+  // 3. Check variables that depend on each other, unless one of them is invalid.
   const values = environment.parse(given);
   const unread = new Set(problems.map(({ name }) => name.replace(/_FILE$/, '')));
   for (const conflict of conflicts(values, options.serve ?? false)) {
@@ -106,7 +106,7 @@ function givenValue(
   }
 }
 
-/** What may be printed of a value: nothing of a secret, no password inside a URL. */
+/** The printable form of a value: nothing of a secret, no password of a URL. */
 function shown(name: VariableName, value: string | undefined): string | null {
   if (value === undefined) return null;
   if (describeVariable(name).secret) return 'set to a value that is not shown';
@@ -116,7 +116,7 @@ function shown(name: VariableName, value: string | undefined): string | null {
 /** For answers that begin late, or come in one piece. */
 const LONG_WAIT_MS = 600_000;
 
-/** What the specification sends where nobody chose anything. */
+/** Parameters that the specification sends by default. */
 const SPECIFIED = { temperature: 0.7, maxOutputTokens: 4_000 };
 
 /** @returns null when nothing is to be sent */

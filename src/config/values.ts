@@ -7,7 +7,7 @@ const HIGHEST_PORT = 65_535;
 
 type DurationUnit = keyof typeof MS_PER_UNIT;
 
-/** A topic that requests are read from; its tenant when the topic's ACL proves one. */
+/** A topic that requests are read from, with its tenant if the topic's ACL determines one. */
 export interface RequestTopic {
   readonly topic: string;
   readonly tenantId: string | null;
@@ -56,7 +56,7 @@ export const tenantWeights = parsed(
 
 const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]{0,8192}$/;
-/** What belongs to the connection or to one call. */
+/** Headers of the connection or of one call, which cannot be configured. */
 const OWN_HEADERS: ReadonlySet<string> = new Set([
   'accept-encoding',
   'connection',
@@ -84,7 +84,7 @@ export const queryPairs = parsed('name=value, several separated by &', (given) =
   return isComplete ? Object.fromEntries(pairs) : undefined;
 });
 
-/** One of `choices`, in whatever case. */
+/** One of `choices`, in any case. */
 export function oneOf<const Choice extends string>(choices: readonly Choice[]) {
   return parsed(`one of ${choices.join(', ')}`, (given) => find(choices, given));
 }
@@ -103,7 +103,7 @@ export function wholeNumber(minimum: number, maximum: number) {
   );
 }
 
-/** `none` in whatever case, or what another schema reads. */
+/** `none` in any case, or a value of another schema. */
 export function orNone<Value>(value: z.ZodType<Value, string>) {
   return z.string().transform((given, context): Value | 'none' => {
     if (given.toLowerCase() === 'none') return 'none';
@@ -141,14 +141,14 @@ export function url(...schemes: string[]) {
   );
 }
 
-/** Connection strings of MongoDB name several hosts, which makes them no URL for the rest of the world. */
+/** MongoDB connection strings may name several hosts, so standard URL parsers reject them. */
 function hasHost(scheme: string, given: string): boolean {
   if (scheme === 'http' || scheme === 'https')
     return /^\w+:\/\/[^\s/]\S*$/.test(given) && URL.canParse(given);
   return /^[^\s/?#]+(?:[/?]\S*)?$/.test(given.slice(scheme.length + 3));
 }
 
-/** Where a file is: a path, or an https URL; plain http never leaves this machine. */
+/** The location of a file: a path or an https URL. Plain http is only for this machine. */
 export const fileOrUrl = parsed(
   'a path, or a URL that begins with https:// (http:// only for this machine)',
   (given) => {
@@ -160,7 +160,7 @@ export const fileOrUrl = parsed(
   },
 );
 
-/** A schema that reads text with `parse` and says `expected` when that returns undefined. */
+/** A schema that reads text with `parse`, and reports `expected` if that returns undefined. */
 function parsed<Value>(expected: string, parse: (given: string) => Value | undefined) {
   return z.string().transform((given, context): Value => {
     const value = parse(given);

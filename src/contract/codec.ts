@@ -3,7 +3,7 @@ import type { RecordInputTypes, RecordName, RecordTypes } from './record-types.t
 import { UndecodableRecord } from './undecodable-record.ts';
 
 export interface Decoded<N extends RecordName> {
-  /** All fields present: those that the writer did not know have their defaults. */
+  /** All fields present: fields unknown to the writer have their defaults. */
   record: RecordTypes[N];
   /**
    * Paths (such as `messages[0].mood`) of fields that a newer writer set to something other than their default and that
@@ -25,7 +25,7 @@ export interface RecordCodec {
    * Reads a value that claims to be a `name` record.
    *
    * @param value null for a tombstone.
-   * @param headers looked at only to explain a value whose schema id is not in the value.
+   * @param headers used only to explain a value whose schema id is not in the value.
    * @throws {UndecodableRecord} for anything that is not such a record.
    */
   decode<N extends RecordName>(name: N, value: Uint8Array | null, headers?: RecordHeaders): Decoded<N>;
@@ -36,7 +36,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /**
  * A record key as text; null when the record has none.
  *
- * @param headers looked at only for the mark of a key that was serialized with a schema.
+ * @param headers used only to detect a key that was serialized with a schema.
  * @throws {UndecodableRecord} `invalid_key` when it is not UTF-8, `header_schema_id` when it is Avro.
  */
 export function decodeKey(key: Uint8Array | null, headers?: RecordHeaders): string | null {

@@ -1,6 +1,6 @@
 import type { RecordName } from './record-types.ts';
 
-/** An event as its headers tell of it. */
+/** An event as its headers describe it. */
 export interface EventHead {
   readonly name: RecordName;
   readonly eventId: string;

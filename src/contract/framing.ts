@@ -1,13 +1,13 @@
 import { UndecodableRecord } from './undecodable-record.ts';
 
-/** What the first bytes of a value say about the schema that the rest was written with. */
+/** The schema of a value, as its first bytes identify it. */
 export type Frame =
   /** Avro single-object encoding: 0xC3 0x01, CRC-64-AVRO fingerprint (little-endian), body. */
   | { kind: 'single-object'; fingerprint: bigint; body: Uint8Array }
   /** Confluent: 0x00, schema id (big-endian), body. */
   | { kind: 'confluent'; schemaId: number; body: Uint8Array };
 
-/** A record's Kafka headers; only the names are looked at. */
+/** A record's Kafka headers; only the names are read. */
 export type RecordHeaders = Readonly<Record<string, unknown>>;
 
 export const SINGLE_OBJECT_HEADER_BYTES = 10;
@@ -44,7 +44,7 @@ export function parseFrame(value: Uint8Array | null, headers?: RecordHeaders): F
     const fingerprint = view(value).getBigUint64(SINGLE_OBJECT_MARK.length, true);
     return { kind: 'single-object', fingerprint, body: value.subarray(SINGLE_OBJECT_HEADER_BYTES) };
   }
-  // A body without a frame can begin with any byte, so the header is believed before the byte.
+  // A body without a frame can begin with any byte, so the header takes precedence over the first byte.
   if (headers?.[VALUE_SCHEMA_ID_HEADER] !== undefined) {
     throw new UndecodableRecord(
       'header_schema_id',

@@ -2,13 +2,13 @@
 export const REPLY_HEADERS = {
   topic: 'reply-topic',
   partition: 'reply-partition',
-  /** Names the reader: repeated in every record for it, so that others drop it before they decode it. */
+  /** Names the reader. It is repeated in every record for the reader, so that others drop the record before decoding. */
   client: 'reply-client',
   /** The caller's own mark: repeated in every record. */
   correlation: 'correlation-id',
 } as const;
 
-/** What Spring's `ReplyingKafkaTemplate` calls them. Its partition is a 32-bit number, big-endian. */
+/** The names that Spring's `ReplyingKafkaTemplate` uses. Its partition is a 32-bit number, big-endian. */
 export const SPRING_REPLY_HEADERS = {
   topic: 'kafka_replyTopic',
   partition: 'kafka_replyPartition',

@@ -1,6 +1,6 @@
 import type { ChatRequest, Problem } from './record-types.ts';
 
-/** What no provider's request body has: it comes in the record's headers. */
+/** Fields that no provider's request body has. They come in the record's headers. */
 export type HeaderField =
   | 'requestId'
   | 'tenantId'
@@ -18,11 +18,11 @@ export type HeaderField =
 export type BodyFields = Omit<ChatRequest, HeaderField>;
 
 export interface ReadBody {
-  /** What could be read; a field is as good as absent where there is a problem. */
+  /** The readable fields. A field with a problem counts as absent. */
   readonly fields: BodyFields;
-  /** By the paths of the body. `wrong_type`: a member is there and could not be read. */
+  /** By the paths of the body. `wrong_type`: a member is present but could not be read. */
   readonly problems: readonly Problem[];
 }
 
-/** Reads the JSON object that a provider's API takes as a request. Pure; does not throw, whatever is in it. */
+/** Reads the JSON object that a provider's API takes as a request. Pure. Never throws, whatever the object contains. */
 export type BodyReader = (body: Readonly<Record<string, unknown>>) => ReadBody;

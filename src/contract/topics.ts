@@ -11,16 +11,16 @@ export interface TopicSettings {
   suffix: string;
   /**
    * - `requests`: as many partitions as the request topic has. The records of an input partition go to the partition of
-   *   the same number, so that a stalled transaction hides nobody else's records.
+   *   the same number, so that a stalled transaction hides only its own partition's records.
    * - `one`: one partition, for few records that everyone reads in order.
    * - `free`: any number; by default as many as the request topic.
    */
   partitioning: 'requests' | 'one' | 'free';
   /** Kafka's `retention.ms`. */
   retentionMs: number;
-  /** Kafka's `cleanup.policy`. No topic is compacted: a later record of a key never stands for an earlier one. */
+  /** Kafka's `cleanup.policy`. No topic is compacted: a later record of a key never replaces an earlier one. */
   cleanupPolicy: 'delete';
-  /** What its values are; null where they are the unchanged bytes of an input record. */
+  /** The record type of its values; null if they are the unchanged bytes of an input record. */
   record: RecordName | null;
 }
 
@@ -42,7 +42,7 @@ export const topicSettings = {
   costs: topic('costs', 'requests', KEEP_FOR_EVER, 'CostCalculated'),
   /** Out. Key: provider/model. */
   modelChanges: topic('model-changes', 'one', KEEP_FOR_EVER, 'ModelChanged'),
-  /** Out, transactional: undecodable and poisonous input as it was, with `dead-*` headers. Key: the request's key. */
+  /** Out, transactional: unchanged undecodable and poison input, with `dead-*` headers. Key: the request's key. */
   dead: topic('requests.dead', 'requests', 30 * DAY_MS, null),
   /** Out: copies of responses for callers that asked for one by header. Key: requestId. */
   replies: topic('replies', 'free', HOUR_MS, 'ChatResponse'),

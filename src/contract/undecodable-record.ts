@@ -24,18 +24,18 @@ export type UndecodableCode =
   | 'trailing_bytes'
   /** Another record's schema. */
   | 'wrong_type'
-  /** Bytes that are no valid value of a field. */
+  /** Bytes that are not a valid value of a field. */
   | 'wrong_value'
   /** Above the configured limit. */
   | 'too_large'
-  /** It came in a batch that is damaged, or compressed in a way that is unknown. */
+  /** Its batch is damaged, or uses an unknown compression. */
   | 'unreadable_batch'
   /** A key that is not UTF-8. */
   | 'invalid_key';
 
 /**
- * A record that can never be read, however often it is tried. The message says what is wrong, what was found and the
- * way out; it never contains the record's content.
+ * A record that can never be read. The message says what is wrong, what was found and what to do. It never contains the
+ * record's content.
  */
 export class UndecodableRecord extends Error {
   readonly code: UndecodableCode;

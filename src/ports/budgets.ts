@@ -2,27 +2,26 @@ import type { Budget, BudgetUse } from '../domain/cost/budget.ts';
 import type { DecimalText } from '../domain/cost/price.ts';
 import type { RequestIdentity } from './ledger.ts';
 
-/** What a request asks of the budgets of its tenant. */
+/** The amount that a request reserves from its tenant's budgets. */
 export interface Reservation {
   readonly identity: RequestIdentity;
   readonly amount: DecimalText;
   readonly currency: string;
-  /** When the call begins, epoch ms: decides the day and the month. */
+  /** Start of the call, epoch ms. It determines the day and the month. */
   readonly at: number;
   readonly budgets: readonly Budget[];
 }
 
-/** The budgets of all tenants, and what is reserved of them. */
+/** The budgets of all tenants and their reservations. */
 export interface Budgets {
-  /** The budgets that hold for a tenant, from memory; empty for a tenant without any. */
+  /** The budgets that apply to a tenant, from memory; empty for a tenant without budgets. */
   of(tenantId: string): readonly Budget[];
-  /** Milliseconds since spend was last known to be complete, from memory; null when it never was. */
+  /** Milliseconds since spend was last known to be complete, from memory; null if it never was. */
   spendAgeMs(): number | null;
   /**
-   * Reserves an amount if it fits into every budget, in one atomic step with the check. A request that has reserved
-   * already keeps what it has.
+   * Checks every budget and reserves the amount in one atomic step. A request that already has a reservation keeps it.
    *
-   * @returns the budget that it does not fit into, with its use; null when it is reserved
+   * @returns the exceeded budget with its use; null if the amount is reserved
    * @throws the signal's reason when it fires first
    */
   reserve(

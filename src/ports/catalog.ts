@@ -7,19 +7,19 @@ export interface ModelInfo extends ModelParameters {
   readonly maxOutputTokens: number | null;
   /** Null for an unknown model: the caller's choice is sent. */
   readonly maxTokensParameter: 'max_completion_tokens' | 'max_tokens' | null;
-  /** Whether it can be asked to answer piece by piece; else the answer comes in one piece. */
+  /** Whether it supports streaming; else the answer comes in one piece. */
   readonly streams: boolean;
-  /** Whether it can think before it answers, which the limit of tokens counts too. */
+  /** Whether it can reason before it answers. The limit of output tokens includes reasoning. */
   readonly reasons: boolean;
   /** Whether it answers chat requests at all; others are not suggested. */
   readonly chats: boolean;
-  /** A deprecated model works until the provider takes it away; a removed one does not. As of the last reading: see `lifecycleAt`. */
+  /** A deprecated model works until the provider removes it; a removed one does not. As of the last read: see `lifecycleAt`. */
   readonly lifecycle: 'active' | 'deprecated' | 'removed';
-  /** When the provider takes it away, epoch ms; null when it has not said. */
+  /** When the provider removes it, epoch ms; null if that is not announced. */
   readonly shutdownAt: number | null;
 }
 
-/** Models and prices, from memory: answers at once and goes on answering while the database is away. */
+/** Models and prices, from memory. Answers at once, also while the database is unavailable. */
 export interface Catalog {
   /** The model with this id, else the one that has the name as an alias. Null when the catalog knows neither. */
   model(provider: string, name: string): ModelInfo | null;

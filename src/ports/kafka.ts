@@ -1,6 +1,6 @@
 /** Null is a header without a value, undefined no header. Several values are one header each, under one name. */
 export type HeaderValue = Uint8Array | string | null | (Uint8Array | string | null)[] | undefined;
-/** What comes from outside has no prototype: a header may be called like something that every object has. */
+/** Headers from outside have no prototype, because a header may have the name of an object member. */
 export type RecordHeaders = Record<string, HeaderValue>;
 
 export interface TopicPartition {
@@ -15,10 +15,10 @@ export interface RecordSource extends TopicPartition {
   readonly timestamp: number;
 }
 
-/** Why the content of a record is not here: it has an offset and a time alone. */
+/** Why a record could not be read. Such a record has only an offset and a time. */
 export interface UnreadableRecord {
   readonly code: 'too_large' | 'unreadable_batch';
-  /** What is wrong and the way out; nothing of the record's content. */
+  /** What is wrong and what to do; nothing of the record's content. */
   readonly message: string;
 }
 
@@ -27,7 +27,7 @@ export interface InboundRecord extends RecordSource {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: RecordHeaders;
-  /** Set when the record could not be read: it has no value and no headers then. */
+  /** Set if the record could not be read; it then has no value and no headers. */
   readonly unreadable?: UnreadableRecord;
 }
 
@@ -46,20 +46,20 @@ export interface FetchedRecords extends TopicPartition {
   readonly fetchedOffset: number;
   /** The offset after the last one of the partition. */
   readonly highWatermark: number;
-  /** The oldest offset that the log still has; 0 when the broker does not tell. */
+  /** The oldest offset that the log still has; 0 if the broker does not report it. */
   readonly logStart: number;
-  /** May be empty: what was fetched can hold nothing but markers of transactions and aborted records. */
+  /** May be empty: a fetch can consist of transaction markers and aborted records only. */
   readonly records: readonly InboundRecord[];
-  /** The offset after everything that was read: what lies between the last record and it is no record. */
+  /** The offset after everything that was read. There are no records between the last one and this offset. */
   readonly nextOffset: number;
 }
 
 /** What the source of requests reports. Called synchronously; must not throw. */
 export interface RequestSourceListener {
   /**
-   * A new assignment, before anything of it is fetched: pauses and seeks made inside hold from the first fetch on.
+   * A new assignment, before its first fetch: pauses and seeks made in this call apply to that fetch.
    *
-   * @param rebalanceMs what joining took, as this member saw it
+   * @param rebalanceMs how long joining took, as this member measured it
    */
   assigned(memberId: string, partitions: readonly TopicPartition[], rebalanceMs?: number): void;
   /** Records were fetched. The position moves past them if true is returned, else it stays. */
@@ -78,7 +78,7 @@ export interface RequestSource {
   pause(partition: TopicPartition): void;
   resume(partition: TopicPartition): void;
   seek(partition: TopicPartition, offset: number): void;
-  /** When partitions are divided the next time, this member gets none; it stays a member until `stop`. */
+  /** At the next rebalance, this member gets no partitions. It stays a member until `stop`. */
   advertiseDraining(): void;
   /** Leaves the group and closes. */
   stop(): Promise<void>;
@@ -96,7 +96,7 @@ export interface CommittedPosition {
   readonly logStart: number;
   /** The offset after the newest record. */
   readonly logEnd: number;
-  /** Another one than before: the topic was deleted and created again. Null from brokers that have no such ids. */
+  /** A changed id means that the topic was deleted and recreated. Null from brokers without topic ids. */
   readonly topicId: string | null;
 }
 
@@ -105,16 +105,16 @@ export interface Settlement {
   readonly offset: number;
   readonly metadata: string;
   readonly records: readonly OutboundRecord[];
-  /** The topic that the offset is of: nothing is committed when its name belongs to another one now. Null is not compared. */
+  /** The id of the offset's topic: nothing is committed if its name now belongs to another topic. Null is not compared. */
   readonly topicId: string | null;
 }
 
-/** A broker refused a record itself (its size, its form), so that sending it again never helps. */
+/** A broker refused the record itself (its size, its form), so a retry never helps. */
 export class RecordRefused extends Error {
   override readonly name = 'RecordRefused';
 }
 
-/** Nothing was begun: the producer's connection was closed since its last transaction, as brokers do with idle ones or when they stop. */
+/** No transaction was begun: the producer's connection was closed since the last one. Brokers close idle connections, and all when they stop. */
 export class ProducerDisconnected extends Error {
   override readonly name = 'ProducerDisconnected';
 }
@@ -123,9 +123,9 @@ export class ProducerDisconnected extends Error {
 export interface LaneProducer {
   /**
    * Commits offsets and records in one transaction. Any rejection leaves the outcome in doubt: the producer must be
-   * closed and the lane opened again. Rejects with `RecordRefused` when a record itself was refused, and with
-   * `ProducerDisconnected` when nothing is in doubt but the lane must be opened again all the same. Called before the last one
-   * has ended, it begins after that, and fails when that fails.
+   * closed and the lane reopened. Rejects with `RecordRefused` if a record itself was refused. Rejects with
+   * `ProducerDisconnected` if nothing is in doubt but the lane must be reopened anyway. A call waits for the previous one, and
+   * fails if that one fails.
    *
    * @returns when it was committed (monotonic clock), which may be earlier than the promise resolves
    */
@@ -133,30 +133,30 @@ export interface LaneProducer {
   close(): Promise<void>;
 }
 
-/** What a lane needs of the cluster. */
+/** The operations of the cluster that a lane needs. */
 export interface LaneTransport {
   /** Asks the group's coordinator now: is the group stable and does this member hold the partition? */
   holds(memberId: string, partition: TopicPartition): Promise<boolean>;
   /**
    * A new producer with the lane's transactional id. When it resolves, every earlier one is fenced and every earlier transaction complete.
    *
-   * @param heldBy a member of the group: rejects, and disturbs nobody, when the partition went elsewhere while others had their turn
+   * @param heldBy a member of the group. If the partition was reassigned while the call waited its turn, it rejects without fencing
    */
   fence(partition: TopicPartition, heldBy?: string): Promise<LaneProducer>;
-  /** Reads what is committed. Only true after `fence`. */
+  /** Reads the committed position. Only reliable after `fence`. */
   committedPosition(partition: TopicPartition): Promise<CommittedPosition>;
-  /** The id that the topic has now; null when the broker has no ids. Rejects when there is no such topic. */
+  /** The topic's current id; null if the broker has no topic ids. Rejects if the topic does not exist. */
   topicId(topic: string): Promise<string | null>;
-  /** Identifies the cluster whose offsets a map speaks of. */
+  /** Identifies the cluster whose offsets a map contains. */
   readonly clusterId: string;
 }
 
-/** Records of one partition, in order. Neither they nor the list change once they are handed over. */
+/** Records of one partition, in order. Neither the records nor the list may change after the call. */
 export interface RecordBatch extends TopicPartition {
   readonly records: readonly OutboundRecord[];
 }
 
-/** A record of a batch that no broker will ever take. */
+/** A record of a batch that no broker will ever accept. */
 export interface RefusedRecord {
   /** Its place in the batch. */
   readonly index: number;
@@ -164,28 +164,28 @@ export interface RefusedRecord {
   readonly errorType: string;
 }
 
-/** What a cluster says of a topic. */
+/** A topic as the cluster describes it. */
 export interface TopicFacts {
   readonly topic: string;
   readonly partitions: number;
-  /** `max.message.bytes`: a batch, and so a record, with more bytes is refused. */
+  /** `max.message.bytes`: a larger batch, and so a larger record, is refused. */
   readonly maxBatchBytes: number;
 }
 
 /**
- * Writes records outside any transaction, at least once: after an error that can pass the identical records of that partition
- * again. Batches of one partition are written in the order of the calls, and no partition waits for another.
+ * Writes records outside any transaction, at least once: after a transient error, the identical records of that partition are
+ * retried. Batches of one partition are written in the order of the calls. No partition waits for another.
  */
 export interface RecordSink {
-  /** The partition of a key (murmur2), as of now: a topic may get more of them. */
+  /** The partition of a key (murmur2) at present. It changes when the topic gets more partitions. */
   partitionOf(topic: string, key: Uint8Array | string): number;
   /** How many partitions a topic has, as last read. */
   partitionsOf(topic: string): number;
   /** `TopicFacts.maxBatchBytes`, as last read. */
   maxBatchBytes(topic: string): number;
   /**
-   * @param onWritten called once for each batch, in whatever order they end and never before this returns: all of its records are
-   *   acknowledged but those that were refused for good. Not called after `close`.
+   * @param onWritten called once per batch, in any order and never before this returns. All records of the batch are acknowledged but
+   *   those that were refused permanently. Not called after `close`.
    */
   write(
     batches: readonly RecordBatch[],

@@ -21,11 +21,11 @@ export interface AttemptRow {
   readonly region?: string | null;
   /** As sent to the provider. Missing in older rows, and while the call runs. */
   readonly requestedModel?: string;
-  /** How much a search of the web was to read. */
+  /** The requested context size of a web search. */
   readonly searchContextSize?: string | null;
   /** The provider's own cost, US dollars. */
   readonly reportedCost?: string | null;
-  /** The most that the call was expected to cost; null when that is not known. */
+  /** The highest expected cost of the call; null if unknown. */
   readonly estimatedCost?: { readonly amount: string; readonly currency: string } | null;
   /** As served. */
   readonly serviceTier: string | null;
@@ -33,14 +33,14 @@ export interface AttemptRow {
   readonly providerResponseId: string | null;
   /** Epoch ms: decides the price and the billing day. */
   readonly startedAt: number;
-  /** Null while running: then what is known is `estimatedInputTokens`. */
+  /** Null while running: until then only `estimatedInputTokens` is known. */
   readonly usage: Usage | null;
   readonly estimatedInputTokens: number;
-  /** Text that had arrived when the worker last said so, in UTF-8 bytes: what is known of an attempt whose worker died. */
+  /** Received text in UTF-8 bytes, as last recorded. It is the basis of the estimate if the worker dies. */
   readonly outputBytes: number;
 }
 
-/** How far a running attempt has come. */
+/** The progress of a running attempt. */
 export interface AttemptProgress {
   readonly identity: RequestIdentity;
   readonly token: string;
@@ -48,20 +48,20 @@ export interface AttemptProgress {
   readonly outputBytes: number;
 }
 
-/** A claim as its holder knows it. */
+/** A claim as its holder identifies it. */
 export interface ClaimRef {
   readonly identity: RequestIdentity;
   readonly token: string;
 }
 
 export interface VerifiedClaims {
-  /** Tokens of claims that are another worker's now, or have been. */
+  /** Tokens of claims that another worker has or had. */
   readonly taken: ReadonlySet<string>;
-  /** Whether another worker was given the record of one that still holds: the group has moved its partition. */
+  /** Whether the record of a claim still held was delivered to another worker: the group has reassigned its partition. */
   readonly isWanted: boolean;
 }
 
-/** What an attempt is before it is made. */
+/** An attempt before it is made. */
 export type AttemptDraft = Pick<
   AttemptRow,
   'provider' | 'account' | 'model' | 'region' | 'startedAt' | 'estimatedInputTokens'
@@ -80,7 +80,7 @@ export interface StoredOutcome {
 /** A claim that is taken from its owner. */
 export interface ClaimToTake {
   readonly token: string;
-  /** Its owner crashed, as far as can be known: the second time the request becomes a suspect. */
+  /** Whether its owner presumably crashed. After the second crash the request becomes a suspect. */
   readonly crashed: boolean;
 }
 
@@ -92,11 +92,11 @@ export interface ClaimRequest {
   /** Fresh for every claim. */
   readonly token: string;
   readonly owner: string;
-  /** The attempt that will be made at once if the claim succeeds; null when none will be (a request refused beforehand). */
+  /** The attempt to make at once if the claim succeeds; null for no attempt (a request refused beforehand). */
   readonly draft: AttemptDraft | null;
-  /** A claim of another owner that is not waited for any longer; null when none may be taken. */
+  /** A claim of another owner that may be taken over; null if no claim may be. */
   readonly takeFrom: ClaimToTake | null;
-  /** The caller has its worker's place in quarantine: only then is a suspect claimed for a call. */
+  /** The caller holds its worker's quarantine slot. Only then can a suspect be claimed for a call. */
   readonly inQuarantine: boolean;
   /** Epoch ms. */
   readonly now: number;
@@ -113,7 +113,7 @@ export type Claim =
       readonly earlier: readonly AttemptRow[];
       readonly quarantined: boolean;
     }
-  /** Too many crashes were charged to it; the claim is the caller's, but no call may be made. */
+  /** Too many crashes were charged to it. The caller has the claim, but must not make a call. */
   | { readonly kind: 'poisoned'; readonly crashes: number; readonly earlier: readonly AttemptRow[] }
   /** It has an outcome. `replay`: this record is a repetition. `settled`: this very record's outcome is already visible. */
   | {
@@ -124,22 +124,22 @@ export type Claim =
     }
   /** The id was used for a different request. */
   | { readonly kind: 'conflict' }
-  /** Another worker, or another record in this one, has it. `replay`: for another record than the caller's. */
+  /** Another worker, or another record in this worker, has the claim. `replay`: for another record than the caller's. */
   | { readonly kind: 'held'; readonly owner: string; readonly heldToken: string; readonly replay: boolean }
-  /** Nobody has it, and it is a suspect: it may be claimed from quarantine only. */
+  /** It has no claim and is a suspect: it can only be claimed from quarantine. */
   | { readonly kind: 'suspect' };
 
-/** The ledger cannot hold this very row (its size, its form), so that writing it again never helps. */
+/** The ledger cannot store this row (its size, its form), so a retry never helps. */
 export class LedgerRefused extends Error {
   override readonly name = 'LedgerRefused';
 }
 
-/** The database refuses whatever it is asked (no right, no disk): work waits until an operator has seen to it. */
+/** The database refuses all operations (missing permission, full disk). Work waits until an operator fixes it. */
 export class StoreUnavailable extends Error {
   override readonly name = 'StoreUnavailable';
 }
 
-/** The ledger of requests. Every write is majority and journaled, and after the claim conditional on its token. */
+/** The ledger of requests. Every write is journaled on a majority. After the claim, every write is conditional on its token. */
 export interface RequestLedger {
   claim(request: ClaimRequest): Promise<Claim>;
   /** Writes the row of a further attempt before its call. `completed` are this claim's earlier attempts. False: the claim was lost. */
@@ -152,7 +152,7 @@ export interface RequestLedger {
   /**
    * Stores the outcome and ends the claim. False: the claim was lost. Repeating it with the same token is harmless.
    *
-   * @throws LedgerRefused when the row would be too large: a smaller outcome may be stored under the same claim
+   * @throws LedgerRefused when the row would be too large: a smaller outcome can be stored under the same claim
    */
   complete(
     identity: RequestIdentity,
@@ -165,20 +165,20 @@ export interface RequestLedger {
   /** Whether a crash is charged to the request: not while its claim waits for a further call. False: the claim was lost. */
   setQuarantined(identity: RequestIdentity, token: string, isQuarantined: boolean): Promise<boolean>;
   /**
-   * Gives the claim back without an outcome (a drain that ran out of time). When it was taken over meanwhile, this proves that its
-   * owner did not crash: what was charged for this claim is taken back.
+   * Releases the claim without an outcome (a drain that timed out). If the claim was taken over meanwhile, this proves that its
+   * owner did not crash, and the charge for the claim is removed.
    */
   release(identity: RequestIdentity, token: string, attempts: readonly AttemptRow[]): Promise<void>;
   /**
-   * Writes how far running attempts have come, as far as the claims are still the caller's; an attempt never goes back.
-   * Not waited for: rejects when the ledger is away.
+   * Writes the progress of running attempts whose claims are still the caller's. Progress never decreases. Does not wait:
+   * rejects if the ledger is unavailable.
    */
   reportProgress(running: readonly AttemptProgress[]): Promise<void>;
   /** Reads which of these claims were taken over, and whether the record of any was delivered to another worker. */
   verifyClaims(claims: readonly ClaimRef[]): Promise<VerifiedClaims>;
   /**
-   * Marks the outcome of a request as one that the brokers refuse in every form: its record is settled without it, and a command
-   * publishes it later. Waits for a database that is down.
+   * Marks an outcome that the brokers refuse in every form. Its record is settled without it, and a command publishes it later.
+   * Waits for a database that is down.
    */
   markUnpublished(identity: RequestIdentity): Promise<void>;
   /** Marks outcomes as visible for their records. Best effort. */
@@ -190,16 +190,16 @@ export interface RequestLedger {
 /** One lease per worker, kept alive by a beat. */
 export interface WorkerLease {
   /**
-   * The worker id to claim under, as soon as its lease is held; a new one after the lease was lost.
+   * The worker id for claims, as soon as its lease is held. A new id after the lease was lost.
    *
    * @throws the signal's reason
    */
   held(signal: AbortSignal): Promise<string>;
   /**
-   * Whether `owner` is dead: this process has itself watched its beat stand still for a whole lease, or it has no lease document.
-   * Resolves as soon as it is known: true when dead, false when it has beaten meanwhile.
+   * Whether `owner` is dead: it has no lease document, or this process itself saw no beat for a whole lease. Resolves as soon as
+   * that is known: true if dead, false if it has renewed its beat.
    */
   isDead(owner: string, signal: AbortSignal): Promise<boolean>;
-  /** Whether a dead owner ended on purpose: it removed its lease, or had begun to stop. A crash leaves the lease as it was. */
+  /** Whether a dead owner stopped on purpose: it removed its lease, or had begun to stop. A crash leaves the lease unchanged. */
   hasEnded(owner: string): Promise<boolean>;
 }

@@ -5,7 +5,7 @@ import type { RateLimits } from '../domain/limits/rate-limits.ts';
 import type { Adaptation } from '../domain/parameters/adaptation.ts';
 import type { ModelInfo } from './catalog.ts';
 
-/** One call as it is to be made: the caller's request with everything decided that the caller left open. */
+/** One call to be made: the caller's request, with all defaults resolved. */
 export interface ProviderCall {
   /** Sent as X-Client-Request-Id: `<requestId>/<attempt>`. */
   readonly clientRequestId: string;
@@ -15,7 +15,7 @@ export interface ProviderCall {
   readonly temperature: number | null;
   /** Null: not sent. */
   readonly maxOutputTokens: number | null;
-  /** What the provider wanted to have sent otherwise when it refused the calls before this one. */
+  /** Changes of form that the provider demanded when it refused the earlier calls. */
   readonly adaptations?: readonly Adaptation[];
   /** Milliseconds until the first piece with content must have arrived. */
   readonly firstTokenTimeoutMs: number;
@@ -24,14 +24,14 @@ export interface ProviderCall {
   /** Milliseconds between two pieces. */
   readonly idleTimeoutMs: number;
   /**
-   * Called once when there is a connection and the call is about to be written to it. A call for which it was not called
-   * never left the service.
+   * Called once, when the call is about to be written to a connection. Without this callback, the call never left the
+   * service.
    */
   readonly onSent?: () => void;
   /**
    * Called with the number of bytes that were read but not returned yet: a body or an event that has not ended.
    *
-   * @returns a promise to wait for before more is read, when memory is short; it rejects when the call is to end
+   * @returns a promise to await before more is read, if memory is short. It rejects if the call has to end
    */
   readonly hold?: (bytes: number) => Promise<void> | undefined;
 }
@@ -46,14 +46,14 @@ export interface ServedBy {
   readonly providerRequestId: string | null;
 }
 
-/** What came in by one read from the network. */
+/** The events of one read from the network. */
 export interface ProviderEvents {
   readonly deltas: readonly CompletionDelta[];
   /** The last usage reported in this read; null when no usage was. */
   readonly usage: ReportedUsage | null;
 }
 
-/** One streamed answer. Iterating throws `ChatFailure` for whatever ends it early, or the signal's reason. */
+/** One streamed answer. If it ends early, iterating throws `ChatFailure` or the signal's reason. */
 export interface ProviderStream extends AsyncIterable<ProviderEvents> {
   /** Grows while the stream is read; complete after the first events. */
   readonly served: ServedBy;
@@ -66,10 +66,10 @@ export interface ChatProvider {
   readonly name: string;
   /** Configured name of what the provider bills; never the key. */
   readonly account: string | null;
-  /** Where its endpoint processes calls, such as eu; null or absent when the endpoint is in no region. */
+  /** The region that processes its calls, such as eu; null or absent if the endpoint has no region. */
   readonly region?: string | null;
   /**
-   * Makes exactly one call, never repeats it. Resolves when the answer begins.
+   * Makes exactly one call and never retries it. Resolves when the answer begins.
    * @throws ChatFailure with the provider's words, without prompts or secrets; the signal's reason when aborted
    */
   stream(call: ProviderCall, signal: AbortSignal): Promise<ProviderStream>;

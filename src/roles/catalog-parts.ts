@@ -14,8 +14,8 @@ export interface RunningAnnouncer extends AnnounceChanges {
 }
 
 /**
- * Connects what announces the catalog's changes. Its group is the catalog's own: the position there is the number of the
- * last announced change, which means nothing to workers.
+ * Connects the publisher of catalog changes. It has its own group: the position there is the number of the last published
+ * change, which is meaningless to workers.
  */
 export async function startAnnouncer(
   config: Config,

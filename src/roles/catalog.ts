@@ -17,10 +17,10 @@ import { StartedParts } from './started-parts.ts';
 const TASK = 'catalog';
 const HELD_BACK =
   'a suspicious price change was quarantined; check it, then accept it with: completion-bus prices accept';
-/** How soon a process sees that something is due, or that a command has stored changes to announce. */
+/** How soon a process notices that a step is due, or that a command has stored changes to publish. */
 const LOOK_MS = 5_000;
 
-/** Starts the role `catalog`: one process at a time keeps models and prices up to date and announces their changes. */
+/** Starts the role `catalog`: one process at a time keeps models and prices up to date and publishes their changes. */
 export async function startCatalog(context: RoleContext): Promise<RunningRole> {
   const { config, logger, telemetry, clock, db, signal } = context;
   const parts = new StartedParts(logger);
@@ -28,7 +28,7 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
     const metrics = createCatalogMetrics(telemetry.meter);
     parts.add(metrics, () => metrics.close());
     let turn = new AbortController();
-    // A turn that another process may have taken over is not worth finishing.
+    // A turn that another process may have taken over is aborted.
     const endTurn = () => {
       turn.abort(new TaskLost('This process could not keep its lease.'));
       turn = new AbortController();
@@ -102,7 +102,7 @@ export async function startCatalog(context: RoleContext): Promise<RunningRole> {
       return keeping;
     });
     return {
-      // How its last steps went is in the metrics.
+      // The results of its last steps are in the metrics.
       ready: () => [],
       stop: () => parts.close(),
     };

@@ -1,6 +1,6 @@
 import type { Check } from '../adapters/http/health-server.ts';
 
-/** Remembers since when each check is as it is. */
+/** Remembers when the result of each check last changed. */
 export class CheckHistory {
   private readonly known = new Map<string, { readonly ok: boolean; readonly since: number }>();
 

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { untilAborted } from '../runtime/until-aborted.ts';
 
-/** How long a member that is no longer wanted is waited for: only one that has joined can leave its group. */
+/** How long to wait for a member that should leave again: only a member that has joined can leave its group. */
 const JOIN_MS = 3_000;
 
 /**

@@ -10,10 +10,10 @@ import { joinGroup, leaveUnjoined } from './join-group.ts';
 import { quietWarning } from './quiet-warning.ts';
 import type { RoleContext, RunningRole } from './role.ts';
 
-/** A listener whose last answer from a broker is older does not count as ready. */
+/** A listener is not ready if its last answer from a broker is older than this. */
 const FETCH_MAX_AGE_MS = 30_000;
 
-/** Starts the role `ledger`: a member of a consumer group of its own that adds up the cost topic. */
+/** Starts the role `ledger`: a member of its own consumer group that counts the cost topic. */
 export async function startLedger({
   config,
   logger,

@@ -13,33 +13,33 @@ export interface OpenDatabaseOptions {
   readonly config: Config;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** Ends the start. */
+  /** Aborts the start. */
   readonly signal: AbortSignal;
-  /** Gets how it is closed. */
+  /** Receives the close function. */
   readonly parts: StartedParts;
   /** The primary answered a ping, with its round trip in milliseconds. */
   readonly onAnswered: (durationMs: number) => void;
 }
 
-/** A database, and whether it answers. */
+/** A database and its availability. */
 export interface WatchedDatabase {
   readonly db: Db;
   readonly state: DatabaseState;
-  /** Reservations of all workers; null before they were counted. */
+  /** Number of reservations of all workers; null before they were counted. */
   readonly openReservations: number | null;
 }
 
 /**
- * Connects to the database, makes sure that its rows belong to this cluster, group and prefix, and watches whether it answers.
+ * Connects to the database, checks that its rows belong to this cluster, group and prefix, and watches its availability.
  *
- * @throws what makes it unusable, and what to do; the signal's reason
+ * @throws if it is unusable, with what to do; the signal's reason
  */
 export async function openDatabase(options: OpenDatabaseOptions): Promise<WatchedDatabase> {
   const { config, logger, clock, signal, parts, onAnswered } = options;
   // 1 The database, and the cluster that its rows belong to.
   const connecting = connectDatabase(config.mongo);
   const { db, close } = await untilAborted(connecting, signal).catch((error: unknown) => {
-    // Connected although nobody waits any more.
+    // The connection succeeded after the start was aborted.
     connecting.then((late) => late.close()).catch(() => undefined);
     throw error;
   });
@@ -51,7 +51,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Watche
     signal,
   );
 
-  // 2 From now on it is watched.
+  // 2 Watch its availability from now on.
   let openReservations: number | null = null;
   const countReservations = async () => {
     openReservations = await db.collection('reservations').estimatedDocumentCount();
@@ -78,7 +78,7 @@ export async function openDatabase(options: OpenDatabaseOptions): Promise<Watche
   };
 }
 
-/** Makes sure that the topics are as they must be. @returns the cluster's id */
+/** Checks the topics. @returns the cluster's id */
 async function checkCluster(config: Config, logger: Logger): Promise<string> {
   const admin = createKafka(config.kafka, logger, PATIENT_RETRIES).admin();
   await admin.connect();

@@ -7,13 +7,13 @@ import type { RoleContext, RunningRole, StartRole } from './role.ts';
 
 const FIRST_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 60_000;
-/** A role that has run for so long begins its delays from the first one again. */
+/** After this run time, the restart delay of a role starts at its minimum again. */
 const STABLE_MS = 5 * 60_000;
-/** How long a role that failed may take to close; what is left then is left alone. */
+/** How long a failed role may take to close. After that it is abandoned. */
 const CLOSE_MS = 10_000;
 
 /**
- * A role that fails alone: a start that fails, or a fatal error later, starts it again instead of ending the process.
+ * A role that fails alone: after a failed start, or a fatal error later, it is restarted instead of ending the process.
  *
  * ```
  *   starting ──started──► running ──fatal──► failed ──delay: 1 s, doubling to 1 min──► starting
@@ -59,7 +59,7 @@ class RestartedRole implements RunningRole {
     const first = Promise.withResolvers<void>();
     this.firstStart = first.promise;
     this.settleFirst = first.resolve;
-    // The service stops while it starts: only then nobody has the role yet to stop it.
+    // The service stopped during the start: the role is not stored yet, so it must be stopped here.
     const stop = () => this.stopping.abort(context.signal.reason);
     if (context.signal.aborted) stop();
     else context.signal.addEventListener('abort', stop, { once: true });
@@ -136,7 +136,7 @@ class RestartedRole implements RunningRole {
     return error ?? null;
   }
 
-  /** What cannot be closed keeps the role from nothing. */
+  /** An error while closing does not prevent the restart. */
   private async close(role: RunningRole): Promise<void> {
     const { logger } = this.context;
     const closed = role

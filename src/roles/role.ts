@@ -5,7 +5,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import type { Telemetry } from '../telemetry/start.ts';
 
-/** Why a process stops after an error that nobody caught: what does not end in time may have caused it. */
+/** The reason for stopping after an uncaught error: a request that does not end in time may have caused it. */
 export class DefectFound extends Error {
   override readonly name = 'DefectFound';
 }
@@ -18,25 +18,25 @@ export interface RoleContext {
   readonly clock: Clock;
   /** Connected, with its indexes, and bound to this cluster, group and prefix. */
   readonly db: Db;
-  /** Fires when the service stops while the role starts: the start ends then, and finishes what it has begun. */
+  /** Fires if the service stops while the role starts. The start then finishes its current step and ends. */
   readonly signal: AbortSignal;
-  /** The role cannot go on: it, or where it is the worker the process, must end and be started again. */
+  /** Called when the role cannot continue. The role must be restarted, or the process if the role is the worker. */
   readonly onFatal: (error: Error) => void;
 }
 
-/** A role that runs. */
+/** A running role. */
 export interface RunningRole {
-  /** Whether it does its work now. Asked on every request of `/readyz`; must answer at once. */
+  /** Whether it works now. Called for every request of `/readyz`; must answer at once. */
   ready(): readonly Check[];
-  /** Whether it still gets on with its work; if not, the process should be started again. Asked on every request of `/livez`. */
+  /** Whether it makes progress. If not, the process should be restarted. Called for every request of `/livez`. */
   live?(): readonly Check[];
-  /** Finishes what runs and closes what the role has started. Called once. */
+  /** Finishes work in flight and closes the role's resources. Called once. */
   stop(): Promise<void>;
 }
 
 /**
- * Starts one role, and undoes what was started when a part of it fails.
+ * Starts one role. If a part of it fails, everything started is closed again.
  *
- * @throws whatever keeps it from starting, with a message that names the way out
+ * @throws the error that prevents the start, with a message that says what to do
  */
 export type StartRole = (context: RoleContext) => Promise<RunningRole>;

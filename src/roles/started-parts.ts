@@ -1,6 +1,6 @@
 import type { Logger } from '../runtime/logger.ts';
 
-/** What was started, to be closed in the opposite order. */
+/** Started resources, to be closed in the opposite order. */
 export class StartedParts {
   private readonly closers: (() => Promise<void>)[] = [];
   private readonly logger: Logger;
@@ -9,7 +9,7 @@ export class StartedParts {
     this.logger = logger;
   }
 
-  /** Remembers how a part is closed. @returns the part */
+  /** Registers a resource with its close function. @returns the resource */
   add<T>(part: T, close: () => unknown): T {
     this.closers.unshift(async () => {
       await close();
@@ -17,7 +17,7 @@ export class StartedParts {
     return part;
   }
 
-  /** Closes all, the last one first. A part that cannot be closed keeps no other from it. */
+  /** Closes all, the last one first. An error does not keep the others from closing. */
   async close(): Promise<void> {
     for (const close of this.closers.splice(0)) {
       await close().catch((error: unknown) =>

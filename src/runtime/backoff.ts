@@ -7,7 +7,7 @@ const LONGEST_MS = 2_000;
 /**
  * Waits before trying again: 20 ms doubling to 2 s, with jitter. Resolves early, without an error, when the signal fires.
  *
- * @param tries how often it was tried before, from 0
+ * @param tries number of earlier tries, from 0
  */
 export async function backoff(tries: number, signal: AbortSignal): Promise<void> {
   const ceiling = doubledMs(tries + 1, FIRST_MS, LONGEST_MS);

@@ -35,11 +35,11 @@ export function createLogger(options: LoggerOptions): Logger {
   return pino(settings, options.destination ?? standardOutput());
 }
 
-/** What is in the pipe's way for longer is not waited for. */
+/** How long a blocked pipe is waited for. */
 const LONGEST_WRITE_MS = 1_000;
 
 /**
- * Standard output, where lines stay in order: pino writes a fatal line at once where its destination lets it, past the lines that
+ * Standard output with ordered lines. If its destination allows it, pino writes a fatal line synchronously, ahead of lines that
  * are still being written.
  */
 class LineOutput implements DestinationStream {

@@ -1,11 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 
 export interface RetryOptions {
-  /** In all. Default: until it succeeds. */
+  /** Total number of tries. Default: until it succeeds. */
   readonly tries?: number;
   /** Default: every error. */
   readonly isRetryable?: (error: unknown) => boolean;
-  /** Milliseconds before the next try, or how many after so many failures. Default: 0. */
+  /** Milliseconds before the next try, or a function of the number of failures. Default: 0. */
   readonly delayMs?: number | ((failures: number) => number);
   /** Called before the delay. What it throws ends the retries. */
   readonly onRetry?: (error: unknown) => void | Promise<void>;
@@ -13,9 +13,9 @@ export interface RetryOptions {
 }
 
 /**
- * Repeats an operation until it succeeds. It must be idempotent: it may have been done although it failed.
+ * Retries an operation until it succeeds. It must be idempotent: it may have succeeded although it failed.
  *
- * @throws the operation's last error; the signal's reason when that fires, an operation that has begun is waited for
+ * @throws the operation's last error; the signal's reason if it fires, after the current try has ended
  */
 export async function retry<Result>(
   operation: () => Promise<Result>,

@@ -1,5 +1,5 @@
 /**
- * Waits for `work`, but no longer than until the signal fires. Work that is done already wins over a signal that has fired.
+ * Waits for `work` until the signal fires. Work that is already done wins over a signal that has fired.
  *
  * @throws the signal's reason
  */

@@ -16,14 +16,14 @@ import { EventLoopWatch } from '../telemetry/event-loop-watch.ts';
 import { createProcessMetrics } from '../telemetry/process-metrics.ts';
 import type { Telemetry } from '../telemetry/start.ts';
 
-/** How each role starts. Without its worker a process has no use; the others fail alone. */
+/** How each role starts. A process without its worker is useless; the other roles fail alone. */
 const starters: Readonly<Record<Role, StartRole>> = {
   worker: startWorker,
   catalog: restarted('catalog', startCatalog),
   ledger: restarted('ledger', startLedger),
 };
 
-/** How often checks are looked at, so that they know since when they are as they are. */
+/** How often checks are run, so that they know when their result last changed. */
 const LOOK_MS = 1_000;
 
 export interface ServiceOptions {
@@ -31,9 +31,9 @@ export interface ServiceOptions {
   readonly logger: Logger;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
-  /** Fires when the service is to stop, also while it starts: the start then finishes what it has begun and rejects. */
+  /** Fires when the service has to stop. If it is still starting, the start finishes its current step and rejects. */
   readonly signal?: AbortSignal;
-  /** A role cannot go on: the process must end, so that it is started again. */
+  /** Called when a role cannot continue. The process must end, so that it is restarted. */
   readonly onFatal: (error: Error, role: Role) => void;
 }
 
@@ -44,15 +44,15 @@ export interface Service {
 }
 
 /**
- * Starts what every role needs, then the chosen roles side by side, and undoes what was started when a part fails.
+ * Starts what every role needs, then the configured roles in parallel. If a part fails, everything started is closed again.
  *
- * @throws whatever keeps it from starting, with a message that says what to do; the signal's reason
+ * @throws the error that prevents the start, with a message that says what to do; the signal's reason
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, logger, telemetry, clock, onFatal } = options;
   const parts = new StartedParts(logger);
   const running = new Map<Role, RunningRole>();
-  // Each answers for the time since it was last asked.
+  // Each reports the time since its previous call.
   const eventLoop = new EventLoopWatch();
   parts.add(eventLoop, () => eventLoop.stop());
   const measuredLoop = new EventLoopWatch();
@@ -136,12 +136,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   }
 }
 
-/** Side by side: a worker may take its time, and no role needs another. */
+/** In parallel: a worker may take long, and no role needs another. */
 async function stopAll(running: ReadonlyMap<Role, RunningRole>): Promise<void> {
   await Promise.all([...running.values()].map((role) => role.stop()));
 }
 
-/** An event loop that is blocked does not answer at all; one that was blocked for long is reported here. */
+/** A blocked event loop does not answer at all. One that was blocked for long is reported here. */
 function liveness(
   running: ReadonlyMap<Role, RunningRole>,
   eventLoop: EventLoopWatch,

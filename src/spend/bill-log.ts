@@ -11,7 +11,7 @@ export interface BillFilter {
   readonly to: number;
 }
 
-/** An adjustment that is to be published, and the record of the charge that it belongs to. */
+/** An adjustment to publish, and the record of its charge. */
 export interface DueAdjustment {
   readonly event: CostCalculated;
   readonly source: InboundRecord;
@@ -25,13 +25,13 @@ interface OpenBill extends Bill {
 interface RequestBills {
   /** The highest that any event of the request has. */
   revision: number;
-  /** By the time of the first call: an id that is used again after the ledger has forgotten it is another bill. */
+  /** By the time of the first call: an id that is reused after the ledger has expired it is another bill. */
   readonly bills: Map<number, OpenBill>;
 }
 
 /**
- * Finds, while the cost topic is read from its start, the bills that may have to be adjusted, and keeps these alone: a
- * charge that is fully priced is not looked at again for late prices, one whose price still holds not for corrected ones.
+ * Collects the bills that may need an adjustment while the cost topic is read from its start. It drops the others: a fully
+ * priced charge needs no late price, and a charge whose price is still in force needs no correction.
  */
 export class BillLog {
   private readonly filter: BillFilter;
@@ -44,14 +44,14 @@ export class BillLog {
     this.prices = prices;
   }
 
-  /** Takes the next event of its partition; a second one with the same id is no other event. */
+  /** Takes the next event of its partition. A second event with the same id is a duplicate. */
   add(event: CostCalculated, source: InboundRecord): void {
     if (event.kind === 'CHARGE') this.addCharge(event, source);
     else if (event.kind === 'ADJUSTMENT') this.addAdjustment(event);
   }
 
   /**
-   * What is missing, in the order of the charges.
+   * The missing adjustments, in the order of the charges.
    *
    * @param occurredAt epoch ms
    */
@@ -83,7 +83,7 @@ export class BillLog {
 
   private mayChange({ calls, costStatus }: CostCalculated): boolean {
     if (this.filter.reason === 'late_price') return costStatus !== 'PRICED';
-    // A call that was priced later is in an adjustment, whose price may be corrected too.
+    // A call that was priced later is in an adjustment. The adjustment's price may be corrected too.
     if (costStatus !== 'PRICED') return true;
     return calls.some(({ provider, model, startedAt, priceId }) => {
       const price = this.prices.price(provider, model, startedAt);

@@ -9,16 +9,16 @@ import type { Catalog } from '../ports/catalog.ts';
 /** `late_price`: calls had none when they were charged. `price_corrected`: another one is known to have been in force. */
 export type AdjustmentReason = 'late_price' | 'price_corrected';
 
-/** A charge with what was adjusted of it so far, in the order of the log. */
+/** A charge with its adjustments so far, in the order of the log. */
 export interface Bill {
   readonly charge: CostCalculated;
   readonly adjustments: readonly CostCalculated[];
 }
 
 /**
- * What has to be added to a bill so that its sum is what its calls cost by the prices in force when they were sent: one
- * event for each currency, with signed lines for the calls that change and no others. None when nothing changes; a price
- * that is split into versions of the same figures changes nothing.
+ * Builds the events that correct a bill to the prices in force when its calls were sent: one event per currency, with signed
+ * lines for the changed calls only. Returns no event if nothing changes. A price that is split into versions of the same
+ * figures changes nothing.
  *
  * The same bill and prices give the same events, ids included.
  *
@@ -98,7 +98,7 @@ function latestState(call: ProviderCall, { adjustments }: Bill): ProviderCall {
 
 type CurrencyLine = UnnumberedLine & { readonly currency: string };
 
-/** What a call is charged with so far. */
+/** The lines that a call was charged so far. */
 function linesOf(attempt: number, { charge, adjustments }: Bill): CurrencyLine[] {
   return [charge, ...adjustments].flatMap(({ lines, currency }) =>
     lines
@@ -107,7 +107,7 @@ function linesOf(attempt: number, { charge, adjustments }: Bill): CurrencyLine[]
   );
 }
 
-/** The lines by which one list of lines becomes another: what is taken back first, then what is added. */
+/** The lines that turn one list of lines into another: first those that are reversed, then those that are added. */
 function signedDifference(charged: readonly CurrencyLine[], wanted: readonly CurrencyLine[]): CurrencyLine[] {
   const signed = [...charged.map((line) => ({ ...line, quantity: -line.quantity })), ...wanted];
   const postings = Map.groupBy(signed, ({ direction, kind, unit, unitSize, unitPrice, currency }) =>

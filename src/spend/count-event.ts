@@ -8,16 +8,16 @@ import type { CountedEvent } from './spend-store.ts';
 export interface CountingOptions {
   readonly codec: RecordCodec;
   /**
-   * How long the id of a charge is remembered, in milliseconds: as long as the ledger remembers its request, so that
-   * what has the same id later is another bill.
+   * How long the id of a charge is remembered, in milliseconds: as long as the ledger remembers its request. A later charge
+   * with the same id is another bill.
    */
   readonly chargeIdTtlMs: number;
 }
 
 /**
- * A record of the cost topic as it is counted.
+ * Converts a record of the cost topic into what is counted.
  *
- * @returns why it cannot be counted, for a record that is no cost event or whose event does not add up
+ * @returns the reason if it cannot be counted: it is not a cost event, or the event is inconsistent
  */
 export function countEvent(
   { value, headers }: InboundRecord,
@@ -38,8 +38,8 @@ export function countEvent(
 }
 
 /**
- * A charge is the same one when it was made at the same time: a request id that is used again after the ledger has
- * forgotten it is billed again, under the same event id. An adjustment that is calculated again is the same one whenever.
+ * The time is part of a charge's identity: a request id that is reused after the ledger has expired it is billed again, under
+ * the same event id. An adjustment is identified by its event id alone, whenever it is calculated.
  */
 function identityOf({ kind, eventId, occurredAt }: CostCalculated, chargeIdTtlMs: number) {
   return kind === 'CHARGE'

@@ -5,22 +5,22 @@ import type { RecordMark, SpendPosition } from './spend-store.ts';
 /** Records that wait to be folded before the partition is paused. */
 const FULL = 5_000;
 
-/** What is known of one assigned partition of the cost topic, from its opening until the position is lost. */
+/** The state of one assigned partition of the cost topic, from its opening until its position is lost. */
 export class CountedPartition {
   readonly number: number;
   state: 'opening' | 'open' | 'halted' = 'opening';
   isPaused = false;
   generation = 0;
-  /** As the store has it: the first offset that is not counted. */
+  /** The stored position: the first offset that is not counted. */
   next: number | null = null;
-  /** Where reading begins, or begins again. */
+  /** Where reading starts or restarts. */
   readFrom = 0;
-  /** The newest counted record, until it was read once more: a recreated topic has another one there, or none. */
+  /** The newest counted record, until it was read again to check the log: a recreated topic has another record there, or none. */
   private expected: RecordMark | null = null;
   private waiting: InboundRecord[] = [];
-  /** The first offset that was not taken over. */
+  /** The first offset that was not taken. */
   private read = 0;
-  /** Everything before it was handed over or is no record. */
+  /** Everything before it was handed over or is not a record. */
   private reached = 0;
   private highWatermark = 0;
   /** Records that were taken and are not counted yet. */
@@ -56,9 +56,9 @@ export class CountedPartition {
   }
 
   /**
-   * Takes over fetched records, in log order.
+   * Takes fetched records, in log order.
    *
-   * @returns why not: reading is somewhere else than it should be, or the log is another one
+   * @returns why not: reading is at another position than expected, or the log is a different one
    */
   accept({ records, fetchedOffset, highWatermark }: FetchedRecords): 'elsewhere' | 'other log' | null {
     if (this.next !== null && highWatermark < this.next) return 'other log';
@@ -114,7 +114,7 @@ export class CountedPartition {
     return this.waiting.length >= FULL;
   }
 
-  /** Whether nothing is left behind what was taken. */
+  /** Whether the log has nothing after the taken records. */
   get isAtEnd(): boolean {
     return this.waiting.length === 0 && this.reached >= this.highWatermark;
   }

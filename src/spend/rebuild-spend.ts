@@ -22,12 +22,12 @@ export async function rebuildSpend(
   { rebuild, reservationTtlMs, ...options }: RebuildOptions,
   signal: AbortSignal,
 ): Promise<{ events: number; unreadable: number }> {
-  // 1 A generation of its own, from the log's beginning.
+  // 1 Start a new generation, from the log's beginning.
   const ranges = await options.readRanges();
   const { generation, hasReserved } = await rebuild.begin(ranges.size);
   const ends = new Map([...ranges].map(([partition, { low, high }]) => [partition, low === high ? 0 : high]));
 
-  // 2 Read all there is.
+  // 2 Read the whole log.
   const crashed = Promise.withResolvers<never>();
   crashed.promise.catch(() => undefined);
   const counted: RequestIdentity[] = [];
@@ -37,7 +37,7 @@ export async function rebuildSpend(
     done.events += events.length;
     done.unreadable += unreadable;
     for (const { request, keepUntil } of events) {
-      // Reserved before this began, and renewed until now; or reserved since, which only recent events can be.
+      // Reservations from before the start, renewed until now, or later ones, which only recent events can have.
       const isRecent = keepUntil !== null && keepUntil >= recentSince;
       if (isRecent || hasReserved(request)) counted.push(request);
     }
@@ -48,7 +48,7 @@ export async function rebuildSpend(
     await Promise.race([listener.start(), crashed.promise]);
     for (;;) {
       signal.throwIfAborted();
-      // 3 Put it to use, as soon as it has all that the one in use has.
+      // 3 Activate it as soon as it has counted everything that the one in use has.
       if (listener.hasCounted(ends)) {
         const now = await options.readRanges();
         const logEnds = new Map([...now].map(([partition, { high }]) => [partition, high]));
@@ -60,7 +60,7 @@ export async function rebuildSpend(
     await listener.stop();
   }
 
-  // 4 What was in use before, and what earlier rebuilds left.
+  // 4 Remove the earlier generation, and what earlier rebuilds left.
   await rebuild.clean();
   return done;
 }

@@ -1,4 +1,4 @@
-/** What a request's cost may take from its end until it is counted, in milliseconds. */
+/** The longest time from a request's end until its cost is counted, in milliseconds. */
 const COUNTING_MARGIN_MS = 3_600_000;
 
 /** How long an amount stays reserved, in milliseconds: longer than the longest request and the counting of its cost. */

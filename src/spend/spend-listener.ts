@@ -42,16 +42,16 @@ export interface Folded {
   readonly durationMs: number;
 }
 
-/** Events in one transaction at most. */
+/** The most events in one transaction. */
 const MAX_EVENTS = 2_000;
 const RETRY_DELAY_MS = 500;
 const BEAT_MS = 5_000;
-/** A partition whose last counted record is younger is up to date, although more may have come since. */
+/** A partition whose last counted record is younger than this counts as up to date. */
 const CURRENT_WITHIN_MS = 30_000;
 const FETCH_MAX_AGE_MS = 10_000;
 
 /**
- * Folds the cost topic into spend. The position of each partition is kept with the sums, in the database, and decides.
+ * Folds the cost topic into spend. The authoritative position of each partition is stored with the sums, in the database.
  *
  * ```
  *            assigned              position and log read
@@ -78,7 +78,7 @@ export class SpendListener implements RequestSourceListener {
     await this.options.source.start(this);
   }
 
-  /** Finishes the fold that runs, then leaves the group. */
+  /** Finishes the running fold, then leaves the group. */
   async stop(): Promise<void> {
     clearInterval(this.beat);
     this.stopping.abort(new Error('the listener has stopped'));
@@ -125,7 +125,7 @@ export class SpendListener implements RequestSourceListener {
     this.partitions.get(number)?.progressed(nextOffset, highWatermark);
   }
 
-  /** Records that are known to be there and are not counted; markers of transactions may be among them. */
+  /** Known records that are not counted yet. They may include transaction markers. */
   get lag(): number {
     return this.sumOf(({ lag }) => lag);
   }
@@ -139,7 +139,7 @@ export class SpendListener implements RequestSourceListener {
     return this.joined;
   }
 
-  /** Whether everything is counted that a log had which ended at these offsets. */
+  /** Whether everything before these log ends is counted. */
   hasCounted(ends: ReadonlyMap<number, number>): boolean {
     return [...ends].every(
       ([number, end]) => end === 0 || (this.partitions.get(number)?.hasCounted(end) ?? false),
@@ -278,7 +278,7 @@ export class SpendListener implements RequestSourceListener {
     logOtherLog(this.options.logger, place, partition.next, logEnd);
   }
 
-  /** Says that idle partitions are up to date, and takes to a rebuild that was put to use; it also mends halted ones. */
+  /** Records that idle partitions are up to date, and switches to an activated rebuild, which also reopens halted partitions. */
   private async confirm(): Promise<void> {
     const { source, store, logger } = this.options;
     try {

@@ -1,7 +1,7 @@
 import type { BudgetHold, SpendEntry } from '../domain/cost/spend.ts';
 import type { RequestIdentity } from '../ports/ledger.ts';
 
-/** A record of the cost topic by its place and time: offsets alone do not tell a recreated topic from the old one. */
+/** A record of the cost topic by its place and time: offsets alone do not distinguish a recreated topic from the old one. */
 export interface RecordMark {
   readonly offset: number;
   /** Epoch ms. */
@@ -11,7 +11,7 @@ export interface RecordMark {
 /** How far a partition of the cost topic is counted. */
 export interface SpendPosition {
   readonly partition: number;
-  /** The spend that it belongs to; a rebuild makes a new one. */
+  /** The generation of spend that it belongs to. A rebuild creates a new one. */
   readonly generation: number;
   /** The first offset that is not counted; null when nothing was. */
   readonly next: number | null;
@@ -27,24 +27,24 @@ export interface CountedEvent {
   readonly keepUntil: number | null;
   readonly request: RequestIdentity;
   readonly entries: readonly SpendEntry[];
-  /** What budgets count beside them. */
+  /** The amounts that budgets also count. */
   readonly holds: readonly BudgetHold[];
 }
 
 /** One partition's part of a fold. */
 export interface PartitionStep {
   readonly partition: number;
-  /** Where its records begin: what the position's `next` must be. */
+  /** Where its records begin. The position's `next` must equal it. */
   readonly from: number | null;
   readonly next: number;
   readonly newest: RecordMark;
-  /** Records that are no cost events, or whose event does not add up. */
+  /** Records that are not cost events, or whose event is inconsistent. */
   readonly unreadable: number;
   /** Whether this brings the partition up to the present. */
   readonly isCurrent: boolean;
 }
 
-/** What is counted in one step: all of it becomes visible with the positions, or nothing. */
+/** What is counted in one step. All of it becomes visible with the positions, or nothing does. */
 export interface Fold {
   readonly generation: number;
   readonly steps: readonly PartitionStep[];
@@ -56,22 +56,22 @@ export interface Fold {
  * nothing, for instance by a listener that was frozen.
  */
 export interface SpendStore {
-  /** Makes sure that the partitions below a number have a position. */
+  /** Creates missing positions of the partitions below a number. */
   prepare(partitions: number): Promise<void>;
   position(partition: number): Promise<SpendPosition>;
   /**
    * Counts events whose id is new, and releases what was reserved for their requests, in one transaction with the
    * positions.
    *
-   * @returns the partitions whose position is not where the step begins; then nothing was counted. An answer that was
-   *   lost looks like that too.
+   * @returns the partitions whose position is not where the step begins; then nothing was counted. A lost answer to an
+   *   earlier try looks the same.
    */
   fold(fold: Fold): Promise<readonly number[]>;
-  /** Says that everything there is in these partitions is counted. */
+  /** Records that these partitions are completely counted. */
   confirmCurrent(generation: number, partitions: readonly number[]): Promise<void>;
 }
 
-/** Another rebuild has begun meanwhile, and removed what this one counted. */
+/** Another rebuild has started meanwhile and removed what this one counted. */
 export class RebuildOvertaken extends Error {
   override readonly name = 'RebuildOvertaken';
 
@@ -80,10 +80,10 @@ export class RebuildOvertaken extends Error {
   }
 }
 
-/** A rebuild beside the listener: what it counts becomes the spend in one step. */
+/** A rebuild beside the listener. Its result replaces the spend in one step. */
 export interface SpendRebuild {
   /**
-   * Begins a generation of its own, and drops what earlier rebuilds left.
+   * Starts a new generation, and drops what earlier rebuilds left.
    *
    * @returns the positions of the spend in use, and for which requests something is reserved at this moment
    */
@@ -92,14 +92,14 @@ export interface SpendRebuild {
     inUse: readonly SpendPosition[];
     hasReserved: (request: RequestIdentity) => boolean;
   }>;
-  /** Counts into a generation that was begun, until another rebuild overtakes it; releases nothing, since the spend in use may not have counted it. */
+  /** Counts into a started generation, until another rebuild replaces it. Releases no reservations, since the spend in use may not have counted the cost. */
   storeOf(generation: number): SpendStore;
   /**
-   * Puts a generation to use if it has counted all that the one in use has, and releases what was reserved for requests
-   * that it counted.
+   * Activates a generation if it has counted everything that the one in use has. Releases the reservations of the requests that
+   * it counted.
    *
    * @param logEnds the offset after the last record of each partition: a position beyond it is of another log
-   * @returns false when it has not
+   * @returns false if it has counted less
    */
   finish(
     generation: number,

@@ -1,7 +1,7 @@
 import type { RecordSource, TopicPartition } from '../ports/kafka.ts';
 import type { Logger } from '../runtime/logger.ts';
 
-/** What a person must know of while spend is added up, with the way out. */
+/** Log lines about spend that need an operator. Each says what to do. */
 
 export function logUnreadable(logger: Logger, { topic, partition, offset }: RecordSource, why: string): void {
   logger.error(

@@ -26,7 +26,7 @@ export function createCatalogMetrics(meter: Meter) {
   changes.add(0);
 
   return {
-    /** @param error code or class of what it failed with; null when it went well */
+    /** @param error code or class of its error; null on success */
     stepDone(step: string, error: string | null): void {
       steps.add(1, present({ [attribute.catalogStep]: step, [attribute.errorType]: error }));
     },
@@ -40,7 +40,7 @@ export function createCatalogMetrics(meter: Meter) {
       waiting = count;
     },
 
-    /** The role has ended: its gauges show nothing until it is started again. */
+    /** The role has ended: removes its gauges until it is restarted. */
     close: () => pricesWaiting.removeCallback(observe),
   };
 }

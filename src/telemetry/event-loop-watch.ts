@@ -3,7 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 const RESOLUTION_MS = 20;
 const NANOSECONDS = 1_000_000;
 
-/** Measures how long the event loop stands: what holds it holds every request of the process. */
+/** Measures event-loop delays: whatever blocks the event loop blocks every request of the process. */
 export class EventLoopWatch {
   readonly #delays = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 

@@ -16,7 +16,7 @@ export function startFoldSpan(topic: string): Span {
   });
 }
 
-/** @param failure what the step failed with; null when it is done or was refused */
+/** @param failure the error of the step; null if it succeeded or was refused */
 export function endFoldSpan(span: Span, records: number, failure: unknown): void {
   span.setAttribute(attribute.messagingBatchCount, records);
   if (failure instanceof Error) span.setStatus({ code: SpanStatusCode.ERROR, message: failure.name });

@@ -4,7 +4,7 @@ import { attribute, metricName, present } from './names.ts';
 import { type Gauges, observeGauges } from './observe-gauges.ts';
 import type { TokenCounts } from './spans.ts';
 
-/** Bucket bounds in seconds for what a provider takes, as the GenAI conventions advise. */
+/** Bucket bounds in seconds for provider calls, as the GenAI conventions recommend. */
 const OPERATION_SECONDS = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92,
 ];
@@ -14,7 +14,7 @@ const REQUEST_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 3
 const ROUND_TRIP_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.5, 1, 2.5, 5, 10,
 ];
-/** Bucket bounds in tokens, as the GenAI conventions advise. */
+/** Bucket bounds in tokens, as the GenAI conventions recommend. */
 const TOKENS = [
   1, 4, 16, 64, 256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864,
 ];
@@ -145,7 +145,7 @@ export function createMetrics(meter: Meter) {
   );
   const poisoned = counter(metricName.requestsPoisoned, 'Requests that ended as poison', '{request}');
 
-  // An alert on an increase needs the value before the first one. Where labels tell series apart, they are not known yet.
+  // An alert on an increase needs a zero before the first event. Counters with labels cannot be initialized: their labels are unknown.
   for (const unlabelled of [
     responsesReplayed,
     chunksPublished,
@@ -201,7 +201,7 @@ export function createMetrics(meter: Meter) {
       deadLetters.add(1, { [attribute.errorType]: code });
     },
 
-    /** A provider call ended, with what it used as far as that is known. */
+    /** A provider call ended. Usage is recorded as far as it is known. */
     providerCall(
       of: CallLabels & { disposition: string; durationMs: number; usage?: TokenCounts | null },
     ): void {
@@ -230,7 +230,7 @@ export function createMetrics(meter: Meter) {
       chunksPublished.add(count);
     },
 
-    /** Records of a partition outside transactions were not written; they are sent again, or refused. */
+    /** Records of a partition outside transactions were not written. They are retried or refused. */
     chunkWriteFailed(errorType: string): void {
       chunkWriteFailures.add(1, { [attribute.errorType]: errorType });
     },
@@ -250,12 +250,12 @@ export function createMetrics(meter: Meter) {
       structuredOutputs.add(1, present({ [attribute.problemCode]: problemCode }));
     },
 
-    /** An answer was held against its schemas. */
+    /** An answer was checked against its schemas. */
     answerChecked(durationMs: number): void {
       schemaCheckDuration.record(durationMs / 1000);
     },
 
-    /** The process that checks was ended or died. @param reason one of few */
+    /** The checker process was ended or died. @param reason one of a few values */
     schemaCheckerLost(reason: string): void {
       schemaCheckersLost.add(1, { [attribute.errorType]: reason });
     },
@@ -284,7 +284,7 @@ export function createMetrics(meter: Meter) {
       laneOpenings.add(1);
     },
 
-    /** A claim of a worker that was seen dead is this worker's now. */
+    /** This worker took over a claim of a dead worker. */
     claimTakenOver(): void {
       claimsTakenOver.add(1);
     },
@@ -293,7 +293,7 @@ export function createMetrics(meter: Meter) {
       leaseLosses.add(1);
     },
 
-    /** A request is called from quarantine, because workers crashed while they had it. */
+    /** A request is called from quarantine, because workers crashed while they handled it. */
     quarantined(): void {
       quarantined.add(1);
     },
@@ -303,7 +303,7 @@ export function createMetrics(meter: Meter) {
       poisoned.add(1);
     },
 
-    /** A call was let through after it had to wait. */
+    /** A call got its permit after it had to wait. */
     gateWaited(of: CallLabels, durationMs: number): void {
       gateWait.record(durationMs / 1000, callLabels(of, models.of(of.requestModel)));
     },

@@ -1,12 +1,12 @@
-/** What stands for every name that is no label of its own. */
+/** The label for every name without a label of its own. */
 export const OTHER_MODEL = '_other';
 
 /** Failures by which a provider says that there is no such model. */
 const UNKNOWN_MODEL: ReadonlySet<string> = new Set(['model_not_found', 'invalid_request']);
 
 /**
- * Names of models as labels. Callers choose them, and each label is kept for as long as the process runs: so a name that no call
- * has got past, and every one beyond the limit, is `_other`.
+ * Names of models as labels. Callers choose the names, and a process keeps each label until it ends. So a name that the
+ * provider has not recognized yet, and every name beyond the limit, becomes `_other`.
  */
 export class ModelLabels {
   private readonly known = new Set<string>();
@@ -16,7 +16,7 @@ export class ModelLabels {
     this.limit = limit;
   }
 
-  /** @param errorCode how the call failed; null when it did not, undefined when that is not known */
+  /** @param errorCode how the call failed; null if it succeeded, undefined if unknown */
   of(name: string, errorCode?: string | null): string {
     if (this.known.has(name)) return name;
     if (errorCode === undefined || (errorCode !== null && UNKNOWN_MODEL.has(errorCode))) return OTHER_MODEL;

@@ -130,10 +130,10 @@ export const metricName = {
   reservationsOpen: 'completionbus.budget.reservations.open',
 } as const;
 
-/** Callers and providers choose some of the values: no span or time series carries more of one. */
+/** The longest value of an attribute, since callers and providers choose some of the values. */
 const VALUE_MAX_CHARACTERS = 1_024;
 
-/** Attributes without those that have no value: an empty metric label would make a time series of its own. Long texts are clipped. */
+/** Drops attributes without a value, since an empty metric label would create a separate time series. Long texts are clipped. */
 export function present(attributes: Record<string, AttributeValue | null | undefined>): Attributes {
   const kept: Attributes = {};
   for (const name in attributes) {

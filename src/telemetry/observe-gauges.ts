@@ -1,7 +1,7 @@
 import type { Meter } from '@opentelemetry/api';
 import { attribute, metricName } from './names.ts';
 
-/** Current values that are read when metrics are collected. Functions must be quick and must not throw. */
+/** Current values, read when metrics are collected. The functions must be fast and must not throw. */
 export interface Gauges {
   requestsInFlight(): number;
   /** Bytes of requests, answers and outcomes. */
@@ -12,7 +12,7 @@ export interface Gauges {
   oldestUnsettledMs(): number | null;
   /** Milliseconds without an acknowledged chunk while some wait; null while none waits. */
   chunksUnacknowledgedMs(): number | null;
-  /** Milliseconds that the writing thread has not answered. */
+  /** How long the writer thread has not answered, in milliseconds. */
   writerUnansweredMs(): number;
   chunkBufferBytes(): number;
   partitionsPaused(): number;
@@ -21,26 +21,26 @@ export interface Gauges {
   /** Milliseconds since the catalog was last read from the database; null before the first time. */
   catalogAgeMs(): number | null;
   providerGates(): readonly GateState[];
-  /** What is scheduled and not finished, by state. */
+  /** Unfinished scheduled requests by state. */
   tasks(): Readonly<Record<string, number>>;
-  /** Requests that wait, by what they wait for. */
+  /** Waiting requests by reason. */
   waits(): Readonly<Record<string, number>>;
   laneGauges(): readonly LaneGauge[];
 }
 
-/** What is known of one provider and model. */
+/** The state of one provider and model. */
 export interface GateState {
   readonly provider: string;
   readonly model: string;
-  /** Requests that wait to be let through. */
+  /** Requests that wait for a permit. */
   readonly waiting: number;
   readonly breaker: 'closed' | 'open' | 'half_open';
-  /** What the provider said remains of its limits; null when it did not. */
+  /** The remaining limit as the provider reported it; null if it reported none. */
   readonly requests: number | null;
   readonly tokens: number | null;
 }
 
-/** What is known of one lane. */
+/** The state of one lane. */
 export interface LaneGauge {
   readonly topic: string;
   readonly partition: number;

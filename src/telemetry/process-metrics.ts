@@ -7,11 +7,11 @@ const MICROSECONDS = 1_000_000;
 
 /** Current values of a process; read when metrics are collected. */
 export interface ProcessGauges {
-  /** The longest that the event loop stood since the last time this was asked, milliseconds. */
+  /** The longest delay of the event loop since the previous call, in milliseconds. */
   eventLoopDelayMs(): number;
   /** Null before the database was connected. */
   databaseIsUp(): boolean | null;
-  /** Reservations in the database, of all workers; null when that is not known. */
+  /** Reservations in the database, of all workers; null if unknown. */
   openReservations(): number | null;
 }
 
@@ -59,7 +59,7 @@ export function createProcessMetrics(meter: Meter, gauges: ProcessGauges) {
       databaseLatency.record(durationMs / 1000);
     },
 
-    /** The gauges show nothing any more. */
+    /** Removes the gauges. */
     close: () => meter.removeBatchObservableCallback(observe, observed),
   };
 }

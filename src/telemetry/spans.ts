@@ -14,7 +14,7 @@ import {
 import type { HeaderValue, RecordHeaders } from '../ports/kafka.ts';
 import { attribute, present, SCOPE_NAME } from './names.ts';
 
-/** What is known of a record when its processing begins. */
+/** The known facts about a record when its processing begins. */
 export interface ProcessSpanInfo {
   readonly topic: string;
   readonly partition: number;
@@ -26,7 +26,7 @@ export interface ProcessSpanInfo {
   readonly conversationId?: string | null;
 }
 
-/** What is known of a provider call before it is made. */
+/** The known facts about a provider call before it is made. */
 export interface ChatSpanInfo {
   /** As the conventions name it, e.g. `openai`. */
   readonly provider: string;
@@ -51,11 +51,11 @@ export interface TokenCounts {
 
 export interface SpanFailure {
   readonly code: string;
-  /** Free of prompts, answers and secrets, as messages of `ChatFailure` are. */
+  /** Contains no prompts, answers or secrets, like all messages of `ChatFailure`. */
   readonly message: string;
 }
 
-/** How a provider call ended. Everything that stayed unknown is null or left out. */
+/** How a provider call ended. Unknown facts are null or left out. */
 export interface ChatSpanOutcome {
   readonly disposition: string;
   readonly responseModel?: string | null;
@@ -82,7 +82,7 @@ export function injectContext(active: Context, headers: RecordHeaders): void {
   propagation.inject(active, headers, headerSetter);
 }
 
-/** `parent` with `span` as the active one: what children are started in and what is injected. */
+/** `parent` with `span` as the active one: the context for child spans and for injection. */
 export function withSpan(parent: Context, span: Span): Context {
   return trace.setSpan(parent, span);
 }
@@ -128,7 +128,7 @@ export function startChatSpan(parent: Context, info: ChatSpanInfo): Span {
   return tracer.startSpan(`chat ${info.requestModel}`, { kind: SpanKind.CLIENT, attributes }, parent);
 }
 
-/** Adds what the call brought, and ends its span. */
+/** Adds the call's results and ends its span. */
 export function endChatSpan(span: Span, outcome: ChatSpanOutcome): void {
   const { usage, failure, timeToFirstChunkMs } = outcome;
   span.setAttributes(

@@ -5,7 +5,7 @@ import { attribute, metricName } from './names.ts';
 const FOLD_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 export interface SpendGauges {
-  /** Records that are known and not counted. */
+  /** Known records that are not counted yet. */
   lag(): number;
   /** Number of assigned partitions by state. */
   partitions(): Readonly<Record<string, number>>;
@@ -50,7 +50,7 @@ export function createSpendMetrics(meter: Meter, gauges: SpendGauges) {
       duration.record(of.durationMs / 1000);
     },
 
-    /** The role has ended: its gauges show nothing until it is started again. */
+    /** The role has ended: removes its gauges until it is restarted. */
     close: () => meter.removeBatchObservableCallback(observe, observed),
   };
 }

@@ -15,7 +15,7 @@ import { type IMetricReader, PeriodicExportingMetricReader } from '@opentelemetr
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { SCOPE_NAME } from './names.ts';
 
-/** How long `shutdown` waits for what is still to be exported. */
+/** How long `shutdown` waits for the last export. */
 const SHUTDOWN_TIMEOUT_MS = 5000;
 const DEFAULT_EXPORT_INTERVAL_MS = 60_000;
 const DEFAULT_EXPORT_TIMEOUT_MS = 30_000;
@@ -30,9 +30,9 @@ export interface TelemetryOptions {
 
 export interface Telemetry {
   readonly meter: Meter;
-  /** Answers with all metrics in Prometheus's text format. */
+  /** Returns all metrics in Prometheus's text format. */
   readonly metricsHandler: (request: IncomingMessage, response: ServerResponse) => void;
-  /** Exports what is left, for at most five seconds. Never rejects: telemetry must not fail a clean stop. */
+  /** Exports the rest, for at most five seconds. Never rejects: telemetry must not fail a clean stop. */
   shutdown(): Promise<void>;
 }
 
@@ -69,7 +69,7 @@ export function startTelemetry(options: TelemetryOptions): Telemetry {
   };
 }
 
-/** An empty variable counts as not set, as OpenTelemetry's specification wants it. */
+/** An empty variable counts as not set, as OpenTelemetry's specification requires. */
 function isExported(signal: 'TRACES' | 'METRICS', env: TelemetryOptions['env']): boolean {
   const exporter = env[`OTEL_${signal}_EXPORTER`]?.trim();
   if (exporter) return exporter !== 'none';

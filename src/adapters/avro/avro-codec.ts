@@ -33,7 +33,7 @@ export interface AvroCodecOptions {
   maxBytes: number;
 }
 
-/** Most records fit, so that their size need not be known before they are written. */
+/** Most records fit, so their size need not be known before they are written. */
 const SCRATCH_BYTES = 64 * 1024;
 
 /** The contract's codec over avsc. Parsed schemas and resolvers are cached for its life; make one per process. */
@@ -46,7 +46,7 @@ export function createAvroCodec({ schemas, framing, maxBytes }: AvroCodecOptions
     }),
   );
   const released = new Map<bigint, Writer>();
-  // A fingerprint does not cover logical types, so what a registry calls one of ours is compared as a whole.
+  // A fingerprint does not cover logical types, so a registered schema is compared with ours as a whole.
   const releasedByText = new Map<string, Writer>();
   for (const json of [...Object.values(schemas.current), ...schemas.released]) {
     const parsed = parseSchema(json);
@@ -127,7 +127,7 @@ export function createAvroCodec({ schemas, framing, maxBytes }: AvroCodecOptions
   };
 }
 
-/** `record` encoded after `headerBytes` free bytes. Copied once; not at all when it is larger than the scratch buffer. */
+/** `record` encoded after `headerBytes` free bytes. Copied once, or not at all if it is larger than the scratch buffer. */
 function writeBody(
   name: RecordName,
   type: Type,
@@ -142,12 +142,12 @@ function writeBody(
     type.encode(record, value, headerBytes);
     return value;
   } catch {
-    // avsc's message holds the value, which does not belong in a log.
+    // avsc's message contains the value, which must not be logged.
     throw new TypeError(`A ${name} cannot be encoded: ${name}${describeMisfit(type, record)}.`);
   }
 }
 
-/** Without what differs between two texts of one schema: spaces and line ends. */
+/** Removes spaces and line ends, so that two texts of one schema compare equal. */
 function normalized(json: string): string {
   return JSON.stringify(JSON.parse(json));
 }

@@ -9,9 +9,9 @@ const BYTE_BITS = 8;
 const MINUS = 0x2d;
 const POINT = 0x2e;
 const ZERO = 0x30;
-/** Several times what 38 digits need, for writers that put zeros in front; turning many into digits takes long. */
+/** Several times what 38 digits need, for writers that pad with zeros. Bounded, because converting many bytes takes long. */
 const MOST_BYTES = 64;
-/** Numbers of so many digits are exact as they are; a BigInt costs several times as much. */
+/** Numbers of this many digits are exact. A BigInt costs several times as much. */
 const SAFE_DIGITS = 15;
 
 /**

@@ -2,7 +2,7 @@ import avro, { type Type } from 'avsc';
 import { decimalToBytes } from './decimal-bytes.ts';
 import { DecimalType } from './parse-schema.ts';
 
-/** Which field of `record` does not fit `type`, and why; never what it holds. */
+/** Which field of `record` does not fit `type`, and why. Never contains the field's value. */
 export function describeMisfit(type: Type, record: unknown): string {
   let description = '';
   type.isValid(record, {

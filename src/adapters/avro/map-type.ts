@@ -18,7 +18,7 @@ interface ValuesType {
 type Entries = Record<string, unknown>;
 
 /**
- * Maps as objects without a prototype, so that every key that somebody chose is an ordinary one: avsc alone loses the
+ * Maps as objects without a prototype, so that every key is ordinary: avsc alone loses the
  * value of `__proto__`. Keys are always valid UTF-8, as texts are.
  */
 export class MapType extends avro.types.MapType {

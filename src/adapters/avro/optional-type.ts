@@ -9,8 +9,8 @@ interface WritingType {
 }
 
 /**
- * A union of null and one other type. avsc alone converts a value with the other type to learn whether it fits, and a second
- * time to write it; here whatever is not null is of the other type, which refuses what does not fit.
+ * A union of null and one other type. avsc alone converts a value twice: to learn whether it fits, and to write it. Here every
+ * value but null belongs to the other type, which refuses a value that does not fit.
  */
 export class OptionalType extends avro.types.UnwrappedUnionType {
   _write(tap: Tap, value: unknown): void {

@@ -6,7 +6,7 @@ import { isOptionalSchema, OptionalType } from './optional-type.ts';
 const LONG_BYTES = 8;
 
 /**
- * Longs as far as numbers are exact. avsc's own type computes beyond that: it writes and reads numbers below -2^52 as
+ * Longs within the exact range of numbers. avsc's own type fails beyond it: it writes and reads numbers below -2^52 as
  * positive ones.
  */
 const exactLong: Type = avro.types.LongType.__with({

@@ -22,7 +22,7 @@ export interface ReadRecord {
 }
 
 /**
- * Reads bodies, by whomever written, as `reader`; one resolver per writer is made and kept.
+ * Reads bodies of any writer as `reader`. One resolver per writer is built and cached.
  *
  * @returns a function that throws UndecodableRecord: wrong_type, truncated, trailing_bytes or wrong_value.
  */
@@ -53,7 +53,7 @@ export function createRecordReader(
       return { record, unknownFields: unknownFields(writer.type, reader, written) };
     } catch (cause) {
       if (cause instanceof UndecodableRecord) throw cause;
-      // Such as a value nested so deep, by a recursive schema of someone else's, that the stack does not hold it.
+      // For example, a value of a recursive schema that is nested too deeply for the stack.
       throw new UndecodableRecord(
         'wrong_value',
         `${name}: the value cannot be read with the schema that its header names. Write it with an Avro library and the published schema.`,
@@ -83,7 +83,7 @@ function makeResolver(name: RecordName, reader: Type, writer: Type): Resolver {
 
 /** Refuses a body that does not end where the value does. */
 function scanWhole(name: RecordName, scan: Scan, bytes: Buffer): void {
-  // Who asks for a number that cannot be carried gets an answer that says so, not a dead letter: the request is read, and
+  // A request with an inexact number gets a failed response, not a dead letter: the request is read, and
   // the check of its content refuses every number that is not exact.
   const cursor = new Cursor(name, bytes, name === 'ChatRequest');
   scan(cursor);

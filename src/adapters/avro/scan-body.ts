@@ -5,7 +5,7 @@ import { bytesToDecimal } from './decimal-bytes.ts';
 import { DecimalType } from './parse-schema.ts';
 
 /**
- * Walks over one encoded value, as far as `cursor` says, without making anything of it.
+ * Walks over one encoded value from the cursor's place, without decoding it.
  *
  * @throws {UndecodableRecord} truncated or wrong_value, naming the field.
  */
@@ -15,7 +15,7 @@ const INT: Range = { min: -(2 ** 31), max: 2 ** 31 - 1 };
 const LONG: Range = { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER };
 const ANY_LONG: Range = { min: -(2 ** 63), max: 2 ** 63 };
 const VARINT_MAX_BYTES = 10;
-/** Of one request. An item may be a single byte, and making it takes as long as a thousand bytes of text. */
+/** The most items of one request. An item may be a single byte, and decoding it takes as long as a thousand bytes of text. */
 const MOST_ITEMS = 65_536;
 
 interface Range {
@@ -56,7 +56,7 @@ export class Cursor {
     throw new UndecodableRecord(code, `${this.recordName}${field} ${problem}`, options);
   }
 
-  /** Moves on by `byteCount` and returns where it was. */
+  /** Advances by `byteCount` and returns the earlier place. */
   skip(byteCount: number): number {
     const start = this.position;
     if (byteCount > this.bytes.length - start) {
@@ -99,10 +99,10 @@ export class Cursor {
 }
 
 /**
- * The scan for values of `type`. avsc itself trusts what it reads: past the end it goes on with zeros, and a count of
- * a billion makes a billion items. So every body is scanned before avsc sees it.
+ * The scan for values of `type`. avsc trusts its input: past the end it reads zeros, and a count of a billion makes a
+ * billion items. So every body is scanned before avsc reads it.
  *
- * @param known scans already made, so that a recursive type of someone else's ends.
+ * @param known scans already built, so that a recursive type of another writer ends.
  */
 export function scanOf(type: Type, known = new Map<Type, Scan>()): Scan {
   const made = known.get(type);
@@ -176,7 +176,7 @@ function arrayScan(item: Scan): Scan {
 function mapScan(value: Scan): Scan {
   return (cursor) => {
     for (let count = blockCount(cursor); count > 0; count = blockCount(cursor)) {
-      // Once more: a key takes longer than an item.
+      // Counted twice: a key takes longer than an item.
       cursor.takeItems(count);
       for (let entry = 0; entry < count; entry += 1) {
         const key = cursor.run();

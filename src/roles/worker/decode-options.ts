@@ -7,7 +7,7 @@ import type { DecodeOptions } from '../../pipeline/intake/decode-request.ts';
 /**
  * How records of the request topics are read.
  *
- * @param partitionsOf how many partitions a topic has now; null where nothing is answered
+ * @param partitionsOf how many partitions a topic has now; null if nothing is published there
  */
 export function decodeOptions(
   { topics, limits }: Config,

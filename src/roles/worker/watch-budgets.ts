@@ -4,7 +4,7 @@ import type { Budgets } from '../../ports/budgets.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import { attribute, metricName } from '../../telemetry/names.ts';
 
-/** Budgets that count what is asked of them, and that say once when spend falls behind and when it is back. */
+/** Budgets with metrics. They log once when spend falls behind and once when it has caught up. */
 export function watchBudgets(
   budgets: Budgets,
   { whenLedgerIsDown, ledgerMaxAgeMs }: Config['budgets'],

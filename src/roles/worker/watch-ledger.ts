@@ -4,10 +4,10 @@ import type { Claim, ClaimRequest, RequestLedger } from '../../ports/ledger.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 
-/** How long lines of a kind are only counted after one was logged. */
+/** How long further lines of a kind are only counted after one was logged. */
 const QUIET_MS = 10_000;
 
-/** A ledger whose operations are measured, and whose takeovers from dead workers are reported. */
+/** A ledger that measures its operations and logs takeovers from dead workers. */
 export function watchLedger(
   ledger: RequestLedger,
   metrics: Pick<Metrics, 'ledgerOperation' | 'claimTakenOver' | 'quarantined'>,

@@ -1,16 +1,16 @@
 import type { Check } from '../../adapters/http/health-server.ts';
 
-/** What is asked of the parts of a worker; ages in milliseconds, null where nothing waits. */
+/** The inputs of a worker's health checks. Ages are in milliseconds, null if nothing waits. */
 export interface WorkerHealth {
-  /** Whether the group has assigned partitions, be it none. */
+  /** Whether the group has completed an assignment, even an empty one. */
   wasAssigned(): boolean;
   /** Number of lanes by state. */
   lanes(): { readonly open: number; readonly opening: number; readonly halted: number };
-  /** Since a broker answered a fetch; null before the first time. */
+  /** Time since a broker answered a fetch; null before the first answer. */
   lastFetchAgeMs(): number | null;
-  /** How long the writing thread has not answered what it was last asked; 0 when it has. */
+  /** How long the writer thread has not answered; 0 if it has. */
   writerUnansweredMs(): number;
-  /** How long the oldest outcome waits to be settled. */
+  /** How long the oldest outcome has waited to be settled. */
   oldestUnsettledMs(): number | null;
   /** How long chunks have waited without any being acknowledged. */
   chunksUnacknowledgedMs(): number | null;
@@ -20,13 +20,13 @@ export interface WorkerHealth {
   now(): number;
 }
 
-/** Callers choose the names of models: so many are named. */
+/** Callers choose the names of models, so only this many are listed. */
 const NAMED_MODELS = 5;
 
-/** A worker whose last answer from a broker, or whose oldest work, is older does not count as ready. */
+/** A worker is not ready if its last answer from a broker, or its oldest work, is older than this. */
 const READY_MAX_AGE_MS = 30_000;
 
-/** Whether the worker does its work now. */
+/** Whether the worker is working now. */
 export function readyChecks(health: WorkerHealth): Check[] {
   const lanes = health.lanes();
   const fetchAgeMs = health.lastFetchAgeMs();
@@ -61,7 +61,7 @@ function kafkaCheck(fetchAgeMs: number | null, now: number): Check {
   };
 }
 
-/** A provider that is down makes requests wait, not the worker unready. */
+/** A provider that is down makes its requests wait. It does not make the worker unready. */
 function providerCheck(health: WorkerHealth): Check {
   const down = health.providers().filter(({ breaker }) => breaker !== 'closed');
   if (down.length === 0)
@@ -77,7 +77,7 @@ function providerCheck(health: WorkerHealth): Check {
 }
 
 /**
- * Whether work moves on: the process should be started again when it does not.
+ * Whether work makes progress. If not, the process should be restarted.
  *
  * @param stuckAfterMs how long work may wait without any progress
  */

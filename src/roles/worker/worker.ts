@@ -34,9 +34,9 @@ import { liveChecks, readyChecks, type WorkerHealth } from './worker-health.ts';
 
 /** Chunks that may wait for the broker before provider streams are read more slowly. */
 const CHUNK_BUFFER_BYTES = 64 * 1024 * 1024;
-/** What a busy lane's outcomes wait at most to share a transaction. */
+/** How long the outcomes of a busy lane wait at most to share a transaction. */
 const SETTLE_SPACING_MS = 100;
-/** How soon a budget that was set or removed is known, and that spend is or is not added up. */
+/** How soon a worker notices a changed budget, and that spend has fallen behind or caught up. */
 const BUDGET_REFRESH_MS = 5_000;
 /** Starts the role `worker`: a member of the consumer group that answers the requests of its partitions. */
 export async function startWorker(context: RoleContext): Promise<RunningRole> {
@@ -50,7 +50,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
   let drainTimeoutMs = config.drainTimeoutMs;
   let draining: Promise<void> | undefined;
   const drain = () => {
-    // After a defect a request that does not end in time may be its cause, and counts as crashed.
+    // After a defect, a request that does not end in time may be its cause, so it counts as crashed.
     if (draining === undefined && !(signal.reason instanceof DefectFound)) void lease?.announceStop();
     draining ??= pipeline?.drain(drainTimeoutMs);
     return draining;
@@ -65,14 +65,14 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
   };
 
   try {
-    // 1 What requests are handled with.
+    // 1 Create what the handling of requests needs.
     const topics = topicNames(config.topics.prefix);
     const metrics = createMetrics(telemetry.meter);
     const connecting = KafkaWriter.connect(config.kafka, logger, {
       outputs: settledTopics(config.topics.prefix),
       sinkTopics: [topics.chunks, topics.messageSent, ...config.topics.replies],
       onCrash: (error) => {
-        // Nothing can be published any more, so there is nothing to wait for.
+        // Nothing more can be published, so there is nothing to wait for.
         drainTimeoutMs = 0;
         onFatal(error);
       },
@@ -191,7 +191,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
         metrics.gateWaited({ provider: name, requestModel: model }, durationMs),
     });
 
-    // 2 The pipeline, then the records.
+    // 2 Start the pipeline, then read records.
     const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
     const logPublishFailure = publishFailureLog(logger, clock);
     const chunks = new ChunkPublisher({
@@ -297,7 +297,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       catalogAgeMs: () => catalog.ageMs(),
       providerGates: () => admission.gateStates(),
       tasks: () => running.tasks,
-      // Waits for a claim of somebody else are among the parked tasks (`tasks`).
+      // Waits for another owner's claim are among the parked tasks (`tasks`).
       waits: () => ({
         slot: running.tasks.waiting,
         memory: running.waitingForMemory,

@@ -10,7 +10,7 @@ export interface BillingQuery {
 /** One line of what a provider billed for a day. */
 export interface BilledCost {
   readonly day: string;
-  /** As the provider names it; null when it does not. */
+  /** As the provider names it; null if it does not. */
   readonly lineItem: string | null;
   readonly amount: DecimalText;
   /** ISO 4217. */
@@ -26,7 +26,7 @@ export interface BilledUsage {
   readonly outputTokens: number;
 }
 
-/** A provider's own account of what was used and what it costs. */
+/** A provider's own report of usage and costs. */
 export interface ProviderBilling {
   /** @throws Error that says what to do, when the provider refuses or does not answer */
   costs(query: BillingQuery): Promise<readonly BilledCost[]>;

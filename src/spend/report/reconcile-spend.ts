@@ -3,18 +3,18 @@ import type { DecimalText } from '../../domain/cost/price.ts';
 import type { BilledCost, BilledUsage, BillingQuery, ProviderBilling } from './provider-billing.ts';
 import type { ReportRow, SpendReader } from './spend-report.ts';
 
-/** Where our sums and the provider's are not the same. */
+/** A difference between our sums and the provider's. */
 export interface Difference {
   readonly day: string;
   readonly model: string;
   /** `calls`, `input tokens`, `output tokens`, or the currency of an amount. */
   readonly what: string;
-  /** Null where there is nothing, which is not zero. */
+  /** Null if there is no figure, which differs from zero. */
   readonly ours: DecimalText | null;
   readonly provider: DecimalText | null;
   /** Ours less the provider's. */
   readonly difference: DecimalText;
-  /** Our calls of it without a known price, which are in no amount. */
+  /** Our unpriced calls of the model. No amount includes them. */
   readonly unpricedCalls: number;
 }
 
@@ -70,7 +70,7 @@ function measuresOf(rows: readonly ReportRow[]): Side {
     add(side, day, model, 'output tokens', outputTokens);
     if (currency !== null && amount !== null) add(side, day, model, currency, amount);
   }
-  // An amount lacks what the unpriced calls of its model cost.
+  // The amount does not include the unpriced calls of its model.
   for (const [key, measure] of side)
     measure.unpricedCalls = unpriced.get(JSON.stringify(partsOf(key).slice(0, 2))) ?? 0;
   return side;

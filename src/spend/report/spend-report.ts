@@ -40,23 +40,23 @@ export interface Report extends ReportQuery {
   readonly rows: readonly ReportRow[];
   /** One per currency, never mixed. */
   readonly totals: readonly ReportRow[];
-  /** Records of the cost topic that are in no sum because they could not be read. */
+  /** Unreadable records of the cost topic. No sum includes them. */
   readonly unreadable: number;
 }
 
-/** Whose calls are looked at: one provider's, and of one account of it unless that is null. */
+/** Whose calls are selected: one provider's, limited to one account unless that is null. */
 export interface SpendFilter {
   readonly provider: string;
   readonly account: string | null;
 }
 
-/** Reads spend from where it is kept. */
+/** Reads spend from its store. */
 export interface SpendReader {
   rows(query: ReportQuery, filter?: SpendFilter): Promise<readonly ReportRow[]>;
   unreadable(): Promise<number>;
 }
 
-/** What was spent from one day to another. Groups in which nothing is left, such as calls priced late, are left out. */
+/** The spend of a range of days. Groups whose figures are all zero, such as unpriced calls that were priced later, are left out. */
 export async function reportSpend(reader: SpendReader, query: ReportQuery): Promise<Report> {
   const rows = (await reader.rows(query)).filter(
     ({ amount, calls, inputTokens, outputTokens }) =>
