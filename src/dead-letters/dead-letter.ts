@@ -2,28 +2,28 @@ import type { HeaderValue, InboundRecord, RecordHeaders, TopicPartition } from '
 
 /** A record of the dead-letter topic. */
 export interface DeadLetter {
-  /** Its partition and offset, as in `3/17`: by this name a person asks for it. */
+  /** Its partition and offset, as in `3/17`. Operators name it by this id. */
   readonly id: string;
   /** When it was written, epoch ms. */
   readonly at: number;
-  /** Why it is there (`dead-code`); null when somebody else than the service wrote it. */
+  /** Why it is there (`dead-code`); null if another writer than the service wrote it. */
   readonly code: string | null;
   /** The reason in words (`dead-message`). */
   readonly message: string;
-  /** Where it was read; null when that is not told. */
+  /** Where it was read; null if the headers do not say. */
   readonly source: (TopicPartition & { readonly offset: number }) | null;
-  /** Whether its value was too large for the topic, so that only the rest is here. */
+  /** Whether its value was too large for the topic, so that it was left out. */
   readonly isWithoutValue: boolean;
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
-  /** As they were, without those that begin with `dead-`. */
+  /** The original headers, without those that start with `dead-`. */
   readonly headers: RecordHeaders;
 }
 
 const OURS = /^dead-/;
 const WHOLE_NUMBER = /^\d{1,15}$/;
 
-/** Reads a record of the dead-letter topic, whoever wrote it. */
+/** Reads a record of the dead-letter topic, whether or not the service wrote it. */
 export function readDeadLetter(record: InboundRecord): DeadLetter {
   const text = (name: string) => headerText(record.headers[`dead-${name}`]);
   const number = (name: string) => {
@@ -44,7 +44,7 @@ export function readDeadLetter(record: InboundRecord): DeadLetter {
   };
 }
 
-/** A letter for a program or a table, without its value: prompts are not for terminals. */
+/** The facts of a dead letter for a program or a table. They omit the value: prompts do not belong on terminals. */
 export interface LetterFacts {
   readonly id: string;
   /** ISO 8601. */
@@ -60,7 +60,7 @@ export function letterFacts({ id, at, code, message, source, key, isWithoutValue
   return { id, time: new Date(at).toISOString(), code, message, source, key: keyText(key), isWithoutValue };
 }
 
-/** A key that is no text is told by its bytes. */
+/** A key that is not text is shown by its bytes. */
 function keyText(key: Uint8Array | null): string | null {
   if (key === null) return null;
   const bytes = Buffer.from(key);
@@ -75,7 +75,7 @@ export function placeOf({ topic, partition, offset }: TopicPartition & { readonl
 
 function headerText(value: HeaderValue): string | null {
   if (value === undefined || value === null) return null;
-  // Repeated, as in a copy of a copy, the last one is the service's own.
+  // If it is repeated, as in a copy of a copy, the last one is the service's own.
   if (Array.isArray(value)) return headerText(value.at(-1));
   return typeof value === 'string' ? value : Buffer.from(value).toString('utf8');
 }

@@ -4,31 +4,31 @@ import type { InboundRecord, OutboundRecord, RecordHeaders } from '../ports/kafk
 import type { RequestIdentity } from '../ports/ledger.ts';
 import type { DeadLetter } from './dead-letter.ts';
 
-/** What a request id may have, at most. */
+/** The longest request id. */
 const REQUEST_ID_CHARACTERS = 128;
 
-/** The header that names the letter that a record was made of. */
+/** The header that names the dead letter that a record was made of. */
 const REPLAY_OF_HEADER = 'replay-of';
 
-/** What a letter becomes when it is published once more. */
+/** The result of replaying a dead letter. */
 export interface Replay {
   readonly identity: RequestIdentity;
   readonly record: OutboundRecord;
 }
 
-/** The letter cannot be published once more. The message says why, and the way out. */
+/** The dead letter cannot be replayed. The message says why, and what to do. */
 export class NotReplayable extends Error {
   override readonly name = 'NotReplayable';
 }
 
 /**
- * The request of a letter as a record for the topic that it came from, under its key. It is the same record whenever it is
- * made, so that a letter that is replayed twice is a publisher's repetition.
+ * Makes the request of a dead letter into a record for the topic that it came from, under its key. The record is always the same,
+ * so replaying a letter twice is a repeated request.
  *
- * What could not be read has never been a request, and keeps its id. A request that killed its workers has had its outcome
- * and its bill under its own id, so it is published under another one that is made of it (docs/decisions/0032).
+ * A record that could not be read was never a request, and keeps its id. A request that crashed its workers already has an
+ * outcome and a bill under its id. It is published under another id that is derived from the first (docs/decisions/0032).
  *
- * @param decode how the service reads: what it cannot read would only die again
+ * @param decode as the service decodes: a record that it cannot read would only be dead-lettered again
  * @throws NotReplayable
  */
 export function replayLetter(letter: DeadLetter, deadTopic: string, decode: DecodeOptions): Replay {
@@ -38,13 +38,13 @@ export function replayLetter(letter: DeadLetter, deadTopic: string, decode: Deco
   const requestId = isPoison ? replayId(request.requestId, letter.id) : request.requestId;
   const headers: RecordHeaders = { ...record.headers, [REPLAY_OF_HEADER]: `${deadTopic}/${letter.id}` };
   let { value } = record;
-  // Without the header the id would follow from the place that it is published to now.
+  // Without the header the id would follow from the record's new position.
   if (isJsonObject(value)) headers['request-id'] = requestId;
   else if (isPoison) {
     const [unknown] = problems.filter(({ code }) => code === 'unknown_field');
     if (unknown !== undefined)
       throw new NotReplayable(
-        `${unknown.path} was set by a newer writer and would be lost; upgrade this command first`,
+        `a newer writer set ${unknown.path}, which would be lost; upgrade this command first`,
       );
     value = decode.codec.encode('ChatRequest', { ...request, requestId });
   }
@@ -54,14 +54,14 @@ export function replayLetter(letter: DeadLetter, deadTopic: string, decode: Deco
   };
 }
 
-/** The record as it lay in the request topic; its time there is not known, so it has the letter's. */
+/** The record as it was in the request topic. Its time there is unknown, so it has the dead letter's. */
 function recordOf(letter: DeadLetter, { tenantOfTopic }: DecodeOptions): InboundRecord {
   const { source, at, key, value, headers } = letter;
   if (source === null)
-    throw new NotReplayable('it does not say where it came from: the service did not write it');
+    throw new NotReplayable('its headers do not name its source: the service did not write it');
   if (!tenantOfTopic.has(source.topic))
     throw new NotReplayable(
-      `it came from ${source.topic}, which is none of ${[...tenantOfTopic.keys()].join(', ')} (CHAT_REQUEST_TOPICS)`,
+      `it came from ${source.topic}, which is not one of ${[...tenantOfTopic.keys()].join(', ')} (CHAT_REQUEST_TOPICS)`,
     );
   if (letter.isWithoutValue)
     throw new NotReplayable(

@@ -157,7 +157,7 @@ it('a worker frozen while it waits for its list applies no changes when it wakes
   await world.standIn.setModels({ ids: [...KNOWN, ...NEW] });
   await log.seen('gpt-5-new-a');
   frozen.signal('SIGCONT');
-  await frozen.logged('could not be looked after');
+  await frozen.logged('catalog upkeep failed');
   await untilAnnounced([...KNOWN, ...NEW]);
   for (const model of NEW) expect(log.of(model)).toEqual(['ADDED']);
   expect(log.of('gpt-5-old')).toEqual([]);

@@ -103,7 +103,7 @@ describe('the price source', () => {
 
   it('leaves prices unchanged when it cannot be read', async () => {
     await run(fileOf([...first]));
-    await expect(run({ name: 'source.json', text: '{' })).rejects.toThrow(/nothing of it was/);
+    await expect(run({ name: 'source.json', text: '{' })).rejects.toThrow(/none of it was/);
     expect(await inputsOf('gpt-x')).toEqual(['1']);
   });
 

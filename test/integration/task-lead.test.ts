@@ -42,11 +42,11 @@ describe('a task that one process runs at a time', () => {
     const { lead } = await candidate();
     expect(await lead.isDue()).toBe(true);
     const owner = await lead.take(never);
-    await lead.give(owner, HOUR);
+    await lead.release(owner, HOUR);
     expect(await lead.isDue()).toBe(false);
-    await lead.give(await lead.take(never), null);
+    await lead.release(await lead.take(never), null);
     expect(await lead.isDue()).toBe(false);
-    await lead.give(await lead.take(never), 0);
+    await lead.release(await lead.take(never), 0);
     expect(await lead.isDue()).toBe(true);
   });
 
@@ -61,7 +61,7 @@ describe('a task that one process runs at a time', () => {
         most = Math.max(most, holders);
         await lead.isDue();
         holders -= 1;
-        await lead.give(owner, null);
+        await lead.release(owner, null);
       }),
     );
     expect(most).toBe(1);
@@ -98,7 +98,7 @@ describe('a task that one process runs at a time', () => {
     await createModelStore(db, { task: { task: 'task', owner: taker } }).update(() => [model]);
     expect(await createModelStore(db).list()).toHaveLength(1);
     // Releasing a lost task changes nothing.
-    await dead.lead.give(owner, HOUR);
+    await dead.lead.release(owner, HOUR);
     expect(await next.lead.isDue()).toBe(true);
   });
 

@@ -4,13 +4,13 @@ import { capabilities } from '../stores.ts';
 import { isLiteLlmFile, readLiteLlmPrices } from './litellm-prices.ts';
 import type { PriceFile } from './price-file.ts';
 
-/** A file of models or prices: its text, and a name to speak of it. */
+/** A file of models or prices: its text, and a name for messages. */
 export interface CatalogFile {
   readonly name: string;
   readonly text: string;
 }
 
-/** A file that cannot be imported. Nothing of it was. */
+/** A file that cannot be imported. None of it was. */
 export class InvalidCatalogFile extends Error {
   override readonly name = 'InvalidCatalogFile';
   /** Every problem, each with its place, such as `[3].components.input: …`. */
@@ -18,7 +18,7 @@ export class InvalidCatalogFile extends Error {
 
   constructor(file: string, problems: readonly string[]) {
     super(
-      `${file} cannot be imported, nothing of it was:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
+      `${file} cannot be imported, and none of it was:\n${problems.map((problem) => `  ${problem}`).join('\n')}`,
     );
     this.problems = problems;
   }
@@ -33,7 +33,7 @@ const decimal = (digits: number) =>
     )
     .transform(withoutPadding);
 
-// Cost events hold 12 decimals: a price per million tokens has 6 of them left.
+// Cost events hold 12 decimals, which leaves 6 for a price per million tokens.
 const amount = decimal(6);
 const feePerCall = decimal(12);
 
@@ -94,7 +94,7 @@ const price = z
   })
   .refine(({ effectiveFrom, effectiveTo }) => effectiveTo === null || effectiveTo > effectiveFrom, {
     path: ['effectiveTo'],
-    error: 'must be later than effectiveFrom, which is inclusive while it is exclusive',
+    error: 'must be later than effectiveFrom: effectiveFrom is inclusive, effectiveTo is exclusive',
   })
   .refine(isExactInRegions, {
     path: ['regionalUplift'],
@@ -122,7 +122,7 @@ const model = z.strictObject({
 export type ModelEntry = z.output<typeof model>;
 
 /**
- * Reads a file of our own format, or LiteLLM's `model_prices_and_context_window.json`.
+ * Reads a file in our own format, or LiteLLM's `model_prices_and_context_window.json`.
  *
  * @throws InvalidCatalogFile with every problem at once
  */

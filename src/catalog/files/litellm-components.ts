@@ -10,27 +10,27 @@ import { isExactInRegions } from '../../domain/cost/regional-price.ts';
 import { type PricedRange, readTieredPricing, unreadableFees } from '../litellm-fees.ts';
 import { isObject, type LiteLlmObject, type LiteLlmValue } from '../litellm-values.ts';
 
-/** The standard rate with its tiers, those of the service tiers, and what regions cost more. */
+/** The standard rate with its tiers, the rates of service tiers, and the uplifts of regions. */
 export type ModelRates = TieredComponents & Pick<Price, 'serviceTiers' | 'regionalUplift'>;
 
 export interface ReadComponents {
   /** The members that prices were read from. */
   readonly usedKeys: ReadonlySet<string>;
-  /** Or why there is no exact price. */
+  /** The rates, or why there is no exact price. */
   readonly result: ModelRates | { readonly reason: string };
 }
 
 type ComponentName = keyof PriceComponents;
 type Amounts = { readonly [Name in ComponentName]?: string };
 
-/** Finer prices could make amounts that cost events cannot hold, as in a price file of our own. */
+/** Finer prices could make amounts that cost events cannot hold. A price file of our own has the same limit. */
 const perMillion = { factor: 1_000_000, form: /^\d{1,9}(\.\d{1,6})?$/ };
 const perCall = { factor: 1, form: /^\d{1,9}(\.\d{1,12})?$/ };
 const perThousandCalls = { ...perCall, factor: '0.001' };
 
 const LARGEST_EXPONENT = 30;
 
-/** Dollars per token by LiteLLM's names; two of them are names for one price. */
+/** Dollars per token by LiteLLM's names. Two of them are names for the same price. */
 const tokenKeys: Readonly<Record<string, ComponentName>> = {
   input_cost_per_token: 'input',
   output_cost_per_token: 'output',
@@ -56,11 +56,11 @@ interface Group {
   readonly amounts: { [Name in ComponentName]?: string };
 }
 
-/** What a model costs, from its members in LiteLLM's file. Nothing is rounded: a price that is too fine is refused. */
+/** Reads the prices of a model from its members in LiteLLM's file. Nothing is rounded: a price that is too fine is refused. */
 export function readComponents(members: LiteLlmObject): ReadComponents {
   const reasons: string[] = [];
   if ('off_peak_pricing' in members)
-    reasons.push('its price depends on the hour (off_peak_pricing), which a version of a price cannot say');
+    reasons.push('its price depends on the hour (off_peak_pricing), which a price version cannot express');
   const ranges = readTieredPricing(members, reasons);
   const groups = ranges === null ? readGroups(members, reasons) : groupsOfRanges(ranges, members, reasons);
   const fees = readToolFees(members, reasons);
@@ -73,7 +73,7 @@ export function readComponents(members: LiteLlmObject): ReadComponents {
   const standard = rates.get('');
   if (standard === undefined)
     reasons.push(
-      'it has no price per token for both input and output, or lacks one above a number of tokens',
+      'it has no price per token for both input and output, or lacks one of them above a number of tokens',
     );
   const usedKeys = new Set([
     ...complete.flatMap(([, ofTier]) => ofTier.flatMap(({ keys }) => keys)),
@@ -93,7 +93,7 @@ export function readComponents(members: LiteLlmObject): ReadComponents {
   return { usedKeys, result: { reason: 'in a region it has more than 6 decimals per million tokens' } };
 }
 
-/** Prices by ranges of input as those of our tiers: above the end of a range the whole call has the next one's. */
+/** Converts prices by ranges of input to our tiers: above the end of a range, the whole call has the next range's price. */
 function groupsOfRanges(ranges: readonly PricedRange[], members: LiteLlmObject, reasons: string[]): Group[] {
   const others = readGroups(members, reasons);
   const ofStandard = ranges.flatMap(({ aboveInputTokens, members: ofRange }) =>
@@ -124,7 +124,7 @@ function readGroups(members: LiteLlmObject, reasons: string[]): Group[] {
     if (component === undefined) continue;
     const amount = exactPrice(value, perMillion);
     if (amount === null) {
-      reasons.push(`${key} is no price of at most 6 decimals per million tokens`);
+      reasons.push(`${key} is not a price of at most 6 decimals per million tokens`);
       continue;
     }
     const tier = suffix === 'batches' ? 'batch' : suffix;
@@ -132,7 +132,7 @@ function readGroups(members: LiteLlmObject, reasons: string[]): Group[] {
     const group = groups.get(name) ?? { tier, threshold: Number(thousands) * 1_000, keys: [], amounts: {} };
     const other = group.amounts[component];
     if (other !== undefined && other !== amount)
-      reasons.push(`${key} is ${amount} per million tokens where another key says ${other}`);
+      reasons.push(`${key} is ${amount} per million tokens, but another key has ${other}`);
     group.amounts[component] = amount;
     group.keys.push(key);
     groups.set(name, group);
@@ -140,7 +140,7 @@ function readGroups(members: LiteLlmObject, reasons: string[]): Group[] {
   return [...groups.values()];
 }
 
-/** Fees for the provider's tools, the same under every service tier. Sizes that cost what medium does have no own fee. */
+/** Fees for the provider's tools, the same in every service tier. Sizes that cost the same as medium get no fee of their own. */
 function readToolFees(
   members: LiteLlmObject,
   reasons: string[],
@@ -150,7 +150,7 @@ function readToolFees(
     if (value === undefined) return undefined;
     keys.push(key);
     const amount = exactPrice(value, unit);
-    if (amount === null) reasons.push(`${key} is no price of at most 12 decimals per call`);
+    if (amount === null) reasons.push(`${key} is not a price of at most 12 decimals per call`);
     return amount ?? undefined;
   };
   const bySize = members['search_context_cost_per_query'];
@@ -189,7 +189,7 @@ function readUplift(
     const region = upliftKey.exec(key)?.groups?.['region'];
     if (region === undefined) return [];
     const factor = exactPrice(value, multiplier);
-    if (factor === null) reasons.push(`${key} is no factor of at most 6 decimals`);
+    if (factor === null) reasons.push(`${key} is not a factor of at most 6 decimals`);
     return [{ key, region, factor: factor ?? '1' }];
   });
   return {
@@ -225,9 +225,9 @@ interface PriceUnit {
   readonly form: RegExp;
 }
 
-/** Decimal text without padding; null when it is no number, negative, or has more digits than the form. */
+/** Decimal text without padding. Null if it is not a number, is negative, or has more digits than the form. */
 function exactPrice(value: LiteLlmValue, { factor, form }: PriceUnit): string | null {
-  // Written out, an exponent without bounds would fill the memory.
+  // Written out, an unlimited exponent would fill the memory.
   if (!(value instanceof Big) || Math.abs(value.e) > LARGEST_EXPONENT) return null;
   const text = value.times(factor).toFixed();
   return form.test(text) ? text : null;

@@ -3,10 +3,10 @@ import { isObject, type LiteLlmObject, type LiteLlmValue } from '../litellm-valu
 import { readComponents } from './litellm-components.ts';
 import type { PriceEntry, PriceFile } from './price-file.ts';
 
-/** Calls of other kinds (embeddings, images, speech, …) are not priced by the tokens of a chat. */
+/** Calls of other kinds (embeddings, images, speech, …) are not priced by chat tokens. */
 const pricedModes: ReadonlySet<string> = new Set(['chat', 'completion', 'responses']);
 
-/** Members that say whose price it is. */
+/** Members that identify the model. */
 const identifyingKeys: ReadonlySet<string> = new Set(['litellm_provider', 'mode', 'source']);
 
 /** Whether a JSON value is LiteLLM's object of models. */
@@ -18,12 +18,12 @@ export function isLiteLlmFile(content: unknown): boolean {
 }
 
 /**
- * Reads LiteLLM's `model_prices_and_context_window.json`: an object by model with dollars per token. It does not say since
- * when a price holds. What cannot be priced exactly is told with its reason, and each key that no price was read from with
- * the number of models that have it.
+ * Reads LiteLLM's `model_prices_and_context_window.json`: an object by model, in dollars per token. It does not say since when
+ * a price applies. The result lists each model without an exact price, with the reason, and each unused key with the number of
+ * models that have it.
  *
  * @param text JSON whose root is an object
- * @param fileName the source of prices that name none
+ * @param fileName the source of prices that name no source
  */
 export function readLiteLlmPrices(text: string, fileName: string): PriceFile {
   const read = Object.entries(parseExactly(text)).map(([key, entry]) => readModel(key, entry, fileName));
@@ -46,7 +46,7 @@ export function readLiteLlmPrices(text: string, fileName: string): PriceFile {
 }
 
 type ReadModel = {
-  /** As the file has it. */
+  /** As in the file. */
   readonly key: string;
   /** `provider/model` */
   readonly name: string;
@@ -72,7 +72,7 @@ function readModel(key: string, entry: LiteLlmValue, fileName: string): ReadMode
   const { usedKeys, result } = readComponents(members);
   const unusedKeys = Object.keys(members).filter((member) => !usedKeys.has(member));
   if (typeof mode !== 'string' || !pricedModes.has(mode)) {
-    return { key, name, unusedKeys, reason: `its mode is ${mode ?? 'not told'}, not chat` };
+    return { key, name, unusedKeys, reason: `its mode is ${mode ?? 'missing'}, not chat` };
   }
   if ('reason' in result) return { key, name, unusedKeys, reason: result.reason };
   const price: PriceEntry = {
@@ -87,7 +87,7 @@ function readModel(key: string, entry: LiteLlmValue, fileName: string): ReadMode
   return { key, name, unusedKeys, price };
 }
 
-/** What two entries of one model must have in common. */
+/** The figures that two entries of one model must share. */
 function figuresOf(read: ReadModel): string {
   if (!('price' in read)) return '';
   const { components, tiers, serviceTiers, regionalUplift } = read.price;
@@ -107,9 +107,9 @@ function countKeys(keys: readonly string[]): { key: string; models: number }[] {
     .toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }
 
-/** JSON whose numbers never were floating point: each is read from its digits. */
+/** Parses JSON without floating point: each number is read from its digits. */
 function parseExactly(text: string): LiteLlmObject {
-  // Without its text a number is refused by Big: it is never taken from the float.
+  // Without its text, Big refuses a number: the float is never used.
   const exact = (_key: string, value: unknown, context?: { readonly source?: string }) =>
     typeof value === 'number' ? new Big(context?.source ?? '') : value;
   return JSON.parse(text, exact) as LiteLlmObject;

@@ -1,7 +1,7 @@
 import type { ModelFacts } from '../stores.ts';
 import type { ModelEntry } from './catalog-file.ts';
 
-/** Models that are not in the file of models get what their family is known to be. */
+/** The known facts of a family, for models that are missing from the file of models. */
 export interface ModelFamily
   extends Pick<
     ModelFacts,
@@ -11,24 +11,24 @@ export interface ModelFamily
     | 'defaultReasoningEffort'
     | 'capabilities'
   > {
-  /** Ids of the family are this, or go on after it with `-`, `.` or `:`. */
+  /** Ids of the family are this, or continue with `-`, `.` or `:`. */
   readonly prefix: string;
 }
 
-/** Source of facts that nobody has written down. */
+/** The source of facts that follow from the family. */
 export const INFERRED = 'inferred';
 
 const datedSnapshot = /-(\d{4}-\d{2}-\d{2}|\d{4})$/;
-/** What names of models say that do something else than chat: each a part of the name. */
+/** Parts of names of models that do something else than chat. */
 const OTHER_TASKS =
   /(?:^|[-_./:])(?:embed(?:ding|dings)?|rerank(?:er)?|moderation|transcribe|transcription|whisper|tts|dall-e|image|imagen|realtime|sora|diffusion)(?:$|[-_./:\d])/i;
 const fineTuned = /^ft:([^:]+)/;
 
 /**
- * What is known of a model that a provider lists: what the file says of it; else what it says of the model that it is a
- * dated snapshot or a fine-tuned copy of; else what its family is. Sizes are not guessed from a family.
+ * The known facts of a model that a provider lists. Its entry in the file comes first. Next is the entry of the model that it is
+ * a dated snapshot or a fine-tuned copy of. The last is its family. Sizes are not guessed from a family.
  *
- * @param families the longest prefix that fits wins
+ * @param families the longest matching prefix wins
  */
 export function modelFacts(
   provider: string,
@@ -56,7 +56,7 @@ export function modelFacts(
   return { contextWindow: null, maxOutputTokens: null, ...facts, capabilities, ...inferred };
 }
 
-/** Nothing is added to a request of such a model, renamed or refused. */
+/** In requests to such a model nothing is added, renamed or refused. */
 const UNKNOWN_FAMILY: ModelFamily = {
   prefix: '',
   maxTokensParameter: null,

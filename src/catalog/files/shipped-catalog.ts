@@ -4,7 +4,7 @@ import prices from '../data/prices.json' with { type: 'json' };
 import { type CatalogFile, type ModelEntry, readModelFile } from './catalog-file.ts';
 import type { ModelFamily } from './model-facts.ts';
 
-/** The models that ship with the service, to be imported as any other file. */
+/** The models that ship with the service, imported like any other file. */
 export const shippedModels: CatalogFile = { name: 'shipped models.json', text: JSON.stringify(models) };
 
 /** The same by `provider/id`, with their source. */
@@ -15,12 +15,11 @@ export const shippedModelEntries: ReadonlyMap<string, ModelEntry & { readonly so
   ]),
 );
 
-/** What is known of families of models. */
+/** The known families of models. */
 export const families = familyList as readonly ModelFamily[];
 
 /**
- * The prices that ship with the service, to be imported as any other file. They hold from the model's launch or the
- * provider's change of price; for a model whose launch date is not known, from its predecessor's, before which it
- * cannot have been called.
+ * The prices that ship with the service, imported like any other file. They apply from the model's launch or the provider's price
+ * change. If the launch date is unknown, they apply from the predecessor's: the model cannot have been called before.
  */
 export const shippedPrices: CatalogFile = { name: 'shipped prices.json', text: JSON.stringify(prices) };

@@ -1,32 +1,32 @@
 import { type CatalogModel, type ModelFacts, NEVER_LISTED } from '../stores.ts';
 
-/** Lists in a row without a model until it counts as deprecated, and until it counts as removed. */
+/** Lists in a row without a model, until it counts as deprecated and until it counts as removed. */
 export const DEPRECATED_AFTER_LISTS = 3;
 export const REMOVED_AFTER_LISTS = 6;
-/** The part of the models listed before that a list must still have to be believed. */
+/** The part of the models listed before that a new list must still have. A shorter list is rejected. */
 const LEAST_KEPT = 0.5;
 
-/** A list that is missing too much to be true. Nothing follows from it. */
+/** A list that lacks too many models to be plausible. It changes nothing. */
 export class ShortModelList extends Error {
   override readonly name = 'ShortModelList';
 
   constructor(provider: string, kept: number, before: number) {
     super(
-      `${provider} lists ${kept} of the ${before} models that it listed before; so short a list is taken for a fault, and nothing is deprecated by it. ` +
-        'If it is right (another account, another server), take it with: completion-bus models sync --accept-short',
+      `${provider} lists ${kept} of the ${before} models that it listed before; so short a list is treated as a fault, and no model is deprecated. ` +
+        'If the list is right (another account, another server), accept it with: completion-bus models sync --accept-short',
     );
   }
 }
 
 export interface Comparison {
   readonly provider: string;
-  /** All models of the catalog; those of other providers stay as they are. */
+  /** All models of the catalog. Those of other providers stay unchanged. */
   readonly known: readonly CatalogModel[];
   /** The ids that the provider lists now. */
   readonly listed: readonly string[];
-  /** What is known of an id besides the list. */
+  /** The facts about an id besides the list. */
   readonly factsOf: (id: string) => ModelFacts;
-  /** Sources whose facts `factsOf` may replace; what a person imported stays. */
+  /** Sources whose facts `factsOf` may replace. What an operator imported stays. */
   readonly replaceable: ReadonlySet<string>;
   readonly acceptShort: boolean;
   /** Epoch ms. */
@@ -34,7 +34,7 @@ export interface Comparison {
 }
 
 /**
- * What the provider's list makes of the catalog: every model of the provider as it is to be kept now.
+ * Applies the provider's list to the catalog: every model of the provider as it is from now on.
  *
  * ```
  *  (new) ──listed──► active ──3 lists without it──► deprecated ──6 lists──► removed
@@ -42,7 +42,7 @@ export interface Comparison {
  *                      └────────────listed─────────────┴──────────────────────┘
  * ```
  *
- * A model that was never listed (it is from a file) is not missed.
+ * A model that was never listed (it comes from a file) does not count as missing.
  *
  * @throws ShortModelList
  */

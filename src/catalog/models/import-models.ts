@@ -4,7 +4,7 @@ import type { ImportSummary } from '../prices/import-summary.ts';
 import { type CatalogModel, type ModelFacts, type ModelStore, NEVER_LISTED } from '../stores.ts';
 
 /**
- * Adds the models of a file to the catalog and updates those that it has already. Models that the file does not name stay.
+ * Adds the models of a file to the catalog, and updates existing ones. Models that are not in the file stay.
  *
  * @throws InvalidCatalogFile with every problem at once; then nothing was imported
  */
@@ -27,7 +27,7 @@ export async function importModels(store: ModelStore, file: CatalogFile): Promis
 
 const nameOf = ({ provider, id }: ModelFacts) => `${provider}/${id}`;
 
-/** The same facts from another file are no change. */
+/** The same facts from another file are not a change. */
 function isSameModel(one: CatalogModel, other: CatalogModel): boolean {
   return isDeepStrictEqual({ ...one, source: '' }, { ...other, source: '' });
 }

@@ -1,7 +1,7 @@
 import type { ModelInfo } from '../../ports/catalog.ts';
 import type { ModelFacts } from '../stores.ts';
 
-/** What a call has to know of a model. */
+/** The facts about a model that a call needs. */
 export function modelInfo(
   facts: Omit<ModelFacts, 'aliases' | 'source'>,
   lifecycle: ModelInfo['lifecycle'],
@@ -25,7 +25,7 @@ export function modelInfo(
   };
 }
 
-/** How far a model has come now (epoch ms), which its shutdown date decides too. */
+/** The lifecycle stage of a model now (epoch ms), which also depends on its shutdown date. */
 export function lifecycleAt(
   { lifecycle, shutdownAt }: Pick<ModelInfo, 'lifecycle' | 'shutdownAt'>,
   now: number,

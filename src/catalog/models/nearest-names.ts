@@ -1,6 +1,6 @@
 const MAX_NAMES = 3;
 
-/** Those of some names that are most alike to one, by edit distance, the nearest first; at most three. */
+/** The names most similar to one, by edit distance, the nearest first; at most three. */
 export function nearestNames(name: string, names: readonly string[]): string[] {
   return names
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
@@ -12,7 +12,7 @@ export function nearestNames(name: string, names: readonly string[]): string[] {
 /** Longer names are not compared. */
 const MAX_CHARACTERS = 64;
 
-/** The names that one may be a misspelling of: those of the nearest that differ in two characters at most. */
+/** The names that one may be a misspelling of: at most two characters differ. */
 export function misspelled(name: string, nearest: readonly string[]): string[] {
   if (name.length > MAX_CHARACTERS) return [];
   const most = Math.min(2, Math.floor(name.length / 3));
@@ -20,7 +20,7 @@ export function misspelled(name: string, nearest: readonly string[]): string[] {
 }
 
 /**
- * The least number of characters to insert, delete or replace that makes one text the other.
+ * The least number of characters to insert, delete or replace to turn one text into the other.
  *
  * @see https://en.wikipedia.org/wiki/Levenshtein_distance
  */

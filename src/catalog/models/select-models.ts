@@ -2,7 +2,7 @@ import { Big } from 'big.js';
 import type { Price } from '../../domain/cost/price.ts';
 import { type Capability, type CatalogModel, lifecycleOf } from '../stores.ts';
 
-/** A model with the price that is in force; null when there is none. */
+/** A model with the price in force; null if it has no price. */
 export interface PricedModel {
   readonly model: CatalogModel;
   readonly price: Price | null;
@@ -11,26 +11,26 @@ export interface PricedModel {
 export const sortOrders = ['name', 'price', 'context', 'output'] as const;
 export const lifecycles = ['active', 'deprecated', 'removed'] as const;
 
-/** Which models are wanted: all that is given must hold. Prices are decimal text per million tokens. */
+/** Which models are wanted: all given criteria must match. Prices are decimal text per million tokens. */
 export interface ModelCriteria {
-  /** Everything that it must be able to do. */
+  /** Everything that the model must be able to do. */
   readonly can?: readonly Capability[];
   readonly provider?: string;
-  /** A part of its id or of one of its aliases. */
+  /** A part of the model's id or of one of its aliases. */
   readonly name?: string;
-  /** Tokens. A model whose size is not known is left out. */
+  /** In tokens. A model of unknown size is left out. */
   readonly minContext?: number;
   readonly minOutput?: number;
   /** A model without a price is left out. */
   readonly maxInputPrice?: string;
   readonly maxOutputPrice?: string;
-  /** Default: those that work. */
+  /** Default: those that can be called. */
   readonly lifecycle?: readonly (typeof lifecycles)[number][];
   /** `price`: the cheapest first, by input, then output; `context` and `output`: the largest first. Default: name. */
   readonly sort?: (typeof sortOrders)[number];
 }
 
-/** The models that fit now (epoch ms), in order; what the order does not tell apart goes by name, and what is not known comes last. */
+/** The matching models (now: epoch ms), sorted. Ties are sorted by name, and unknown values come last. */
 export function selectModels(
   all: readonly PricedModel[],
   criteria: ModelCriteria,

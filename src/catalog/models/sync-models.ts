@@ -5,7 +5,7 @@ import type { ModelStore } from '../stores.ts';
 import type { AnnounceChanges } from '../upkeep/announce-changes.ts';
 import { compareModels } from './compare-models.ts';
 
-/** Who can say which models a provider has. */
+/** Lists the models of a provider. */
 export interface ModelLister {
   /** Configured provider name, e.g. openai. */
   readonly provider: string;
@@ -23,21 +23,21 @@ export interface ModelSync {
   readonly announce: AnnounceChanges;
   /** Epoch ms. */
   readonly now: () => number;
-  /** Take a list that is missing more than it should. Default: false. */
+  /** Accept a list that lacks more models than it should. Default: false. */
   readonly acceptShort?: boolean;
 }
 
-/** Facts that a newer version of the service may know better; what a person imported stays as it is. */
+/** Facts that a newer version of the service may correct. What an operator imported stays. */
 const REPLACEABLE: ReadonlySet<string> = new Set([shippedModels.name, INFERRED]);
 
 /**
- * Brings the catalog up to the provider's list.
+ * Updates the catalog from the provider's list.
  *
- * Steps 2 and 3 are one transaction, which also stores what is to be announced: whoever dies after it leaves the
- * announcement to the next.
+ * Steps 2 and 3 are one transaction, which also stores the changes to announce. If this process dies after it, the next one
+ * announces them.
  *
- * @returns what has changed; all of it is announced
- * @throws ChatFailure when the list could not be had, ShortModelList when it is not believed: then nothing has changed
+ * @returns the changes; all of them are announced
+ * @throws ChatFailure if the list cannot be fetched, ShortModelList if it is rejected; then nothing has changed
  */
 export async function syncModels(sync: ModelSync, signal: AbortSignal): Promise<ModelChanged[]> {
   const { lister, models, announce, now } = sync;

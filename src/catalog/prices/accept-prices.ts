@@ -5,14 +5,14 @@ import { liveVersions } from './live-versions.ts';
 import { planPriceVersions } from './plan-price-versions.ts';
 
 export interface Acceptance {
-  /** Versions that are in force now, or will be at their date. */
+  /** Versions that are in force now, or will be from their date on. */
   readonly accepted: readonly PriceVersion[];
-  /** Those that clash with what is there, each with the reason; they go on waiting. */
+  /** Those that clash with existing versions, each with the reason. They stay in quarantine. */
   readonly refused: readonly { readonly name: string; readonly reason: string }[];
 }
 
 /**
- * Puts prices that waited into force: from now where their source had no date.
+ * Puts quarantined prices into force: from now on if their source had no date.
  *
  * @param now epoch ms
  */
@@ -40,12 +40,12 @@ function beginningAt(version: PriceVersion, now: number): PriceVersion {
   return { ...version, id: `${provider}/${model}@${new Date(now).toISOString()}`, effectiveFrom: now };
 }
 
-/** @returns why it cannot join the history; null when it has */
+/** @returns why it cannot join the history; null if it has joined */
 async function append(prices: PriceStore, version: PriceVersion): Promise<string | null> {
   const { provider, model } = version;
   for (;;) {
     const { revision, versions } = await prices.history(provider, model);
-    // Accepted before by somebody who died before he could take it from the list.
+    // An earlier process accepted it, and died before it could take it from the list.
     const before = liveVersions(versions).findLast(
       ({ effectiveFrom }) => effectiveFrom <= version.effectiveFrom,
     );

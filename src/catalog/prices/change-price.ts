@@ -9,33 +9,33 @@ import { planPriceVersions } from './plan-price-versions.ts';
 import { compareFigures } from './price-figures.ts';
 import { hashOf, modelName, versionOf } from './price-versions.ts';
 
-/** What is to be different about a price. Only what is named changes, unless all of it is replaced. */
+/** The changes of a price. Only what is named changes, unless everything is replaced. */
 export interface PriceChange {
   readonly provider: string;
   readonly model: string;
-  /** Epoch ms; of a correction null, which keeps the begin of what it corrects. */
+  /** Epoch ms. In a correction, null keeps the start of the corrected version. */
   readonly effectiveFrom: number | null;
-  /** Epoch ms; null is open, and of a correction keeps the end of what it corrects. */
+  /** Epoch ms; null is open. In a correction, null keeps the end of the corrected version. */
   readonly effectiveTo: number | null;
   /** ISO 4217; null keeps it. */
   readonly currency: string | null;
   readonly source: string;
   /** By the names of a price file. */
   readonly components: Readonly<Record<string, string>>;
-  /** Keeps nothing: components that are not named, tiers and service tiers are gone. */
+  /** Keeps nothing: components, tiers and service tiers that are not named are removed. */
   readonly replace: boolean;
-  /** The version that it corrects; null for a new version. */
+  /** The version to correct; null for a new version. */
   readonly corrects: string | null;
 }
 
 const DEFAULT_CURRENCY = 'USD';
 
 /**
- * Adds a version of one model's price, made of the price in force and what is named. A correction takes the place of the
- * version that it corrects, which stays in the history. Figures that are in force already add no version. Concurrent writers
- * see each other's versions.
+ * Adds a version of one model's price, made of the price in force and the named changes. A correction replaces the version that
+ * it corrects, which stays in the history. If the figures are already in force, no version is added. Concurrent writers see each
+ * other's versions.
  *
- * @throws InvalidCatalogFile when the version would not be a price; an Error when the version to correct is not known
+ * @throws InvalidCatalogFile if the version would not be a valid price; an Error if the version to correct does not exist
  */
 export async function changePrice(
   store: PriceStore,
@@ -87,10 +87,10 @@ function versionToCorrect({ corrects }: PriceChange, versions: readonly PriceVer
   if (found === undefined) throw new Error(`there is no version ${corrects}; see: prices list --json`);
   if (liveVersions(versions).includes(found)) return found;
   const by = versions.find(({ supersedes }) => supersedes === corrects);
-  throw new Error(`version ${corrects} is corrected already, by ${by?.id}: correct that one`);
+  throw new Error(`version ${corrects} is already corrected by ${by?.id}: correct that one`);
 }
 
-/** A correction may change times alone; a new version that changes nothing but its begin is none. */
+/** A correction may change only times. A new version must change more than its start. */
 function hasSameTimes({ corrects, effectiveTo }: PriceChange, before: Price, version: PriceVersion): boolean {
   if (corrects === null) return effectiveTo === null;
   return before.effectiveFrom === version.effectiveFrom && before.effectiveTo === version.effectiveTo;
@@ -127,10 +127,10 @@ function checkKept(change: PriceChange, kept: Price | null, name: string): void 
     throw new InvalidCatalogFile('the price', [
       change.replace
         ? `a price that replaces all of ${name} needs --${missing.join(' and --')}`
-        : `${name} has no price to keep the rest of: give --${missing.join(' and --')} too`,
+        : `${name} has no price to keep the rest of: set --${missing.join(' and --')} too`,
     ]);
   if (kept !== null && change.currency !== null && change.currency !== kept.currency)
     throw new InvalidCatalogFile('the price', [
-      `${name} is priced in ${kept.currency}: amounts that are kept would become ${change.currency}; replace all of them (--replace)`,
+      `${name} is priced in ${kept.currency}: kept amounts would become ${change.currency}; replace all of them (--replace)`,
     ]);
 }

@@ -3,8 +3,8 @@ import type { ModelChange, ModelChangeDetail, ModelChanged } from '../../contrac
 import { isPerCall } from '../../domain/cost/price.ts';
 import { type CatalogModel, lifecycleOf, type PriceVersion } from '../stores.ts';
 
-/** What subscribers are told of, in this order. Where the facts are from, and what only the next comparison needs, is not of interest. */
-const told = [
+/** The properties that subscribers see, in this order. The source of facts and the state of comparisons are internal. */
+const announcedProperties = [
   'contextWindow',
   'maxOutputTokens',
   'maxTokensParameter',
@@ -20,18 +20,18 @@ const told = [
 ] as const satisfies readonly (keyof CatalogModel)[];
 
 /**
- * The one change that leads from what the catalog had to what it has now.
+ * The one change from the catalog's old entry to its new one.
  *
  * @param before null: the model is new
  * @param now epoch ms
- * @returns null when subscribers see no difference
+ * @returns null if subscribers see no difference
  */
 export function describeModelChange(
   before: CatalogModel | null,
   after: CatalogModel,
   now: number,
 ): ModelChanged | null {
-  const details = told.flatMap((property): ModelChangeDetail[] => {
+  const details = announcedProperties.flatMap((property): ModelChangeDetail[] => {
     const [earlier, later] = [before === null ? null : textOf(property, before), textOf(property, after)];
     return earlier === later ? [] : [{ property, before: earlier, after: later }];
   });
@@ -52,7 +52,7 @@ export function describeModelChange(
 /**
  * A new version of a price.
  *
- * @param before the version that was in force at its beginning; null when there was none
+ * @param before the version in force at its start; null if no version was
  * @param now epoch ms
  */
 export function describePriceChange(
@@ -66,7 +66,7 @@ export function describePriceChange(
   ];
   const properties = [...new Set([...later.keys(), ...earlier.keys()])];
   return {
-    // Several versions may be stored in one instant, so that their own id takes the instant's place.
+    // Several versions may be stored in the same instant, so the event id uses the version's id.
     eventId: eventId(after.provider, after.model, 'PRICED', after.id),
     provider: after.provider,
     model: after.model,
@@ -119,8 +119,8 @@ function kindOf(before: CatalogModel | null, after: CatalogModel, now: number): 
   return 'UPDATED';
 }
 
-/** Null: there is nothing to say, which an empty list is too. */
-function textOf(property: (typeof told)[number], model: CatalogModel): string | null {
+/** Null if there is nothing to report, as for an empty list. */
+function textOf(property: (typeof announcedProperties)[number], model: CatalogModel): string | null {
   const value = model[property];
   if (value == null) return null;
   if (typeof value === 'number' && property.endsWith('At')) return new Date(value).toISOString();

@@ -9,10 +9,10 @@ export type PriceTimeline = readonly Price[];
 export type PriceTimelines = ReadonlyMap<string, PriceTimeline>;
 
 const datedSnapshot = /^(?<base>.+)-\d{4}-\d{2}-\d{2}$/;
-/** `ft:gpt-4o-2024-08-06:organization:name:id`: priced by what was tuned. */
+/** `ft:gpt-4o-2024-08-06:organization:name:id`: priced by the tuned model's base. */
 const fineTuned = /^(?<base>ft:[^:]+):.+$/;
 
-/** A version without an end of its own ends where the next begins; one that was corrected holds no more. */
+/** A version without an end ends when the next one starts. A corrected version no longer applies. */
 export function priceTimelines(versions: readonly PriceVersion[]): PriceTimelines {
   const byModel = Map.groupBy(liveVersions(versions), ({ provider, model }) => `${provider}/${model}`);
   return new Map([...byModel].map(([key, ofModel]) => [key, timelineOf(ofModel)]));
@@ -26,14 +26,14 @@ function timelineOf(versions: readonly PriceVersion[]): PriceTimeline {
   }));
 }
 
-/** The model whose prices hold for a dated snapshot or a fine-tuned model before it has its own; null when it is neither. */
+/** The model whose prices apply to a dated snapshot or a fine-tuned model without prices; null if it is neither. */
 export function baseModel(model: string): string | null {
   return (fineTuned.exec(model) ?? datedSnapshot.exec(model))?.groups?.['base'] ?? null;
 }
 
 /**
- * The price in force at an instant. A dated snapshot (`gpt-4o-2024-08-06`) or a fine-tuned model has its base model's
- * until its first price of its own begins; the price then names that model. From then on it has no other.
+ * The price in force at an instant. A dated snapshot (`gpt-4o-2024-08-06`) or a fine-tuned model has its base model's price until
+ * its own first price starts; that price then names the base model. From then on only its own prices apply.
  */
 export function findPrice(
   timelines: PriceTimelines,
@@ -48,7 +48,7 @@ export function findPrice(
   return base === null ? null : findPrice(timelines, provider, base, at);
 }
 
-/** The one of a model's own prices that is in force at an instant (epoch ms). */
+/** The model's own price in force at an instant (epoch ms). */
 export function priceAt(timeline: PriceTimeline, at: number): Price | null {
   const isInForce = ({ effectiveFrom, effectiveTo }: Price) =>
     effectiveFrom <= at && (effectiveTo === null || at < effectiveTo);

@@ -1,6 +1,6 @@
 import type { PriceVersion } from '../stores.ts';
 
-/** Versions as a price file of our own format: importing it into an empty catalog gives these versions. */
+/** Formats versions as a price file of our own format. Importing it into an empty catalog gives the same versions. */
 export function formatPriceFile(versions: readonly PriceVersion[]): string {
   const entries = versions.map(({ id: _id, sourceHash: _hash, effectiveFrom, effectiveTo, ...price }) => ({
     ...price,

@@ -3,17 +3,17 @@ import { shippedPrices } from '../files/shipped-catalog.ts';
 import { type PriceStore, type WaitingPrices, waitingId } from '../stores.ts';
 import { importPrices } from './import-prices.ts';
 import type { ImportSummary } from './import-summary.ts';
-import { type HeldBack, holdBackPrices } from './quarantine-prices.ts';
+import { type HeldBack, quarantinePrices } from './quarantine-prices.ts';
 
 /**
- * Reads a file of prices, wherever it is.
+ * Reads a file of prices from its source.
  *
- * @throws when it cannot be had; the signal's reason when aborted
+ * @throws if the source cannot be read; the signal's reason when aborted
  */
 export type ReadPriceSource = (signal: AbortSignal) => Promise<CatalogFile>;
 
 export interface PriceSourceImport {
-  /** Null: there is no source, and models without a price get the ones that ship. */
+  /** Null: there is no source, and models without a price get the shipped one. */
   readonly read: ReadPriceSource | null;
   readonly prices: PriceStore;
   readonly waiting: WaitingPrices;
@@ -23,13 +23,13 @@ export interface PriceSourceImport {
 
 export interface PriceSourceResult {
   readonly refused: ImportSummary['refused'];
-  /** What waits for a person now. */
+  /** The prices that are in quarantine now: they need an operator. */
   readonly held: readonly HeldBack[];
 }
 
 /**
- * Brings prices up to the source: what is different becomes a new version, which begins now where the source has no dates; what is
- * suspicious waits.
+ * Updates prices from the source. A difference becomes a new version, which starts now if the source has no dates. A suspicious
+ * version goes into quarantine.
  *
  * @throws what reading throws, or InvalidCatalogFile: then no price has changed
  */
@@ -37,18 +37,18 @@ export async function importPriceSource(
   { read, prices, waiting, now }: PriceSourceImport,
   signal: AbortSignal,
 ): Promise<PriceSourceResult> {
-  // 1 Read.
+  // 1 Read the source.
   const file = read === null ? await withoutPrices(prices) : await read(signal);
-  // 2 Import what is believed.
-  const { store, held } = holdBackPrices(prices, waiting, now);
+  // 2 Import the plausible prices.
+  const { store, held } = quarantinePrices(prices, waiting, now);
   const { refused } = await importPrices(store, file);
-  // 3 What waited before and is not doubted any more was taken back by the source.
+  // 3 If a quarantined price is no longer suspicious, the source has withdrawn it.
   const stillHeld = new Set(held.map(waitingId));
   await waiting.remove((await waiting.list()).filter((one) => !stillHeld.has(waitingId(one))));
   return { refused, held };
 }
 
-/** Shipped prices never come between those that a person has chosen: they are for models that have none. */
+/** Shipped prices are only for models without any price. They never replace what an operator chose. */
 async function withoutPrices(prices: PriceStore): Promise<CatalogFile> {
   const entries = JSON.parse(shippedPrices.text) as { provider: string; model: string }[];
   const priced = new Set((await prices.list()).map(({ provider, model }) => `${provider}/${model}`));

@@ -8,28 +8,28 @@ import { compareFigures, type FigureChange, type PriceFigures } from './price-fi
 import { hashOf, modelName, SINCE_EVER, versionOf } from './price-versions.ts';
 
 export interface PriceImportOptions {
-  /** Only tells what would be done. */
+  /** Only reports what would be done. */
   readonly dryRun?: boolean;
   /**
-   * Since when the prices of a file that does not say so hold, epoch ms. Default: now; for a model that had no price at
-   * all, since ever, so that calls which were sent before anybody knew the price can be priced.
+   * Since when prices without a date apply, epoch ms. Default: now. Default for a model without any price: the start of time, so
+   * that calls which were sent before the price was known can be priced.
    */
   readonly effectiveFrom?: number;
   /** Epoch ms. */
   readonly now?: number;
 }
 
-/** What an import of prices did, or with a dry run would do. */
+/** What an import of prices did, or what a dry run would do. */
 export interface PriceImport extends ImportSummary {
-  /** For each version that was added or changed, in what it differs from the price that it takes over from. */
+  /** For each added or changed version, the difference from the price that it replaces. */
   readonly differences: readonly { readonly name: string; readonly changes: readonly FigureChange[] }[];
   /** Members of models that no price was read from, and how many models of the file have them. */
   readonly unusedKeys: PriceFile['unusedKeys'];
 }
 
 /**
- * Adds the prices of a file as new versions. What is known already is left alone, what would overwrite or overlap a known
- * version is refused by name while the rest goes in. Concurrent imports see each other's versions.
+ * Adds the prices of a file as new versions. Known prices stay. A version that would overwrite or overlap a known one is refused
+ * by name, while the rest is imported. Concurrent imports see each other's versions.
  *
  * @throws InvalidCatalogFile with every problem at once; then nothing was imported
  */
@@ -40,7 +40,7 @@ export async function importPrices(
 ): Promise<PriceImport> {
   const { entries, unpriced, unusedKeys } = readPriceFile(file);
   if (effectiveFrom !== undefined && entries.some((entry) => entry.effectiveFrom !== null))
-    throw new InvalidCatalogFile(file.name, ['its prices have dates of their own: leave out the other one']);
+    throw new InvalidCatalogFile(file.name, ['its prices have their own dates: leave out the other date']);
   const known = await store.list();
   const timelines = priceTimelines(known);
   const knownByModel = Map.groupBy(known, modelName);
@@ -71,11 +71,11 @@ export async function importPrices(
 
 interface WantedVersion {
   readonly version: PriceVersion;
-  /** Its file says when it begins: then it is a version even if it changes no figure. */
+  /** Its file has a start date: it becomes a version even if it changes no figure. */
   readonly isDated: boolean;
 }
 
-/** Writes what may join a model's history, which is read again when another writer was faster. */
+/** Writes the versions that may join a model's history. If another writer was faster, the history is read again. */
 async function importHistory(
   store: PriceStore,
   known: readonly PriceVersion[],
@@ -93,7 +93,7 @@ async function importHistory(
   }
 }
 
-/** A price without a date that holds anyhow is no new version. */
+/** If a price without a date already applies, it is not a new version. */
 function planImport(known: readonly PriceVersion[], wanted: readonly WantedVersion[]): PricePlan {
   const timelines = priceTimelines(known);
   const holding = wanted.flatMap(({ version, isDated }) => {
@@ -114,7 +114,7 @@ function planImport(known: readonly PriceVersion[], wanted: readonly WantedVersi
   return { ...plan, unchanged };
 }
 
-/** What a new version takes over from: the model's own price at that instant, or its base model's. */
+/** The price that a new version replaces: the model's own price at that instant, or its base model's. */
 function takenOver(
   version: PriceVersion,
   others: readonly PriceVersion[],

@@ -11,10 +11,10 @@ export interface PricePlan {
 /**
  * Decides which versions may join the history of one model, so that no instant has two prices and none is overwritten.
  *
- * A version without an end holds until the next one begins, so that one may be put into it. A version with an end of its
- * own was said to hold until then: nothing may begin inside it.
+ * A version without an end applies until the next one starts, so another version may start inside it. A version with an end was
+ * promised until then, so nothing may start inside it.
  *
- * @param wanted versions of the same model, in any order; each is held against those that were accepted before it
+ * @param wanted versions of the same model, in any order; each is checked against those accepted before it
  */
 export function planPriceVersions(
   known: readonly PriceVersion[],
@@ -24,7 +24,7 @@ export function planPriceVersions(
   const unchanged: PriceVersion[] = [];
   const refused: PricePlan['refused'][number][] = [];
 
-  // What is corrected comes before its correction.
+  // Plan a version before its correction.
   for (const version of wanted.toSorted((one, other) => revisionOf(one.id) - revisionOf(other.id))) {
     const all = [...known, ...append];
     const live = liveVersions([...all, version]).filter((other) => other !== version);
@@ -40,7 +40,7 @@ export function planPriceVersions(
   return { append, unchanged, refused };
 }
 
-/** Also a version that was corrected since: whoever imports it once more changes nothing. */
+/** Includes versions that were corrected since: importing them once more changes nothing. */
 function isKnown(version: PriceVersion, all: readonly PriceVersion[]): boolean {
   const candidates =
     version.supersedes === undefined
@@ -50,25 +50,25 @@ function isKnown(version: PriceVersion, all: readonly PriceVersion[]): boolean {
 }
 
 function whyNoCorrection(supersedes: string, all: readonly PriceVersion[]): string | null {
-  if (!all.some(({ id }) => id === supersedes)) return `supersedes ${supersedes}, which is not known`;
+  if (!all.some(({ id }) => id === supersedes)) return `supersedes ${supersedes}, which does not exist`;
   const by = all.find((other) => other.supersedes === supersedes);
-  return by === undefined ? null : `supersedes ${supersedes}, which ${by.id} has corrected already`;
+  return by === undefined ? null : `supersedes ${supersedes}, which ${by.id} has already corrected`;
 }
 
-/** Only an end that was given is a promise; an open end yields to the next version. */
+/** Only a given end is a promise. An open end yields to the next version. */
 function beginsInside(inner: PriceVersion, outer: PriceVersion): boolean {
   const end = outer.effectiveTo;
   return end !== null && outer.effectiveFrom < inner.effectiveFrom && inner.effectiveFrom < end;
 }
 
-/** The same price from another source is no change. */
+/** The same price from another source is not a change. */
 function isSamePrice(one: PriceVersion, other: PriceVersion): boolean {
   const neutral = { id: '', source: '', sourceHash: '', supersedes: '' };
   return isDeepStrictEqual({ ...one, ...neutral }, { ...other, ...neutral });
 }
 
 function overwriting(existing: PriceVersion): string {
-  return `${existing.id} (from ${existing.source}) begins at the same instant with other figures, and prices are never overwritten: give the new one a later effectiveFrom, or correct the version (prices correct)`;
+  return `${existing.id} (from ${existing.source}) starts at the same instant with other figures, and prices are never overwritten: set a later effectiveFrom, or correct the version (prices correct)`;
 }
 
 function overlapping(existing: PriceVersion): string {

@@ -1,6 +1,6 @@
 import type { Price, TieredComponents } from '../../domain/cost/price.ts';
 
-/** What one figure of a price was and is; null where there is none. */
+/** The old and the new value of one figure of a price; null if there is no value. */
 export interface FigureChange {
   /** As in the file: `input`, `tiers[>272000].input`, `serviceTiers.flex.input`. */
   readonly figure: string;
@@ -13,7 +13,7 @@ export type PriceFigures = Pick<
   'currency' | 'components' | 'tiers' | 'serviceTiers' | 'regionalUplift'
 >;
 
-/** The figures in which two prices differ, in the order of the new one. */
+/** The figures in which two prices differ, in the order of the new price. */
 export function compareFigures(before: PriceFigures | null, after: PriceFigures): FigureChange[] {
   const old = new Map(before === null ? [] : figuresOf(before));
   const current = new Map(figuresOf(after));

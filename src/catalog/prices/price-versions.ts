@@ -5,7 +5,7 @@ import type { PriceVersion } from '../stores.ts';
 import { revisionOf } from './live-versions.ts';
 import { planPriceVersions } from './plan-price-versions.ts';
 
-/** The begin of a price of which nobody knows another: it holds for every call. */
+/** The start of a price without a predecessor: it applies to every earlier call too. */
 export const SINCE_EVER = 0;
 
 type ModelName = Pick<PriceVersion, 'provider' | 'model'>;
@@ -18,7 +18,7 @@ export function hashOf({ text }: CatalogFile): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** @param effectiveFrom epoch ms, where the entry itself does not say it */
+/** @param effectiveFrom epoch ms, used if the entry has no start */
 export function versionOf(entry: PriceEntry, effectiveFrom: number, sourceHash: string): PriceVersion {
   const begin = entry.effectiveFrom ?? effectiveFrom;
   const { supersedes } = entry;
@@ -32,9 +32,9 @@ export function versionOf(entry: PriceEntry, effectiveFrom: number, sourceHash: 
 }
 
 /**
- * The versions of a price file without a database; those without a date hold since ever.
+ * The versions of a price file without a database. Those without a date apply since the start of time.
  *
- * @throws InvalidCatalogFile with every problem at once, also when two entries overlap
+ * @throws InvalidCatalogFile with every problem at once, including overlapping entries
  */
 export function versionsOfFile(file: CatalogFile): PriceVersion[] {
   const sourceHash = hashOf(file);

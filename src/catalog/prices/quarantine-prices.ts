@@ -3,24 +3,28 @@ import { liveVersions } from './live-versions.ts';
 import { suspicionsOf } from './suspicious-price.ts';
 
 export interface HeldBack extends WaitingPrice {
-  /** It was not waiting before. */
+  /** Whether it is newly quarantined. */
   readonly isNew: boolean;
 }
 
-export interface CautiousStore {
-  /** Adds what may be believed, and lets the rest wait. */
+export interface QuarantiningStore {
+  /** Adds plausible versions, and quarantines the rest. */
   readonly store: PriceStore;
-  /** What was held back so far. */
+  /** The versions quarantined so far. */
   readonly held: readonly HeldBack[];
 }
 
 /**
- * A store for prices that nobody has looked at: a version that is suspicious beside the one that it takes over from waits
- * until a person accepts it, the others go in.
+ * A store that quarantines suspicious prices. A version that is suspicious compared with the one that it replaces waits until an
+ * operator accepts it. All others are added.
  *
- * @param now epoch ms; a version that begins between this call and its storing has no date of its own
+ * @param now epoch ms; a version that starts between this call and its storing has no date of its own
  */
-export function holdBackPrices(prices: PriceStore, waiting: WaitingPrices, now: () => number): CautiousStore {
+export function quarantinePrices(
+  prices: PriceStore,
+  waiting: WaitingPrices,
+  now: () => number,
+): QuarantiningStore {
   const startedAt = now();
   const held: HeldBack[] = [];
   const store: PriceStore = {
@@ -43,8 +47,8 @@ export function holdBackPrices(prices: PriceStore, waiting: WaitingPrices, now: 
 }
 
 /**
- * Each version is held against what would be in force before it, never against another one that is doubted. The whole
- * history of a model without a price is believed: there is nothing that it would change.
+ * Compares each version with what would be in force before it, never with another suspicious version. If a model has no price, its
+ * whole history is accepted: there is nothing to compare with.
  */
 function judge(known: readonly PriceVersion[], versions: readonly PriceVersion[]) {
   if (known.length === 0) return { believed: versions, doubted: [] };

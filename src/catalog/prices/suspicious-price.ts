@@ -2,12 +2,12 @@ import { Big } from 'big.js';
 import type { PriceVersion } from '../stores.ts';
 import { amountsOf } from './describe-change.ts';
 
-/** An amount that is more than so many times another, or less than its part, is not believed unseen. */
+/** An amount that grows or shrinks by more than this factor is suspicious. */
 const LARGEST_FACTOR = 2;
 
 /**
- * Why a new price is not to be believed unseen: every amount that is more than double or less than half of the one before,
- * or is gone, and another currency. Empty when it may go in.
+ * The reasons why a new price is suspicious: every amount that is more than double or less than half of the one before, or is
+ * missing, and another currency. Empty if it may be added.
  */
 export function suspicionsOf(before: PriceVersion, after: PriceVersion): string[] {
   const amounts = amountsOf(after);

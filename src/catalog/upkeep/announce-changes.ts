@@ -4,7 +4,7 @@ import type { ModelChanged } from '../../contract/record-types.ts';
 import type { LaneTransport, OutboundRecord } from '../../ports/kafka.ts';
 import type { ChangeOutbox } from '../stores.ts';
 
-/** Publishes what is stored and not announced yet. */
+/** Publishes stored changes that are not announced yet. */
 export interface AnnounceChanges {
   isNeeded(): Promise<boolean>;
   all(signal: AbortSignal): Promise<void>;
@@ -12,14 +12,14 @@ export interface AnnounceChanges {
 
 export interface Announcement {
   readonly outbox: ChangeOutbox;
-  /** Under a group of the catalog's own. */
+  /** Under the catalog's own group. */
   readonly transport: LaneTransport;
   readonly codec: RecordCodec;
   /** The topic of model changes; it has one partition. */
   readonly topic: string;
   /** Consumer group of the workers: names the service in events. */
   readonly groupId: string;
-  /** Told of what was published. */
+  /** Called with the published changes. */
   readonly onAnnounced: (changes: readonly ModelChanged[]) => void;
 }
 
@@ -28,15 +28,15 @@ const BATCH = 500;
 const MAX_FAILURES = 3;
 
 /**
- * Publishes every stored change exactly once, in order, whoever else tries to at the same time and wherever one dies.
+ * Publishes every stored change exactly once and in order, even if several processes try at the same time and some of them die.
  *
- * The changes are numbered. A transaction publishes some of them and commits the last one's number as the position of the
- * catalog's group, so that records and position become visible together or not at all; the fence before it ends whoever
- * else is publishing, and completes what he left.
+ * The changes are numbered. A transaction publishes some of them and commits the last one's number as the position of the catalog's
+ * group. So records and position become visible together or not at all. The fence before it ends any other publisher, and
+ * completes its open transaction.
  *
  * ```
  *  stored ──1 fence, 2 position──► above the position ──3 one transaction──► published ──4──► forgotten
- *                                  up to it: published by somebody who died ─────────────────►┘
+ *                                  up to it: published by a process that died ───────────────►┘
  * ```
  */
 export function createAnnouncer(announcement: Announcement): AnnounceChanges {
@@ -50,13 +50,13 @@ export function createAnnouncer(announcement: Announcement): AnnounceChanges {
   });
 
   async function publish({ outboxId, changes }: Awaited<ReturnType<ChangeOutbox['pending']>>, last: number) {
-    // 1 End whoever else publishes.
+    // 1 Fence any other publisher.
     const producer = await transport.fence(lane);
     try {
-      // 2 What was published by now, of this outbox.
+      // 2 Read what this outbox has published so far.
       const { offset, metadata, topicId } = await transport.committedPosition(lane);
       const published = metadata === outboxId ? (offset ?? 0) : 0;
-      // 3 The rest, and the position after it.
+      // 3 Publish the rest together with the new position.
       const rest = changes.filter(({ number }) => number > published).map(({ change }) => change);
       if (rest.length === 0) return;
       await producer.settle({ offset: last, metadata: outboxId, topicId, records: rest.map(recordOf) });
@@ -78,12 +78,12 @@ export function createAnnouncer(announcement: Announcement): AnnounceChanges {
         try {
           await publish(pending, last.number);
         } catch (error) {
-          // Ended by somebody who publishes at the same time, as a rule: then there is nothing left when this looks again.
+          // Usually another publisher fenced this one. Then nothing is left on the next attempt.
           failures += 1;
           if (failures === MAX_FAILURES) throw error;
           continue;
         }
-        // 4 Whoever dies here leaves them to be found published.
+        // 4 Forget them. If this process dies first, the next one finds them published.
         await outbox.forget(last.number);
       }
     },

@@ -3,37 +3,37 @@ import type { Logger } from '../../runtime/logger.ts';
 import type { CatalogMetrics } from '../../telemetry/catalog-metrics.ts';
 import type { AnnounceChanges } from './announce-changes.ts';
 
-/** Another process has the task now: what was going on under the old owner ends. */
+/** Another process has the task now: the work of the old owner ends. */
 export class TaskLost extends Error {
   override readonly name = 'TaskLost';
 }
 
-/** Who does a task, and when it is due: by the database's clock. */
+/** Who owns a task, and when it is due by the database's clock. */
 export interface TaskLead {
   isDue(): Promise<boolean>;
   /**
-   * Waits until the task is this process's: nobody has it, or its owner is dead.
+   * Waits until this process owns the task: it is free, or its owner is dead.
    *
    * @returns the worker id that holds it
    * @throws the signal's reason
    */
   take(signal: AbortSignal): Promise<string>;
   /**
-   * Gives the task back.
+   * Releases the task.
    *
    * @param nextInMs when it is due again; null: as before
    */
-  give(owner: string, nextInMs: number | null): Promise<void>;
+  release(owner: string, nextInMs: number | null): Promise<void>;
 }
 
 export interface CatalogDuty {
   readonly lead: TaskLead;
-  /** What is done when it is due, in order; one that fails keeps no other from it. `owner` holds the task. */
+  /** The steps of a run, in order. A failed step does not stop the others. `owner` owns the task. */
   readonly steps: readonly CatalogStep[];
   readonly announce: AnnounceChanges;
   /** Time between two runs. */
   readonly intervalMs: number;
-  /** Time between two looks whether there is something to do. */
+  /** Time between two checks whether there is something to do. */
   readonly lookMs: number;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -46,7 +46,7 @@ export interface CatalogStep {
   run(owner: string, signal: AbortSignal): Promise<void>;
 }
 
-/** By how much a run may be early or late, so that many deployments do not ask all at once. */
+/** How early or late a run may be, as a part of the interval. It spreads the runs of many deployments. */
 const JITTER = 0.1;
 /** A run that failed is repeated after this part of the interval. */
 const RETRY_PART = 1 / 12;
@@ -55,12 +55,12 @@ const RETRY_PART = 1 / 12;
  * Keeps the catalog up to date until the signal fires: one process at a time, at each interval.
  *
  * ```
- *  idle ──due, or changes to announce──► waiting for the task ──taken──► running ──► given back, with the next due time
+ *  idle ──due, or changes to announce──► waiting for the task ──taken──► running ──► released, with the next due time
  *    ▲                                        (its owner is alive)          │ died or frozen: taken over, due as before
  *    └──────────────────────────────────────────────────────────────────────┘
  * ```
  *
- * @param turnSignal ends what one turn is doing: a new one for each turn
+ * @param turnSignal ends the work of one turn; called for each turn
  */
 export async function keepCatalog(
   duty: CatalogDuty,
@@ -70,8 +70,7 @@ export async function keepCatalog(
   while (!signal.aborted) {
     const turn = AbortSignal.any([signal, turnSignal()]);
     await takeTurn(duty, turn).catch((error: unknown) => {
-      if (!signal.aborted)
-        duty.logger.warn({ err: error }, 'the catalog could not be looked after; trying again');
+      if (!signal.aborted) duty.logger.warn({ err: error }, 'catalog upkeep failed; trying again');
     });
     await delay(duty.lookMs, undefined, { signal }).catch(() => undefined);
   }
@@ -79,25 +78,25 @@ export async function keepCatalog(
 
 async function takeTurn(duty: CatalogDuty, signal: AbortSignal): Promise<void> {
   const { lead, announce, intervalMs, random } = duty;
-  // 1 Is there anything to do?
+  // 1 Check whether there is anything to do.
   if (!(await lead.isDue()) && !(await announce.isNeeded())) return;
-  // 2 One at a time.
+  // 2 Take the task.
   const owner = await lead.take(signal);
   let nextInMs: number | null = null;
   try {
-    // 3 It may have been done while this process waited.
+    // 3 Run it, unless another process did so during the wait.
     if (await lead.isDue()) {
       const went = await runSteps(duty, owner, signal);
       nextInMs = Math.round(intervalMs * (went ? 1 : RETRY_PART) * (1 - JITTER + 2 * JITTER * random()));
     }
-    // 4 What others have stored, and what a dead one left.
+    // 4 Announce what other processes have stored, or a dead one left.
     await announce.all(signal);
   } finally {
-    await lead.give(owner, nextInMs);
+    await lead.release(owner, nextInMs);
   }
 }
 
-/** @returns whether all went well */
+/** @returns whether all steps succeeded */
 async function runSteps(duty: CatalogDuty, owner: string, signal: AbortSignal): Promise<boolean> {
   let went = true;
   for (const step of duty.steps) {
@@ -111,14 +110,14 @@ async function runSteps(duty: CatalogDuty, owner: string, signal: AbortSignal): 
       duty.metrics.stepDone(step.name, nameOf(error));
       duty.logger.warn(
         { err: error, step: step.name },
-        'the catalog stays as it is: a step of its upkeep failed',
+        'a step of the catalog upkeep failed; the catalog stays as it is',
       );
     }
   }
   return went;
 }
 
-/** A failure of the closed set by its code, anything else by its class. */
+/** The code of a failure of the closed set; the class of any other error. */
 function nameOf(error: unknown): string {
   const { code } = error as { code?: unknown };
   if (typeof code === 'string') return code;

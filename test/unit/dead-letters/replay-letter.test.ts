@@ -100,7 +100,7 @@ describe('replayLetter', () => {
   it('reports why a letter cannot be published', () => {
     expect(reason({ source: null })).toMatch(/the service did not write it/);
     expect(reason({ source: { topic: 'old.requests', partition: 0, offset: 0 } })).toBe(
-      'it came from old.requests, which is none of chat.requests, chat.requests.acme (CHAT_REQUEST_TOPICS)',
+      'it came from old.requests, which is not one of chat.requests, chat.requests.acme (CHAT_REQUEST_TOPICS)',
     );
     expect(reason({ isWithoutValue: true, value: null })).toMatch(/publish the record again from its source/);
   });
@@ -117,7 +117,7 @@ describe('replayLetter', () => {
       },
     };
     expect(() => replayLetter({ ...letter, code: 'poison' }, 'chat.requests.dead', newer)).toThrow(
-      /^messages\[0\]\.mood was set by a newer writer and would be lost/,
+      /^a newer writer set messages\[0\]\.mood, which would be lost/,
     );
     // Unchanged, its reader refuses it and reports that to its publisher.
     expect(replayLetter(letter, 'chat.requests.dead', newer).record.value).toBe(letter.value);

@@ -58,7 +58,7 @@ export function createTaskLead(db: Db, task: string, lease: WorkerLease): TaskLe
       }
     },
 
-    async give(owner, nextInMs) {
+    async release(owner, nextInMs) {
       const due = nextInMs === null ? {} : { dueAt: { $add: ['$$NOW', nextInMs] } };
       await tasks.updateOne({ _id: task, owner }, [{ $set: { owner: null, ...due } }], durableWrite);
     },

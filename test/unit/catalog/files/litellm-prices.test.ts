@@ -138,17 +138,17 @@ describe('a price file of LiteLLM', () => {
     [
       'a price beyond all bounds',
       '"input_cost_per_token": 1e999999999, "output_cost_per_token": 1e-999999999',
-      /input_cost_per_token is no price.*; output_cost_per_token is no price/,
+      /input_cost_per_token is not a price.*; output_cost_per_token is not a price/,
     ],
     [
       'a negative price',
       '"input_cost_per_token": -1e-06, "output_cost_per_token": 1',
-      /input_cost_per_token is no price/,
+      /input_cost_per_token is not a price/,
     ],
     [
       'a price in text',
       '"input_cost_per_token": "1e-06", "output_cost_per_token": 1',
-      /input_cost_per_token is no price/,
+      /input_cost_per_token is not a price/,
     ],
     [
       'an invalid fee',
@@ -163,7 +163,7 @@ describe('a price file of LiteLLM', () => {
     [
       'two prices for the same',
       `${both}, "cache_read_input_token_cost": 1e-07, "input_cost_per_token_cache_hit": 2e-07`,
-      /0\.2 per million tokens where another key says 0\.1/,
+      /0\.2 per million tokens, but another key has 0\.1/,
     ],
     ['a price by the hour', `${both}, "off_peak_pricing": {}`, /off_peak_pricing/],
     ['another kind of call', `${both}, "mode": "image_generation"`, /its mode is image_generation, not chat/],
@@ -230,7 +230,7 @@ describe('a price file of LiteLLM', () => {
     ['citation_cost_per_token', `${both}, "citation_cost_per_token": 2e-06`],
     ['input_cost_per_query', `${both}, "input_cost_per_query": 0.002`],
     ['surcharge_cost', `${both}, "surcharge_cost": {"night": 1}`],
-    ['input_cost_per_request is no price', `${both}, "input_cost_per_request": "much"`],
+    ['input_cost_per_request is not a price', `${both}, "input_cost_per_request": "much"`],
     ['follow each other', tier('[1000, 2000]')],
     ['follow each other', tier('[0, 0]')],
     ['follow each other', tier('"all"')],

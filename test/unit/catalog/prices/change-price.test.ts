@@ -126,7 +126,7 @@ describe('a price that is set', () => {
     [
       'a model without a price',
       change({ input: '1' }, { model: 'new' }),
-      'no price to keep the rest of: give --output too',
+      'no price to keep the rest of: set --output too',
     ],
     ['half of a replacement', change({ output: '1' }, { replace: true }), 'needs --input'],
     ['another currency with kept amounts', change({ input: '1' }, { currency: 'EUR' }), 'priced in USD'],
@@ -237,6 +237,6 @@ describe('a correction', () => {
   it('of a version missing from the file is refused by name', async () => {
     const text = JSON.stringify([{ ...full, supersedes: 'openai/gpt-x@2024-01-01T00:00:00.000Z' }]);
     const done = await importPrices(storeOf(), { name: 'prices.json', text });
-    expect(done.refused).toMatchObject([{ reason: expect.stringContaining('which is not known') }]);
+    expect(done.refused).toMatchObject([{ reason: expect.stringContaining('which does not exist') }]);
   });
 });

@@ -22,7 +22,7 @@ function dutyOf(members: Partial<CatalogDuty> = {}) {
         done.push('take');
         return 'me';
       },
-      give: async (owner, nextInMs) => {
+      release: async (owner, nextInMs) => {
         done.push(`give ${owner} ${nextInMs}`);
         if (nextInMs !== null) isDue = false;
       },
