@@ -17,7 +17,7 @@ const LIST_TIMEOUT_MS = 60_000;
 const MAX_LIST_BYTES = 8_388_608;
 
 /**
- * Asks `GET /models` of a server with OpenAI's API: one request, nothing is repeated.
+ * Asks `GET /models` of a server with OpenAI's API: one request, without retries.
  *
  * @param timeoutMs longest time for the whole list
  */

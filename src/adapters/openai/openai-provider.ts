@@ -52,7 +52,7 @@ export interface OpenAiProvider extends ChatProvider {
 /** The SDK's timer is out of the way at the longest time that a timer takes: 24 days. */
 const NO_TIMEOUT_MS = 2_147_483_647;
 
-/** A provider that speaks OpenAI's Chat Completions API. Each call is one HTTP request; nothing is repeated. */
+/** A provider that speaks OpenAI's Chat Completions API. Each call is one HTTP request, without retries. */
 export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProvider {
   const name = options.name ?? 'openai';
   const transport = createHttpTransport(options.proxy);
@@ -122,11 +122,11 @@ async function refusalOf(
   return mapErrorBody(error, envelope, context, Date.now());
 }
 
-/** The SDK's client as the service uses it: on its own transport, with nothing taken from the environment and nothing repeated. */
+/** The SDK's client as the service uses it: with its own transport, without retries, and without values from the environment. */
 export function createClient(options: OpenAiProviderOptions, transport: HttpTransport): OpenAI {
   return new OpenAI({
     apiKey: options.apiKey,
-    // Null, not absent: what is absent the SDK takes from the environment, behind the configuration's back.
+    // Null, not absent: the SDK would take absent values from the environment, in spite of the configuration.
     organization: options.organization ?? null,
     project: options.project ?? null,
     adminAPIKey: null,
@@ -134,7 +134,7 @@ export function createClient(options: OpenAiProviderOptions, transport: HttpTran
     baseURL: options.baseUrl,
     defaultHeaders: { ...options.headers },
     defaultQuery: { ...options.query },
-    // A repeated call is a second bill; retries belong to the ledger.
+    // A retry is a second bill. The ledger controls retries.
     maxRetries: 0,
     timeout: NO_TIMEOUT_MS,
     // At debug level the SDK logs prompts.

@@ -9,7 +9,7 @@ import type { PartitionToFollow, StartingPoint } from './starting-point.ts';
 
 const FIRST_DELAY_MS = 20;
 const LONGEST_DELAY_MS = 1_000;
-/** Errors that no waiting helps. */
+/** Permanent errors. */
 const FINAL: ReadonlySet<string> = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED']);
 
 /** A question and its place in the answer. */
@@ -58,7 +58,7 @@ export class OffsetLookup {
     await this.leaders.refresh().catch(() => undefined);
   }
 
-  /** @returns what is to be asked again */
+  /** @returns the questions to ask again */
   private async ask(open: readonly Open[], offsets: number[]): Promise<Open[]> {
     const byLeader = Map.groupBy(open, ({ partition }) => this.leaders.leaderOf(partition));
     const left = [...byLeader].map(async ([nodeId, questions]) =>

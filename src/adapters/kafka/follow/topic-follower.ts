@@ -32,7 +32,7 @@ const LEADERS_MAX_AGE_MS = 30_000;
 /** How long errors of a kind are only counted after one was logged. */
 const QUIET_MS = 10_000;
 const OFFSET_OUT_OF_RANGE = 1;
-/** Those that no waiting helps. */
+/** Permanent errors. */
 const FINAL: ReadonlySet<string> = new Set([
   'TOPIC_AUTHORIZATION_FAILED',
   'CLUSTER_AUTHORIZATION_FAILED',
@@ -140,7 +140,7 @@ export class TopicFollower {
     return this.lookup.offsetsOf(partitions, this.closing.signal);
   }
 
-  /** Nothing more of these is handed over. */
+  /** Stops following these partitions. */
   unfollow(partitions: readonly TopicPartition[]): void {
     for (const partition of partitions) {
       const followed = this.followed.get(nameOf(partition));
@@ -296,7 +296,7 @@ export class TopicFollower {
     }
   }
 
-  /** Records that were deleted meanwhile are lost to the reader; a log that ends before the position is another one. */
+  /** Records that were deleted meanwhile are lost to the reader. A log that ends before the position is a different log. */
   private async moveIntoLog(followed: FollowedPartition): Promise<void> {
     const { topic, partition } = followed;
     const [offset = 0] = await this.lookup.offsetsOf(

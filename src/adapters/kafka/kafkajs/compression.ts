@@ -48,8 +48,8 @@ export const zstdCodec: CompressionCodec = {
 };
 
 /**
- * Teaches kafkajs snappy, lz4 and zstd, and bounds its gzip. Call it before any consumer runs: one batch whose codec it does
- * not know ends a consumer for good.
+ * Adds snappy, lz4 and zstd to kafkajs, and bounds its gzip. Call it before any consumer runs: one batch with an unknown codec
+ * stops a consumer permanently.
  */
 export function registerCompressionCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs;

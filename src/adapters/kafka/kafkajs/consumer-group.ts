@@ -143,13 +143,13 @@ function contactOf(group: ConsumerGroup): Contact {
 }
 
 /**
- * Lets a consumer of kafkajs outlive the loss of a broker. Its own way out of each of these errors ends every fetch, and after some tries
- * leaves the group and joins it as a new member, while the group still waits for the old one:
+ * Lets a consumer of kafkajs survive the loss of a broker. kafkajs itself reacts to each of these errors by ending every fetch.
+ * After some tries it joins the group as a new member, while the group still waits for the old one. Instead:
  *
- * - A broker that cannot be fetched from, or that leads a partition no more, delays its own partitions only.
- * - A lost coordinator is looked for while fetches go on, and the membership stays what it was.
- * - A position outside the log becomes the log's start without a commit, which would erase what was committed with its metadata.
- * - Positions that were sought are not asked for.
+ * - A broker that is unreachable, or no longer leads a partition, delays only its own partitions.
+ * - A lost coordinator is looked up while fetches continue, and the membership is kept.
+ * - A position outside the log becomes the log's start without a commit, which would erase the committed metadata.
+ * - Positions set by a seek are not looked up.
  */
 export function installConsumerGroup(): void {
   if (isInstalled) return;
@@ -174,7 +174,7 @@ export function installConsumerGroup(): void {
       .catch(async (error: KafkaJsError) => {
         const isPatient = isCoordinatorLost(error) && !isLostForLong(contact);
         if (isPatient) await findCoordinator(this);
-        // What was said of an earlier membership says nothing of this one.
+        // The state of an earlier membership does not apply to this one.
         else if (memberId === this.memberId && generationId === this.generationId) contact.failure = error;
       })
       .finally(() => {
@@ -255,8 +255,8 @@ async function findCoordinator(group: ConsumerGroup): Promise<void> {
 }
 
 /**
- * A consumer that is stopped in the moment in which the brokers change starts new fetches, and nothing stops them: each fetch
- * gives nothing at once, for ever, without a turn for anything else in the process.
+ * A consumer that is stopped while its brokers change starts new fetches that nothing stops: each returns nothing at once, in
+ * an endless loop that blocks the event loop.
  */
 async function endFetching({ fetchManager }: Runner): Promise<readonly Batch[]> {
   await nextTurn();

@@ -33,8 +33,8 @@ let limits: BatchLimits | null = null;
 let budget: ByteBudget | null = null;
 
 /**
- * Lets kafkajs read what it fetches by `readFetchResponse`. Its own decoder keeps headers on plain objects and copies all of
- * them for each, inflates without a limit, and throws for a batch that it cannot read, for ever: one record stops a consumer.
+ * Makes kafkajs decode fetches with `readFetchResponse`. kafkajs's own decoder copies all headers for each header, inflates
+ * without a limit, and throws again and again for a batch that it cannot read: one record stops a consumer.
  *
  * @param recordMaxBytes the largest record that is accepted; the largest of several calls counts
  */

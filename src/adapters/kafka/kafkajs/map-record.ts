@@ -30,7 +30,7 @@ export function mapInbound(
   };
 }
 
-/** Our records as kafkajs wants them: grouped by topic, which it would else do itself by copying arrays per message. */
+/** Our records grouped by topic, as kafkajs expects them. kafkajs's own grouping would copy arrays per message. */
 export function mapOutbound(records: readonly OutboundRecord[]): TopicMessages[] {
   const byTopic = new Map<string, Message[]>();
   for (const record of records) {

@@ -51,9 +51,9 @@ const METADATA = 'protocol/requests/metadata/index.js';
 let isInstalled = false;
 
 /**
- * Lets kafkajs ask only for the topics that a client uses, and lets a partition without a leader stop nothing but itself.
- * kafkajs asks for every topic of the cluster as long as a client uses none, and takes no answer, and so learns of no broker,
- * while any partition in it has no leader.
+ * Makes kafkajs request metadata only for the topics that a client uses, and limits the effect of a missing leader to its
+ * partition. kafkajs itself requests every topic of the cluster while a client uses none. It rejects the answer, and so learns
+ * of no broker, while any partition in it has no leader.
  */
 export function installMetadata(): void {
   if (isInstalled) return;
@@ -67,7 +67,7 @@ export function installMetadata(): void {
     this.metadataExpireAt = Math.min(this.metadataExpireAt ?? soon, soon);
   };
 
-  // kafkajs gives up when it cannot connect to the first broker that it tries.
+  // kafkajs gives up if it cannot connect to the first broker that it tries.
   pool.withBroker = async function (this: BrokerPool, use) {
     const connected = await this.findConnectedBroker();
     const others = Object.keys(this.brokers);

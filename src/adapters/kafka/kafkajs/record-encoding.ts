@@ -20,9 +20,9 @@ const NOTHING = -1;
 const KAFKAJS_RECORD = 'kafkajs/src/protocol/recordBatch/record/v0/index.js';
 
 /**
- * Lets kafkajs encode records by `encodeRecord`. Its own takes a zeroed buffer of 512 bytes for each record and each of its
- * headers, which was a sixth of the service's processor time under load. kafkajs loads this part of itself when it
- * produces for the first time, so that it is enough to call this before.
+ * Makes kafkajs encode records with `encodeRecord`. kafkajs's own encoder allocates a zeroed buffer of 512 bytes for each record
+ * and each header, which was a sixth of the service's processor time under load. Call this before the first produce, when
+ * kafkajs loads its encoder.
  */
 export function installRecordEncoding(): void {
   const require = createRequire(import.meta.url);

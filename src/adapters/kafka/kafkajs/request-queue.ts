@@ -44,10 +44,10 @@ const LENGTH_BYTES = 4;
 let isInstalled = false;
 
 /**
- * Lets a connection of kafkajs have timers only while it has requests, and drops one whose request got no answer in time. kafkajs
- * looks every 100 ms, and after the first answer every millisecond, for as long as there is a connection: an idle service took a tenth of
- * a core, and Node writes a warning about the negative delay. After a request without an answer it goes on with the same
- * connection, where everything behind that request waits in vain as well.
+ * Gives a connection of kafkajs timers only while it has requests, and drops a connection whose request got no answer in time.
+ * kafkajs itself checks every 100 ms, and every millisecond after the first answer, as long as the connection exists. An idle
+ * service used a tenth of a core, and Node warned about a negative delay. After an unanswered request, kafkajs keeps the
+ * connection, where all later requests get no answer either.
  */
 export function installRequestQueue(): void {
   if (isInstalled) return;
@@ -77,7 +77,7 @@ export function installRequestQueue(): void {
   const { connect } = connection;
   connection.connect = function (this: Connection) {
     this.requestQueue.connection = this;
-    // Each of several requests that find it closed would open a socket, and all but one would stay open for nothing.
+    // Several requests that find it closed would each open a socket, and all but one would leak.
     this.connecting ??= connect
       .call(this)
       .catch((error: unknown) => {
@@ -98,7 +98,7 @@ function checkTimeouts(queue: RequestQueue): void {
   let isFirst = true;
   for (const request of queue.inflight.values()) {
     if (now - request.sentAt > request.requestTimeout) {
-      // A broker answers in order: behind a request that may take longer, as joining a group, others wait without fault.
+      // A broker answers in order: requests behind a slow one, such as joining a group, wait without fault.
       isDead ||= isFirst;
       request.timeoutRequest();
     } else isFirst = false;
@@ -109,7 +109,7 @@ function checkTimeouts(queue: RequestQueue): void {
   queue.requestTimeoutIntervalId = undefined;
 }
 
-/** As when the broker closes it: what waits on it fails, and the next request connects again. */
+/** As if the broker had closed it: pending requests fail, and the next request reconnects. */
 function drop(connection: Connection): void {
   const { host, port, requestQueue, socket } = connection;
   const { KafkaJSConnectionClosedError } = internalOf<{ KafkaJSConnectionClosedError: ConnectionClosed }>(

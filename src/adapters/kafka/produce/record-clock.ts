@@ -1,7 +1,7 @@
 import type { Clock } from '../../../ports/clock.ts';
 import { systemClock } from '../../../runtime/system-clock.ts';
 
-/** What a broker answers when a record's time is too far from its own. */
+/** The broker's error for a record whose time is too far from its own. */
 export const INVALID_TIMESTAMP = 'INVALID_TIMESTAMP';
 
 const FIRST_STEP_MS = 30 * 60_000;

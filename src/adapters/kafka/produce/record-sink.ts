@@ -19,7 +19,7 @@ import { batchesOf } from './record-batches.ts';
 import { TopicDirectory } from './topic-directory.ts';
 import { untilKnown } from './until-known.ts';
 
-/** How long failures of a topic and error are only counted after one was logged. */
+/** How long further failures of the same topic and error are only counted after one was logged. */
 const QUIET_MS = 10_000;
 /** How long a leader waits for its replicas before a partition moves to a connection where it delays no other. */
 const MAIN_TIMEOUT_MS = 3_000;
@@ -38,8 +38,8 @@ export interface RecordSinkOptions {
 }
 
 /**
- * Writes records outside any transaction, at least once and in order within a partition: one request at a time to each
- * leader, and after an error that passes the identical records of that partition again. An idempotent producer would lose
+ * Writes records outside any transaction, at least once and in order within a partition. Each leader gets one request at a
+ * time. After a transient error, the identical records of that partition are retried. An idempotent producer would lose
  * acknowledged records through kafkajs's retries.
  */
 export class KafkaRecordSink implements RecordSink {

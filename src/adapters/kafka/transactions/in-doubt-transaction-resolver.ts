@@ -16,11 +16,11 @@ import { findCoordinator } from '../kafkajs/find-coordinator.ts';
 /*
  * A commit is acknowledged when the coordinator has noted it; it then writes a marker to every partition of the transaction. A
  * coordinator of Kafka 4 that starts with such a note leaves out the partitions that have no leader at that moment, and
- * notes that the transaction is complete (docs/decisions/0029). What was written there is then neither committed nor aborted:
- * the next transaction of the same id that ends in that partition decides it, whatever it decides.
+ * notes that the transaction is complete (docs/decisions/0029). The records there are then neither committed nor aborted: the
+ * next transaction of the same id that ends in that partition decides them, with its own result.
  *
- * So before anybody writes with that id again, a transaction without records ends in every partition that the last one can
- * have written, as the coordinator had decided the last one. Where the marker was written it changes nothing.
+ * So before the id is used again, the resolver ends an empty transaction in every partition that the last one can have
+ * written, with the same decision as the last one. Where the marker was written, this changes nothing.
  *
  * Sources: https://kafka.apache.org/protocol#The_Messages_DescribeTransactions, KIP-664, KIP-98.
  */
@@ -58,27 +58,27 @@ export class InDoubtTransactionResolver {
   }
 
   /**
-   * Ends every earlier producer of the id as well. A failed call is to be repeated: it goes on with what was decided. Does nothing on
-   * brokers older than Kafka 3.0, which do not tell it.
+   * Ends every earlier producer of the id as well. Retry a failed call: it continues with the earlier decision. Does nothing on
+   * brokers older than Kafka 3.0, which do not report the decision.
    *
    * @throws when a partition has no leader, or a coordinator is not available
    */
   async resolve({ transactionalId, partitions, groupId }: Written): Promise<void> {
     await this.cluster.refreshMetadataIfNecessary();
     const coordinator = await findCoordinator(this.cluster, 'transaction', transactionalId);
-    // 1. What was decided, as long as it is known.
+    // 1. Find the decision, as long as the coordinator knows it.
     const state = await stateOf(coordinator, transactionalId);
     if (state === null) return;
     if (COMMITTED.has(state)) this.committed.add(transactionalId);
     if (ABORTED.has(state)) this.committed.delete(transactionalId);
-    // 2. No marker is left out from here on.
+    // 2. Require leaders, so that no marker is left out.
     await requireLeaders(coordinator, partitions);
     if (groupId !== null) await findCoordinator(this.cluster, 'group', groupId);
-    // 3. Nobody else writes any more.
+    // 3. Fence every earlier producer.
     const identity = await whileBusy(() =>
       coordinator.initProducerId({ transactionalId, transactionTimeout: this.timeoutMs }),
     );
-    // 4. The same end, everywhere.
+    // 4. End the transaction the same way in every partition.
     const producer = { transactionalId, ...identity };
     await coordinator.addPartitionsToTxn({ ...producer, topics: byTopic(partitions) });
     if (groupId !== null) await coordinator.addOffsetsToTxn({ ...producer, groupId });
@@ -90,7 +90,7 @@ export class InDoubtTransactionResolver {
   }
 }
 
-/** @returns null when the id has had no transaction, or the broker does not tell */
+/** @returns null if the id has had no transaction, or the broker does not report it */
 async function stateOf(coordinator: Broker, transactionalId: string): Promise<string | null> {
   if (coordinator.versions[DESCRIBE_TRANSACTIONS] === undefined) return null;
   const { errorCode, state } = await coordinator.connectionPool.send({

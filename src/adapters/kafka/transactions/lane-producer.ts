@@ -13,7 +13,7 @@ import type { TopicLookup } from '../topics/topic-lookup.ts';
 import { withNote } from './settled-notes.ts';
 import type { TransactionalProducer, TransactionContent } from './transactional-producer.ts';
 
-/** Errors by which a broker refuses a record for what it is. A wrong clock or a damaged transmission says nothing about it. */
+/** Errors that mean that the record itself is refused. A wrong clock or a damaged transmission is not the record's fault. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
@@ -29,7 +29,7 @@ function isEncodable(record: OutboundRecord): boolean {
   }
 }
 
-/** What a lane has read is of a topic that is not there any more. */
+/** The lane's topic was deleted and recreated: its records belong to a topic that no longer exists. */
 class TopicRecreated extends Error {
   override readonly name = 'TopicRecreated';
 }

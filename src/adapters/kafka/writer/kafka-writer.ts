@@ -38,7 +38,7 @@ export interface WriterThread {
   terminate(): Promise<unknown>;
 }
 
-/** How often the thread is asked whether it still answers. */
+/** How often the thread is checked for an answer. */
 const PING_MS = 1_000;
 
 /** What the thread writes to, and who hears of it. */
@@ -49,7 +49,7 @@ export interface KafkaWriterOptions {
   readonly sinkTopics: readonly string[];
   /** The thread has died and with it every connection; the process must end. */
   readonly onCrash: (error: Error) => void;
-  /** Records of a partition were not written; they are sent again, or refused. */
+  /** Records of a partition were not written. They are retried or refused. */
   readonly onWriteFailed?: (errorType: string) => void;
 }
 
@@ -143,7 +143,7 @@ export class KafkaWriter {
     });
   }
 
-  /** How long the thread has not answered what it was last asked; 0 when it has. */
+  /** How long the thread has not answered the last check; 0 if it has. */
   unansweredMs(): number {
     return this.pingedAt === null ? 0 : performance.now() - this.pingedAt;
   }
@@ -244,7 +244,7 @@ function byName(topics: readonly TopicFacts[]): Map<string, TopicFacts> {
   return new Map(topics.map((facts) => [facts.topic, facts]));
 }
 
-/** What cannot be packed fails the same way each time. */
+/** A record that cannot be packed fails the same way each time. */
 function packOrRefuse(records: readonly OutboundRecord[]): PackedRecords {
   try {
     return packRecords(records);

@@ -73,7 +73,7 @@ export function unpackRecords({ count, topics, headerNames, bytes }: PackedRecor
     const partition = int32();
     const key = view();
     const value = view();
-    // A header may be called like something that every object has.
+    // A header may have the name of an object member.
     const headers: RecordHeaders = Object.create(null);
     for (let left = int32(); left > 0; left -= 1) {
       const name = nameOf(headerNames);

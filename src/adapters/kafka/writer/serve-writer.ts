@@ -44,7 +44,7 @@ type Answers = {
   ) => Promise<WriterCalls[Name]['gives']>;
 };
 
-/** The thread's side: does what it is asked and answers each call under its number, in whatever order they end. */
+/** The thread's side: executes calls and answers each under its number, in the order in which they end. */
 export function serveWriter(
   { transport, sink }: WriterParts,
   post: (message: WriterMessage) => void,

@@ -12,10 +12,10 @@ export interface WriterSettings {
   readonly logLevel: string;
 }
 
-/** What the service asks of the thread: a name, what goes with it, and what comes back. */
+/** The calls of the thread: name, arguments and result. */
 export interface WriterCalls {
   holds: { takes: { readonly memberId: string; readonly partition: TopicPartition }; gives: boolean };
-  /** Gives the number by which the fenced producer is asked. */
+  /** Returns the number that identifies the fenced producer in later calls. */
   fence: {
     takes: { readonly partition: TopicPartition; readonly heldBy: string | undefined };
     gives: number;
@@ -33,7 +33,7 @@ export interface WriterCalls {
     gives: number;
   };
   closeProducer: { takes: { readonly producer: number }; gives: undefined };
-  /** Answers at once: the thread does not hang. */
+  /** Answered at once, which shows that the thread does not hang. */
   ping: { takes: object; gives: undefined };
   closeSink: { takes: object; gives: undefined };
   closeTransport: { takes: object; gives: undefined };
@@ -48,7 +48,7 @@ export interface BatchToWrite extends TopicPartition {
   readonly count: number;
 }
 
-/** Batches for the sink. It has no answer of its own: each batch is answered when it is written. */
+/** Batches for the sink. The message itself has no answer: each batch is answered when it is written. */
 export interface WriteRequest {
   readonly call: 'write';
   readonly batches: readonly BatchToWrite[];
@@ -67,13 +67,13 @@ export type WriterCall = {
 
 export type WriterRequest = WriterCall | WriteRequest;
 
-/** A batch is written, but for what was refused for good. */
+/** A batch is written, except for permanently refused records. */
 export interface WrittenBatch {
   readonly id: number;
   readonly refused: readonly RefusedRecord[];
 }
 
-/** An error as it can be handed from thread to thread. */
+/** An error in a form that can be passed between threads. */
 export interface PlainError {
   readonly name: string;
   readonly message: string;
@@ -83,7 +83,7 @@ export interface PlainError {
 }
 
 export type WriterMessage =
-  /** Both parts are connected; nothing is asked before. */
+  /** Both the lanes and the sink are connected. No call is made before. */
   | { readonly kind: 'ready'; readonly clusterId: string; readonly topics: readonly TopicFacts[] }
   | { readonly kind: 'failed'; readonly error: PlainError }
   | { readonly kind: 'answer'; readonly id: number; readonly result: unknown }
@@ -92,7 +92,7 @@ export type WriterMessage =
   | { readonly kind: 'written'; readonly batches: readonly WrittenBatch[] }
   /** All of the sink's topics: one has changed. */
   | { readonly kind: 'topics'; readonly topics: readonly TopicFacts[] }
-  /** Records of a partition were not written; they are sent again, or refused. */
+  /** Records of a partition were not written. They are retried or refused. */
   | { readonly kind: 'writeFailed'; readonly errorType: string }
   /** One line of the thread's log, as JSON. */
   | { readonly kind: 'log'; readonly line: string };

@@ -56,9 +56,9 @@ export interface HttpTransport {
 }
 
 /**
- * The way to the provider: as many connections to one host as there are calls, kept alive, no timeouts (the caller's
- * rule), no redirects (they would carry the key elsewhere). The body goes past the fetch standard's streams, which
- * cost more than all the rest of a streamed answer together.
+ * Connections to the provider: one per concurrent call, kept alive, without timeouts (the caller sets them) and redirects (they
+ * would send the key elsewhere). The body bypasses the fetch standard's streams, which cost more than the rest of a streamed
+ * answer.
  */
 export function createHttpTransport(proxy: HttpsProxy | null = null): HttpTransport {
   const agent = createAgent(proxy);
@@ -107,7 +107,7 @@ function createAgent(proxy: HttpsProxy | null): Dispatcher {
     bodyTimeout: 0,
   };
   if (proxy === null) return new Agent(options);
-  // Empty, not absent: what is absent is taken from the environment, behind the configuration's back.
+  // Empty, not absent: undici would take absent values from the environment, in spite of the configuration.
   const from = { httpProxy: '', httpsProxy: proxy.url, noProxy: proxy.except ?? '' };
   return new EnvHttpProxyAgent({ ...options, ...from });
 }

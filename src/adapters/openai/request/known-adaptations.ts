@@ -3,7 +3,7 @@ import { type Adaptation, withAdaptation } from '../../../domain/parameters/adap
 /** Callers choose the names of models. */
 const MAX_MODELS = 1_000;
 
-/** What calls of each model differ in, as its server has turned out to want it. */
+/** The learned adaptations of each model. */
 export class KnownAdaptations {
   readonly #always: readonly Adaptation[];
   /** The model that was learned about last is last. */

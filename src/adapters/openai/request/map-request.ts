@@ -17,7 +17,7 @@ export interface MapRequestOptions {
 
 /**
  * Translates a call into the body of a Chat Completions request. Null is not sent, so that the provider's defaults
- * hold; nothing that is only ours (ids, tenant, user, labels, limits) leaves the house.
+ * apply. Internal fields (ids, tenant, user, labels, limits) are never sent.
  *
  * @throws ChatFailure invalid_request, with the path, for what cannot be put into the provider's words
  */
