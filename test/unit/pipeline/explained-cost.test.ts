@@ -10,7 +10,7 @@ import { priceCall } from '../../../src/domain/cost/price-call.ts';
 const read = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
 const event = JSON.parse(read('test/fixtures/prices/cost-event.json')) as CostCalculated;
 const page = read('docs/costs.md');
-const example = page.slice(page.indexOf('## One event'), page.indexOf('## What is corrected'));
+const example = page.slice(page.indexOf('## One event'), page.indexOf('## Corrections'));
 /** The cells of the tables' rows. */
 const rows = example
   .split('\n')
