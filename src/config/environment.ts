@@ -46,20 +46,22 @@ const RECORD_MAX_BYTES_LIMIT = 5_000_000;
 export const environment = z.object({
   ROLES: set('worker,catalog,ledger', someOf(ROLES), {
     description:
-      'What this process does: `worker` answers requests, `catalog` keeps models and prices up to date, `ledger` adds up spending.',
+      'Roles of this process: `worker` answers requests, `catalog` keeps models and prices up to date, `ledger` adds up spending.',
   }),
   LOG_LEVEL: set('info', oneOf(LOG_LEVELS), { description: 'The least severe level that is logged.' }),
   HTTP_HOST: set('0.0.0.0', text, {
-    description: 'Address that `/livez`, `/readyz` and `/metrics` listen on.',
+    description: 'Address of `/livez`, `/readyz` and `/metrics`.',
   }),
-  HTTP_PORT: set('8080', wholeNumber(0, 65_535), { description: 'Their port; 0 takes a free one.' }),
+  HTTP_PORT: set('8080', wholeNumber(0, 65_535), {
+    description: 'Port of `/livez`, `/readyz` and `/metrics`; 0 picks a free one.',
+  }),
   LIVEZ_STUCK_AFTER: set('120s', duration('s', '10s', '24h'), {
     description:
-      'How long outcomes, chunks or the writing thread may make no progress before `/livez` fails (10s to 24h).',
+      'Time without progress of outcomes, chunks or the writing thread after which `/livez` fails (10s to 24h).',
     unit: 's',
   }),
   DRAIN_TIMEOUT: set('30s', duration('s', '0s', '1h'), {
-    description: 'How long running requests may finish after SIGTERM.',
+    description: 'Time that requests in flight have to finish after SIGTERM.',
     unit: 's',
   }),
 
@@ -68,7 +70,7 @@ export const environment = z.object({
     description: 'Name of this client in the brokers’ logs and quotas.',
   }),
   KAFKA_GROUP_ID: set('completion-bus', text, {
-    description: 'Consumer group of the workers; also the beginning of their transactional ids.',
+    description: 'Consumer group of the workers; also the prefix of their transactional ids.',
   }),
   SPEND_GROUP_ID: optional(text, {
     description: 'Consumer group of the role `ledger`, which adds up the cost topic.',
@@ -82,11 +84,13 @@ export const environment = z.object({
   }),
   KAFKA_SSL_CERT: optional(text, { description: 'Client certificate (PEM).', fromFile: true }),
   KAFKA_SSL_KEY: optional(text, { description: 'Key of the client certificate (PEM).', secret: true }),
-  KAFKA_SASL_MECHANISM: optional(oneOf(SASL_MECHANISMS), { description: 'How to log in to the brokers.' }),
+  KAFKA_SASL_MECHANISM: optional(oneOf(SASL_MECHANISMS), {
+    description: 'SASL mechanism of the login to the brokers.',
+  }),
   KAFKA_SASL_USERNAME: optional(text, { description: 'User name of the login.' }),
   KAFKA_SASL_PASSWORD: optional(text, { description: 'Password of the login.', secret: true }),
   KAFKA_SESSION_TIMEOUT: set('30s', duration('s', '6s', '30m'), {
-    description: 'Silence after which the group gives a worker’s partitions to others.',
+    description: 'Silence of a worker after which the group reassigns its partitions.',
     unit: 's',
   }),
   KAFKA_TRANSACTION_TIMEOUT: set('15s', duration('s', '2s', '15m'), {
@@ -98,35 +102,34 @@ export const environment = z.object({
     unit: 's',
   }),
 
-  CHAT_TOPIC_PREFIX: set('chat', topicPrefix, { description: 'Beginning of all topic names.' }),
+  CHAT_TOPIC_PREFIX: set('chat', topicPrefix, { description: 'Prefix of all topic names.' }),
   CHAT_REQUEST_TOPICS: optional(requestTopics, {
-    description:
-      'Topics that requests are read from. With `topic=tenant` the topic’s requests belong to that tenant.',
+    description: 'Request topics. With `topic=tenant`, the topic’s requests belong to that tenant.',
     otherwise: '`<prefix>.requests`',
   }),
   CHAT_REPLY_TOPICS: optional(orNone(topicNamesList), {
     description:
-      'Topics that copies of responses may be asked for in (header `reply-topic`); `none` allows no replies.',
+      'Topics that requests may name for a copy of the response (header `reply-topic`); `none` allows no replies.',
     otherwise: '`<prefix>.replies`',
   }),
   CHAT_TOPIC_PARTITIONS: set('6', wholeNumber(1, 10_000), {
-    description: 'Partitions that `topics create` gives the request topics and those that mirror them.',
+    description: 'Partitions of the request topics and the topics that mirror them, for `topics create`.',
   }),
   CHAT_TOPIC_REPLICATION: set('1', wholeNumber(1, 100), {
     description:
-      'Replicas that `topics create` gives every partition: 3 where there are three brokers, since one outcome needs replicas.',
+      'Replicas of every partition, for `topics create`. Set 3 if you have three brokers: outcomes need replicas.',
   }),
   CHAT_REQUEST_TIMEOUT: set('10m', duration('s', '1s', '24h'), {
     description:
-      'Longest time for one request, all its provider calls and the waits between them together; what it waits for limits and outages does not count.',
+      'Longest time for one request, with all its provider calls and the waits between them. Waits for limits and outages do not count.',
     unit: 's',
   }),
   SCHEMA_REGISTRY_URL: optional(url('http', 'https'), {
     description:
-      'Not supported yet, without effect: a Confluent-compatible schema registry. Records use Avro single-object encoding.',
+      'Not supported yet, no effect: a Confluent-compatible schema registry. Records use Avro single-object encoding.',
   }),
   RECORD_MAX_BYTES: set('900000', wholeNumber(10_000, RECORD_MAX_BYTES_LIMIT), {
-    description: 'Largest record that is read or written; below `max.message.bytes` of every topic.',
+    description: 'Largest record that the service reads or writes; below `max.message.bytes` of every topic.',
     unit: 'bytes',
   }),
   MAX_IN_FLIGHT: set('2000', wholeNumber(1, 100_000), {
@@ -135,13 +138,13 @@ export const environment = z.object({
   }),
   MAX_IN_FLIGHT_BYTES: set('268435456', wholeNumber(1_000_000, Number.MAX_SAFE_INTEGER), {
     description:
-      'Memory for requests, answers and outcomes in flight. Near the limit the worker pauses partitions, then starts no calls, then slows down the reading of answers.',
+      'Memory for requests, answers and outcomes in flight. Near the limit, the worker pauses partitions, then starts no calls, then reads answers more slowly.',
     unit: 'bytes',
   }),
 
   TENANT_WEIGHTS: optional(tenantWeights, {
     description:
-      'How many requests of a tenant begin, or call the provider, in each of its turns while not everything can go on at once: for slots and under the provider’s rate limit.',
+      'Requests of a tenant that begin or call the provider in each of its turns, while requests wait for slots or for the provider’s rate limit.',
     otherwise: '1 for every tenant',
   }),
 
@@ -150,23 +153,23 @@ export const environment = z.object({
     secret: true,
   }),
   MONGODB_DATABASE: set('completion_bus', text, {
-    description: 'Database that the service keeps its collections in.',
+    description: 'Database of the service’s collections.',
   }),
   LEDGER_TTL: set('14d', duration('s', '1h', '3650d'), {
     description:
-      'How long an answered request is remembered; longer than the request topic keeps its records.',
+      'Time that the ledger keeps an answered request; longer than the request topic keeps its records.',
     unit: 's',
   }),
   LEASE_MS: set('10000', duration('ms', '1s', '10m'), {
-    description: 'Silence in the database after which other workers take over a worker’s requests.',
+    description: 'Time without a renewed lease after which other workers take over a worker’s requests.',
     unit: 'ms',
   }),
   CATALOG_REFRESH: set('60s', duration('s', '1s', '24h'), {
-    description: 'How often models and prices are read from the database again.',
+    description: 'Interval between two reads of models and prices from the database.',
     unit: 's',
   }),
   CATALOG_SYNC_INTERVAL: set('6h', duration('s', '1s', '7d'), {
-    description: 'How often the role `catalog` asks the provider for its models and reads `PRICE_SOURCE`.',
+    description: 'Interval at which the role `catalog` lists the provider’s models and reads `PRICE_SOURCE`.',
     unit: 's',
   }),
   PRICE_SOURCE: optional(fileOrUrl, {
@@ -175,10 +178,10 @@ export const environment = z.object({
   }),
   BUDGET_WHEN_LEDGER_IS_DOWN: set('refuse', oneOf(LEDGER_DOWN_POLICIES), {
     description:
-      'What becomes of requests with a budget while spend is not added up: `refuse` them, or `allow` them by what was added up last.',
+      'Handling of requests with a budget while the ledger is down: `refuse` them, or `allow` them by the last known spend.',
   }),
   BUDGET_LEDGER_MAX_AGE: set('60s', duration('s', '10s', '24h'), {
-    description: 'Age of the spend above which the role `ledger` counts as down.',
+    description: 'Age of the last known spend above which the role `ledger` counts as down.',
     unit: 's',
   }),
 
@@ -187,7 +190,7 @@ export const environment = z.object({
     secret: true,
   }),
   AI_OPENAI_ADMIN_KEY: optional(text, {
-    description: 'Admin key of the organization; `costs reconcile` reads what was billed with it.',
+    description: 'Admin key of the organization; `costs reconcile` uses it to read the provider’s bill.',
     secret: true,
   }),
   AI_OPENAI_ORGANIZATION: optional(text, {
@@ -196,18 +199,18 @@ export const environment = z.object({
   }),
   AI_OPENAI_PROJECT: optional(text, { description: 'Project that is billed.', otherwise: 'the key’s' }),
   AI_OPENAI_BASE_URL: set('https://api.openai.com/v1', url('http', 'https'), {
-    description: 'Beginning of the API’s addresses.',
+    description: 'Base URL of the API.',
   }),
   AI_OPENAI_HEADERS: optional(headerPairs, {
     description:
-      'Further headers of each call: `name=value`, separated by commas; in values a comma is `%2C` and a percent sign `%25`.',
+      'Additional headers of each call: `name=value`, separated by commas. In values, write a comma as `%2C` and a percent sign as `%25`.',
     secret: true,
   }),
   AI_OPENAI_QUERY: optional(queryPairs, {
     description: 'Query parameters added to each address, e.g. `api-version=2024-10-21`.',
   }),
   HTTPS_PROXY: optional(url('http', 'https'), {
-    description: 'Proxy for calls of the provider by https.',
+    description: 'Proxy for https calls to the provider.',
     secret: true,
   }),
   NO_PROXY: optional(text, {
@@ -223,49 +226,49 @@ export const environment = z.object({
   }),
   AI_OPENAI_SLOW_FIRST_TOKEN_TIMEOUT: optional(duration('s', '1s', '24h'), {
     description:
-      'The same for what begins late: service tier `flex`, reasoning effort `high` and above, models called pro or deep-research.',
+      'The same for answers that begin late: service tier `flex`, reasoning effort `high` and above, models called pro or deep-research.',
     unit: 's',
     otherwise: '10m, at most `CHAT_REQUEST_TIMEOUT`',
   }),
   AI_OPENAI_UNSTREAMED_TIMEOUT: optional(duration('s', '1s', '24h'), {
-    description: 'Longest time for all of an answer that is not streamed.',
+    description: 'Longest time for a whole answer that is not streamed.',
     unit: 's',
     otherwise: '10m, at most `CHAT_REQUEST_TIMEOUT`',
   }),
   AI_OPENAI_STREAM_OPTIONS: set('true', flag, {
     description:
-      'Whether calls ask for usage with `stream_options`; for a server that refuses it, calls go without it either way.',
+      'Whether calls request usage with `stream_options`. If a server refuses it, calls omit it in any case.',
   }),
   AI_OPENAI_RETRY_ATTEMPTS: set('3', wholeNumber(0, 20), {
-    description: 'Further calls after a first one that failed in a way that may pass.',
+    description: 'Retries after a first call that failed with a retryable error.',
   }),
   AI_OPENAI_RETRY_DELAY: set('1000', duration('ms', '0ms', '10m'), {
     description:
-      'Longest wait before the first retry, doubled with each further one; what the provider asks for comes on top, up to a minute.',
+      'Longest wait before the first retry; it doubles with each retry. The wait that the provider asks for is added, up to a minute.',
     unit: 'ms',
   }),
   AI_OPENAI_RESTART_ON_BREAK: set('true', flag, {
     description:
-      'Whether an answer that broke after chunks were published is begun again, for requests that do not say.',
+      'Whether an answer that broke after chunks were published is restarted, for requests without `restartOnBreak`.',
   }),
   AI_OPENAI_OUTAGE: set('wait', oneOf(OUTAGE_POLICIES), {
     description:
-      'What requests do while the provider is away: `wait` for its return, at most until their deadline, `fail` at once, or `ignore` it and call.',
+      'Handling of requests while the provider is down: `wait` for its return, at most until their deadline, `fail` at once, or `ignore` it and call.',
   }),
   AI_REFUSE_OVERFLOW: set('false', flag, {
     description:
-      'Whether a prompt that certainly does not fit into the model’s context is refused before the call, by the lowest estimate.',
+      'Whether a prompt whose lowest estimate does not fit into the model’s context is refused before the call.',
   }),
-  AI_DEFAULT_MODEL: set('gpt-5.4-mini', text, { description: 'Model of requests that name none.' }),
+  AI_DEFAULT_MODEL: set('gpt-5.4-mini', text, { description: 'Model of requests without a model.' }),
   AI_DEFAULT_MAX_TOKENS: optional(orNone(wholeNumber(1, 10_000_000)), {
     description:
-      'Output limit of requests that set none, clamped to what model and prompt leave; `none` sends no limit.',
+      'Output limit of requests without one, clamped to what model and prompt leave; `none` sends no limit.',
     unit: 'tokens',
     otherwise: '4000 for known models that do not reason, else `none`',
   }),
   AI_DEFAULT_TEMPERATURE: optional(orNone(decimalNumber(0, 2)), {
     description:
-      'Temperature of requests that set none; left out for models that refuse it; `none` sends no temperature.',
+      'Temperature of requests without one, omitted for models that refuse it; `none` sends no temperature.',
     otherwise: '0.7 for models that are known to take it, else `none`',
   }),
 });
