@@ -347,7 +347,8 @@ describe('a value is refused when', () => {
       last: true,
       emittedAt: 0,
     });
-    response[response.length - 2] = 2;
+    // `emittedAt` and `extraJson` follow, with one byte each.
+    response[response.length - 3] = 2;
     const error = refusal(() => singleObject.decode('ChatChunk', response));
     expect(error.message).toContain('ChatChunk.last is neither true nor false');
   });

@@ -78,7 +78,9 @@ describe('a writer of another version', () => {
     expect(record).toEqual(sampleCost);
     expect(unknownFields).toEqual([]);
 
-    const response = variant('ChatResponse', (schema) => schema.fields.splice(-2, 1));
+    const response = variant('ChatResponse', (schema) => {
+      schema.fields = schema.fields.filter(({ name }) => name !== 'labels');
+    });
     const responseWriter = writerWith('ChatResponse', response, confluentWriter);
     const value = responseWriter.encode('ChatResponse', sampleResponse);
     expect(withRegistry(response).codec.decode('ChatResponse', value).record).toEqual({
