@@ -206,7 +206,7 @@ it('a record that is not a cost event is reported and counted as missing; the ot
   ]);
   await publish(someEvents(6));
   const listener = await world.startWorker();
-  await listener.logged('a record of the cost topic cannot be counted');
+  await listener.logged('a record of the cost topic cannot be decoded');
   await untilCounted();
   const { rows, unreadableRecords } = await report();
   expect(unreadableRecords).toBe(1);
