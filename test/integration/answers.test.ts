@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Exchange, ExchangeWorld, events } from '../support/exchanges/exchange-world.ts';
 
@@ -264,6 +264,15 @@ describe('the first bytes decide the kind of answer', () => {
     ['a compressed stream that does not say so', { body: gzipSync(stream) }],
     ['compressed JSON', { body: gzipSync(json), headers: typed('application/json') }],
     ['JSON called compressed', { body: json, headers: { 'content-encoding': 'gzip' } }],
+    ['a deflated stream', { body: deflateSync(stream), headers: { 'content-encoding': 'deflate' } }],
+    ['deflated JSON that does not say so', { body: deflateSync(json) }],
+    ['a bare deflated stream', { body: deflateRawSync(stream), headers: { 'content-encoding': 'deflate' } }],
+    ['a stream in Brotli', { body: brotliCompressSync(stream), headers: { 'content-encoding': 'br' } }],
+    ['JSON in Brotli', { body: brotliCompressSync(json), headers: { 'content-encoding': 'br' } }],
+    ['a stream in Zstandard', { body: zstdCompressSync(stream), headers: { 'content-encoding': 'zstd' } }],
+    ['JSON in Zstandard that does not say so', { body: zstdCompressSync(json) }],
+    ['a stream called Brotli', { body: stream, headers: { 'content-encoding': 'br' } }],
+    ['JSON called deflated', { body: json, headers: { 'content-encoding': 'deflate' } }],
   ])('%s', async (_, answer) => {
     await expectAnswer({ answer });
   });
@@ -271,8 +280,18 @@ describe('the first bytes decide the kind of answer', () => {
   it('and decompression has limits', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, 'x'));
     const start = gzipSync(events(...text));
-    for (const body of [bomb, Buffer.concat([start, bomb]), gzipSync(`{"x":"${' '.repeat(9_000_000)}"}`)]) {
-      const { response, calls } = await world.run({ answer: { body } });
+    const brotliBomb = brotliCompressSync(Buffer.alloc(16 * 1024 * 1024, 'x'));
+    const answers: [Buffer, string][] = [
+      [bomb, 'gzip'],
+      [Buffer.concat([start, bomb]), 'gzip'],
+      [gzipSync(`{"x":"${' '.repeat(9_000_000)}"}`), 'gzip'],
+      [deflateSync(Buffer.alloc(16 * 1024 * 1024, 'x')), 'deflate'],
+      [brotliBomb, 'br'],
+    ];
+    for (const [body, encoding] of answers) {
+      const { response, calls } = await world.run({
+        answer: { body, headers: { 'content-encoding': encoding } },
+      });
       expect(response).toMatchObject({
         status: 'FAILED',
         error: { code: 'provider_error', retryable: false },
@@ -282,9 +301,14 @@ describe('the first bytes decide the kind of answer', () => {
     }
   });
 
-  it('and a truncated answer is interrupted', async () => {
-    const body = gzipSync(stream);
-    const { response } = await world.run({ answer: { body: body.subarray(0, body.length / 2) } });
+  it.each([
+    ['gzip', gzipSync(stream)],
+    ['deflate', deflateSync(stream)],
+    ['br', brotliCompressSync(stream)],
+    ['zstd', zstdCompressSync(stream)],
+  ])('and an answer truncated in %s is interrupted', async (encoding, body) => {
+    const answer = { body: body.subarray(0, body.length / 2), headers: { 'content-encoding': encoding } };
+    const { response } = await world.run({ answer });
     expect(response).toMatchObject({ status: 'FAILED', error: { code: 'stream_interrupted' } });
   });
 });
@@ -423,6 +447,18 @@ describe('an error in place of an answer, or of its end', () => {
       ]);
       expect(response.choices).toMatchObject([{ content: 'Grüße 🗼' }]);
       expect(cost?.usage).toMatchObject({ inputTokens: 9, outputTokens: expect.any(Number) });
+    }
+  });
+
+  it('is billed as the provider reported behind its last piece', async () => {
+    const little = { prompt_tokens: 9, completion_tokens: 1, total_tokens: 10 };
+    const long = piece({ content: 'one two three four five six seven eight' });
+    const body = events(long, { ...reported, usage: little }, { error });
+    for (const { way, response, cost } of await world.runEachWay({
+      answer: { body },
+      request: { restartOnBreak: false },
+    })) {
+      expect([way, response.status, cost?.usage.outputTokens]).toEqual([way, 'FAILED', 1]);
     }
   });
 

@@ -76,7 +76,7 @@ export function createOpenAiProvider(options: OpenAiProviderOptions): OpenAiProv
     try {
       const answer = await endpoint.post(request, call.clientRequestId, guard.signal, onSent);
       guard.providerRequestId = readRequestId(answer.headers, options.apiKey);
-      const body = new InflatedBody(answer.body);
+      const body = new InflatedBody(answer.body, answer.headers.get('content-encoding'));
       if (!isOk(answer)) {
         throw await refusalOf({ ...answer, body }, request, guard.providerRequestId, context);
       }

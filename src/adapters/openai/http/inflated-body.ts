@@ -1,25 +1,42 @@
-import { Readable } from 'node:stream';
+import { Readable, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { constants, createGunzip, type Gunzip } from 'node:zlib';
+import {
+  constants,
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from 'node:zlib';
 import type { HttpBody } from './http-exchange.ts';
 
-const GZIP = [0x1f, 0x8b] as const;
 /** Inflated bytes that wait for their reader, whatever the compressed piece would grow to. */
 const CHUNK_BYTES = 65_536;
+/** So many first bytes tell text from bytes that have no mark of their own. */
+const START_BYTES = 8;
+
+/** A truncated body is noticed later, by what the answer lacks. */
+const OPTIONS = { chunkSize: CHUNK_BYTES, finishFlush: constants.Z_SYNC_FLUSH };
+const BROTLI = { chunkSize: CHUNK_BYTES, finishFlush: constants.BROTLI_OPERATION_FLUSH };
+const ZSTD = { chunkSize: CHUNK_BYTES, finishFlush: constants.ZSTD_e_flush };
 
 /**
- * A body that is inflated if its first bytes are those of gzip, whatever its headers say: some gateways compress unasked. It
+ * A body that is inflated if its first bytes are those of gzip, zlib or Zstandard, whatever its headers say: some gateways compress
+ * without being asked to. Brotli and bare deflate have no mark: there the header counts, unless the first bytes are text. It
  * inflates as it is read, so that the reader can bound the inflated size.
  */
 export class InflatedBody implements HttpBody {
   readonly #body: HttpBody;
+  readonly #encoding: string;
   #start: Buffer | null = null;
   #isKnown = false;
-  #gunzip: Gunzip | null = null;
+  #inflater: Transform | null = null;
   #inflated: AsyncIterator<Buffer> | null = null;
 
-  constructor(body: HttpBody) {
+  /** @param encoding the answer's `content-encoding`; null when it has none */
+  constructor(body: HttpBody, encoding: string | null = null) {
     this.#body = body;
+    this.#encoding = (encoding ?? '').slice(-16).toLowerCase().trim();
   }
 
   read(): Promise<Buffer | null> {
@@ -27,7 +44,7 @@ export class InflatedBody implements HttpBody {
   }
 
   close(): void {
-    this.#gunzip?.destroy();
+    this.#inflater?.destroy();
     this.#body.close();
   }
 
@@ -35,29 +52,35 @@ export class InflatedBody implements HttpBody {
     if (!this.#isKnown) {
       const start = await this.#readStart();
       this.#isKnown = true;
-      if (start === null || !isGzip(start)) return start;
+      const inflater = start === null ? null : inflaterFor(start, this.#encoding);
+      if (inflater === null) return start;
       this.#start = start;
-      this.#inflate();
+      this.#inflate(inflater);
     }
     const next = await this.#inflated?.next();
     return next === undefined || next.done === true ? null : next.value;
   }
 
-  /** As many bytes as tell what it is. */
+  /** As many bytes as tell what it is: text is known by its first one, unless it may not be text. */
   async #readStart(): Promise<Buffer | null> {
-    const first = await this.#body.read();
-    if (first === null || first.length > 1 || first[0] !== GZIP[0]) return first;
-    const second = await this.#body.read();
-    return second === null ? first : Buffer.concat([first, second]);
+    let start = await this.#body.read();
+    while (start !== null && start.length < START_BYTES && this.#mayBeBytes(start)) {
+      const next = await this.#body.read();
+      if (next === null) break;
+      start = Buffer.concat([start, next]);
+    }
+    return start;
   }
 
-  #inflate(): void {
-    // A truncated body is noticed later, by what the answer lacks.
-    const gunzip = createGunzip({ chunkSize: CHUNK_BYTES, finishFlush: constants.Z_SYNC_FLUSH });
-    this.#gunzip = gunzip;
-    this.#inflated = gunzip[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
+  #mayBeBytes(start: Buffer): boolean {
+    return isUnmarked(this.#encoding) || [0x1f, 0x28, 0x78].includes(start[0] ?? 0);
+  }
+
+  #inflate(inflater: Transform): void {
+    this.#inflater = inflater;
+    this.#inflated = inflater[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
     // Its failure is that of the read.
-    pipeline(Readable.from(this.#pieces(), { highWaterMark: 1 }), gunzip).catch(() => undefined);
+    pipeline(Readable.from(this.#pieces(), { highWaterMark: 1 }), inflater).catch(() => undefined);
   }
 
   async *#pieces(): AsyncGenerator<Buffer, void, void> {
@@ -67,6 +90,28 @@ export class InflatedBody implements HttpBody {
   }
 }
 
-function isGzip(bytes: Buffer): boolean {
-  return bytes[0] === GZIP[0] && bytes[1] === GZIP[1];
+function isUnmarked(encoding: string): boolean {
+  return encoding.endsWith('br') || encoding.endsWith('deflate');
 }
+
+/** @returns null for what is not compressed */
+function inflaterFor(start: Buffer, encoding: string): Transform | null {
+  const [first = 0, second = 0, third, fourth] = start;
+  if (first === 0x1f && second === 0x8b) return createGunzip(OPTIONS);
+  if (first === 0x28 && second === 0xb5 && third === 0x2f && fourth === 0xfd)
+    return createZstdDecompress(ZSTD);
+  const isText = start.subarray(0, START_BYTES).every(isOfText);
+  if (isText) return null;
+  // The method of deflate, and a check sum of the two bytes.
+  const isZlib = first === 0x78 && (first * 256 + second) % 31 === 0;
+  if (isZlib) return createInflate(OPTIONS);
+  if (encoding.endsWith('br')) return createBrotliDecompress(BROTLI);
+  return encoding.endsWith('deflate') ? createInflateRaw(OPTIONS) : null;
+}
+
+/** A visible character or a blank of ASCII, or a byte of a byte order mark. */
+function isOfText(byte: number): boolean {
+  return (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d) || BYTE_ORDER_MARK.includes(byte);
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
