@@ -50,22 +50,24 @@ export interface UsageEstimate {
   readonly arrived: () => number;
   /** Whether the answer broke off, so that the usage was reported before its end. */
   readonly broke: boolean;
+  /** Whether more of the answer arrived after the report, which does not include it. Default: `broke`. */
+  readonly wentOn?: boolean;
 }
 
 /**
  * Fills gaps in reported usage. A missing side follows from the total and the other side, else it is estimated. If the
- * answer broke off, at least the tokens that arrived count. If anything but the report is in the result, its confidence is
- * PARTIAL.
+ * answer broke off after the report, at least the tokens that arrived count. If it broke off, or anything but the report is in
+ * the result, its confidence is PARTIAL.
  */
 export function completeUsage(
   { reportedCost: _cost, ...reported }: ReportedUsage,
-  { inputTokens, arrived, broke }: UsageEstimate,
+  { inputTokens, arrived, broke, wentOn = broke }: UsageEstimate,
 ): Usage {
   const input = reported.inputTokens ?? rest(reported.totalTokens, reported.outputTokens);
   const output = reported.outputTokens ?? rest(reported.totalTokens, reported.inputTokens);
   const usage = {
     inputTokens: input ?? inputTokens,
-    outputTokens: output === null || broke ? Math.max(output ?? 0, arrived()) : output,
+    outputTokens: output === null || (broke && wentOn) ? Math.max(output ?? 0, arrived()) : output,
   };
   const isReported = usage.inputTokens === input && usage.outputTokens === output;
   const total = isReported ? reported.totalTokens : null;

@@ -1,4 +1,5 @@
 import type { Choice, Usage } from '../../contract/record-types.ts';
+import { deltaBytes } from '../../domain/completion/completion-delta.ts';
 import { CompletionFold } from '../../domain/completion/fold-completion.ts';
 import { plainUsage, type ReportedUsage } from '../../domain/cost/usage.ts';
 import { ChatFailure } from '../../domain/failures/chat-failure.ts';
@@ -36,6 +37,8 @@ interface EndedStream {
   readonly stream: ProviderStream | null;
   readonly fold: CompletionFold;
   readonly reported: ReportedUsage | null;
+  /** Whether more of the answer came behind that report. */
+  readonly wentOn: boolean;
   readonly sent: boolean;
   readonly firstChunkMs: number | null;
   /** The error that ended it early; null if it is complete. */
@@ -160,6 +163,7 @@ async function readAnswer(
   let stream: ProviderStream | null = null;
   let sent = false;
   let reported: ReportedUsage | null = null;
+  let wentOn = false;
   let firstChunkMs: number | null = null;
   let thrown: unknown = null;
   let inOutage = false;
@@ -193,6 +197,7 @@ async function readAnswer(
     permit.answered(stream.rateLimits);
     for await (const { deltas, usage } of stream) {
       if (usage !== null) reported = usage;
+      wentOn = usage === null && (wentOn || deltas.some((delta) => deltaBytes(delta) > 0));
       if (deltas.length === 0) continue;
       firstChunkMs ??= clock.monotonic() - began;
       for (const delta of deltas) fold.add(delta);
@@ -209,7 +214,7 @@ async function readAnswer(
     progress.end(running);
     job.memory.endStream();
   }
-  return { stream, fold, reported, sent, firstChunkMs, thrown, inOutage };
+  return { stream, fold, reported, wentOn, sent, firstChunkMs, thrown, inOutage };
 }
 
 /** If its chunks cannot be published, the call has failed, even if that shows only after its end. It is billed all the same. */

@@ -10,6 +10,8 @@ import type { CallPlan } from '../admission/plan-call.ts';
 export interface EndedCall {
   /** What the provider reported last; null when it reported nothing. */
   readonly reported: ReportedUsage | null;
+  /** Whether pieces of the answer arrived after that report. */
+  readonly wentOn: boolean;
   /** The error that ended it early; null if it is complete. */
   readonly thrown: unknown;
   /** Whether there was a connection to send it on. */
@@ -27,7 +29,7 @@ export interface EndedCall {
  * @returns null if it used nothing: it was refused, or never sent
  */
 export function usageOfCall(
-  { reported, thrown, sent, begun, choices }: EndedCall,
+  { reported, wentOn, thrown, sent, begun, choices }: EndedCall,
   plan: CallPlan,
   tokens: TokenCounter,
 ): Usage | null {
@@ -37,7 +39,7 @@ export function usageOfCall(
   const arrived = () => estimateOutput(choices, tokens.counting(encoding, { exact: true }));
   if (reported === null)
     return plainUsage(plan.estimatedInputTokens, arrived(), broke ? 'PARTIAL' : 'ESTIMATED');
-  return completeUsage(reported, { inputTokens: plan.estimatedInputTokens, arrived, broke });
+  return completeUsage(reported, { inputTokens: plan.estimatedInputTokens, arrived, broke, wentOn });
 }
 
 /** The provider may have run any other call that was sent, even without an answer. */

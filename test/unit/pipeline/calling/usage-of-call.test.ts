@@ -51,7 +51,14 @@ const choice = {
   problems: [],
   extraJson: null,
 };
-const complete: EndedCall = { reported: null, thrown: null, sent: true, begun: true, choices: [choice] };
+const complete: EndedCall = {
+  reported: null,
+  wentOn: false,
+  thrown: null,
+  sent: true,
+  begun: true,
+  choices: [choice],
+};
 const cut = new ChatFailure('stream_interrupted', 'cut', true);
 const used = (members: Partial<Usage> = {}) => ({ ...plainUsage(100, 50, 'PROVIDER'), ...members });
 const usageOf = (members: Partial<EndedCall>) => usageOfCall({ ...complete, ...members }, plan, tokens);
@@ -93,9 +100,14 @@ describe('usageOfCall', () => {
   it('is partial when usage was reported before the answer broke, but never less than what arrived', () => {
     expect(usageOf({ thrown: cut, reported: used() })).toEqual(used({ confidence: 'PARTIAL' }));
     const tooLittle = used({ outputTokens: 1, totalTokens: 101 });
-    expect(usageOf({ thrown: cut, reported: tooLittle })).toEqual(
+    expect(usageOf({ thrown: cut, reported: tooLittle, wentOn: true })).toEqual(
       used({ outputTokens: 7, totalTokens: 107, confidence: 'PARTIAL' }),
     );
+  });
+
+  it('is as reported when nothing of the answer came behind the report', () => {
+    const little = used({ outputTokens: 1, totalTokens: 101 });
+    expect(usageOf({ thrown: cut, reported: little })).toEqual({ ...little, confidence: 'PARTIAL' });
   });
 
   it('derives a missing side from the total', () => {
