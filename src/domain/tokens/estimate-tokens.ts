@@ -6,6 +6,9 @@ import { imageTokens, type TokenRange } from './image-tokens.ts';
 import { renderTools } from './render-tools.ts';
 import type { ImageRule } from './token-rules.ts';
 
+/** Parts whose tokens are those of their text. Others may stand for a file, a video or a document. */
+const TEXTS: ReadonlySet<string> = new Set(['text', 'refusal', 'thinking', 'reasoning']);
+
 /** Counts the tokens of a text by an encoding. Never throws. */
 export type CountTokens = (text: string) => number;
 
@@ -64,7 +67,7 @@ export function estimateInput(request: ChatRequest, images: ImageRule, count: Co
     for (const part of message.parts) {
       if (part.type === 'image_url') sum.images = plus(sum.images, partImageTokens(part, images));
       else if (part.type === 'input_audio') sum.audio = plus(sum.audio, audioTokens(part.data));
-      else if (part.type === 'file') sum.unbounded = true;
+      else if (!TEXTS.has(part.type)) sum.unbounded = true;
     }
   }
   const overhead = framingTokens(request, count);

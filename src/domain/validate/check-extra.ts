@@ -5,6 +5,7 @@ import type { ProblemList } from './problem-list.ts';
 const OWN = {
   message: ['role', 'content', 'name', 'refusal', 'audio', 'tool_calls', 'function_call', 'tool_call_id'],
   part: ['type', 'text', 'refusal', 'prompt_cache_breakpoint'],
+  unknownPart: ['type', 'prompt_cache_breakpoint'],
   tool: ['type'],
   call: ['id', 'type'],
 } as const;
@@ -20,6 +21,10 @@ export function checkExtra(
   const extra = checkJsonObject(extraJson, `${path}.extraJson`, list) ?? {};
   for (const name of OWN[of]) {
     if (!Object.hasOwn(extra, name)) continue;
-    list.add(`${path}.extraJson.${name}`, 'conflict', `the ${of} has a field of its own for it; use that`);
+    list.add(
+      `${path}.extraJson.${name}`,
+      'conflict',
+      `the ${of === 'unknownPart' ? 'part' : of} has a field of its own for it; use that`,
+    );
   }
 }

@@ -49,8 +49,7 @@ export function checkParts(
   parts.forEach((part, index) => {
     const place = `${path}[${index}]`;
     const kind = kinds.get(part.type);
-    if (kind === undefined)
-      list.add(`${place}.type`, 'unknown_value', `it must be one of ${oneOf(kinds.keys())}`);
+    if (kind === undefined) checkUnknownPart(part, place, list);
     else if (!allowed.includes(part.type)) {
       const others = allowed.length === 0 ? 'none; send content' : oneOf(allowed);
       list.add(
@@ -62,18 +61,37 @@ export function checkParts(
   });
 }
 
+/** Of a type that the contract has no fields for: its members are for the provider to judge. */
+function checkUnknownPart(part: ContentPart, place: string, list: ProblemList): void {
+  const isEmpty = part.type === '' || (part.text === null && part.extraJson === null);
+  if (isEmpty) {
+    const message = `it must be one of ${oneOf(kinds.keys())}, or the part carries its members in extraJson`;
+    list.add(`${place}.type`, 'unknown_value', message);
+    return;
+  }
+  checkFields(part, { payload: ['text'], details: ['cacheBreakpoint'] }, place, list);
+  checkDetails(part, place, list);
+  checkExtra(part.extraJson, 'unknownPart', place, list);
+}
+
 function checkPart(part: ContentPart, kind: Kind, place: string, list: ProblemList): void {
   const present = kind.payload.filter((field) => hasPayload(part, field));
   const [first, second] = present;
-  if (first === undefined) {
+  if (first === undefined && !hasOwnForm(part)) {
     list.add(
       `${place}.${kind.payload[0]}`,
       'missing',
       `a part of type ${part.type} carries ${oneOf(kind.payload)}; set it`,
     );
-  } else if (second !== undefined) {
+  } else if (second !== undefined && first !== undefined) {
     list.add(`${place}.${second}`, 'conflict', `${first} is set too; send one of them`);
   }
+  checkFields(part, kind, place, list);
+  checkDetails(part, place, list);
+  checkExtra(part.extraJson, 'part', place, list);
+}
+
+function checkFields(part: ContentPart, kind: Kind, place: string, list: ProblemList): void {
   for (const field of fields) {
     if (part[field] === null || kind.payload.includes(field) || kind.details.includes(field)) continue;
     list.add(
@@ -82,8 +100,22 @@ function checkPart(part: ContentPart, kind: Kind, place: string, list: ProblemLi
       `a part of type ${part.type} has no ${field}; leave it out`,
     );
   }
-  checkDetails(part, place, list);
-  checkExtra(part.extraJson, 'part', place, list);
+}
+
+/** Its payload is in `extraJson`, in a form that the contract has no fields for: audio by its address, a file by its URL. */
+function hasOwnForm({ type, extraJson }: ContentPart): boolean {
+  return type !== 'text' && type !== 'refusal' && extraJson !== null && hasMember(extraJson, type);
+}
+
+/** Whether a JSON object has a member. What is no JSON is told elsewhere. */
+function hasMember(json: string, name: string): boolean {
+  if (json.length > LIMITS.jsonCharacters) return false;
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, name);
+  } catch {
+    return false;
+  }
 }
 
 function hasPayload(part: ContentPart, field: Field): boolean {
@@ -100,7 +132,7 @@ function checkDetails(part: ContentPart, place: string, list: ProblemList): void
     list.add(`${place}.mediaType`, 'missing', 'image data needs its media type, such as image/png');
   if (mediaType !== null && !MEDIA_TYPE.test(mediaType))
     list.add(`${place}.mediaType`, 'invalid_value', 'it must be a media type, such as image/png');
-  if (type === 'input_audio' && !part.format)
+  if (type === 'input_audio' && !part.format && !hasOwnForm(part))
     list.add(`${place}.format`, 'missing', 'audio needs its format, such as wav or mp3');
   if (cacheBreakpoint !== null && cacheBreakpoint.mode === '')
     list.add(`${place}.cacheBreakpoint.mode`, 'missing', 'a cache breakpoint has a mode, such as explicit');

@@ -25,6 +25,16 @@ export class ObjectReader {
     return this.#ask(name);
   }
 
+  /** The same without asking for it: it stays among the rest. */
+  peek(name: string): unknown {
+    return Object.hasOwn(this.#value, name) ? (this.#value[name] ?? null) : null;
+  }
+
+  /** Text where it is text; anything else stays among the rest. */
+  textIfText(name: string): string | null {
+    return isText(this.peek(name)) ? this.text(name) : null;
+  }
+
   text(name: string): string | null {
     return this.#typed(name, isText, 'text');
   }
@@ -116,7 +126,7 @@ export class ObjectReader {
   /** A member's value; null when it is absent. Only its own: a name such as `constructor` is absent everywhere. */
   #ask(name: string): unknown {
     this.#asked.add(name);
-    return Object.hasOwn(this.#value, name) ? (this.#value[name] ?? null) : null;
+    return this.peek(name);
   }
 
   #typed<T>(name: string, is: (value: unknown) => value is T, type: string): T | null {

@@ -1,4 +1,5 @@
 import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
+import { isObject } from '../wire/wire.ts';
 import { readExtra } from './extra-members.ts';
 import type { ObjectReader } from './object-reader.ts';
 
@@ -67,6 +68,7 @@ interface Payload {
 }
 
 function readPayload(part: ObjectReader, type: string): Payload {
+  if (hasOwnForm(part, type)) return ownForm(part, type);
   switch (type) {
     case 'text':
       return { payload: { text: part.text('text') }, reader: null };
@@ -89,8 +91,30 @@ function readPayload(part: ObjectReader, type: string): Payload {
         ...readFileData(file),
       }));
     default:
-      return { payload: {}, reader: null };
+      // What stands in other members is passed on as it is.
+      return { payload: { text: part.textIfText('text') }, reader: null };
   }
+}
+
+const OTHER_FORMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['image_url', []],
+  ['input_audio', ['data', 'url']],
+  ['file', ['file_data', 'file_url', 'url']],
+]);
+const ADDRESS = /^[a-z][a-z0-9+.-]{0,30}:\/\//i;
+
+/** Whether the payload is text in place of an object, or an address in place of bytes: some providers take these. */
+function hasOwnForm(part: ObjectReader, type: string): boolean {
+  const places = OTHER_FORMS.get(type);
+  const payload = places === undefined ? undefined : part.peek(type);
+  if (typeof payload === 'string') return true;
+  if (!isObject(payload)) return false;
+  return (places ?? []).some((name) => typeof payload[name] === 'string' && ADDRESS.test(payload[name]));
+}
+
+function ownForm(part: ObjectReader, type: string): Payload {
+  const isImage = type === 'image_url';
+  return { payload: isImage ? { url: part.text(type) } : {}, reader: null };
 }
 
 function within(reader: ObjectReader | null, read: (reader: ObjectReader) => Partial<ContentPart>): Payload {

@@ -48,26 +48,25 @@ export function mapPart(part: ContentPart): WireMessage {
 function payload(part: ContentPart): WireMessage {
   switch (part.type) {
     case 'image_url':
-      return {
-        image_url: { url: part.url ?? dataUrl(part), ...optional('detail', part.detail) },
-      };
+      return within('image_url', {
+        ...optional('url', part.url ?? dataUrl(part)),
+        ...optional('detail', part.detail),
+      });
     case 'input_audio':
-      return { input_audio: { data: base64(part.data), format: part.format } };
+      if (part.data === null && part.format === null) return {};
+      return { input_audio: { data: part.data === null ? '' : base64(part.data), format: part.format } };
     case 'file':
-      return {
-        file: {
-          ...optional('file_id', part.fileId),
-          ...optional('filename', part.fileName),
-          ...optional(
-            'file_data',
-            part.data && (part.mediaType === null ? base64(part.data) : dataUrl(part)),
-          ),
-        },
-      };
+      return within('file', {
+        ...optional('file_id', part.fileId),
+        ...optional('filename', part.fileName),
+        ...optional('file_data', part.data && (part.mediaType === null ? base64(part.data) : dataUrl(part))),
+      });
     case 'refusal':
       return { refusal: part.text };
-    default:
+    case 'text':
       return { text: part.text };
+    default:
+      return optional('text', part.text);
   }
 }
 
@@ -113,12 +112,17 @@ function cacheBreakpoint(part: ContentPart): WireMessage {
   return { prompt_cache_breakpoint: { mode: breakpoint.mode, ...optional('ttl', breakpoint.ttl) } };
 }
 
-function dataUrl(part: ContentPart): string {
-  return `data:${part.mediaType};base64,${base64(part.data)}`;
+/** Nothing when there are no members: the extra ones have it in another form. */
+function within(name: string, members: WireMessage): WireMessage {
+  return Object.keys(members).length === 0 ? {} : { [name]: members };
 }
 
-function base64(data: Uint8Array | null): string {
-  return data === null ? '' : Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
+function dataUrl({ data, mediaType }: ContentPart): string | null {
+  return data === null ? null : `data:${mediaType};base64,${base64(data)}`;
+}
+
+function base64(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64');
 }
 
 /** A member that is there only when it has a value. */

@@ -33,6 +33,15 @@ describe('a conversation', () => {
     ['a file', [withParts({ type: 'file', data, mediaType: 'application/pdf', fileName: 'a.pdf' })]],
     ['a file of the provider', [withParts({ type: 'file', fileId: 'file_1' })]],
     ['a breakpoint', [withParts({ ...text, cacheBreakpoint: { mode: 'explicit', ttl: '30m' } })]],
+    [
+      'parts of a type without fields',
+      [withParts({ type: 'video_url', extraJson: '{"video_url":{"url":"https://a.example"}}' })],
+    ],
+    ['a part of a type without fields that has text', [withParts({ type: 'document', text: 'Hello' })]],
+    [
+      'audio by its address',
+      [withParts({ type: 'input_audio', extraJson: '{"input_audio":"https://a.example"}' })],
+    ],
     ['parts that refuse', [user, { role: 'assistant', parts: [text, { type: 'refusal', text: 'No.' }] }]],
   ])('may have %s', (_what, messages) => {
     expect(pathsOf({ messages })).toEqual([]);
@@ -93,6 +102,12 @@ describe('a conversation', () => {
       [withParts({ type: 'refusal', text: 'No' })],
     ],
     ['a part of no type', ['messages[0].parts[1].type'], [withParts(text, { type: 'constructor' })]],
+    ['a part that carries nothing', ['messages[0].parts[0].type'], [withParts({ type: 'video_url' })]],
+    [
+      'a part of a type without fields that has bytes',
+      ['messages[0].parts[0].data'],
+      [withParts({ type: 'video_url', text: 'x', data })],
+    ],
     ['too many parts', ['messages[0].parts'], [withParts(...Array.from({ length: 1_025 }, () => text))]],
     ['a text without text', ['messages[0].parts[0].text'], [withParts({ type: 'text' })]],
     ['an image without payload', ['messages[0].parts[0].url'], [withParts({ type: 'image_url', url: '' })]],

@@ -9,6 +9,7 @@ import { bodies } from '../generated-bodies.ts';
 import { aCall } from '../provider-call.ts';
 
 const user = { role: 'user', content: 'Hello' };
+const aToolCall = { id: 'call_1', type: 'function', function: { name: 'f', arguments: '{}' } };
 const requestOf = (body: Record<string, unknown>): ChatRequest => sampleRequest(readBody(body).fields);
 const problemsOf = (body: Record<string, unknown>) =>
   readBody({ model: 'm', messages: [user], ...body }).problems.map(({ path, code }) => `${path} ${code}`);
@@ -100,6 +101,38 @@ describe('readBody', () => {
     });
   });
 
+  it.each([
+    { type: 'video_url', video_url: { url: 'https://a.example/v.mp4' }, fps: 2 },
+    { type: 'thinking', thinking: [{ type: 'text', text: 'Hm.' }], signature: 'c2ln' },
+    { type: 'input_text', text: 'Hello' },
+    { type: 'document', text: { value: 'Hello' } },
+    {
+      type: 'input_file',
+      file_url: 'https://a.example/a.pdf',
+      prompt_cache_breakpoint: { mode: 'explicit' },
+    },
+    { type: 'input_audio', input_audio: 'https://a.example/a.mp3' },
+    { type: 'input_audio', input_audio: { url: 'https://a.example/a.mp3', format: 'mp3' } },
+    { type: 'file', file: { filename: 'a.pdf', file_data: 'https://a.example/a.pdf' } },
+  ])('passes a content part of another type or form on as it is: %j', (part) => {
+    for (const role of ['user', 'assistant', 'system', 'tool']) {
+      const own = role === 'tool' ? [{ role: 'assistant', tool_calls: [aToolCall] }] : [];
+      const result = role === 'tool' ? { tool_call_id: 'call_1' } : {};
+      const request = requestOf({ messages: [user, ...own, { role, ...result, content: [part] }] });
+      const known = ['input_audio', 'file'].includes(part.type);
+      if (!known || role === 'user') expect(validateRequest(request)).toEqual([]);
+      const sent = sentFor(request)['messages'] as { content: unknown }[];
+      expect(sent.at(-1)?.content).toEqual([part]);
+    }
+  });
+
+  it('accepts the address of an image without an object around it', () => {
+    const part = { type: 'image_url', image_url: 'https://a.example/a.png' };
+    const request = requestOf({ messages: [{ role: 'user', content: [part] }] });
+    expect(validateRequest(request)).toEqual([]);
+    expect(request.messages[0]?.parts[0]?.url).toBe('https://a.example/a.png');
+  });
+
   it('passes unknown parameters on as extra ones, with any name', () => {
     const body = JSON.parse(
       '{"messages":[],"brand_new":[1],"__proto__":{"a":1},"constructor":null}',
@@ -174,7 +207,7 @@ describe('readBody', () => {
   });
 
   it.each<[unknown, string]>([
-    [{ type: 'image_url', image_url: 'https://a.example' }, 'image_url wrong_type'],
+    [{ type: 'image_url', image_url: ['https://a.example'] }, 'image_url wrong_type'],
     [{ type: 'image_url', image_url: { url: 1 } }, 'image_url.url wrong_type'],
     [
       { type: 'input_audio', input_audio: { data: 'no base64', format: 'wav' } },
