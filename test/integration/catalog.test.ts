@@ -241,6 +241,30 @@ describe('importing prices', () => {
     expect(second).toMatchObject({ added: [], changed: [], unchanged: first.added, refused: [] });
   });
 
+  it('corrects the shipped prices of an earlier release, and finds nothing to do the second time', async () => {
+    const entries = JSON.parse(shippedPrices.text) as { model: string; regionalUplift?: object }[];
+    const earlier = entries.map(({ regionalUplift: _uplift, ...entry }) => entry);
+    await importPrices(prices, { name: 'earlier.json', text: JSON.stringify(earlier) });
+    const uplifted = entries.filter(({ regionalUplift }) => regionalUplift !== undefined);
+    expect(uplifted.length).toBeGreaterThan(0);
+
+    const upgrade = await importPrices(prices, shippedPrices, { isNewEdition: true });
+    expect(upgrade).toMatchObject({ added: [], refused: [] });
+    expect(upgrade.changed).toHaveLength(uplifted.length);
+    const [first] = upgrade.differences;
+    expect(first?.name).toMatch(/#2$/);
+    expect(first?.changes.every(({ figure }) => figure.startsWith('regionalUplift.'))).toBe(true);
+    expect(await importPrices(prices, shippedPrices, { isNewEdition: true })).toMatchObject({
+      added: [],
+      changed: [],
+      refused: [],
+    });
+    const catalog = await catalogOf();
+    const now = Date.now();
+    for (const { model, regionalUplift } of uplifted)
+      expect(catalog.price('openai', model, now)?.regionalUplift).toEqual(regionalUplift);
+  });
+
   it('keeps every figure as a decimal, down to the last digit', async () => {
     const components = {
       input: '123456789.123456',

@@ -3,7 +3,8 @@ import type { PriceEntry, PriceFile } from '../files/price-file.ts';
 import type { PriceStore, PriceVersion } from '../stores.ts';
 import { findPrice, type PriceTimelines, priceAt, priceTimelines } from './find-price.ts';
 import type { ImportSummary } from './import-summary.ts';
-import { type PricePlan, planPriceVersions } from './plan-price-versions.ts';
+import { planImport, type WantedVersion } from './plan-import.ts';
+import type { PricePlan } from './plan-price-versions.ts';
 import { compareFigures, type FigureChange, type PriceFigures } from './price-figures.ts';
 import { hashOf, modelName, SINCE_EVER, versionOf } from './price-versions.ts';
 
@@ -17,6 +18,11 @@ export interface PriceImportOptions {
   readonly effectiveFrom?: number;
   /** Epoch ms. */
   readonly now?: number;
+  /**
+   * The file is a later edition of one that was imported before: an entry that begins with a version of the same source, and has
+   * other figures, supersedes it. Default: such an entry is refused.
+   */
+  readonly isNewEdition?: boolean;
 }
 
 /** What an import of prices did, or what a dry run would do. */
@@ -36,7 +42,7 @@ export interface PriceImport extends ImportSummary {
 export async function importPrices(
   store: PriceStore,
   file: CatalogFile,
-  { dryRun = false, effectiveFrom, now = Date.now() }: PriceImportOptions = {},
+  { dryRun = false, effectiveFrom, now = Date.now(), isNewEdition = false }: PriceImportOptions = {},
 ): Promise<PriceImport> {
   const { entries, unpriced, unusedKeys } = readPriceFile(file);
   if (effectiveFrom !== undefined && entries.some((entry) => entry.effectiveFrom !== null))
@@ -56,23 +62,21 @@ export async function importPrices(
   const refused = [...unpriced];
   const differences: { name: string; changes: FigureChange[] }[] = [];
   for (const [name, ofModel] of Map.groupBy(wanted, ({ version }) => modelName(version))) {
-    const { plan, before } = await importHistory(store, knownByModel.get(name) ?? [], ofModel, dryRun);
+    const { plan, before } = await importHistory(store, knownByModel.get(name) ?? [], ofModel, {
+      dryRun,
+      isNewEdition,
+    });
     summary[before.length === 0 ? 'added' : 'changed'].push(...plan.append.map(({ id }) => id));
     summary.unchanged.push(...plan.unchanged.map(({ id }) => id));
     refused.push(...plan.refused.map(({ version, reason }) => ({ name: version.id, reason })));
     for (const version of plan.append) {
       const others = plan.append.filter((other) => other !== version);
-      const earlier = takenOver(version, [...before, ...others], timelines);
+      const corrected = [...before, ...others].find(({ id }) => id === version.supersedes);
+      const earlier = corrected ?? takenOver(version, [...before, ...others], timelines);
       differences.push({ name: version.id, changes: compareFigures(earlier, version) });
     }
   }
   return { ...summary, refused, differences, unusedKeys };
-}
-
-interface WantedVersion {
-  readonly version: PriceVersion;
-  /** Its file has a start date: it becomes a version even if it changes no figure. */
-  readonly isDated: boolean;
 }
 
 /** Writes the versions that may join a model's history. If another writer was faster, the history is read again. */
@@ -80,38 +84,17 @@ async function importHistory(
   store: PriceStore,
   known: readonly PriceVersion[],
   wanted: readonly WantedVersion[],
-  dryRun: boolean,
+  { dryRun, isNewEdition }: { readonly dryRun: boolean; readonly isNewEdition: boolean },
 ): Promise<{ plan: PricePlan; before: readonly PriceVersion[] }> {
-  let plan = planImport(known, wanted);
+  let plan = planImport(known, wanted, isNewEdition);
   const [first] = plan.append;
   if (first === undefined || dryRun) return { plan, before: known };
   for (;;) {
     const { revision, versions: before } = await store.history(first.provider, first.model);
-    plan = planImport(before, wanted);
+    plan = planImport(before, wanted, isNewEdition);
     if (plan.append.length === 0) return { plan, before };
     if (await store.append(first.provider, first.model, revision, plan.append)) return { plan, before };
   }
-}
-
-/** If a price without a date already applies, it is not a new version. */
-function planImport(known: readonly PriceVersion[], wanted: readonly WantedVersion[]): PricePlan {
-  const timelines = priceTimelines(known);
-  const holding = wanted.flatMap(({ version, isDated }) => {
-    const timeline = timelines.get(modelName(version));
-    if (isDated || timeline === undefined) return [];
-    const inForce = priceAt(timeline, version.effectiveFrom);
-    return inForce !== null && compareFigures(inForce, version).length === 0 ? [{ version, inForce }] : [];
-  });
-  const isHolding = new Set(holding.map(({ version }) => version));
-  const plan = planPriceVersions(
-    known,
-    wanted.map(({ version }) => version).filter((version) => !isHolding.has(version)),
-  );
-  const unchanged = [
-    ...holding.map(({ version, inForce }) => ({ ...version, id: inForce.id })),
-    ...plan.unchanged,
-  ];
-  return { ...plan, unchanged };
 }
 
 /** The price that a new version replaces: the model's own price at that instant, or its base model's. */

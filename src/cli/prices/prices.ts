@@ -30,7 +30,8 @@ export async function importPriceFile(
   { verbose = false, ...flags }: PriceImportFlags,
 ): Promise<number> {
   const file = path === undefined ? shippedPrices : { name: path, text: tool.readFile(path) };
-  const done = await withDatabase(tool, (db) => importPrices(createPriceStore(db), file, flags));
+  const options = { ...flags, isNewEdition: path === undefined };
+  const done = await withDatabase(tool, (db) => importPrices(createPriceStore(db), file, options));
   return printImport(tool, done, { dryRun: flags.dryRun ?? false, verbose });
 }
 
