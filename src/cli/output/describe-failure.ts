@@ -1,3 +1,6 @@
+import { ChatFailure } from '../../domain/failures/chat-failure.ts';
+import { visibleName } from '../../domain/text/visible-text.ts';
+
 /**
  * What a person at a terminal reads of a command's failure. The drivers name neither what they could not reach nor which
  * setting says where it is.
@@ -5,6 +8,9 @@
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { name, message } = error;
+  // A command's standard error belongs to its caller, who may see the provider's words.
+  if (error instanceof ChatFailure && error.providerMessage !== null)
+    return `${message} The provider says: ${visibleName(error.providerMessage)}`;
   const listening = describeListening(error);
   if (listening !== null) return listening;
   if (/^KafkaJS.*Connection/.test(nameOfFirst(error)))
