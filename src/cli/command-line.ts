@@ -27,7 +27,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
   const warn = () => {
     for (const { message } of ineffectiveVariables(line.env)) line.stderr.write(`warning: ${message}\n`);
   };
-  /** A command beside the service: its output is for people, so only what went wrong is logged. */
+  /** A command other than the service. Its output is for users, so it logs only problems. */
   const tool = (): Tool => {
     warn();
     return {
@@ -58,7 +58,7 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
       try {
         exitCode = await serve(line);
       } catch (error) {
-        // The log has the warnings of a service that starts.
+        // A service that starts has the warnings in its log.
         if (error instanceof ConfigurationError) warn();
         throw error;
       }

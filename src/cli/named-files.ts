@@ -7,7 +7,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'this user may not read it',
 };
 
-/** Reads files for commands. What cannot be read is reported with the option or argument that named it. */
+/** Reads files for commands. If a file cannot be read, the error names its option or argument. */
 export function namedFiles(
   line: Pick<CommandLine, 'readFile' | 'openFile'>,
 ): Pick<Tool, 'readFile' | 'openFile'> {

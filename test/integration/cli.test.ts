@@ -311,7 +311,7 @@ describe('serve and chat', () => {
     const text = 'one two three four five';
     const { code, stdout, stderr } = await say([{ text, cutAfterTokens: 3 }, { text }]);
     expect(code).toBe(0);
-    expect(stderr).toContain('[the stream broke; starting again]\n');
+    expect(stderr).toContain('[the stream broke; restarting]\n');
     expect(stdout).toMatch(/^one.*\none two three four five\n$/);
   });
 
@@ -400,7 +400,7 @@ describe('a missing dependency', () => {
     const { code, stderr } = await run(['chat', 'Hello', '--timeout', '0.3']);
     expect(code).toBe(1);
     const [request = '', came] = lines(stderr);
-    expect(came).toContain('nothing came within 0.3 s; is the service running (completion-bus serve)');
+    expect(came).toContain('nothing arrived within 0.3 s; is the service running (completion-bus serve)');
     expect(came).toContain(`The request stays in ${world.topics.requests}`);
     expect(came).toContain(request.replace('request ', ''));
   });

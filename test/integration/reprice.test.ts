@@ -142,6 +142,6 @@ describe('costs reprice', () => {
 
     const { code, stdout, stderr } = await run(['costs', 'reprice']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/partition 0, offset \d+ is no cost event: /);
+    expect(stderr).toMatch(/partition 0, offset \d+ is not a cost event: /);
   });
 });

@@ -3,8 +3,8 @@ import { visibleText } from '../../domain/text/visible-text.ts';
 import type { Tool } from '../options/tool.ts';
 
 /**
- * Prints the first choice of an answer while it streams, and what is missing of it when the response is there: chunks and
- * responses are read from different topics, and either may come first.
+ * Prints the first choice of an answer while it streams, and the missing rest when the response arrives. Chunks and responses are
+ * read from different topics, and either may arrive first.
  */
 export class AnswerPrinter {
   readonly #tool: Pick<Tool, 'print' | 'printError'>;
@@ -30,7 +30,7 @@ export class AnswerPrinter {
   }
 
   response({ choices }: ChatResponse): void {
-    // Chunks that are still to come would repeat it.
+    // Later chunks would repeat it.
     this.#attempt = Number.POSITIVE_INFINITY;
     const several = choices.length > 1;
     for (const { index, content, refusal, toolCalls } of choices) {
@@ -51,7 +51,7 @@ export class AnswerPrinter {
 
   #startAgain(): void {
     this.#endLine();
-    this.#tool.printError('[the stream broke; starting again]\n');
+    this.#tool.printError('[the stream broke; restarting]\n');
     this.#printed = '';
   }
 

@@ -1,7 +1,7 @@
 import type { ChatResponse, CostCalculated } from '../../contract/record-types.ts';
 import { visibleName } from '../../domain/text/visible-text.ts';
 
-/** What a person has to know of a response besides its text, a line each: warnings, a cut answer, a failure. */
+/** What a user has to know about a response besides its text, one line each: warnings, a cut answer, a failure. */
 export function responseNotes(response: ChatResponse): string[] {
   const { choices, error, omitted, status, warnings, provider } = response;
   const notes = warnings.map(({ path, message }) => `warning: ${path === '' ? '' : `${path}: `}${message}`);
@@ -23,7 +23,7 @@ export function responseNotes(response: ChatResponse): string[] {
   return notes.map(visibleName);
 }
 
-/** The bill, a line each. */
+/** The bill, one line per item. */
 export function describeCost(cost: CostCalculated): string {
   const { inputTokens, outputTokens } = cost.usage;
   const total =

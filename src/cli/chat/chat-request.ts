@@ -1,7 +1,7 @@
 import type { HeaderValue } from '../../ports/kafka.ts';
 import type { Tool } from '../options/tool.ts';
 
-/** What a chat request is made of, as the command line has it. */
+/** The parts of a chat request, from the command line. */
 export interface ChatFlags {
   readonly model?: string;
   readonly system?: string;
@@ -12,16 +12,16 @@ export interface ChatFlags {
   readonly maxTokens?: number;
 }
 
-/** A request as it is published: a Chat Completions body with our fields in headers. */
+/** A request as it is published: a Chat Completions body, with our fields in headers. */
 export interface PublishedRequest {
   readonly value: Buffer;
   readonly headers: Readonly<Record<string, HeaderValue>>;
 }
 
 /**
- * Makes the record of a request from a text, a file, or both: the text is then the last message.
+ * Makes the record of a request from a text, a file, or both. With both, the text is the last message.
  *
- * @throws when there is neither, or the file is not a JSON object
+ * @throws if there is neither, or the file is not a JSON object
  */
 export async function chatRequest(
   tool: Tool,
@@ -42,7 +42,7 @@ export async function chatRequest(
     ...(maxTokens !== undefined && withLimit(body, maxTokens)),
     ...((said !== undefined || system !== undefined) && { messages: messagesOf(body, said, system) }),
   };
-  // Unchanged, a file is published byte for byte: numbers keep their digits.
+  // Without changes, the file is published byte for byte, so that numbers keep their digits.
   const isUnchanged = file !== null && Object.keys(changes).length === 0;
   return {
     value: Buffer.from(isUnchanged ? file : JSON.stringify({ ...body, ...changes })),
@@ -54,7 +54,7 @@ export async function chatRequest(
   };
 }
 
-/** Under the name that the file uses. The service sends the one that the model takes. */
+/** Uses the name that the file uses. The service sends the one that the model accepts. */
 function withLimit(body: Record<string, unknown>, maxTokens: number): Record<string, unknown> {
   return {
     [body['max_completion_tokens'] === undefined ? 'max_tokens' : 'max_completion_tokens']: maxTokens,

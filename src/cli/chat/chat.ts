@@ -19,27 +19,27 @@ export interface ChatOptions extends ChatFlags {
   readonly json?: boolean;
 }
 
-/** A bill is published in the same transaction as its response: what takes longer is not waited for. */
+/** A bill is published in the same transaction as its response, so a longer wait is pointless. */
 const LONGEST_WAIT_FOR_A_BILL_MS = 10_000;
 
 /**
- * `chat [TEXT]`: publishes a request as any producer would, prints its answer as it streams, then notes and the bill. The answer
- * goes to standard output, everything else to standard error.
+ * `chat [TEXT]`: publishes a request like any producer, prints its answer as it streams, then notes and the bill. The answer goes to
+ * standard output, everything else to standard error.
  *
- * @returns 0 when it was answered, 1 when it failed or nothing came in time
+ * @returns 0 if it was answered, 1 if it failed or nothing arrived in time
  */
 export async function chat(tool: Tool, text: string | undefined, options: ChatOptions): Promise<number> {
   const { config, logger, printError } = tool;
   const requestId = randomUUID();
-  // 1. The request, before anything is connected.
+  // 1. Build the request before connecting.
   const { value, headers } = await chatRequest(tool, requestId, text, options);
   await requireKafka(tool);
 
-  // 2. Whatever is said about it from here on.
+  // 2. Read everything that is published about it from here on.
   const printer = options.json ? null : new AnswerPrinter(tool);
   const answered = Promise.withResolvers<ChatResponse>();
   const billed = Promise.withResolvers<CostCalculated | null>();
-  // It may fail while something else is waited for.
+  // It may fail while this waits for something else.
   answered.promise.catch(() => undefined);
   const topics = topicNames(config.topics.prefix);
   const reader = await readTopics({
@@ -55,7 +55,7 @@ export async function chat(tool: Tool, text: string | undefined, options: ChatOp
     onCrash: answered.reject,
   });
 
-  // 3. The request goes out.
+  // 3. Publish the request.
   const topic = config.topics.requests[0]?.topic ?? topics.requests;
   const timer = setTimeout(
     () => answered.reject(new Error(nothingCame(tool, requestId, topic, options.timeout))),
@@ -66,12 +66,12 @@ export async function chat(tool: Tool, text: string | undefined, options: ChatOp
     sink = await KafkaRecordSink.connect(config.kafka, logger);
     printError(`request ${requestId}\n`);
     const key = options.conversation ?? requestId;
-    // The sink tries for as long as it takes; the caller does not wait that long.
+    // The sink retries without end; the user does not wait that long.
     const sent = sink.send([{ topic, key, value, headers }]);
     const response = await Promise.race([answered.promise, sent.then(() => answered.promise)]);
     clearTimeout(timer);
 
-    // 4. The outcome and the bill.
+    // 4. Print the outcome and the bill.
     printer?.response(response);
     for (const note of options.json ? [] : responseNotes(response)) printError(`${note}\n`);
     const cost = response.costEventId === null ? null : await soon(billed.promise);
@@ -79,7 +79,9 @@ export async function chat(tool: Tool, text: string | undefined, options: ChatOp
       tool.print(jsonLine({ response: plain(response), cost: cost === null ? null : plain(cost) }));
     else if (cost !== null) printError(describeCost(cost));
     if (cost === null && response.costEventId !== null)
-      printError(`the bill is not here yet; it comes to ${topics.costs} as event ${response.costEventId}\n`);
+      printError(
+        `the bill has not arrived yet; it will be in ${topics.costs} as event ${response.costEventId}\n`,
+      );
     return response.status === 'COMPLETED' ? 0 : 1;
   } finally {
     clearTimeout(timer);
@@ -94,7 +96,7 @@ interface Handlers {
   cost(cost: CostCalculated): void;
 }
 
-/** Finds the records of one request: its id is new, so that no other tenant has it. */
+/** Finds the records of one request. Its id is new, so no other tenant has it. */
 function recordsOf({ config }: Tool, requestId: string, handlers: Handlers) {
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   const topics = topicNames(config.topics.prefix);
@@ -112,12 +114,12 @@ function recordsOf({ config }: Tool, requestId: string, handlers: Handlers) {
   };
 }
 
-/** What becomes of a request that nobody has answered. */
+/** The message for a request without a response. */
 function nothingCame({ config }: Tool, requestId: string, topic: string, seconds: number): string {
   const { responses } = topicNames(config.topics.prefix);
   return (
-    `nothing came within ${seconds} s; is the service running (completion-bus serve) on ${config.kafka.brokers.join(',')}? ` +
-    `The request stays in ${topic}: a service that starts later answers it, and it is billed then. Its response comes to ${responses} with the requestId ${requestId}.`
+    `nothing arrived within ${seconds} s; is the service running (completion-bus serve) on ${config.kafka.brokers.join(',')}? ` +
+    `The request stays in ${topic}: a service that starts later answers and bills it. Its response will be in ${responses} with the requestId ${requestId}.`
   );
 }
 
@@ -138,7 +140,7 @@ function plain(record: ChatResponse | CostCalculated): unknown {
   );
 }
 
-/** As Buffer has itself written in JSON. */
+/** The form in which Buffer is serialized to JSON. */
 function isBytes(value: unknown): value is { readonly data: number[] } {
   return (
     typeof value === 'object' &&

@@ -25,30 +25,30 @@ export interface EstimateOptions {
   /** A Chat Completions body in JSON. */
   readonly file?: string;
   readonly maxOutputTokens?: number;
-  /** A file of prices, or `shipped`: no database is needed then, and models are those that ship. */
+  /** A price file, or `shipped`. Then no database is needed, and the models are the shipped ones. */
   readonly prices?: string;
   readonly json?: boolean;
 }
 
-/** What is printed: as JSON with these names. Amounts are decimal text. */
+/** The printed estimate; in JSON with these names. Amounts are decimal text. */
 export interface RequestEstimate {
   readonly model: string;
   readonly encoding: string;
   readonly inputTokens: InputEstimate;
-  /** Of all choices; null without a limit. */
+  /** Of all choices together; null without a limit. */
   readonly maxOutputTokens: number | null;
   readonly lowestCost: string | null;
   /** Of one call. */
   readonly highestCost: string | null;
-  /** What `maxCost` and budgets are held against. */
+  /** The amount that is checked against `maxCost` and budgets. */
   readonly highestCostWithRetries: string | null;
-  /** As many as are configured (`AI_OPENAI_RETRY_ATTEMPTS`). */
+  /** The configured number (`AI_OPENAI_RETRY_ATTEMPTS`). */
   readonly retries: number;
   readonly currency: string | null;
   readonly price: Pick<Price, 'id' | 'source'> | null;
 }
 
-/** `estimate [TEXT]`: what a request would count and cost, as the service would estimate it now. Nothing is sent. */
+/** `estimate [TEXT]`: what a request would count and cost now, as the service estimates it. Nothing is sent. */
 export async function estimate(
   tool: Tool,
   text: string | undefined,
@@ -56,10 +56,10 @@ export async function estimate(
   now: number,
 ): Promise<void> {
   const request = readRequest(tool, text, options, now);
-  const told = await withCatalog(tool, options.prices, (catalog) =>
+  const estimated = await withCatalog(tool, options.prices, (catalog) =>
     estimateRequest(tool, request, catalog, now),
   );
-  tool.print(options.json ? `${JSON.stringify(told)}\n` : describeEstimate(told));
+  tool.print(options.json ? `${JSON.stringify(estimated)}\n` : describeEstimate(estimated));
 }
 
 async function estimateRequest(
@@ -73,7 +73,7 @@ async function estimateRequest(
   const providers = new Map([[unreachable.name, { ...unreachable, region }]]);
   const counter = await createTokenCounter();
   const plan = planCall(
-    // What it may cost at most is what is asked for here.
+    // The command reports the highest cost, so it must not refuse the request for it.
     { ...request, maxCost: null },
     providers,
     catalog,
@@ -85,7 +85,7 @@ async function estimateRequest(
       retries: openai,
     },
     now,
-    // The command has time for all of a text.
+    // The command has time to count every text to its end.
     countingExactly(counter),
   );
   const price = priceOfCall(
@@ -144,7 +144,7 @@ function readRequest(
   return request;
 }
 
-/** @throws when the file holds anything else */
+/** @throws if the file is not a JSON object */
 function jsonObject(path: string, text: string): string {
   let content: unknown;
   try {
@@ -157,7 +157,7 @@ function jsonObject(path: string, text: string): string {
   return text;
 }
 
-/** A call is planned for it and never made. */
+/** Calls are planned for this provider, but never made. */
 const unreachable: ChatProvider = {
   name: 'openai',
   account: null,
@@ -196,9 +196,9 @@ async function withCatalog<T>(
   }
 }
 
-/** The estimate for people, a line each. */
-export function describeEstimate(told: RequestEstimate): string {
-  const { inputTokens: input, currency } = told;
+/** The estimate as text, one line per item. */
+export function describeEstimate(estimated: RequestEstimate): string {
+  const { inputTokens: input, currency } = estimated;
   const parts = (['messages', 'tools', 'images', 'audio', 'overhead'] as const)
     .filter((part) => input[part] > 0)
     .map((part) => `  ${part}: ${input[part]}`);
@@ -207,19 +207,22 @@ export function describeEstimate(told: RequestEstimate): string {
       ? 'no known limit: a file or an earlier audio answer is in it'
       : `at most ${input.atMost}`;
   const range = input.atLeast === input.atMost ? '' : ` (at least ${input.atLeast}, ${most})`;
-  const output = told.maxOutputTokens === null ? 'without a limit' : `at most ${told.maxOutputTokens} tokens`;
-  const cost = (amount: string | null) => (amount === null ? 'cannot be told' : `${amount} ${currency}`);
+  const output =
+    estimated.maxOutputTokens === null ? 'without a limit' : `at most ${estimated.maxOutputTokens} tokens`;
+  const cost = (amount: string | null) => (amount === null ? 'unknown' : `${amount} ${currency}`);
   return [
-    `${told.model}, ${told.encoding}`,
+    `${estimated.model}, ${estimated.encoding}`,
     `input ${input.total} tokens${range}`,
     ...parts,
     `output ${output}`,
-    `lowest cost ${cost(told.lowestCost)}`,
-    `highest cost ${cost(told.highestCost)}`,
-    ...(told.retries > 0 && told.highestCostWithRetries !== null
-      ? [`with ${told.retries} retries ${cost(told.highestCostWithRetries)}`]
+    `lowest cost ${cost(estimated.lowestCost)}`,
+    `highest cost ${cost(estimated.highestCost)}`,
+    ...(estimated.retries > 0 && estimated.highestCostWithRetries !== null
+      ? [`with ${estimated.retries} retries ${cost(estimated.highestCostWithRetries)}`]
       : []),
-    told.price === null ? 'no price is known' : `price ${told.price.id}, from ${told.price.source}`,
+    estimated.price === null
+      ? 'no price is known'
+      : `price ${estimated.price.id}, from ${estimated.price.source}`,
     '',
   ].join('\n');
 }

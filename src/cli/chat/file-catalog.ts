@@ -5,7 +5,7 @@ import { versionsOfFile } from '../../catalog/prices/price-versions.ts';
 import type { Catalog, ModelInfo } from '../../ports/catalog.ts';
 
 /**
- * Models and prices straight from files, for commands that need no database.
+ * Reads models and prices from files, for commands that need no database.
  *
  * @throws InvalidCatalogFile with every problem at once
  */
@@ -18,7 +18,7 @@ export function createFileCatalog(modelFile: CatalogFile, priceFile: CatalogFile
   const prices = priceTimelines(versionsOfFile(priceFile));
   return {
     model: (provider, name) => models.get(`${provider}/${name}`) ?? null,
-    // Asked for instead of a model that was removed, of which a file has none.
+    // Used instead of a removed model. A file has no removed models.
     nearest: () => [],
     price: (provider, model, at) => findPrice(prices, provider, model, at),
   };

@@ -13,7 +13,7 @@ interface FilterFlags {
 /**
  * Adds the commands of dead letters to a program.
  *
- * @param end sets the exit code of a command that ended well and has to say more than that
+ * @param end sets the exit code of a command that ended normally but has to report a result
  */
 export function addDeadCommands(program: Command, tool: () => Tool, end: (code: number) => void): void {
   const dead = program.command('dead').description('records that could not be read or that killed workers');

@@ -21,14 +21,14 @@ import { withDatabase } from '../options/with-database.ts';
 import { requireKafka } from '../options/with-kafka.ts';
 import { type Column, Listing, type Output } from '../output/listing.ts';
 
-/** Longer than a broker needs to come back from a restart. */
+/** Longer than a broker needs to restart. */
 const WRITE_LIMIT_MS = 60_000;
 
-/** Which letters. */
+/** The selection of dead letters. */
 export interface LetterFilter {
-  /** By their names (`3/17`); empty for all. */
+  /** By id (`3/17`); empty for all. */
   readonly ids: ReadonlySet<string>;
-  /** Why they are there; empty for whatever reason. */
+  /** By reason; empty for any reason. */
   readonly codes: ReadonlySet<string>;
   /** Written at this time or later, epoch ms. */
   readonly from: number;
@@ -68,10 +68,10 @@ const REPLAY_COLUMNS: readonly Column<ReplayRow>[] = [
 ];
 
 /**
- * `dead replay`: publishes the requests of letters once more. A letter whose request the ledger knows is left alone, so that this
- * may be run again after whatever happened.
+ * `dead replay`: replays the requests of dead letters. If the ledger knows a request, its letter is skipped, so the command may be
+ * run again after any failure.
  *
- * @returns whether each letter that was asked for by its name is on its way or answered
+ * @returns whether every letter named by its id is published or answered
  */
 export async function replayDeadLetters(
   tool: Tool,
@@ -136,7 +136,7 @@ async function replayOne(
   }
 }
 
-/** The sink would try for ever, without a word. */
+/** Without a limit the sink would retry silently forever. */
 async function publish(id: string, record: OutboundRecord, sink: Sender): Promise<void> {
   const limit = AbortSignal.timeout(WRITE_LIMIT_MS);
   try {
@@ -144,18 +144,18 @@ async function publish(id: string, record: OutboundRecord, sink: Sender): Promis
   } catch (cause) {
     if (cause instanceof RecordRefused)
       throw new Error(
-        `${id} cannot be written to ${record.topic}: ${cause.message}; look at the topic's max.message.bytes and at the rights to write to it, then run this again: what was published is left alone`,
+        `${id} cannot be written to ${record.topic}: ${cause.message}; check the topic's max.message.bytes and the permission to write to it, then run this again: published letters are skipped`,
         { cause },
       );
     const seconds = WRITE_LIMIT_MS / 1_000;
     throw new Error(
-      `${id} could not be written to ${record.topic} within ${seconds} s; look at the brokers and at the topic's max.message.bytes, then run this again: what was published is left alone`,
+      `${id} could not be written to ${record.topic} within ${seconds} s; check the brokers and the topic's max.message.bytes, then run this again: published letters are skipped`,
       { cause },
     );
   }
 }
 
-/** Those that the filter lets through, one after the other in each partition. */
+/** Reads the letters that match the filter, in the order of each partition. */
 async function readLetters(
   { config, logger }: Tool,
   { ids, codes, from, to }: LetterFilter,

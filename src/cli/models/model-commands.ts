@@ -68,10 +68,10 @@ function someOf<Value extends string>(known: readonly Value[]) {
 
 function readCount(text: string): number {
   if (/^\d{1,12}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError('It is a whole number of tokens.');
+  throw new InvalidArgumentError('It must be a whole number of tokens.');
 }
 
 function readAmount(text: string): string {
   if (/^\d{1,9}(\.\d+)?$/.test(text)) return text;
-  throw new InvalidArgumentError('It is a decimal number, such as 2.5.');
+  throw new InvalidArgumentError('It must be a decimal number, such as 2.5.');
 }

@@ -17,12 +17,12 @@ import { withInstants } from '../output/with-instants.ts';
 /**
  * `models sync [--accept-short]`
  *
- * @throws ChatFailure when the list could not be had, ShortModelList when it is not believed
+ * @throws ChatFailure if the list cannot be fetched, ShortModelList if it is rejected
  */
 export async function syncModelsNow(tool: Tool, acceptShort: boolean): Promise<void> {
   const { config, logger, print, printError } = tool;
   if (config.openai.apiKey === null)
-    throw new Error('the provider is asked with a key: set AI_OPENAI_API_KEY');
+    throw new Error('listing the provider’s models needs a key: set AI_OPENAI_API_KEY');
   await requireKafka(tool);
   await withDatabase(tool, async (db) => {
     const announce = await startAnnouncer(config, db, logger, () => undefined);
@@ -45,7 +45,7 @@ export async function syncModelsNow(tool: Tool, acceptShort: boolean): Promise<v
   });
 }
 
-/** `models list [NAME] […]`: those that fit, with their prices now. */
+/** `models list [NAME] […]`: the matching models, with their current prices. */
 export async function listModels(tool: Tool, criteria: ModelCriteria, output: Output): Promise<void> {
   await withDatabase(tool, async (db) => {
     const listing = new Listing(tool, output, COLUMNS, record);
@@ -60,9 +60,9 @@ export async function listModels(tool: Tool, criteria: ModelCriteria, output: Ou
 }
 
 /**
- * `models show NAME`: everything that is known of a model, and all versions of its price.
+ * `models show NAME`: all facts about a model, and all versions of its price.
  *
- * @throws when the catalog has no model of this id or alias
+ * @throws if the catalog has no model of this id or alias
  */
 export async function showModel(tool: Tool, name: string): Promise<void> {
   await withDatabase(tool, async (db) => {
@@ -109,7 +109,7 @@ const COLUMNS: readonly Column<PricedModel>[] = [
   { name: 'aliases', cell: ({ model }) => model.aliases.join(',') },
 ];
 
-/** For programs: instants as ISO 8601. */
+/** For programs: instants in ISO 8601. */
 function record({ model, price }: PricedModel): object {
   return {
     ...withInstants(model),

@@ -1,32 +1,32 @@
 import { InvalidArgumentError } from 'commander';
 import { instant } from '../../catalog/files/catalog-file.ts';
 
-/** A day: a timer that is set for longer than some weeks fires at once. */
+/** A day. A timer that is set for longer than some weeks fires at once. */
 const LONGEST_WAIT_SECONDS = 86_400;
 
 /** @throws InvalidArgumentError */
 export function readSeconds(text: string): number {
   const seconds = Number(text);
   if (seconds > 0 && seconds <= LONGEST_WAIT_SECONDS) return seconds;
-  throw new InvalidArgumentError(`It is a number of seconds up to ${LONGEST_WAIT_SECONDS}.`);
+  throw new InvalidArgumentError(`It must be a number of seconds up to ${LONGEST_WAIT_SECONDS}.`);
 }
 
 /** @throws InvalidArgumentError */
 export function readCount(text: string): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('It is a whole number above 0.');
+  throw new InvalidArgumentError('It must be a whole number above 0.');
 }
 
 /** @throws InvalidArgumentError */
 export function readNumber(text: string): number {
   const number = Number(text);
   if (text.trim() !== '' && Number.isFinite(number)) return number;
-  throw new InvalidArgumentError('It is a number.');
+  throw new InvalidArgumentError('It must be a number.');
 }
 
 /**
- * A date, which is its midnight UTC, or a time with an offset, as epoch ms.
+ * Reads a date, which is its midnight UTC, or a time with an offset, as epoch ms.
  *
  * @throws InvalidArgumentError
  */
@@ -34,6 +34,6 @@ export function readInstant(text: string): number {
   const read = instant.safeParse(text);
   if (read.success) return read.data;
   throw new InvalidArgumentError(
-    'It is an ISO 8601 date or time, such as 2025-08-07 (UTC) or 2025-08-07T09:00:00Z.',
+    'It must be an ISO 8601 date or time, such as 2025-08-07 (UTC) or 2025-08-07T09:00:00Z.',
   );
 }

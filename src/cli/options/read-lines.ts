@@ -1,5 +1,5 @@
 /**
- * The lines of a text that comes in pieces, without their ends (LF or CRLF), numbered from 1. Empty ones are left out.
+ * The lines of a text that arrives in pieces, without their ends (LF or CRLF), numbered from 1. Empty lines are skipped.
  */
 export async function* readLines(
   pieces: AsyncIterable<string | Uint8Array>,

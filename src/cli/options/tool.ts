@@ -2,24 +2,24 @@ import type { Config, Environment } from '../../config/load-config.ts';
 import type { Logger } from '../../runtime/logger.ts';
 import type { Telemetry } from '../../telemetry/start.ts';
 
-/** What a command beside the service works with. */
+/** The resources of a command other than the service. */
 export interface Tool {
   readonly config: Config;
   readonly logger: Logger;
   print(text: string): void;
-  /** Prints, and resolves when there is room for more: for output without bounds. */
+  /** Prints, and resolves once there is room for more: for output without a limit. */
   printPage(text: string): Promise<void>;
   printError(text: string): void;
   /**
-   * @param option which option or argument named it, for the message
-   * @throws when it cannot be read, naming both
+   * @param option the option or argument that named the file, for the message
+   * @throws if it cannot be read, naming both
    */
   readFile(path: string, option?: string): string;
-  /** Its bytes as they come; `-` is standard input. Throws as `readFile`. */
+  /** The file's bytes as a stream; `-` is standard input. Throws as `readFile` does. */
   openFile(path: string, option?: string): AsyncIterable<string | Uint8Array>;
 }
 
-/** What the commands need of the process that they run in. */
+/** What the commands need from their process. */
 export interface CommandLine {
   /** Without the program's own path. */
   readonly args: readonly string[];
@@ -31,7 +31,7 @@ export interface CommandLine {
   readonly readFile: (path: string) => string;
   /** `-` is standard input. */
   readonly openFile: (path: string) => AsyncIterable<string | Uint8Array>;
-  /** Whether standard input is a terminal; a pipe or a file otherwise. */
+  /** Whether standard input is a terminal and not a pipe or a file. */
   readonly isTerminal?: boolean;
   onSignal(listener: (signal: string) => void): void;
   onUncaught(listener: (error: unknown) => void): void;

@@ -9,12 +9,12 @@ export interface IneffectiveVariable {
   readonly message: string;
 }
 
-/** Beginnings of names that are ours alone. `HTTP_`, `LOG_` and `MAX_` are others' too: there only a slip of the pen counts. */
+/** Prefixes of names that only this service uses. `HTTP_`, `LOG_` and `MAX_` are common: with them only a typo counts. */
 const PREFIX =
   /^(?:AI|KAFKA|CHAT|MONGODB|MONGO|OPENAI|LEDGER|CATALOG|BUDGET|SPEND|PRICE|TENANT|SCHEMA_REGISTRY|RECORD|LEASE|LIVEZ|DRAIN)_/;
-/** What Kubernetes and Docker set for a service that is called kafka or mongodb. */
+/** Set by Kubernetes and Docker for a service that is called kafka or mongodb. */
 const OF_A_SERVICE_LINK = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT(?:_\d+_(?:TCP|UDP)(?:_\w+)?)?)$/;
-/** What other programs read, and this service does not. */
+/** Variables of other programs. */
 const FOREIGN: ReadonlySet<string> = new Set([
   'KAFKA_HOME',
   'KAFKA_OPTS',
@@ -24,12 +24,12 @@ const FOREIGN: ReadonlySet<string> = new Set([
 ]);
 const NOT_SUPPORTED_YET: readonly string[] = ['SCHEMA_REGISTRY_URL'];
 
-/** A slip of the pen: two characters more, fewer, other or swapped. */
+/** A typo: two characters more, fewer, different or swapped. */
 const SLIP = 2;
 const LONGEST_NAME = 64;
 const MOST_WARNINGS = 20;
 
-/** Variables that somebody set for this service and that it does not read, in the order of the alphabet; at most twenty. */
+/** Variables that look like this service's but are not read, in alphabetical order; at most twenty. */
 export function ineffectiveVariables(env: Environment): IneffectiveVariable[] {
   const found: IneffectiveVariable[] = [];
   for (const name of Object.keys(env).sort()) {
@@ -56,7 +56,7 @@ function distanceToNearest(name: string): number {
   return editDistance(name, nearest(name));
 }
 
-/** The most alike by edit distance; a word that both have counts as much as two characters. */
+/** The most similar name by edit distance. A shared word counts as much as two characters. */
 function nearest(name: string): string {
   const words = new Set(name.split('_'));
   const scores = [...KNOWN].map((candidate) => {

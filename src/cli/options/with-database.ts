@@ -2,7 +2,7 @@ import type { Db } from 'mongodb';
 import { connectDatabase, ensureIndexes } from '../../adapters/mongo/client/database.ts';
 import type { Tool } from './tool.ts';
 
-/** Does something with the service's database, and leaves no connection behind. */
+/** Runs an action with the service's database, and leaves no connection behind. */
 export async function withDatabase<Result>(
   { config }: Tool,
   work: (db: Db) => Promise<Result>,

@@ -3,14 +3,14 @@ import { createKafka, PATIENT_RETRIES } from '../../adapters/kafka/kafkajs/kafka
 import { reachBroker } from '../../adapters/kafka/reach-broker.ts';
 import type { Tool } from './tool.ts';
 
-/** How long a cluster may take to describe itself before the command says that it does not answer. */
+/** How long a cluster may take to answer before the command gives up. */
 const ANSWER_MS = 4_500;
 
 /**
- * Connects to the cluster and makes sure that it answers. Every command that needs Kafka does so first: other clients try
- * for half a minute before they give up.
+ * Connects to the cluster and checks that it answers. Every command that needs Kafka does so first, because other clients retry for
+ * half a minute before they give up.
  *
- * @throws BrokersUnreachable, or what to look at when a broker accepts connections and does not answer
+ * @throws BrokersUnreachable, or what to check if a broker accepts connections but does not answer
  */
 export async function withKafka<Result>(
   { config, logger }: Pick<Tool, 'config' | 'logger'>,
@@ -26,7 +26,7 @@ export async function withKafka<Result>(
     );
     return await work(admin);
   } finally {
-    // One that has not connected would wait for its tries to end.
+    // A client that has not connected would wait for its retries to end.
     void admin.disconnect().catch(() => undefined);
   }
 }
@@ -44,7 +44,7 @@ async function withinLimit(answer: Promise<unknown>, limitMs: number): Promise<v
   }
 }
 
-/** The same for a command that connects with clients of its own. */
+/** The same check for a command with its own clients. */
 export function requireKafka(tool: Pick<Tool, 'config' | 'logger'>): Promise<void> {
   return withKafka(tool, async () => undefined);
 }

@@ -55,7 +55,7 @@ const COLUMNS: readonly Column<OutcomeRow>[] = [
   { name: 'partition', kind: 'number', cell: ({ partition }) => partition },
 ];
 
-/** `outcomes publish`: what others of this command committed is visible from the connection on, so nothing goes out twice. */
+/** `outcomes publish`: it reads only after connecting, when everything that other runs committed is visible. So no event is published twice. */
 async function publishOutcomes(tool: Tool): Promise<void> {
   await requireKafka(tool);
   const { config, logger } = tool;
@@ -106,7 +106,7 @@ function recordsOf(
   );
 }
 
-/** Those of the events that are in their topics. */
+/** The ids of the wanted events that are in their topics. */
 async function visibleEvents({ config, logger }: Tool, wanted: ReadonlySet<string>): Promise<Set<string>> {
   const visible = new Set<string>();
   const { responses, responseGenerated, costs } = topicNames(config.topics.prefix);
@@ -122,7 +122,7 @@ function placeOf({ topic, headers }: OutboundRecord): string {
   return `${topic} ${String(headers['ce_id'])}`;
 }
 
-/** Tenant and request as other commands print them. */
+/** Tenant and request, as other commands print them. */
 function nameOf(id: string): string {
   return id.replace(' ', '/');
 }

@@ -2,8 +2,7 @@ import { ChatFailure } from '../../domain/failures/chat-failure.ts';
 import { visibleName } from '../../domain/text/visible-text.ts';
 
 /**
- * What a person at a terminal reads of a command's failure. The drivers name neither what they could not reach nor which
- * setting says where it is.
+ * The message for a command's failure. The drivers name neither what they could not reach nor the setting with its address.
  */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -17,13 +16,13 @@ export function describeFailure(error: unknown): string {
     return `no Kafka broker could be reached (${message}); check that one is running and that KAFKA_BROKERS is correct`;
   if (name.startsWith('KafkaJS')) return `Kafka: ${[message, ...partsOf(error)].join(': ')}`;
   if (name === 'MongoServerSelectionError' || name.startsWith('MongoNetwork'))
-    return `MongoDB could not be reached (${message}); is it running, and is MONGODB_URL right?`;
+    return `MongoDB could not be reached (${message}); check that it is running and that MONGODB_URL is correct`;
   if (/^Mongo(Parse|InvalidArgument|API|MissingCredentials)/.test(name))
     return `${settingOf(message)}: ${message}`;
   return name.startsWith('Mongo') ? `MongoDB: ${message}${loginHint(error)}` : message;
 }
 
-/** The health server's address cannot be had. */
+/** The health server cannot listen on its address. */
 function describeListening(error: Error): string | null {
   const { code, syscall, port, address, hostname } = error as NodeJS.ErrnoException & {
     readonly port?: number;
@@ -40,7 +39,7 @@ function describeListening(error: Error): string | null {
   return `HTTP_HOST: ${address} is not an address of this machine (${code})`;
 }
 
-/** Which setting the driver could not use. */
+/** The setting that the driver rejected. */
 function settingOf(message: string): string {
   return /^database name/i.test(message) ? 'MONGODB_DATABASE' : 'MONGODB_URL';
 }
@@ -49,15 +48,15 @@ const AUTHENTICATION_FAILED = 18;
 
 function loginHint(error: Error): string {
   const { code } = error as { code?: unknown };
-  return code === AUTHENTICATION_FAILED ? '; are user, password and authSource of MONGODB_URL right?' : '';
+  return code === AUTHENTICATION_FAILED ? '; check user, password and authSource of MONGODB_URL' : '';
 }
 
-/** kafkajs wraps what went wrong first in the errors of its retries. */
+/** kafkajs wraps the first error in the errors of its retries. */
 function nameOfFirst(error: Error): string {
   return error.cause instanceof Error ? nameOfFirst(error.cause) : error.name;
 }
 
-/** An error of several topics at once says only in its parts what was wrong. */
+/** An error of several topics names the causes only in its parts. */
 function partsOf(error: Error): string[] {
   const { errors } = error as { errors?: unknown };
   return Array.isArray(errors) ? [errors.map((part: Error) => part.message).join(', ')] : [];

@@ -7,15 +7,15 @@ const OUTPUTS = ['table', 'json', 'csv'] as const;
 /** How a command writes its data. */
 export type Output = (typeof OUTPUTS)[number];
 
-/** Flags of every command that has `--output`. */
+/** The flags of every command with `--output`. */
 export interface OutputFlags {
   readonly output: Output;
   readonly json?: boolean;
-  /** What `--output` was called before. */
+  /** The former name of `--output`. */
   readonly format?: Output;
 }
 
-/** Rows that are held to find the widths of a table's columns. */
+/** Rows that are buffered to find the column widths of a table. */
 const ROWS_IN_A_PAGE = 1_000;
 
 /** Adds `--output`, and `--json` for short. @param json what JSON is here */
@@ -26,9 +26,9 @@ export function withOutput(command: Command, json: 'one object a line' | 'one do
     .option('--json', 'the same as --output json');
 }
 
-/** @param warn is called when the flag of an earlier version was used */
+/** @param warn called if the former flag was used */
 export function outputOf({ output, json, format }: OutputFlags, warn?: (text: string) => void): Output {
-  if (format !== undefined) warn?.('warning: --format is called --output now; --format will be removed\n');
+  if (format !== undefined) warn?.('warning: --format is now called --output; --format will be removed\n');
   return json ? 'json' : (format ?? output);
 }
 
@@ -39,7 +39,7 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string | number | null;
 }
 
-/** Writes rows as they come: a table with a header, an object a line, or CSV. Data goes to standard output, notes to standard error. */
+/** Writes rows as they arrive: a table with a header, JSON lines, or CSV. Data goes to standard output, notes to standard error. */
 export class Listing<Row> {
   readonly #tool: Pick<Tool, 'printPage' | 'printError'>;
   readonly #output: Output;
@@ -70,7 +70,7 @@ export class Listing<Row> {
     if (this.#page.length > ROWS_IN_A_PAGE) await this.#write();
   }
 
-  /** @param empty what to say where there was no row */
+  /** @param empty the note if there was no row */
   async end(empty: string): Promise<void> {
     await this.#write();
     if (this.#count === 0) this.#tool.printError(`${empty}\n`);

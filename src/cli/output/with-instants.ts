@@ -1,4 +1,4 @@
-/** An object for programs: what is called `…At`, `…From` or `…To` as ISO 8601. */
+/** An object for programs: instants (`…At`, `…From`, `…To`) in ISO 8601. */
 export function withInstants(value: object): object {
   const isInstant = (name: string, of: unknown) => /(At|From|To)$/.test(name) && typeof of === 'number';
   return Object.fromEntries(

@@ -8,9 +8,9 @@ import { type Column, iso, Listing, type Output } from '../output/listing.ts';
 import { withInstants } from '../output/with-instants.ts';
 
 /**
- * `prices accept [MODEL…] [--all]`: puts prices that waited into force; without a choice, lists them.
+ * `prices accept [MODEL…] [--all]`: puts quarantined prices into force. Without a choice it lists them.
  *
- * @returns the exit code: 1 when a model has none that waits, or one clashes with what is there
+ * @returns the exit code: 1 if a named model has no quarantined price, or a price clashes with an existing version
  */
 export async function acceptWaitingPrices(
   tool: Tool,
@@ -37,7 +37,7 @@ export async function acceptWaitingPrices(
   });
 }
 
-/** By its model, with or without the provider. */
+/** Whether the price is of this model, named with or without its provider. */
 function isOf({ version: { provider, model } }: WaitingPrice, name: string): boolean {
   return name === model || name === `${provider}/${model}`;
 }

@@ -16,22 +16,22 @@ export interface CalculateOptions {
   readonly usage: string;
   /** A price file of either format, instead of the database. */
   readonly prices?: string;
-  /** When the calls were sent, epoch ms: decides the price. */
+  /** When the calls were sent, epoch ms. It decides the price. */
   readonly at: number;
-  /** Whose the models are of lines that do not say so. */
+  /** The provider of lines that name none. */
   readonly provider: string;
-  /** Of the endpoint that was called, for lines that do not say so. */
+  /** The region of the endpoint, for lines that name none. */
   readonly region?: string;
 }
 
-/** Characters that are gathered before they are written. */
+/** Characters that are buffered before they are written. */
 const PAGE = 65_536;
 
 /**
- * `costs calculate`: prices usages line by line, as JSON lines in the same order. A line that cannot be read is told with its
- * number, the others are priced.
+ * `costs calculate`: prices usages line by line, as JSON lines in the same order. A line that cannot be read is reported with its
+ * number; the others are priced.
  *
- * @returns 0, or 1 when a line could not be read
+ * @returns 0, or 1 if a line could not be read
  */
 export async function calculateCosts(tool: Tool, options: CalculateOptions): Promise<number> {
   const prices = await loadPrices(tool, options.prices);
@@ -58,7 +58,7 @@ function loadPrices(tool: Tool, path: string | undefined): Promise<PriceTimeline
   return withDatabase(tool, async (db) => priceTimelines(await createPriceStore(db).list()));
 }
 
-/** As the service prices a call, by the same function. */
+/** Prices a line with the function that the service uses. */
 function priceLine(
   line: UsageLine | FailedLine,
   timelines: PriceTimelines,

@@ -18,7 +18,7 @@ import {
 } from './prices.ts';
 import { repriceCosts } from './reprice-costs.ts';
 
-/** Adds the commands that begin with `prices`. */
+/** Adds the `prices` commands. */
 export function addPriceCommands(program: Command, tool: () => Tool, end: (exitCode: number) => void): void {
   const prices = program.command('prices').description('versioned prices');
   prices
@@ -85,7 +85,7 @@ export function addPriceCommands(program: Command, tool: () => Tool, end: (exitC
   );
 }
 
-/** What `prices set` and `prices correct` have in common. */
+/** The options that `prices set` and `prices correct` share. */
 function addPriceOptions(command: Command, source: string): Command {
   command
     .option('--provider <name>', 'whose model it is', 'openai')
@@ -98,7 +98,7 @@ function addPriceOptions(command: Command, source: string): Command {
   return command;
 }
 
-/** @param begin epoch ms, unless it is given */
+/** @param begin epoch ms, used without `--effective-from` */
 function priceFlags(flags: ChangeFlags, begin: number | null): PriceFlags {
   const { provider, currency = null, source, replace = false, dryRun = false, ...others } = flags;
   const { effectiveFrom = begin, effectiveTo = null, ...components } = others;
@@ -127,7 +127,7 @@ interface CalculateFlags {
   readonly region?: string;
 }
 
-/** Adds the commands that begin with `costs`. */
+/** Adds the `costs` commands. */
 export function addCostCommands(program: Command, tool: () => Tool, end: (exitCode: number) => void): void {
   const costs = program.command('costs').description('what calls cost');
   costs

@@ -22,7 +22,7 @@ export interface PriceImportFlags {
 /**
  * `prices import [FILE]`
  *
- * @returns 0, or 1 when an entry was refused
+ * @returns 0, or 1 if an entry was refused
  */
 export async function importPriceFile(
   tool: Tool,
@@ -40,9 +40,9 @@ export interface PriceFlags extends Omit<PriceChange, 'model' | 'corrects'> {
 }
 
 /**
- * `prices set MODEL`: a new version of one model's price, with what is named changed and the rest kept.
+ * `prices set MODEL`: adds a version of one model's price. The named parts change, the rest is kept.
  *
- * @returns 0, or 1 when it was refused
+ * @returns 0, or 1 if it was refused
  */
 export function setPrice(tool: Tool, model: string, { dryRun, ...flags }: PriceFlags): Promise<number> {
   return withDatabase(tool, (db) =>
@@ -51,11 +51,11 @@ export function setPrice(tool: Tool, model: string, { dryRun, ...flags }: PriceF
 }
 
 /**
- * `prices correct VERSION`: a version that takes the place of a wrong one, which stays in the history.
+ * `prices correct VERSION`: adds a version that replaces a wrong one, which stays in the history.
  *
  * @param named id of the version, or a model: then its version in force
  * @param now epoch ms
- * @returns 0, or 1 when it was refused
+ * @returns 0, or 1 if it was refused
  */
 export function correctPrice(
   tool: Tool,
@@ -81,7 +81,7 @@ function findVersion(
     versions.find(({ id }) => id === named) ?? (timeline === undefined ? null : priceAt(timeline, now));
   if (found !== null) return found;
   throw new Error(
-    `there is no version ${named}, nor a price of a model of that name in force now; see: prices list --json`,
+    `there is no version ${named}, and no model of that name has a price in force; see: prices list --json`,
   );
 }
 
@@ -121,7 +121,7 @@ function allVersions(tool: Tool): Promise<PriceVersion[]> {
 
 interface ListedVersion {
   readonly version: PriceVersion;
-  /** Whether a later version corrects it, so that it holds no more. */
+  /** Whether a later version corrects it, so that it no longer applies. */
   readonly isCorrected: boolean;
 }
 

@@ -18,36 +18,36 @@ import { requireKafka } from '../options/with-kafka.ts';
 
 export interface RepriceOptions extends BillFilter {
   readonly dryRun: boolean;
-  /** Whether each adjustment is named. */
+  /** Whether to name each adjustment. */
   readonly verbose: boolean;
   /** Epoch ms: event time of the adjustments. */
   readonly now: number;
 }
 
 /**
- * `costs reprice`: publishes for every charge whose price came late, or was corrected, an adjustment with signed lines.
- * Nothing is edited, and a second run finds nothing to do.
+ * `costs reprice`: publishes an adjustment with signed lines for every charge whose price came late or was corrected. Nothing is
+ * edited, and a second run finds nothing to do.
  */
 export async function repriceCosts(tool: Tool, options: RepriceOptions): Promise<void> {
   await requireKafka(tool);
   const { config, logger } = tool;
   const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
   const { costs } = topicNames(config.topics.prefix);
-  // 1. Others that reprice can publish nothing from here on: what they did is in what is read.
+  // 1. Fence other runs: from here on they publish nothing, so the events read below are complete.
   const publisher = options.dryRun
     ? null
     : await ExclusivePublisher.connect(config.kafka, logger, 'costs-reprice', costs);
   try {
-    // 2. The prices as they are known now.
+    // 2. Read the known prices.
     const timelines = await withDatabase(tool, async (db) =>
       priceTimelines(await createPriceStore(db).list()),
     );
     const bills = new BillLog(options, {
       price: (provider, model, at) => findPrice(timelines, provider, model, at),
     });
-    // 3. All cost events from the first on.
+    // 3. Read all cost events from the first one.
     const count = await readCosts(tool, codec, (event, record) => bills.add(event, record));
-    // 4. What is missing, to the partitions of the charges and under their keys.
+    // 4. Publish what is missing, in the charges' partitions and under their keys.
     const due = bills.due(options.now);
     await publisher?.publish(due.map((adjustment) => recordOf(adjustment, codec, tool)));
     if (options.verbose) for (const { event } of due) tool.print(describeAdjustment(event));
@@ -57,7 +57,7 @@ export async function repriceCosts(tool: Tool, options: RepriceOptions): Promise
   }
 }
 
-/** @returns how many events there are */
+/** @returns the number of events */
 async function readCosts(
   { config, logger }: Tool,
   codec: RecordCodec,
@@ -76,7 +76,7 @@ function decodeEvent(codec: RecordCodec, { topic, partition, offset, value, head
     return codec.decode('CostCalculated', value, headers).record;
   } catch (cause) {
     const place = `${topic}, partition ${partition}, offset ${offset}`;
-    throw new Error(`${place} is no cost event: ${(cause as Error).message}`, { cause });
+    throw new Error(`${place} is not a cost event: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -1,16 +1,16 @@
-/** The signals that ask for an orderly end. */
+/** The signals that request an orderly stop. */
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
-/** What is used of the process. */
+/** The part of the process that is used. */
 export interface SignalSource {
   on(signal: (typeof SIGNALS)[number], listener: (signal: string) => void): unknown;
 }
 
 /**
- * Keeps the signals that come before somebody listens. Without a listener a signal kills the process, or is ignored where it
- * is the first one of a container.
+ * Keeps signals that arrive before there is a listener. Without a listener a signal kills the process, or is ignored if the process is
+ * the first one of a container.
  *
- * @returns registers the listener, which gets those that were kept at once
+ * @returns registers the listener, which gets the kept signals at once
  */
 export function holdSignals(source: SignalSource): (listener: (signal: string) => void) => void {
   const kept: string[] = [];

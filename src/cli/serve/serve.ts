@@ -7,26 +7,26 @@ import { startService } from '../../service/service.ts';
 import type { CommandLine } from '../options/tool.ts';
 import { ineffectiveVariables } from '../options/unknown-variables.ts';
 
-/** A signal to a whole group of processes comes once by itself and once from a parent that passes it on. */
+/** A signal to a whole process group arrives twice: directly, and from a parent that forwards it. */
 const ECHO_MS = 1_000;
-/** What a stop may take beyond the drain: releasing claims, leaving groups, closing connections. */
+/** The time for a stop beyond the drain: releasing claims, leaving groups, closing connections. */
 const CLOSING_MS = 15_000;
-/** The part of the drain timeout after which a process with a defect ends and keeps the claims of what still runs. */
+/** The part of the drain timeout after which a process with a bug ends, and keeps the claims of requests that still run. */
 const DEFECT_DRAIN_PART = 0.9;
 
-/** Why the service ends without having been asked to. */
+/** Why the service ends without a stop signal. */
 interface Cause {
   readonly error: unknown;
-  /** The role that cannot go on; absent for an error that nobody caught. */
+  /** The role that cannot continue; absent for an uncaught error. */
   readonly role?: string;
 }
 
 /**
- * Runs the service until it is asked to stop or cannot go on. Either way it finishes and settles what runs first, and releases
- * the rest; its last line names the cause.
+ * Runs the service until it is stopped or cannot continue. Either way it first finishes and settles what runs, and releases the
+ * rest. Its last line names the cause.
  *
  * @returns 0 after a clean stop, 1 after a failure
- * @throws what keeps it from starting
+ * @throws the error that keeps it from starting
  */
 export async function serve(line: CommandLine): Promise<number> {
   const config = loadConfig(line.env, { readFile: line.readFile, serve: true });
@@ -38,28 +38,28 @@ export async function serve(line: CommandLine): Promise<number> {
   const late = Promise.withResolvers<'late'>();
   let cause: Cause | null = null;
 
-  // 1 Whatever ends the service is known before anything of it is started.
+  // 1 Prepare everything that can end the service before anything starts.
   const begin = (withinMs: number) => {
     setTimeout(late.resolve, withinMs, 'late').unref();
     const isDefect = cause !== null && cause.role === undefined;
     stop.abort(isDefect ? new DefectFound('an error was not caught') : new Error('the service is stopping'));
   };
   const fail = (first: Cause, withinMs: number) => {
-    // What fails after the cause is its consequence.
+    // Later failures are consequences of the cause.
     if (cause !== null) return;
     cause = first;
     logger.fatal(fieldsOf(first), 'the service cannot go on; finishing what runs, then ending');
     begin(withinMs);
   };
   onSignals(line, logger, () => begin(config.drainTimeoutMs + CLOSING_MS));
-  // A bug must not leave a worker half alive. What does not end in time may have caused it: its claim stays, so that this
-  // counts as a crash of that request and of no other one.
+  // A bug must not leave a worker half alive. A request that does not end in time may be its cause. That request keeps its claim,
+  // so the crash counts against it and no other request.
   line.onUncaught((error) => {
     if (cause !== null) logger.error({ err: error }, 'unexpected error while ending');
     fail({ error }, DEFECT_DRAIN_PART * config.drainTimeoutMs);
   });
 
-  // 2 It runs.
+  // 2 Run.
   logger.info({ roles: config.roles }, 'starting');
   for (const { name, message } of ineffectiveVariables(line.env))
     logger.warn({ variable: name, reason: message }, 'a variable of the environment has no effect');
@@ -83,7 +83,7 @@ export async function serve(line: CommandLine): Promise<number> {
     await service.stop();
   };
 
-  // 3 It ends.
+  // 3 End.
   const ended = await Promise.race([run(), late.promise]).catch((error: unknown) => {
     if (error !== stop.signal.reason) throw error;
   });
@@ -104,7 +104,7 @@ function onSignals(line: CommandLine, logger: Logger, stop: () => void): void {
       return;
     }
     if (signal === first.signal && at - first.at < ECHO_MS) return;
-    logger.warn({ signal }, 'second signal: stopping at once; what runs will be delivered again');
+    logger.warn({ signal }, 'second signal: stopping at once; running requests will be redelivered');
     line.exitNow(1);
   });
 }

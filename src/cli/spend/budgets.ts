@@ -7,7 +7,7 @@ import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';
 import { type Column, Listing, type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 
-/** Digits after the point that an amount of the cost topic has at most. */
+/** The most digits after the point of an amount in the cost topic. */
 const DECIMAL_PLACES = 12;
 
 interface Which {
@@ -52,7 +52,7 @@ async function setBudget(tool: Tool, budget: Budget): Promise<void> {
 }
 
 interface BudgetUse extends Budget {
-  /** Null where no tenant is meant. */
+  /** Null for a budget that applies to no single tenant. */
   readonly spent: string | null;
   readonly reserved: string | null;
 }
@@ -92,10 +92,12 @@ async function removeBudget(tool: Tool, tenantId: string | null, period: BudgetP
 function readAmount(text: string): string {
   const isAmount = /^\d{1,20}(\.\d+)?$/.test(text) && (text.split('.')[1] ?? '').length <= DECIMAL_PLACES;
   if (isAmount) return new Big(text).toFixed();
-  throw new InvalidArgumentError(`It is an amount such as 250.00, with at most ${DECIMAL_PLACES} decimals.`);
+  throw new InvalidArgumentError(
+    `It must be an amount such as 250.00, with at most ${DECIMAL_PLACES} decimals.`,
+  );
 }
 
 function readCurrency(text: string): string {
   if (/^[A-Z]{3}$/.test(text)) return text;
-  throw new InvalidArgumentError('It is an ISO 4217 code such as USD.');
+  throw new InvalidArgumentError('It must be an ISO 4217 code such as USD.');
 }

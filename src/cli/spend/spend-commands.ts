@@ -14,9 +14,9 @@ interface Period {
 }
 
 /**
- * Adds the commands of spend to those that begin with `costs`.
+ * Adds the spend commands to the `costs` commands.
  *
- * @param end sets the exit code of a command that ended well and has to say more than that
+ * @param end sets the exit code of a command that ended normally but has to report a result
  */
 export function addSpendCommands(costs: Command, tool: () => Tool, end: (code: number) => void): void {
   withFormat(
@@ -77,13 +77,13 @@ interface FilterFlags {
 
 function readLabel(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const equals = text.indexOf('=');
-  if (equals < 1) throw new InvalidArgumentError('It is a label’s name and value, such as team=search.');
+  if (equals < 1) throw new InvalidArgumentError('It must be a label’s name and value, such as team=search.');
   const labels: Record<string, string> = Object.assign(Object.create(null), before);
   labels[text.slice(0, equals)] = text.slice(equals + 1);
   return labels;
 }
 
-/** `--format` is what `--output` was called before. */
+/** `--format` is the former name of `--output`. */
 function withFormat(command: Command, last?: string): Command {
   const former = new Option('--format <format>').choices(FORMATS).hideHelp();
   return withOutput(period(command, last), 'one document').addOption(former);
@@ -95,7 +95,7 @@ function period(command: Command, last = 'today'): Command {
     .option('--to <day>', `last UTC day, included (default: ${last})`, readDay);
 }
 
-/** @param agoMs how long ago the last day was unless it is given: a provider’s books of today are not closed */
+/** @param agoMs how long ago the last day was by default: the provider’s figures of today are not final */
 function days({ from, to }: Period, agoMs = 0): { from: string; to: string } {
   const last = to ?? utcDay(Date.now() - agoMs);
   return { from: from ?? `${last.slice(0, 7)}-01`, to: last };
@@ -103,13 +103,13 @@ function days({ from, to }: Period, agoMs = 0): { from: string; to: string } {
 
 function readAmount(text: string): string {
   if (/^\d{1,20}(\.\d+)?$/.test(text)) return text;
-  throw new InvalidArgumentError('It is an amount such as 0.01.');
+  throw new InvalidArgumentError('It must be an amount such as 0.01.');
 }
 
 function readDay(text: string): string {
   const at = Date.parse(`${text}T00:00:00Z`);
   if (/^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(at) && utcDay(at) === text) return text;
-  throw new InvalidArgumentError('It is a UTC day such as 2026-11-30.');
+  throw new InvalidArgumentError('It must be a UTC day such as 2026-11-30.');
 }
 
 function readDimensions(text: string): Dimension[] {
@@ -118,6 +118,6 @@ function readDimensions(text: string): Dimension[] {
     if (name.startsWith(LABEL) && name.length > LABEL.length) return name as Dimension;
     const found = DIMENSIONS.find((dimension) => dimension === name);
     if (found !== undefined) return found;
-    throw new InvalidArgumentError(`It is a list of ${DIMENSIONS.join(', ')} and label:NAME.`);
+    throw new InvalidArgumentError(`It must be a list of ${DIMENSIONS.join(', ')} and label:NAME.`);
   });
 }

@@ -29,7 +29,7 @@ export async function reportCosts(tool: Tool, query: ReportQuery, format: Format
   for (const note of reportNotes(report)) tool.printError(`${note}\n`);
 }
 
-/** Counts all events of the cost topic: the database keeps no labels. */
+/** Counts all events of the cost topic, because the database keeps no labels. */
 async function readEvents(tool: Tool, query: ReportQuery): Promise<EventSpend> {
   await requireKafka(tool);
   const { config, logger } = tool;
@@ -86,7 +86,7 @@ export async function rebuildCosts(tool: Tool): Promise<void> {
       {
         rebuild: createSpendRebuild(db, { signal, onRetry: () => undefined }),
         reservationTtlMs: reservationTtlMs(config.limits.requestTimeoutMs),
-        // A group of its own, and nothing committed in it, so that nothing of it is left.
+        // A group of its own without any committed offset, so that it leaves nothing behind.
         source: new KafkaRequestSource(
           { ...config.kafka, groupId: `${config.spend.groupId}-rebuild-${randomUUID()}` },
           [topic],

@@ -242,7 +242,7 @@ describe('a price file of LiteLLM', () => {
       `"input_cost_per_token": 1e-07, "output_cost_per_token": 1e-06, ${tier('[0, 9]')}`,
     ],
     ['beside tiered_pricing', `"input_cost_per_token_flex": 1e-07, ${tier('[0, 9]')}`],
-    ['no factor', `${both}, "regional_processing_uplift_multiplier_eu": "1.1"`],
+    ['not a factor', `${both}, "regional_processing_uplift_multiplier_eu": "1.1"`],
     [
       'in a region it has more than 6 decimals',
       '"input_cost_per_token": 1.234567e-06, "output_cost_per_token": 1e-06, "regional_processing_uplift_multiplier_eu": 1.1',

@@ -82,12 +82,12 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
     const body = { ...user([audio]), model: 'gpt-4o' };
     const { stdout } = await run(['-f', 'a.json'], { 'a.json': body });
     expect(stdout).toContain('input 26 tokens (at least 11, at most 157)\n  audio: 19\n');
-    expect(stdout).toContain('highest cost cannot be told\n');
+    expect(stdout).toContain('highest cost unknown\n');
   });
 
   it('reports that no price is known, and that there is no limit', async () => {
     const { stdout } = await run(['-f', 'a.json'], { 'a.json': { ...user('Hi'), model: 'o9' } });
-    expect(stdout).toContain('lowest cost cannot be told\nhighest cost cannot be told\nno price is known\n');
+    expect(stdout).toContain('lowest cost unknown\nhighest cost unknown\nno price is known\n');
     const unlimited = { ...user('Hi'), model: 'o9', max_completion_tokens: 0 };
     expect((await run(['-f', 'a.json'], { 'a.json': unlimited })).stdout).toContain(
       'output without a limit\n',
@@ -101,7 +101,7 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
     [['-f', 'text.json'], 'text.json is not JSON', 1],
     [['-f', 'list.json'], 'list.json must hold one JSON object', 1],
     [['-f', 'a.json'], 'messages[0].role', 1],
-    [['Hello', '--max-output-tokens', '0'], 'It is a whole number above 0.', 2],
+    [['Hello', '--max-output-tokens', '0'], 'It must be a whole number above 0.', 2],
   ])('refuses %o with the message %s', async (args, message, exitCode) => {
     const files = {
       'a.json': { messages: [{ role: 'nobody', content: 'x' }] },

@@ -58,6 +58,6 @@ describe('a listing', () => {
     expect(outputOf({ output: 'table', json: true }, warn)).toBe('json');
     expect(warnings).toEqual([]);
     expect(outputOf({ output: 'table', format: 'csv' }, warn)).toBe('csv');
-    expect(warnings).toEqual(['warning: --format is called --output now; --format will be removed\n']);
+    expect(warnings).toEqual(['warning: --format is now called --output; --format will be removed\n']);
   });
 });
