@@ -4,6 +4,7 @@ import kafkajs from 'kafkajs';
 import { MongoInvalidArgumentError, MongoNetworkError, MongoParseError, MongoServerError } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { describeFailure } from '../../../../src/cli/output/describe-failure.ts';
+import { ChatFailure } from '../../../../src/domain/failures/chat-failure.ts';
 
 const refused = new kafkajs.KafkaJSConnectionError('Connection error: connect ECONNREFUSED 127.0.0.1:1', {});
 
@@ -75,6 +76,15 @@ describe('describeFailure', () => {
     });
     expect(describeFailure(refused)).toMatch(/^HTTP_PORT: this user may not listen on port 80/);
     taken.close();
+  });
+
+  it('repeats the words of a provider that refused a command, fit for a terminal', () => {
+    const failure = new ChatFailure('invalid_credentials', 'It refused the call.', false, {
+      providerMessage: 'Incorrect API key\u001b[2J',
+    });
+    expect(describeFailure(failure)).toBe(
+      'It refused the call. The provider says: Incorrect API key\\x1b[2J',
+    );
   });
 
   it('does not change the service’s own messages', () => {
