@@ -27,10 +27,10 @@ const moderation = each(
 
 const served: Places = {
   id: ['ChatResponse.providerResponseId', 'CostCalculated.calls[].providerResponseId'],
-  object: { leftOut: 'says which of the two forms the answer has; both travel in the same records' },
+  object: { leftOut: 'names the form of the answer; both forms travel in the same records' },
   created: {
     leftOut:
-      "the provider's clock, in whole seconds; `ChatResponse.createdAt` and `CostCalculated.calls[].startedAt` are the times to reckon with",
+      "the provider's clock, in whole seconds; use `ChatResponse.createdAt` and `CostCalculated.calls[].startedAt`",
   },
   model: ['ChatResponse.model', 'CostCalculated.calls[].model'],
   service_tier: ['ChatResponse.serviceTier', 'CostCalculated.calls[].serviceTier'],
@@ -106,7 +106,7 @@ export const streamFields: Places = {
 /** A complete answer by path, with the fields that its values go to. */
 export const wholeAnswerFields: Places = {
   ...served,
-  metadata: { leftOut: 'an echo of `ChatRequest.providerMetadata`; what outputs echo are `labels`' },
+  metadata: { leftOut: 'an echo of `ChatRequest.providerMetadata`; outputs echo `labels`' },
   ...choices,
   ...piece('choices[].message'),
   'choices[].message.annotations[].type': ['ChatChunk.annotationsJson'],

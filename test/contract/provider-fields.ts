@@ -25,19 +25,19 @@ export const providerFields: Readonly<Record<ProviderObject, FieldTable>> = {
   ChatCompletionCreateParamsBase: {
     title: 'Requests',
     intro:
-      'The body of `POST /chat/completions` (`ChatCompletionCreateParams`). Parameters that are newer than this table travel in `ChatRequest.extraJson`.',
+      'The body of `POST /chat/completions` (`ChatCompletionCreateParams`). Parameters that are newer than\nthis table travel in `ChatRequest.extraJson`.\n\nThe service streams wherever it can. Only a stream shows a stall, and the usage of an answer that\nwas cut. `stream: false` is for models and audio formats that cannot stream.',
     places: requestFields,
   },
   ChatCompletionChunk: {
     title: 'Streams',
     intro:
-      'One event of a streamed answer (`ChatCompletionChunk`). Members that are newer than this table travel in the `extraJson` of their level: `ChatResponse`, `choices[]` or `toolCalls[]`.',
+      'One event of a streamed answer (`ChatCompletionChunk`). Members that are newer than this\ntable travel in the `extraJson` of their level: `ChatResponse`, `choices[]` or `toolCalls[]`.',
     places: streamFields,
   },
   ChatCompletion: {
     title: 'Whole answers',
     intro:
-      'What a server sends that does not stream (`ChatCompletion`). It becomes chunks and a response as a stream does.',
+      'The answer of a server that does not stream (`ChatCompletion`). The service publishes it as chunks\nand a response, like a stream.',
     places: wholeAnswerFields,
   },
 };
@@ -55,13 +55,18 @@ export function renderProviderFields(): string {
 
 const HEAD = `# The provider's fields
 
-Where every parameter and field of the Chat Completions API travels in our records ([contract.md](contract.md)). The left column is
-what the types of the installed \`openai\` package declare: [a test](../test/contract/provider-fields.test.ts) reads them with the
-TypeScript compiler and fails when one is missing here or was removed there. [Another](../test/contract/provider-fields-travel.test.ts)
-sends a distinguishable value through each row. JSON requests are read [the same way back](../test/contract/provider-fields-json.test.ts).
+This page shows where every parameter and field of the Chat Completions API travels in our records
+([contract.md](contract.md)). The left column has the declarations of the installed \`openai\`
+package. Three tests check it:
 
-This page is written from [\`test/contract/provider-fields.ts\`](../test/contract/provider-fields.ts) by
-\`npx vitest run test/contract/provider-fields.test.ts -u\`.
+- [One](../test/contract/provider-fields.test.ts) reads them with the TypeScript compiler. It fails
+  if a field is missing here or was removed there.
+- [Another](../test/contract/provider-fields-travel.test.ts) sends a distinguishable value through
+  each row.
+- [A third](../test/contract/provider-fields-json.test.ts) reads JSON requests back in the same way.
+
+\`npx vitest run test/contract/provider-fields.test.ts -u\` generates this page from
+[\`test/contract/provider-fields.ts\`](../test/contract/provider-fields.ts).
 `;
 
 function describePlace(place: Place): string {

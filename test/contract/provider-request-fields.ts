@@ -49,8 +49,7 @@ export const requestFields: Places = {
   'tools[].custom.description': ['ChatRequest.tools[].description'],
   'tools[].custom.format.type': {
     set: ['grammar'],
-    because:
-      'sent with `ChatRequest.tools[].grammarSyntax`; without it nothing is sent, which means free text',
+    because: 'sent with `ChatRequest.tools[].grammarSyntax`; omitted without it, which means free text',
   },
   'tools[].custom.format.grammar.syntax': ['ChatRequest.tools[].grammarSyntax'],
   'tools[].custom.format.grammar.definition': ['ChatRequest.tools[].grammarDefinition'],
@@ -80,7 +79,7 @@ export const requestFields: Places = {
   top_p: ['ChatRequest.topP'],
   max_completion_tokens: ['ChatRequest.maxOutputTokens'],
   max_tokens: ['ChatRequest.maxOutputTokens'],
-  stop: { leftOut: 'one text; a list of one, which is what is sent, means the same' },
+  stop: { leftOut: 'one text; the service sends a list of one, which means the same' },
   'stop[]': ['ChatRequest.stop[]'],
   seed: ['ChatRequest.seed'],
   presence_penalty: ['ChatRequest.presencePenalty'],
@@ -98,7 +97,7 @@ export const requestFields: Places = {
   'audio.voice': ['ChatRequest.audio.voice'],
   'audio.voice.id': ['ChatRequest.audio.voiceId'],
   'prediction.type': { set: ['content'], because: 'the only kind; sent with `ChatRequest.prediction`' },
-  'prediction.content': { leftOut: 'one text; a list of one part, which is what is sent, means the same' },
+  'prediction.content': { leftOut: 'one text; the service sends a list of one part, which means the same' },
   'prediction.content[].type': ['ChatRequest.prediction[].type'],
   'prediction.content[].text': ['ChatRequest.prediction[].text'],
   'prediction.content[].prompt_cache_breakpoint.mode': ['ChatRequest.prediction[].cacheBreakpoint.mode'],
@@ -128,7 +127,7 @@ export const requestFields: Places = {
   stream: {
     set: [true, false],
     because:
-      'only a stream shows a stall and what a cut answer used, so that `false` is for models and audio formats that cannot stream; `ChatRequest.stream` decides whether chunks are published',
+      '`false` if the model or audio format cannot stream; `ChatRequest.stream` decides whether chunks are published',
   },
   'stream_options.include_usage': {
     set: [true],
