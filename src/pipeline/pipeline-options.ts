@@ -1,5 +1,6 @@
 import type { LaneTransport, RequestSource } from '../ports/kafka.ts';
 import type { HandlerOptions } from './handling/handler-options.ts';
+import type { Cancellations } from './intake/cancellations.ts';
 import type { DecodeOptions } from './intake/decode-request.ts';
 
 export interface PipelineLimits {
@@ -20,6 +21,7 @@ export interface PipelineOptions {
   readonly decode: DecodeOptions;
   readonly handler: HandlerOptions;
   readonly limits: PipelineLimits;
+  readonly cancellations: Cancellations;
   /** The consumer has died: the process must end. */
   onCrash(error: Error): void;
 }

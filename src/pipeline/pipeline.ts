@@ -183,11 +183,9 @@ export class Pipeline implements RequestSourceListener, LaneListener {
     this.limits.add(entry.lane, entry.bytes);
     try {
       const accepted = decodeRequest(record, this.options.decode);
-      this.limits.grow(entry.decoded(accepted));
-      const key = `${entry.lane}/${accepted.orderKey}`;
-      const { tenantId: owner, deadline } = accepted.request;
-      const lateAfterMs = deadline === null ? null : deadline + 1 - this.outcomes.clock.now();
-      this.admission.schedule({ key, owner, lateAfterMs, run: (seat) => this.run(entry, seat) });
+      this.limits.grow(entry.decoded(accepted, this.options.cancellations));
+      const task = entry.taskOf(accepted, this.outcomes.clock.now());
+      this.admission.schedule({ ...task, run: (seat) => this.run(entry, seat) });
     } catch (error) {
       this.deadLetter(entry, asUndecodable(error));
     }
@@ -233,6 +231,7 @@ export class Pipeline implements RequestSourceListener, LaneListener {
       trace: entry.begin(accepted, outputs.groupId),
       memory: entry.memory,
       seat,
+      cancelled: entry.cancelled,
     };
     const handled = await handleUntilEnded(job, this.options.handler, entry.signal);
     if (handled === null) this.forget(entry);

@@ -8,6 +8,8 @@ import {
   startPublishSpan,
   withSpan,
 } from '../telemetry/spans.ts';
+import type { Task } from './admission/slots.ts';
+import type { Cancellations } from './intake/cancellations.ts';
 import type { AcceptedRequest } from './intake/decode-request.ts';
 import { type MemoryBudget, type RequestMemory, requestWeight } from './intake/memory-budget.ts';
 import { heldBytes, recordBytes } from './intake/record-bytes.ts';
@@ -45,6 +47,8 @@ export class RequestEntry {
   /** Set if the request asks for a copy of its response, once it has ended. */
   reply: ReplyRequest | null = null;
   private readonly stopping = new AbortController();
+  private readonly cancelling = new AbortController();
+  private stopWatching: (() => void) | null = null;
   private span: Span | null = null;
   private publishSpan: Span | null = null;
 
@@ -60,20 +64,33 @@ export class RequestEntry {
     return this.span !== null;
   }
 
+  /** Fires with a `ChatFailure` when its caller cancels it. */
+  get cancelled(): AbortSignal {
+    return this.cancelling.signal;
+  }
+
   /** Fires when its handling must end without an outcome. */
   get signal(): AbortSignal {
     return this.stopping.signal;
   }
 
   /** @returns the bytes that decoding adds to its record's */
-  decoded(accepted: AcceptedRequest): number {
+  decoded(accepted: AcceptedRequest, cancellations: Cancellations): number {
     const { request } = accepted;
+    this.stopWatching = cancellations.watch(request, (failure) => this.cancelling.abort(failure));
     const bytes = structureBytes(request);
     this.accepted = accepted;
     this.bytes += bytes;
     this.memory.belongsTo(request.tenantId);
     this.memory.addDecoded(bytes);
     return bytes;
+  }
+
+  /** What it is scheduled by. @param now epoch ms */
+  taskOf({ orderKey, request }: AcceptedRequest, now: number): Omit<Task, 'run'> {
+    const { tenantId: owner, deadline } = request;
+    const lateAfterMs = deadline === null ? null : deadline + 1 - now;
+    return { key: `${this.lane}/${orderKey}`, owner, lateAfterMs, cancelled: this.cancelled };
   }
 
   /** @returns the trace to work in */
@@ -135,6 +152,7 @@ export class RequestEntry {
   }
 
   close(): void {
+    this.stopWatching?.();
     this.memory.close();
     this.publishSpan?.end();
     this.span?.end();

@@ -4,6 +4,7 @@ import { checkTopics } from '../adapters/kafka/topics/topics.ts';
 import { bindDatabase, connectDatabase, ensureIndexes } from '../adapters/mongo/client/database.ts';
 import { DatabaseProbe, type DatabaseState } from '../adapters/mongo/client/database-probe.ts';
 import type { Config } from '../config/load-config.ts';
+import { topicNames } from '../contract/topics.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../runtime/logger.ts';
 import { untilAborted } from '../runtime/until-aborted.ts';
@@ -86,6 +87,8 @@ async function checkCluster(config: Config, logger: Logger): Promise<string> {
     await checkTopics(admin, config.topics, {
       ledgerTtlMs: config.ledger.ttlMs,
       recordMaxBytes: config.limits.recordMaxBytes,
+      // Workers go on without it, and read it once it is there.
+      optionalTopic: topicNames(config.topics.prefix).cancellations,
     });
     return (await admin.describeCluster()).clusterId;
   } finally {

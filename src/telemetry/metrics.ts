@@ -144,6 +144,11 @@ export function createMetrics(meter: Meter) {
     '{request}',
   );
   const poisoned = counter(metricName.requestsPoisoned, 'Requests that ended as poison', '{request}');
+  const cancellations = counter(
+    metricName.cancellations,
+    'Cancellations by what they led to',
+    '{cancellation}',
+  );
 
   // An alert on an increase needs a zero before the first event. Counters with labels cannot be initialized: their labels are unknown.
   for (const unlabelled of [
@@ -301,6 +306,14 @@ export function createMetrics(meter: Meter) {
     /** A request ended as poison; repetitions of its answer do not count. */
     poisoned(): void {
       poisoned.add(1);
+    },
+
+    /**
+     * @param result `reached`: a request of this worker, `remembered`: this worker has no such request so far, `unreadable`: the
+     *   record was skipped
+     */
+    cancellation(result: 'reached' | 'remembered' | 'unreadable'): void {
+      cancellations.add(1, { [attribute.cancellationResult]: result });
     },
 
     /** A call got its permit after it had to wait. */

@@ -60,6 +60,7 @@ export const attribute = {
   role: 'completionbus.role',
   taskState: 'completionbus.task.state',
   waitReason: 'completionbus.wait.reason',
+  cancellationResult: 'completionbus.cancellation.result',
   cpuMode: 'cpu.mode',
 } as const;
 
@@ -122,6 +123,7 @@ export const metricName = {
   leaseLosses: 'completionbus.lease.losses',
   requestsQuarantined: 'completionbus.requests.quarantined',
   requestsPoisoned: 'completionbus.requests.poisoned',
+  cancellations: 'completionbus.cancellations',
   roleRestarts: 'completionbus.role.restarts',
   processMemory: 'process.memory.usage',
   processCpu: 'process.cpu.time',

@@ -133,6 +133,11 @@ export class World {
     return worker;
   }
 
+  /** SIGKILL to every worker that is left. */
+  async killWorkers(): Promise<void> {
+    await Promise.all(this.workers.splice(0).map((worker) => worker.kill()));
+  }
+
   /** Reads all output topics from their beginning, as subscribers do, under read_committed. */
   async readHistory(): Promise<History> {
     const history = await History.read(this.config.kafka, this.topics, this.codec);
@@ -245,7 +250,7 @@ export class World {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.kill()));
+    await this.killWorkers();
     await Promise.all(this.histories.map((history) => history.close()));
     await Promise.all(this.changeStreams.map((stream) => stream.close()));
     await this.sink?.close();

@@ -37,6 +37,8 @@ export interface FailureDetails {
   readonly rateLimits?: RateLimits | null;
   readonly adaptation?: Adaptation | null;
   readonly outwaited?: boolean;
+  /** Why a caller cancelled, in the caller's words: for the caller's response alone. */
+  readonly callerReason?: string | null;
   readonly cause?: unknown;
 }
 
@@ -63,6 +65,7 @@ export class ChatFailure extends Error {
   /** The call was sent, and the service stopped waiting for its answer. The provider may still work on it and bill it. */
   readonly outwaited: boolean;
   readonly #providerMessage: string | null;
+  readonly #callerReason: string | null;
 
   constructor(code: ErrorCode, message: string, retryable: boolean, details: FailureDetails = {}) {
     super(message, { cause: details.cause });
@@ -79,10 +82,16 @@ export class ChatFailure extends Error {
     this.adaptation = details.adaptation ?? null;
     this.outwaited = details.outwaited ?? false;
     this.#providerMessage = details.providerMessage ?? null;
+    this.#callerReason = details.callerReason ?? null;
   }
 
   /** The provider's own words, which may repeat the request. An accessor of the prototype, so that no serializer logs it. */
   get providerMessage(): string | null {
     return this.#providerMessage;
+  }
+
+  /** Why the caller cancelled. Not an own property either. */
+  get callerReason(): string | null {
+    return this.#callerReason;
   }
 }

@@ -95,6 +95,11 @@ export function deadlineExceeded(sent: boolean): ChatFailure {
   );
 }
 
+/** @param callerReason the caller's words; null when there are none */
+export function cancelled(callerReason: string | null): ChatFailure {
+  return failureOf('cancelled', 'the request was cancelled', false, { callerReason });
+}
+
 export function tookTooLong(limitMs: number): ChatFailure {
   return failureOf(
     'timeout',

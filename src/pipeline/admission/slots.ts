@@ -8,6 +8,8 @@ export interface Task {
   readonly owner: string;
   /** Milliseconds after which it starts even without a slot, once the tasks before it under its key are done; null: never. */
   readonly lateAfterMs?: number | null;
+  /** Once it fires, the task starts even without a slot, once the tasks before it under its key are done. */
+  readonly cancelled?: AbortSignal;
   /** Never rejects. */
   run(seat: Seat): Promise<void>;
 }
@@ -92,7 +94,9 @@ export class Slots {
       this.start(seat);
       return;
     }
-    const { lateAfterMs = null } = task;
+    const { lateAfterMs = null, cancelled } = task;
+    if (cancelled?.aborted === true) seat.isLate = true;
+    else cancelled?.addEventListener('abort', () => this.late(seat), { once: true });
     if (lateAfterMs !== null && lateAfterMs <= LONGEST_TIMER_MS)
       seat.lateTimer = setTimeout(() => this.late(seat), lateAfterMs);
     if (last !== undefined) last.next = seat;
@@ -172,7 +176,7 @@ export class Slots {
     else seat.place = this.wanted.push(seat.owner, () => this.start(seat));
   }
 
-  /** It can only report that it was too late, and that waits for no call. */
+  /** It makes no call any more, and so waits for none. */
   private late(seat: Seat): void {
     seat.isLate = true;
     if (seat.place !== null && this.wanted.remove(seat.place)) this.start(seat);

@@ -40,7 +40,8 @@ export async function answer(
   };
   // The deadline passed while the ledger was read.
   if (isOver(request.deadline, clock.now())) return neverMade(deadlineExceeded(false));
-  const limit = limitTime(signal, request.deadline, policy.requestTimeoutMs, clock.now());
+  const whileWanted = AbortSignal.any([signal, job.cancelled]);
+  const limit = limitTime(whileWanted, request.deadline, policy.requestTimeoutMs, clock.now());
   const permits = new OwnPermits({ admission, clock, seat: job.seat, plan, claim, stay, limit }, admitted);
   try {
     let warnings: Answered['warnings'];
@@ -52,6 +53,7 @@ export async function answer(
       if (reserved.refusal !== null) return neverMade(reserved.refusal);
       warnings = reserved.warnings;
       permit = await permits.hold();
+      limit.signal.throwIfAborted();
     } catch (error) {
       // Nothing was sent yet, whatever ran out of time.
       if (error instanceof ChatFailure) return neverMade(notCalled(error));

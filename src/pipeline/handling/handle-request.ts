@@ -44,13 +44,14 @@ export async function handleRequest(
   const { admission, caller, claims, outcomes } = options;
   let standing = UNKNOWN;
   let waitingSince: number | null = null;
+  const whileWanted = AbortSignal.any([signal, job.cancelled]);
   for (;;) {
     // 2 Decide provider, model and limits. These refusals may depend on the time, so they go through the ledger.
     const planned = standing.failure ?? tryPlan(job, options);
     await turnForOthers(record);
 
     // 3 Wait for memory and a permit before claiming anything, so that nobody waits for this claim meanwhile.
-    const admitted = await admit(planned, job, standing.stay, admission, signal);
+    const admitted = await admit(planned, job, standing.stay, admission, whileWanted);
     let undecided: Undecided;
     try {
       const end = await handleAdmitted(job, admitted, standing, options, signal);
@@ -119,8 +120,12 @@ async function handleAdmitted(
   }
 }
 
-function tryPlan({ accepted, givenUp }: RequestToHandle, options: HandlerOptions): CallPlan | ChatFailure {
+function tryPlan(
+  { accepted, givenUp, cancelled }: RequestToHandle,
+  options: HandlerOptions,
+): CallPlan | ChatFailure {
   if (givenUp !== null) return givenUp;
+  if (cancelled.aborted) return cancelled.reason as ChatFailure;
   const { providers, catalog, defaults, tokens } = options.planning;
   const now = options.caller.clock.now();
   const { request } = accepted;

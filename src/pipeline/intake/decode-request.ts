@@ -38,6 +38,8 @@ export interface RequestToHandle {
   readonly memory: RequestMemory;
   /** Its slot and its waits. */
   readonly seat: Seat;
+  /** Fires with a `ChatFailure` if its caller cancels it. */
+  readonly cancelled: AbortSignal;
   /** Set if the service has failed on it before: it ends with this failure, without a call. */
   readonly givenUp: ChatFailure | null;
 }

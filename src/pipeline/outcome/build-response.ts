@@ -112,8 +112,8 @@ function clipped(message: string): string {
     : `${message.slice(0, MESSAGE_MAX_CHARACTERS - 1).toWellFormed()}…`;
 }
 
-function withAdvice({ code, message, retryable }: ChatFailure): string {
-  const text = clipped(message);
+function withAdvice({ code, message, retryable, callerReason }: ChatFailure): string {
+  const text = clipped(callerReason === null ? message : `${message}: ${callerReason}`);
   if (WITHOUT_ADVICE.has(code) || (code === 'internal' && !retryable)) return text;
   return `${text}${/[.!?…]["”]?$/.test(text) ? '' : '.'} ${NEW_ID}`;
 }

@@ -17,6 +17,7 @@ import { ChunkPublisher } from '../../pipeline/chunks/chunk-publisher.ts';
 import { publishFailureLog } from '../../pipeline/chunks/publish-failure-log.ts';
 import { Claims } from '../../pipeline/claims/claims.ts';
 import { HeldClaims } from '../../pipeline/claims/held-claims.ts';
+import { Cancellations } from '../../pipeline/intake/cancellations.ts';
 import { OutputRecords } from '../../pipeline/outcome/output-records.ts';
 import { Pipeline } from '../../pipeline/pipeline.ts';
 import { untilAborted } from '../../runtime/until-aborted.ts';
@@ -28,6 +29,7 @@ import { quietWarning } from '../quiet-warning.ts';
 import { DefectFound, type RoleContext, type RunningRole } from '../role.ts';
 import { StartedParts } from '../started-parts.ts';
 import { decodeOptions } from './decode-options.ts';
+import { followCancellations } from './follow-cancellations.ts';
 import { watchBudgets } from './watch-budgets.ts';
 import { watchLedger } from './watch-ledger.ts';
 import { liveChecks, readyChecks, type WorkerHealth } from './worker-health.ts';
@@ -220,6 +222,17 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
       clock,
       requestTimeoutMs: config.limits.requestTimeoutMs,
     });
+    const cancellations = new Cancellations({ clock, metrics, logger });
+    const followed = followCancellations({
+      settings: config.kafka,
+      topic: topics.cancellations,
+      codec,
+      cancellations,
+      metrics,
+      clock,
+      logger,
+    });
+    parts.add(followed, () => followed.stop());
     const running = new Pipeline({
       source,
       transport,
@@ -281,6 +294,7 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
         batchMaxBytes: config.limits.recordMaxBytes,
         settleSpacingMs: SETTLE_SPACING_MS,
       },
+      cancellations,
       onCrash: onFatal,
     });
     pipeline = running;
@@ -308,6 +322,8 @@ export async function startWorker(context: RoleContext): Promise<RunningRole> {
     const requests = source;
     const drainAtOnce = () => void drain();
     signal.addEventListener('abort', drainAtOnce, { once: true });
+    // A request whose cancellation is there already is not called.
+    await untilAborted(followed.caughtUp, signal);
     await joinGroup(requests.start(running), signal);
     signal.removeEventListener('abort', drainAtOnce);
     const health: WorkerHealth = {

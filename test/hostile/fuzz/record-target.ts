@@ -73,6 +73,7 @@ async function handle(record: InboundRecord, handling: Handling, decode: DecodeO
     accepted,
     acceptedAt: handling.clock.now(),
     acceptedMonotonic: handling.clock.monotonic(),
+    cancelled: new AbortController().signal,
     trace: ROOT_CONTEXT,
     memory: handling.memory.open(0),
     seat: runningSeat(handling.options.admission),

@@ -194,6 +194,7 @@ export class Handling {
       trace: ROOT_CONTEXT,
       memory: this.memory.open(0),
       seat: members.seat ?? runningSeat(this.options.admission),
+      cancelled: new AbortController().signal,
       givenUp: null,
       ...members,
     };

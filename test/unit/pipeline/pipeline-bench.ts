@@ -14,6 +14,7 @@ import { ProgressReporter } from '../../../src/pipeline/calling/progress-reporte
 import { ChunkPublisher } from '../../../src/pipeline/chunks/chunk-publisher.ts';
 import { Claims } from '../../../src/pipeline/claims/claims.ts';
 import { HeldClaims } from '../../../src/pipeline/claims/held-claims.ts';
+import { Cancellations } from '../../../src/pipeline/intake/cancellations.ts';
 import { OutputRecords } from '../../../src/pipeline/outcome/output-records.ts';
 import { Pipeline } from '../../../src/pipeline/pipeline.ts';
 import type { Catalog } from '../../../src/ports/catalog.ts';
@@ -51,6 +52,7 @@ export class PipelineBench {
   readonly transports = this.logs.map((log) => new FakeLaneTransport(log));
   readonly pipeline: Pipeline;
   readonly admission: Admission;
+  readonly cancellations: Cancellations;
   readonly crashes: Error[] = [];
   /** Request ids in the order in which they were claimed. */
   readonly claimed: string[] = [];
@@ -74,6 +76,8 @@ export class PipelineBench {
     const maxInFlight = limits.maxInFlight ?? 10;
     this.admission = admissionOf(clock, { maxRunning: maxInFlight });
     const metrics = createMetrics(telemetry.getMeter('test'));
+    const logger = createLogger({ level: 'silent' });
+    this.cancellations = new Cancellations({ clock, metrics, logger });
     const ledger = this.ledger();
     const sink = new FakeRecordSink();
     sink.quick = true;
@@ -107,6 +111,7 @@ export class PipelineBench {
       source: this.source,
       transport: this.transport(),
       decode: { codec, tenantOfTopic: new Map(), readBody, jsonMaxBytes: 100_000 },
+      cancellations: this.cancellations,
       handler: {
         planning: {
           providers: new Map([['openai', provider]]),

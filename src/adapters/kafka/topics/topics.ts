@@ -108,16 +108,19 @@ export interface TopicExpectations {
   readonly ledgerTtlMs: number;
   /** The largest record that is written. */
   readonly recordMaxBytes: number;
+  /** A topic that may be missing. */
+  readonly optionalTopic?: string;
 }
 
 /**
- * Checks before the start that every topic is there, that outputs have a partition for each of the request topics, that
+ * Checks before the start that every topic is there but the optional one, that outputs have a partition for each of the request topics, that
  * they take the largest record, and that no request outlives the ledger.
  *
  * @throws TopicsNotReady with every problem
  */
 export async function checkTopics(admin: Admin, plan: TopicPlan, expected: TopicExpectations): Promise<void> {
-  await requireTopics(admin, allTopics(plan));
+  const required = allTopics(plan).filter((topic) => topic !== expected.optionalTopic);
+  await requireTopics(admin, required);
   const problems = [
     ...(await unevenPartitions(admin, plan)),
     ...(await unfitSettings(admin, plan, expected)),

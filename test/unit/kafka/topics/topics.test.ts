@@ -1,7 +1,11 @@
 import type { Admin, ITopicConfig } from 'kafkajs';
 import { describe, expect, it } from 'vitest';
 import { growTopics, repairPartitions } from '../../../../src/adapters/kafka/topics/grow-topics.ts';
-import { checkTopics, createTopics } from '../../../../src/adapters/kafka/topics/topics.ts';
+import {
+  checkTopics,
+  createTopics,
+  type TopicExpectations,
+} from '../../../../src/adapters/kafka/topics/topics.ts';
 
 const plan = {
   prefix: 'chat',
@@ -93,7 +97,7 @@ class Cluster {
   }
 }
 
-const problemsOf = (cluster: Cluster, overrides: Partial<typeof expected> = {}) =>
+const problemsOf = (cluster: Cluster, overrides: Partial<TopicExpectations> = {}) =>
   checkTopics(cluster.admin, plan, { ...expected, ...overrides }).then(
     () => '',
     (error: Error) => error.message,
@@ -234,6 +238,13 @@ describe('checkTopics', () => {
     expect(await problemsOf(cluster)).toBe(
       'these topics are missing: chat.requests.acme, chat.costs; create them with: completion-bus topics create',
     );
+  });
+
+  it('asks for a topic that may be missing only if the caller needs it', async () => {
+    const cluster = await Cluster.withAllTopics();
+    cluster.topics.delete('chat.cancellations');
+    expect(await problemsOf(cluster)).toContain('these topics are missing: chat.cancellations;');
+    expect(await problemsOf(cluster, { optionalTopic: 'chat.cancellations' })).toBe('');
   });
 
   it('names every problem of every topic, with the expected value', async () => {
