@@ -170,9 +170,10 @@ describe('topics, models and prices', () => {
     });
     expect(await set('3')).toMatchObject({ code: 1, stderr: expect.stringContaining('never overwritten') });
     expect(await set('x')).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining('.components.input: must be'),
+      code: 2,
+      stderr: expect.stringMatching(/--input.*'x'.*such as 2\.5/),
     });
+    expect(await set('0.1234567')).toMatchObject({ code: 2, stderr: expect.stringContaining('6 after it') });
 
     const listed = lines((await run(['prices', 'list', 'gpt-own', '--json'])).stdout);
     expect(listed.map((line) => JSON.parse(line) as object)).toMatchObject([

@@ -69,7 +69,8 @@ export function readComponents(members: LiteLlmObject): ReadComponents {
 
   const tiers = [...Map.groupBy(groups, ({ tier }) => tier)];
   const complete = tiers.filter(([, ofTier]) => ofTier.every(isComplete) && ofTier.some(isFromFirst));
-  const rates = new Map(complete.map(([tier, ofTier]) => [tier, assemble(ofTier)]));
+  const base = groups.find((group) => group.tier === '' && isFromFirst(group))?.amounts ?? {};
+  const rates = new Map(complete.map(([tier, ofTier]) => [tier, assemble(ofTier, base)]));
   const standard = rates.get('');
   if (standard === undefined)
     reasons.push(
@@ -206,15 +207,42 @@ function isFromFirst({ threshold }: Group): boolean {
   return threshold === 0;
 }
 
-/** @param groups of one service tier, all complete */
-function assemble(groups: readonly Group[]): TieredComponents {
+/** What a component without a price of its own costs. */
+const costsLike = [
+  ['cachedInput', 'input'],
+  ['cacheWrite', 'input'],
+  ['inputImage', 'input'],
+  ['reasoning', 'output'],
+] as const;
+
+/**
+ * A tier that leaves out a component has LiteLLM's standard price for it. It is added where the tier's price of plain tokens would
+ * be cheaper.
+ */
+function withDearer(amounts: Amounts, base: Amounts): Amounts {
+  const dearer = costsLike.flatMap(([name, plain]) => {
+    const [own, standard, like] = [amounts[name], base[name], amounts[plain]];
+    if (own !== undefined || standard === undefined || like === undefined) return [];
+    return new Big(standard).gt(like) ? [[name, standard]] : [];
+  });
+  return { ...amounts, ...Object.fromEntries(dearer) };
+}
+
+/**
+ * @param groups of one service tier, all complete
+ * @param base the standard rate from the first token
+ */
+function assemble(groups: readonly Group[], base: Amounts): TieredComponents {
   const inOrder = (amounts: Amounts) =>
     Object.fromEntries(
       tokenComponents.flatMap((name) => (amounts[name] === undefined ? [] : [[name, amounts[name]]])),
     ) as unknown as PriceComponents;
   const tiers: PriceTier[] = groups
     .toSorted((one, other) => one.threshold - other.threshold)
-    .map(({ threshold, amounts }) => ({ aboveInputTokens: threshold, components: inOrder(amounts) }));
+    .map(({ threshold, amounts }) => ({
+      aboveInputTokens: threshold,
+      components: inOrder(withDearer(amounts, base)),
+    }));
   const [first, ...above] = tiers;
   const components = first?.components as PriceComponents;
   return above.length === 0 ? { components } : { components, tiers: above };

@@ -25,6 +25,17 @@ export function readNumber(text: string): number {
   throw new InvalidArgumentError('It must be a number.');
 }
 
+/** Reads the amount of a price. @throws InvalidArgumentError */
+export function readPriceAmount(decimals: number): (text: string) => string {
+  const form = new RegExp(`^\\d{1,9}(\\.\\d{1,${decimals}})?$`);
+  return (text) => {
+    if (form.test(text)) return text;
+    throw new InvalidArgumentError(
+      `It is a decimal number with at most 9 digits before the point and ${decimals} after it, such as 2.5.`,
+    );
+  };
+}
+
 /**
  * Reads a date, which is its midnight UTC, or a time with an offset, as epoch ms.
  *

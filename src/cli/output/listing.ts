@@ -65,15 +65,21 @@ export class Listing<Row> {
   async add(row: Row): Promise<void> {
     this.#count += 1;
     if (this.#output === 'json') return this.#tool.printPage(jsonLine(this.#asJson(row)));
-    if (this.#count === 1) this.#page.push(this.#columns.map(({ name }) => name));
+    if (this.#count === 1) this.#addHeader();
     this.#page.push(this.#columns.map(({ cell }) => String(cell(row) ?? '')));
     if (this.#page.length > ROWS_IN_A_PAGE) await this.#write();
   }
 
   /** @param empty the note if there was no row */
   async end(empty: string): Promise<void> {
+    // A program that reads CSV expects its header in any case.
+    if (this.#count === 0 && this.#output === 'csv') this.#addHeader();
     await this.#write();
     if (this.#count === 0) this.#tool.printError(`${empty}\n`);
+  }
+
+  #addHeader(): void {
+    this.#page.push(this.#columns.map(({ name }) => name));
   }
 
   async #write(): Promise<void> {

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { callComponents, isPerCall, tokenComponents } from '../../domain/cost/price.ts';
 import type { AdjustmentReason } from '../../spend/build-adjustment.ts';
-import { readInstant } from '../options/option-values.ts';
+import { readInstant, readPriceAmount } from '../options/option-values.ts';
 import type { Tool } from '../options/tool.ts';
 import { type OutputFlags, outputOf, withOutput } from '../output/listing.ts';
 import { addSpendCommands } from '../spend/spend-commands.ts';
@@ -85,6 +85,10 @@ export function addPriceCommands(program: Command, tool: () => Tool, end: (exitC
   );
 }
 
+/** As in a price file. */
+const DECIMALS_PER_MILLION = 6;
+const DECIMALS_PER_CALL = 12;
+
 /** The options that `prices set` and `prices correct` share. */
 function addPriceOptions(command: Command, source: string): Command {
   command
@@ -93,8 +97,12 @@ function addPriceOptions(command: Command, source: string): Command {
     .option('--source <text>', 'where it is from', source)
     .option('--replace', 'keep nothing: no other component, tier or service tier')
     .option('--dry-run', 'only say what would change');
-  for (const name of [...tokenComponents, ...callComponents])
-    command.option(`--${kebabCase(name)} <amount>`, isPerCall(name) ? 'per call' : 'per million tokens');
+  for (const name of [...tokenComponents, ...callComponents]) {
+    const [unit, decimals] = isPerCall(name)
+      ? (['per call', DECIMALS_PER_CALL] as const)
+      : (['per million tokens', DECIMALS_PER_MILLION] as const);
+    command.option(`--${kebabCase(name)} <amount>`, unit, readPriceAmount(decimals));
+  }
   return command;
 }
 

@@ -209,6 +209,32 @@ describe('a price file of LiteLLM', () => {
     ]);
   });
 
+  it.each([
+    ['a threshold', '_above_200k_tokens', ['tiers', 0]],
+    ['a service tier', '_flex', ['serviceTiers', 'flex']],
+  ])('is not cheaper above %s that leaves out a dearer component', (_what, suffix, path) => {
+    const more =
+      '"output_cost_per_reasoning_token": 9e-06, "input_cost_per_image_token": 7e-06, "cache_creation_input_token_cost": 6e-06, "cache_read_input_token_cost": 1e-07';
+    const above = `"input_cost_per_token${suffix}": 2e-06, "output_cost_per_token${suffix}": 4e-06`;
+    const at = `.${path.join('.')}.components`.slice(1);
+    const entry = entryOf(`${both}, ${more}, ${above}`);
+    expect(entry).toHaveProperty(at, {
+      input: '2',
+      output: '4',
+      cacheWrite: '6',
+      inputImage: '7',
+      reasoning: '9',
+    });
+    // What the tier says itself holds, and so do its plain prices where they are dearer.
+    const own = `"output_cost_per_reasoning_token${suffix}": 5e-06, "input_cost_per_image_token": 1e-06`;
+    const cheap = '"cache_creation_input_token_cost": 1e-06, "output_cost_per_reasoning_token": 9e-06';
+    expect(entryOf(`${both}, ${above}, ${own}, ${cheap}`)).toHaveProperty(at, {
+      input: '2',
+      output: '4',
+      reasoning: '5',
+    });
+  });
+
   it('reads what a region costs more', () => {
     const uplift =
       '"regional_processing_uplift_multiplier_eu": 1.1, "regional_processing_uplift_multiplier_us": 1.10';

@@ -40,8 +40,12 @@ describe('a listing', () => {
     expect(await written(output, rows)).toEqual({ stdout, stderr: '' });
   });
 
-  it.each(['table', 'csv', 'json'] as const)('of nothing says so beside the data, as %s', async (output) => {
-    expect(await written(output, [])).toEqual({ stdout: '', stderr: 'there are no rows\n' });
+  it.each([
+    ['table', ''],
+    ['csv', 'name,count\r\n'],
+    ['json', ''],
+  ] as const)('of nothing says so beside the data, as %s', async (output, stdout) => {
+    expect(await written(output, [])).toEqual({ stdout, stderr: 'there are no rows\n' });
   });
 
   it('has one header, however long it is', async () => {
