@@ -58,9 +58,7 @@ const details = {
  */
 export function readUsageLine(text: string): UsageLine | FailedLine {
   const line = parse(text);
-  return isBatchLine(line)
-    ? readBatchLine(line)
-    : readCall(line, idOf(line, 'id'), textOf(line, 'service_tier'));
+  return isBatchLine(line) ? readBatchLine(line) : readCall(line, idOf(line, 'id'), servedTierOf(line));
 }
 
 /** `{custom_id, response: {status_code, body}, error}`: what a batch's output file has, or its error file. */
@@ -93,6 +91,11 @@ function readCall(line: WireObject, id: UsageLine['id'], serviceTier: string | n
     usage: usageOf(line),
     ...(isCompletion && tools === null ? {} : { tools: tools ?? {} }),
   };
+}
+
+/** Servers that have no tiers may write an empty one, which the service takes for the standard rate too. */
+function servedTierOf(line: WireObject): string | null {
+  return line['service_tier'] === '' ? null : textOf(line, 'service_tier');
 }
 
 function usageOf(line: WireObject): Usage {

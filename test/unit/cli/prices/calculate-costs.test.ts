@@ -57,6 +57,16 @@ describe('costs calculate', () => {
     }
   });
 
+  it.each([null, '', 'default', 'standard', 'on_demand'])(
+    'prices the served tier %j at the standard rate',
+    async (tier) => {
+      const { code, stderr, priced } = await calculate([line({ service_tier: tier }), line({})], ...litellm);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(priced[0]).toMatchObject({ status: 'PRICED' });
+      expect(priced[0]).toEqual(priced[1]);
+    },
+  );
+
   it('prices the output file of a batch at the price of batches, and what failed at nothing', async () => {
     const body = (members: object = {}) => ({
       id: 'chatcmpl-1',
