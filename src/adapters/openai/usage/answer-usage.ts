@@ -64,9 +64,19 @@ function laterUsage(earlier: ReportedUsage, later: ReportedUsage): ReportedUsage
   const keepsOutput = !later.outputTokens && (earlier.outputTokens ?? 0) > 0;
   const hasNothing = !later.inputTokens && !later.outputTokens;
   if (hasNothing && (keepsInput || keepsOutput)) return earlier;
-  if (!keepsInput && !keepsOutput) return later;
+  if (!keepsInput && !keepsOutput) return withDetails(earlier, later);
   const kept: readonly (keyof ReportedUsage)[] = keepsInput ? inputSide : outputSide;
   const members = Object.fromEntries(kept.map((name) => [name, earlier[name]]));
   // Its total may be that of its own side alone.
   return { ...later, ...members, totalTokens: null };
+}
+
+/** The later usage. A side with the same count keeps the details that only the earlier one has, such as cached tokens. */
+function withDetails(earlier: ReportedUsage, later: ReportedUsage): ReportedUsage {
+  const same = [
+    ...(later.inputTokens === earlier.inputTokens ? inputSide : []),
+    ...(later.outputTokens === earlier.outputTokens ? outputSide : []),
+  ];
+  const kept = same.filter((name) => later[name] === null && earlier[name] !== null);
+  return { ...later, ...Object.fromEntries(kept.map((name) => [name, earlier[name]])) };
 }

@@ -78,4 +78,27 @@ describe('the usage of an answer', () => {
       totalTokens: null,
     });
   });
+
+  it('keeps details that a later one with the same counts leaves out', () => {
+    const detailed = {
+      ...{ prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 },
+      prompt_tokens_details: { cached_tokens: 4 },
+      completion_tokens_details: { reasoning_tokens: 3 },
+    };
+    const plain = { prompt_tokens: 10, completion_tokens: 5, total_tokens: 15 };
+    const details = { inputTokens: 10, cachedInputTokens: 4, outputTokens: 5, reasoningTokens: 3 };
+    expect(lastUsage(text({ usage: detailed }), end({ usage: plain }))).toMatchObject(details);
+    // One chunk with both, as Groq's and Moonshot's are.
+    expect(lastUsage(text(), end({ usage: plain, x_groq: { usage: detailed } }))).toMatchObject(details);
+    expect(lastUsage(text(), end({ usage: plain }, { usage: detailed }))).toMatchObject(details);
+    // What it reports itself holds, and so does a side with another count.
+    const own = { ...plain, prompt_tokens_details: { cached_tokens: 0 } };
+    expect(lastUsage(text({ usage: detailed }), end({ usage: own }))).toMatchObject({ cachedInputTokens: 0 });
+    const more = { prompt_tokens: 10, completion_tokens: 7, total_tokens: 17 };
+    expect(lastUsage(text({ usage: detailed }), end({ usage: more }))).toMatchObject({
+      cachedInputTokens: 4,
+      outputTokens: 7,
+      reasoningTokens: null,
+    });
+  });
 });
