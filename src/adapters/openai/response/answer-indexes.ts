@@ -14,6 +14,7 @@ export class AnswerIndexes {
   readonly #choices = new ChoiceIndexes();
   readonly #calls = new Map<number, ToolCallIndexes>();
   readonly #names = new Map<number, Set<string>>();
+  readonly #streamed = new Set<number>();
   readonly #annotations = new Map<number, number>();
 
   /** @throws LimitExceeded */
@@ -38,6 +39,15 @@ export class AnswerIndexes {
   /** The choices that have tool calls. */
   get choicesWithToolCalls(): readonly number[] {
     return [...this.#calls.keys()];
+  }
+
+  /** The choice comes in pieces: a whole message of it is a copy. */
+  noteStreamed(choiceIndex: number): void {
+    this.#streamed.add(choiceIndex);
+  }
+
+  hasStreamed(choiceIndex: number): boolean {
+    return this.#streamed.has(choiceIndex);
   }
 
   /** Names of members that are kept under their name: each takes memory of its own. @throws LimitExceeded */

@@ -9,7 +9,7 @@ import { answerLimits, LimitExceeded } from '../wire/answer-limits.ts';
 import { isObject, textOrNull, type WireObject } from '../wire/wire.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { divideLists, listsOf } from './divide-json.ts';
-import { mapFunctionCall, mapToolCalls, withMissingIds } from './map-tool-calls.ts';
+import { completeCalls, listOfCalls, mapFunctionCall, mapToolCalls } from './map-tool-calls.ts';
 import { type ReadContent, readContent } from './read-content.ts';
 
 const NO_TOOL_CALLS: readonly ToolCallDelta[] = Object.freeze([]);
@@ -21,6 +21,17 @@ const OF_CHOICE: ReadonlySet<string> = new Set([
   'finish_reason',
   'logprobs',
   'usage',
+  'error',
+]);
+/** Members that some servers write into the message in place of its choice. */
+const IN_CHOICE: ReadonlySet<string> = new Set(['finish_reason', 'error']);
+/** As the API writes them; some servers write them in capital letters. */
+const FINISH_REASONS: ReadonlySet<string> = new Set([
+  'stop',
+  'length',
+  'tool_calls',
+  'function_call',
+  'content_filter',
   'error',
 ]);
 /** The last millisecond that a date can name. */
@@ -56,7 +67,7 @@ function mapChoice(
   deltas: CompletionDelta[],
   indexes: AnswerIndexes,
 ): void {
-  const delta = choice['delta'] ?? choice['message'];
+  const delta = choice['delta'] ?? (indexes.hasStreamed(choiceIndex) ? undefined : choice['message']);
   const logprobs = choice['logprobs'];
   let role: string | null = null;
   let content = '';
@@ -67,7 +78,8 @@ function mapChoice(
   let audio: AudioDelta | null = null;
   let annotations: readonly string[] | null = null;
   let extra: Record<string, unknown> | null = null;
-  if (isObject(delta)) {
+  if (typeof delta === 'string') content = delta;
+  else if (isObject(delta)) {
     for (const name in delta) {
       const value = delta[name];
       if (value === null || value === undefined) continue;
@@ -76,8 +88,9 @@ function mapChoice(
       else if (name === 'role' && typeof value === 'string') role = reportedWord(value);
       else if (name === 'refusal' && typeof value === 'string') refusal = textOrNull(value);
       else if (name === 'tool_calls' && typeof value === 'object')
-        toolCalls = mapToolCalls(Array.isArray(value) ? value : [value], choiceIndex, indexes);
+        toolCalls = mapToolCalls(listOfCalls(value), choiceIndex, indexes);
       else if (name === 'function_call' && isObject(value)) functionCall = value;
+      else if (IN_CHOICE.has(name)) continue;
       else if (name === 'audio' && isObject(value)) audio = mapAudio(value);
       else if (name === 'annotations' && Array.isArray(value))
         annotations = mapAnnotations(value, choiceIndex, indexes);
@@ -87,7 +100,9 @@ function mapChoice(
   for (const name in choice) {
     const value = choice[name];
     if (OF_CHOICE.has(name) || value === null || isNothing(value)) continue;
-    extra = withMember(extra, name, value, choiceIndex, indexes);
+    // Of an older completion.
+    if (name === 'text' && typeof value === 'string' && delta === undefined) content = value;
+    else extra = withMember(extra, name, value, choiceIndex, indexes);
   }
   if (parts !== null) {
     content = parts.text;
@@ -95,8 +110,12 @@ function mapChoice(
     if (parts.others.length > 0) extra = { ...extra, content: parts.others };
   }
   if (functionCall !== null) toolCalls = mapFunctionCall(functionCall, toolCalls, choiceIndex, indexes);
-  const finishReason = reportedWord(choice['finish_reason']);
-  if (finishReason !== null) toolCalls = withMissingIds(toolCalls, indexes.toolCallsOf(choiceIndex));
+  if (choice['delta'] !== undefined && (content !== '' || toolCalls.length > 0))
+    indexes.noteStreamed(choiceIndex);
+  const finishReason = finishReasonOf(
+    choice['finish_reason'] ?? (isObject(delta) ? delta['finish_reason'] : null),
+  );
+  if (finishReason !== null) toolCalls = completeCalls(toolCalls, indexes.toolCallsOf(choiceIndex));
   const probabilities = isObject(logprobs) ? mapLogprobs(logprobs, choiceIndex, indexes) : null;
   const mapped = {
     choiceIndex,
@@ -132,6 +151,15 @@ function withMember(
   if (name === '__proto__') Object.defineProperty(extra, name, { value, enumerable: true });
   else extra[name] = value;
   return extra;
+}
+
+/** @returns null for a text that says that there is none yet */
+function finishReasonOf(value: unknown): string | null {
+  const reason = reportedWord(value);
+  if (reason === null || FINISH_REASONS.has(reason)) return reason;
+  const lower = reason.toLowerCase();
+  if (lower === 'null' || lower === 'none') return null;
+  return FINISH_REASONS.has(lower) ? lower : reason;
 }
 
 /** Azure sends empty results of its filter with every piece. */

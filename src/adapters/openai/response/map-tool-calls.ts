@@ -54,7 +54,7 @@ function mapToolCall(
     id: piece.id,
     type: reportedWord(call['type']) ?? (custom === null ? null : 'custom'),
     name: open.take(piece),
-    arguments: piece.arguments,
+    arguments: open.takeArguments(piece.arguments),
     extraJson,
   };
 }
@@ -109,36 +109,46 @@ export function mapFunctionCall(
   const type = added === null ? null : 'function_call';
   return [
     ...calls,
-    { index: open.index, id: null, type, name: added, arguments: piece.arguments, extraJson: null },
+    {
+      index: open.index,
+      id: null,
+      type,
+      name: added,
+      arguments: open.takeArguments(piece.arguments),
+      extraJson: null,
+    },
   ];
 }
 
 /**
- * Adds an id to each call of a complete choice for which the provider sent none.
+ * Adds to the calls of a complete choice what they lack: an id where the provider sent none, and arguments that were held back.
  *
  * @param deltas of its last piece
  */
-export function withMissingIds(
+export function completeCalls(
   deltas: readonly ToolCallDelta[],
   calls: ToolCallIndexes | undefined,
 ): readonly ToolCallDelta[] {
-  const given = calls?.giveIds() ?? [];
-  if (given.length === 0) return deltas;
-  const ids = new Map(given.map(({ index, id }) => [index, id]));
-  const named = deltas.map((delta) => {
-    const id = ids.get(delta.index) ?? delta.id;
-    ids.delete(delta.index);
-    return { ...delta, id };
+  const missing = calls?.complete() ?? [];
+  if (missing.length === 0) return deltas;
+  const byIndex = new Map(missing.map((call) => [call.index, call]));
+  const added = deltas.map((delta) => {
+    const call = byIndex.get(delta.index);
+    if (call === undefined) return delta;
+    byIndex.delete(delta.index);
+    return { ...delta, id: call.id ?? delta.id, arguments: delta.arguments + call.arguments };
   });
-  const others = [...ids].map(([index, id]) => ({
-    index,
-    id,
-    type: null,
-    name: null,
-    arguments: '',
-    extraJson: null,
-  }));
-  return [...named, ...others];
+  const others = [...byIndex.values()].map((call) => ({ ...call, type: null, name: null, extraJson: null }));
+  return [...added, ...others];
+}
+
+/** The calls of a message: a list, one alone, or an object of them by their number. */
+export function listOfCalls(value: object): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  const entries = Object.entries(value);
+  const isNumbered =
+    entries.length > 0 && entries.every(([name, call]) => /^\d{1,4}$/.test(name) && isObject(call));
+  return isNumbered ? entries.map(([, call]) => call) : [value];
 }
 
 /** Some servers send the arguments as the value that they should be the text of. */

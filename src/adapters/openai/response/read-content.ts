@@ -1,5 +1,10 @@
 import { isObject, textOrNull } from '../wire/wire.ts';
 
+/** Lists in lists of parts are taken apart so many levels down. */
+const NESTED = 4;
+/** Names of parts that are text, at different servers. */
+const TEXT_TYPE = /^(?:(?:in|out)put_)?text(?:_delta)?$/i;
+
 /** Content that came in another form than text. */
 export interface ReadContent {
   /** What is text in it, in order. */
@@ -19,7 +24,7 @@ export function readContent(value: unknown): ReadContent {
   let text = '';
   let refusal: string | null = null;
   const others: unknown[] = [];
-  for (const part of Array.isArray(value) ? value : [value]) {
+  for (const part of Array.isArray(value) ? value.flat(NESTED) : [value]) {
     const own = textOfPart(part);
     if (own !== null) text += own;
     else if (isObject(part) && part['type'] === 'refusal') refusal = textOrNull(part['refusal']) ?? refusal;
@@ -33,8 +38,8 @@ export function readContent(value: unknown): ReadContent {
 function textOfPart(part: unknown): string | null {
   if (typeof part === 'string') return part;
   if (!isObject(part)) return null;
-  const { type, text } = part;
-  const isText = type === undefined || type === 'text' || type === 'output_text';
+  const { type, text = part['content'] } = part;
+  const isText = type === undefined || (typeof type === 'string' && TEXT_TYPE.test(type));
   if (!isText) return null;
   if (isObject(text)) return typeof text['value'] === 'string' ? text['value'] : null;
   return typeof text === 'string' ? text : null;
@@ -43,7 +48,8 @@ function textOfPart(part: unknown): string | null {
 /** Null when there is nothing else in it. */
 function besidesText(part: unknown): object | null {
   if (!isObject(part)) return null;
-  const { text: _, ...rest } = part;
+  const { text, ...more } = part;
+  const { content: _, ...rest } = text === undefined ? more : { ...more, content: null };
   const hasMore = Object.entries(rest).some(
     ([name, value]) => name !== 'type' && value !== null && !(Array.isArray(value) && value.length === 0),
   );

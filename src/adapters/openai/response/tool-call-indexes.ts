@@ -12,6 +12,9 @@ export interface ToolCallPiece {
   readonly hasMore: boolean;
 }
 
+/** A longer text is not looked at for whether it is repeated. */
+const REPEATED_CHARACTERS = 65_536;
+
 /** A tool call as far as its pieces came. */
 export class OpenToolCall {
   /** Its index in our chunks. */
@@ -23,6 +26,10 @@ export class OpenToolCall {
   readonly #place: number | string;
   readonly #arguments: JsonValueEnd | null;
   #name = '';
+  /** The arguments so far; null when they are too long to be held against a repetition. */
+  #text: string | null = '';
+  /** An empty object that may be a stand-in for what later pieces bring; empty when there is none. */
+  #held = '';
 
   constructor(index: number, id: string | null, place: number | string, list: readonly unknown[]) {
     this.index = index;
@@ -53,6 +60,40 @@ export class OpenToolCall {
     return name === null ? null : this.#addedName(name);
   }
 
+  /**
+   * An empty object is held back at the beginning: some servers send one before the arguments come in pieces. Others send all of
+   * them once more at the end.
+   *
+   * @returns what the piece adds to the arguments
+   */
+  takeArguments(text: string): string {
+    if (text === '') return '';
+    const isFirst = this.#text === '';
+    if (isFirst && (isEmptyObject(text) || (this.#held !== '' && text.trim() === ''))) {
+      this.#held ||= text;
+      return '';
+    }
+    if (this.#isRepeated(text)) return '';
+    this.#held = '';
+    const isLong = this.#text === null || this.#text.length + text.length > REPEATED_CHARACTERS;
+    this.#text = isLong ? null : this.#text + text;
+    return text;
+  }
+
+  /** The arguments that are held back: nothing else came. Given out once. */
+  releaseArguments(): string {
+    const held = this.#held;
+    this.#held = '';
+    return held;
+  }
+
+  /** Behind a complete object nothing can follow, least of all the same object. */
+  #isRepeated(text: string): boolean {
+    if (this.#text === null || this.#text === '' || !text.trimStart().startsWith('{')) return false;
+    const before = this.#text.trim();
+    return before.endsWith('}') && text.trim() === before;
+  }
+
   /** Some servers repeat the name, or all of it so far, in each piece; others send it in pieces. */
   #addedName(name: string): string | null {
     const added = name.startsWith(this.#name) ? name.slice(this.#name.length) : name;
@@ -61,6 +102,14 @@ export class OpenToolCall {
     this.#name += added;
     return added;
   }
+}
+
+/** What a call gets at its end. */
+export interface MissingOfCall {
+  readonly index: number;
+  /** Null when it has one, or needs none. */
+  readonly id: string | null;
+  readonly arguments: string;
 }
 
 /**
@@ -82,7 +131,9 @@ export class ToolCallIndexes {
   callOf(list: readonly unknown[], position: number, piece: ToolCallPiece): OpenToolCall | null {
     const own = indexOf(list[position]);
     const place = isUsable(own) ? own | 0 : `${nameOfIndex(own)}@${position}`;
-    const saysNothing = piece.id === null && piece.name === null && piece.arguments === '';
+    const isBare = piece.id === null && piece.name === null;
+    const saysNothing =
+      isBare && (piece.arguments === '' || (this.#calls.length === 0 && isEmptyObject(piece.arguments)));
     if (saysNothing) return piece.hasMore ? this.#continued(place, position, piece, list) : null;
     const call = this.#continued(place, position, piece, list) ?? this.#begin(place, position, piece, list);
     call.list = list;
@@ -98,16 +149,24 @@ export class ToolCallIndexes {
    * @throws LimitExceeded
    */
   functionCall(piece: ToolCallPiece): OpenToolCall | null {
-    if (piece.name === null && piece.arguments === '') return null;
+    const isEmpty = piece.arguments === '' || isEmptyObject(piece.arguments);
+    if (piece.name === null && isEmpty && this.#functionCall === null) return null;
     this.#functionCall ??= this.#begin('function_call', 0, piece, []);
     return this.#functionCall;
   }
 
-  /** Gives an id to each call for which the provider sent none. The older form has no ids. */
-  giveIds(): OpenToolCall[] {
-    const calls = this.#calls.filter((call) => call.id === null && call !== this.#functionCall);
-    for (const call of calls) call.id = `call_${randomUUID().replaceAll('-', '')}`;
-    return calls;
+  /**
+   * What is missing of calls to which no more pieces come: an id where the provider sent none (the older form has no ids), and
+   * arguments that were held back.
+   */
+  complete(): MissingOfCall[] {
+    return this.#calls.flatMap((call) => {
+      const isWithoutId = call.id === null && call !== this.#functionCall;
+      if (isWithoutId) call.id = `call_${randomUUID().replaceAll('-', '')}`;
+      const held = call.releaseArguments();
+      if (!isWithoutId && held === '') return [];
+      return [{ index: call.index, id: isWithoutId ? call.id : null, arguments: held }];
+    });
   }
 
   /** @returns null when the piece begins a call */
@@ -174,4 +233,9 @@ function isNext(call: OpenToolCall, piece: ToolCallPiece, list: readonly unknown
 
 function isUsable(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value < answerLimits.toolCalls;
+}
+
+/** `{}`, with blanks or without. */
+function isEmptyObject(text: string): boolean {
+  return text.length <= 16 && /^\s*\{\s*\}\s*$/.test(text);
 }

@@ -21,12 +21,21 @@ export class ChoiceProgress {
     return this.#seen.size > 0 && this.#finished.size === this.#seen.size;
   }
 
+  get haveNotBegun(): boolean {
+    return this.#seen.size === 0;
+  }
+
+  /** No choice has a finish reason. */
+  get haveNoEnds(): boolean {
+    return this.#finished.size === 0;
+  }
+
   note({ choiceIndex, finishReason }: CompletionDelta): void {
     this.#seen.add(choiceIndex);
     if (finishReason !== null) this.#finished.add(choiceIndex);
   }
 
-  /** The answer came as a whole: a finish reason that is missing says nothing. */
+  /** The answer came as a whole, or to its declared end: a finish reason that is missing says nothing. */
   endAll(): void {
     for (const index of this.#seen) this.#finished.add(index);
   }

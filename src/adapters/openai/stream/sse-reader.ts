@@ -10,6 +10,9 @@ export const ERROR_EVENT = '\u0000';
 /** No name that matters is longer. */
 const NAME_CHARACTERS = 32;
 
+/** The beginning of a line that can only belong to another event than a JSON text before it. */
+const NEXT_EVENT = /^data: ?(?:\{|\[DONE\])|^\{"error"|^error:/i;
+
 /** Events that only keep the connection alive. */
 const KEEP_ALIVE: ReadonlySet<string> = new Set(['ping', 'heartbeat', 'keepalive', 'keep-alive']);
 
@@ -55,8 +58,13 @@ export class SseReader {
     let start = 0;
     while (end !== -1) {
       const line = this.#endLine(text.slice(start, end));
-      if (line !== '') this.#take(line);
-      else if (this.#data !== null) {
+      if (line !== '') {
+        if (this.#beginsAnother(line)) {
+          payloads ??= [];
+          payloads.push(this.#endEvent());
+        }
+        this.#take(line);
+      } else if (this.#data !== null) {
         const isWanted = this.#kind !== 'keep-alive' || isPieceOfAnswer(this.#data);
         const payload = this.#endEvent();
         if (isWanted) {
@@ -132,6 +140,12 @@ export class SseReader {
     return text.replace(/\r\n?/g, '\n');
   }
 
+  /** Some servers write no blank line between events: a JSON text that has ended does not go on with another one. */
+  #beginsAnother(line: string): boolean {
+    if (this.#data === null || this.#dataRest !== null || !this.#data.endsWith('}')) return false;
+    return NEXT_EVENT.test(line.slice(0, NAME_CHARACTERS)) && isPieceOfAnswer(this.#data);
+  }
+
   #take(line: string): void {
     if (!line.startsWith('data')) {
       this.#takeName(line);
@@ -141,14 +155,19 @@ export class SseReader {
     if (line.length > 4) {
       if (line.charCodeAt(4) !== 0x3a) return;
       value = line.slice(line.charCodeAt(5) === 0x20 ? 6 : 5);
+      // Of an event stream that somebody wrapped into another one.
+      if (value.startsWith('data:')) value = value.slice(value.charCodeAt(5) === 0x20 ? 6 : 5);
     }
     this.#addData(value);
   }
 
   #takeName(line: string): void {
-    if (line.startsWith('error:')) {
+    if (/^error:/i.test(line)) {
       this.#kind = 'error';
       this.#addData(line.slice(line.charCodeAt(6) === 0x20 ? 7 : 6));
+    } else if (line.startsWith('{"error"')) {
+      // As it would be without a stream.
+      this.#addData(line);
     } else if (line.startsWith('event:')) {
       const name = line.slice(6, 6 + NAME_CHARACTERS).trim();
       this.#kind = KEEP_ALIVE.has(name) ? 'keep-alive' : name === 'error' ? 'error' : null;

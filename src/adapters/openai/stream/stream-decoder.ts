@@ -8,12 +8,13 @@ import type { AnswerHead } from '../http/answer-headers.ts';
 import { AnswerExtras } from '../response/answer-extras.ts';
 import { AnswerIndexes } from '../response/answer-indexes.ts';
 import { mapChunk } from '../response/map-chunk.ts';
-import { withMissingIds } from '../response/map-tool-calls.ts';
+import { completeCalls } from '../response/map-tool-calls.ts';
 import { AnswerUsage } from '../usage/answer-usage.ts';
 import { type AnswerLimit, answerLimits, answerTooLarge, LimitExceeded } from '../wire/answer-limits.ts';
 import { checkJson } from '../wire/check-json.ts';
 import { findError } from '../wire/find-error.ts';
 import { plainCause } from '../wire/plain-cause.ts';
+import { repairJson } from '../wire/repair-json.ts';
 import { isObject, type WireObject } from '../wire/wire.ts';
 import { AnswerPayloads } from './answer-payloads.ts';
 import { ChoiceProgress } from './choice-progress.ts';
@@ -24,6 +25,8 @@ import { TextChunkTemplate } from './text-chunk-template.ts';
 import { WholeCharacters } from './whole-characters.ts';
 
 const ENDS_OF_STREAM: ReadonlySet<string> = new Set(['[DONE]', '"[DONE]"']);
+/** Before an error: that of an event of this name, or in words. */
+const ERROR_MARK = new RegExp(`^(?:${ERROR_EVENT}|\\s{0,8}(?:\\[error\\]|error:)\\s{0,8})`, 'i');
 const NOTHING: ReadonlySet<string> = new Set(['', 'null']);
 /** A longer payload is neither of these, however many blanks there are around. */
 const MARK_CHARACTERS = 64;
@@ -140,8 +143,12 @@ export class StreamDecoder {
   }
 
   #judge(): void {
+    const isOver = this.done || this.#payloads.isWhole;
+    // Some servers send no finish reason at all: both ends of the stream say that nothing is missing.
+    if (this.done && this.#hasUsage && this.#choices.haveNoEnds) this.#choices.endAll();
     if (this.failure !== null || this.isFinished) return;
-    const hasEnded = this.#choices.haveEnded && (this.done || this.#payloads.isWhole);
+    const isEmpty = this.#hasUsage && this.#choices.haveNotBegun;
+    const hasEnded = isOver && (this.#choices.haveEnded || isEmpty);
     this.failure = hasEnded ? this.#choicesMissing() : this.interrupted();
   }
 
@@ -186,8 +193,9 @@ export class StreamDecoder {
       this.done = true;
       return;
     }
-    const isError = payload.startsWith(ERROR_EVENT);
-    const json = isError ? payload.slice(ERROR_EVENT.length) : payload;
+    const marked = ERROR_MARK.exec(payload.slice(0, MARK_CHARACTERS))?.[0];
+    const isError = marked !== undefined;
+    const json = isError ? payload.slice(marked.length) : payload;
     checkJson(json);
     const chunks = parse(json);
     if (isError) this.#fail(chunks?.[0] === undefined ? json : findError(chunks[0], false));
@@ -261,7 +269,7 @@ export class StreamDecoder {
   /** For calls whose choice has no finish reason. */
   #idsOfCalls(): CompletionDelta[] {
     return this.#indexes.choicesWithToolCalls.flatMap((choiceIndex) => {
-      const toolCalls = withMissingIds([], this.#indexes.toolCallsOf(choiceIndex));
+      const toolCalls = completeCalls([], this.#indexes.toolCallsOf(choiceIndex));
       return toolCalls.length === 0 ? [] : [{ ...emptyDelta(choiceIndex), toolCalls }];
     });
   }
@@ -303,11 +311,15 @@ function joined(before: string | null, added: string | null): string | null {
 
 /** @returns the objects of an object or a list of objects; null for anything else */
 function parse(json: string): readonly WireObject[] | null {
+  const value = parsed(json) ?? parsed(repairJson(json));
+  if (isObject(value)) return [value];
+  return Array.isArray(value) && value.length > 0 && value.every(isObject) ? value : null;
+}
+
+function parsed(json: string): unknown {
   try {
-    const value: unknown = JSON.parse(json);
-    if (isObject(value)) return [value];
-    return Array.isArray(value) && value.length > 0 && value.every(isObject) ? value : null;
+    return JSON.parse(json);
   } catch {
-    return null;
+    return undefined;
   }
 }

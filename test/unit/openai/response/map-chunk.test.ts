@@ -32,8 +32,9 @@ describe('mapChunk', () => {
     expect(deltaOf({ function_call: { name: 'f', arguments: '' } })?.toolCalls).toEqual([
       { index: 0, id: null, type: 'function_call', name: 'f', arguments: '', extraJson: null },
     ]);
-    expect(deltaOf({ function_call: { arguments: '{}' } })?.toolCalls).toEqual([
-      { index: 0, id: null, type: null, name: null, arguments: '{}', extraJson: null },
+    expect(deltaOf({ function_call: { arguments: '{}' } })?.toolCalls).toBeUndefined();
+    expect(deltaOf({ function_call: { arguments: '{"a"' } })?.toolCalls).toEqual([
+      { index: 0, id: null, type: null, name: null, arguments: '{"a"', extraJson: null },
     ]);
   });
 
