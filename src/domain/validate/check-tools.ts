@@ -17,7 +17,7 @@ export function checkTools(request: ChatRequest, list: ProblemList): void {
   tools.forEach((tool, index) => {
     const path = `tools[${index}]`;
     checkTool(tool, path, legacyFunctions, list);
-    if (names.has(tool.name))
+    if (tool.name !== '' && names.has(tool.name))
       list.add(`${path}.name`, 'duplicate', 'another tool has the same name; names are unique');
     names.add(tool.name);
   });
@@ -30,11 +30,23 @@ export function checkTools(request: ChatRequest, list: ProblemList): void {
 
 function checkTool(tool: Tool, path: string, legacyFunctions: boolean, list: ProblemList): void {
   checkExtra(tool.extraJson, 'tool', path, list);
-  if (!NAME.test(tool.name))
+  // A provider's own tool, such as its search: it may have no name, and its members are for the provider to judge.
+  const isOwn = tool.type !== 'function' && tool.type !== 'custom' && tool.type !== '';
+  if (!isOwn && !NAME.test(tool.name))
     list.add(`${path}.name`, 'invalid_value', 'it must be 1 to 64 of the characters a-z, A-Z, 0-9, _ and -');
   if (tool.type === 'function') checkFunction(tool, path, legacyFunctions, list);
   else if (tool.type === 'custom') checkCustom(tool, path, legacyFunctions, list);
-  else list.add(`${path}.type`, 'unknown_value', 'it must be function or custom');
+  else if (!isOwn)
+    list.add(
+      `${path}.type`,
+      'unknown_value',
+      'it must be function, custom or the type of a tool of the provider',
+    );
+  else if (tool.name === '' && tool.extraJson === null)
+    list.add(`${path}.extraJson`, 'missing', 'a tool of the provider has a name or members of its own');
+  else if (legacyFunctions)
+    list.add(`${path}.type`, 'not_applicable', 'the older functions form has functions alone');
+  else if (tool.parametersJson !== null) checkJsonObject(tool.parametersJson, `${path}.parametersJson`, list);
 }
 
 function checkFunction(tool: Tool, path: string, legacyFunctions: boolean, list: ProblemList): void {
@@ -68,7 +80,9 @@ function checkToolChoice({ toolChoice, tools, legacyFunctions }: ChatRequest, li
   if (toolChoice === null) return;
   if (tools.length === 0)
     list.add('toolChoice', 'not_applicable', 'there are no tools to choose; leave it out');
-  const modes = legacyFunctions ? ['none', 'auto', 'tool'] : ['none', 'auto', 'required', 'tool', 'allowed'];
+  const modes = legacyFunctions
+    ? ['none', 'auto', 'tool']
+    : ['none', 'auto', 'required', 'any', 'tool', 'allowed'];
   const { mode, allowedMode, tools: chosen } = toolChoice;
   if (!modes.includes(mode)) {
     const form = legacyFunctions ? 'in the older functions form ' : '';

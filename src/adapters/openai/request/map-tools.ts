@@ -45,6 +45,8 @@ function mapTool(tool: Tool, index: number): Wire {
   const path = `tools[${index}].extraJson`;
   if (tool.type === 'custom')
     return withExtra({ type: 'custom', custom: mapCustom(tool) }, tool.extraJson, path, 'custom');
+  // A tool of the provider may have no function.
+  if (tool.name === '') return withExtra({ type: tool.type }, tool.extraJson, path);
   const mapped = { ...mapFunction(tool, index), ...optional('strict', tool.strict) };
   return withExtra({ type: tool.type, function: mapped }, tool.extraJson, path, 'function');
 }
@@ -82,6 +84,8 @@ function mapChoice(choice: ToolChoice): unknown {
     case 'none':
     case 'auto':
     case 'required':
+    // Mistral's word for it.
+    case 'any':
       return choice.mode;
     case 'tool':
       return mapRef(onlyTool(choice));

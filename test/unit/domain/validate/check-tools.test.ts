@@ -32,7 +32,11 @@ describe('tools', () => {
     ['a name with a space', ['tools[0].name'], { tools: [{ name: 'a b' }] }],
     ['a name of 65 characters', ['tools[0].name'], { tools: [{ name: 'x'.repeat(65) }] }],
     ['one name twice', ['tools[1].name'], { tools: [weather, { ...sql, name: 'weather' }] }],
-    ['an unknown type', ['tools[0].type'], { tools: [{ ...weather, type: 'web_search' }] }],
+    [
+      'a tool of the provider that says nothing',
+      ['tools[0].extraJson'],
+      { tools: [{ type: 'web_search', name: '' }] },
+    ],
     ['a broken schema', ['tools[0].parametersJson'], { tools: [{ name: 'f', parametersJson: '{' }] }],
     [
       'a schema that is a list',

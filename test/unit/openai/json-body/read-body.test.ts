@@ -126,6 +126,17 @@ describe('readBody', () => {
     }
   });
 
+  it.each([
+    { type: 'web_search', web_search: { enable: true } },
+    { type: 'builtin_function', function: { name: '$web_search' } },
+    { googleSearch: {}, type: 'google_search' },
+  ])('passes a tool of the provider on as it is: %j', (tool) => {
+    const weather = { type: 'function', function: { name: 'f' } };
+    const request = requestOf({ messages: [user], tools: [weather, tool], tool_choice: 'any' });
+    expect(validateRequest(request)).toEqual([]);
+    expect(sentFor(request)).toMatchObject({ tools: [weather, tool], tool_choice: 'any' });
+  });
+
   it('accepts the address of an image without an object around it', () => {
     const part = { type: 'image_url', image_url: 'https://a.example/a.png' };
     const request = requestOf({ messages: [{ role: 'user', content: [part] }] });
