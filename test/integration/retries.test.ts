@@ -191,7 +191,7 @@ describe('a service that restarts broken answers', () => {
       httpStatus: 401,
       providerCode: 'invalid_api_key',
       providerRequestId: expect.stringMatching(/^req_/),
-      msg: expect.stringMatching(/correct AI_OPENAI_API_KEY.*sk-…cdef/),
+      msg: expect.stringMatching(/correct AI_OPENAI_API_KEY/),
     });
     expect(service.worker.log.join('\n')).not.toMatch(/0123456789|standIn|whole this time/);
     const refused = service.history.originals.filter(({ requestId }) => requestId.startsWith('refused-'));
