@@ -75,7 +75,8 @@ describe('costs reprice', () => {
     // Several at once: the later one takes over, and nothing is written twice.
     const runs = await Promise.all(Array.from({ length: 3 }, () => run(['costs', 'reprice'])));
     expect(runs.some(({ code }) => code === 0)).toBe(true);
-    for (const { code, stderr } of runs) if (code !== 0) expect(stderr).toContain('another process began');
+    for (const { code, stderr } of runs)
+      if (code !== 0) expect(stderr).toContain('another process has started the same task');
     const again = await run(['costs', 'reprice']);
     expect(again).toMatchObject({ code: 0, stdout: '22 events read, 0 adjustments published\n' });
 
