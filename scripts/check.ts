@@ -1,4 +1,4 @@
-/** `npm run check`: types, lint and format, generated code, import directions, dead code. Runs every check and reports each result. */
+/** `npm run check`: types, lint, generated code, import directions, dead code, Markdown, prose and links. Reports every result. */
 import { spawnSync } from 'node:child_process';
 
 interface Check {
@@ -18,6 +18,8 @@ const checks: readonly Check[] = [
     objection: (output) => (/\b[1-9]\d* modules/.test(output) ? null : 'it checked no modules'),
   },
   { name: 'dead code', command: ['knip'] },
+  { name: 'Markdown', command: ['markdownlint-cli2'] },
+  { name: 'prose and links', command: ['node', 'scripts/check-prose.ts'] },
 ];
 
 const failed = checks.filter((check) => !passes(check));

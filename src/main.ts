@@ -21,7 +21,7 @@ const { logWritten } = await import('./runtime/logger.ts');
 const { runCommandLine } = await import('./cli/command-line.ts');
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  // Whoever reads a command's output has seen enough of it, as `head` has.
+  // The reader of a command's output has seen enough of it, as `head` does.
   if (error.code === 'EPIPE') process.exit();
   throw error;
 });

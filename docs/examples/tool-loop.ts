@@ -90,7 +90,7 @@ async function converse(): Promise<number> {
   return 1;
 }
 
-/** A call that does not fit its tool is not run: the model is told why, and can try again. */
+/** A call that does not fit its tool is not run: the model gets the reason and can try again. */
 async function run({ name, arguments: input, valid, problems }: ToolCall): Promise<unknown> {
   const tool = work[name];
   if (valid !== true || tool === undefined)

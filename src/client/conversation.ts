@@ -9,7 +9,7 @@ import type { ChatResult } from './result/chat-result.ts';
 /** An answer by the names of the specification. */
 export interface Reply {
   readonly content: string;
-  /** Input and output; 0 when nothing is known. */
+  /** Input and output; 0 when the provider reported none and none was estimated. */
   readonly tokensUsed: number;
   /** Exact decimal text; null when no price is known or nothing was used. */
   readonly cost: string | null;

@@ -152,7 +152,7 @@ test('a default that the model refuses is omitted, and sent to a model that acce
   await world.publish([
     ask('reasoning', { reasoningEffort: 'low', maxOutputTokens: 9 }),
     ask('unlimited', { reasoningEffort: 'low' }),
-    // Its own effort is none.
+    // Its default effort is `none`.
     ask('quick', {}),
   ]);
   await history.untilAnswerTo('reasoning');

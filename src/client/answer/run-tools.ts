@@ -32,7 +32,7 @@ export interface ToolRun<Data = unknown> extends ChatResult<Data> {
 
 /**
  * Carries on the loop of calls and results. What a tool throws, arguments that do not fit and unknown tools are results as well:
- * the model is told, and can try again.
+ * the model gets the error and can try again.
  *
  * @param messages what the first answer is to
  * @param ask sends the next request

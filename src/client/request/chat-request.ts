@@ -13,7 +13,7 @@ export interface FunctionTool {
   readonly strict?: boolean;
 }
 
-/** What this client sets by itself, or takes in a friendlier form. */
+/** What this client sets automatically, or accepts in a friendlier form. */
 type Replaced = 'requestId' | 'tenantId' | 'messages' | 'tools' | 'deadline' | 'responseFormat';
 
 /** A request: everything of the contract's ChatRequest, and what this client adds. */

@@ -107,7 +107,7 @@ function hasOwnForm({ type, extraJson }: ContentPart): boolean {
   return type !== 'text' && type !== 'refusal' && extraJson !== null && hasMember(extraJson, type);
 }
 
-/** Whether a JSON object has a member. What is no JSON is told elsewhere. */
+/** Whether a JSON object has a member. Text that is not JSON is reported elsewhere. */
 function hasMember(json: string, name: string): boolean {
   if (json.length > LIMITS.jsonCharacters) return false;
   try {

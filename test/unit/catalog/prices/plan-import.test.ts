@@ -122,7 +122,7 @@ describe('a new edition of a file', () => {
     expect(ids(plan.append)).toEqual(['2025-06-01T00:00:00.000Z', `${JANUARY}#2`]);
   });
 
-  it('is refused where the file is none', () => {
+  it('refuses other figures when the file may not correct earlier ones', () => {
     expect(planImport(known, dated(uplifted), false)).toMatchObject({
       append: [],
       refused: [{ version: uplifted }],
