@@ -1,4 +1,4 @@
-/** `npm run check`: types, lint, generated code, import directions, dead code, Markdown, prose and links. Reports every result. */
+/** `npm run check`: types, lint, generated code, import directions, folders, dead code, Markdown, prose and links. Reports every result. */
 import { spawnSync } from 'node:child_process';
 
 interface Check {
@@ -17,6 +17,7 @@ const checks: readonly Check[] = [
     command: ['depcruise', '--config', '.dependency-cruiser.cjs', 'src'],
     objection: (output) => (/\b[1-9]\d* modules/.test(output) ? null : 'it checked no modules'),
   },
+  { name: 'sizes of folders', command: ['node', 'scripts/check-folders.ts'] },
   { name: 'dead code', command: ['knip'] },
   { name: 'Markdown', command: ['markdownlint-cli2'] },
   { name: 'prose and links', command: ['node', 'scripts/check-prose.ts'] },

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { PriceStore, PriceVersion, WaitingPrice, WaitingPrices } from '../stores.ts';
 import { amountsOf } from './describe-change.ts';
-import { liveVersions } from './live-versions.ts';
-import { planPriceVersions } from './plan-price-versions.ts';
+import { liveVersions } from './versions/live-versions.ts';
+import { planPriceVersions } from './versions/plan-price-versions.ts';
 
 export interface Acceptance {
   /** Versions that are in force now, or will be from their date on. */

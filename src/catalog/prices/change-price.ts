@@ -2,12 +2,12 @@ import type { Price } from '../../domain/cost/price.ts';
 import { InvalidCatalogFile, readPriceFile } from '../files/catalog-file.ts';
 import type { PriceEntry } from '../files/price-file.ts';
 import type { PriceStore, PriceVersion } from '../stores.ts';
-import { findPrice, priceAt, priceTimelines } from './find-price.ts';
 import type { PriceImport } from './import-prices.ts';
-import { liveVersions } from './live-versions.ts';
-import { planPriceVersions } from './plan-price-versions.ts';
-import { compareFigures } from './price-figures.ts';
-import { hashOf, modelName, versionOf } from './price-versions.ts';
+import { findPrice, priceAt, priceTimelines } from './versions/find-price.ts';
+import { liveVersions } from './versions/live-versions.ts';
+import { planPriceVersions } from './versions/plan-price-versions.ts';
+import { compareFigures } from './versions/price-figures.ts';
+import { hashOf, modelName, versionOf } from './versions/price-versions.ts';
 
 /** The changes of a price. Only what is named changes, unless everything is replaced. */
 export interface PriceChange {

@@ -1,12 +1,12 @@
 import { type CatalogFile, InvalidCatalogFile, readPriceFile } from '../files/catalog-file.ts';
 import type { PriceEntry, PriceFile } from '../files/price-file.ts';
 import type { PriceStore, PriceVersion } from '../stores.ts';
-import { findPrice, type PriceTimelines, priceAt, priceTimelines } from './find-price.ts';
 import type { ImportSummary } from './import-summary.ts';
 import { planImport, type WantedVersion } from './plan-import.ts';
-import type { PricePlan } from './plan-price-versions.ts';
-import { compareFigures, type FigureChange, type PriceFigures } from './price-figures.ts';
-import { hashOf, modelName, SINCE_EVER, versionOf } from './price-versions.ts';
+import { findPrice, type PriceTimelines, priceAt, priceTimelines } from './versions/find-price.ts';
+import type { PricePlan } from './versions/plan-price-versions.ts';
+import { compareFigures, type FigureChange, type PriceFigures } from './versions/price-figures.ts';
+import { hashOf, modelName, SINCE_EVER, versionOf } from './versions/price-versions.ts';
 
 export interface PriceImportOptions {
   /** Only reports what would be done. */

@@ -1,8 +1,8 @@
 import type { PriceVersion } from '../stores.ts';
-import { priceAt, priceTimelines } from './find-price.ts';
-import { liveVersions, revisionOf } from './live-versions.ts';
-import { type PricePlan, planPriceVersions } from './plan-price-versions.ts';
-import { compareFigures } from './price-figures.ts';
+import { priceAt, priceTimelines } from './versions/find-price.ts';
+import { liveVersions, revisionOf } from './versions/live-versions.ts';
+import { type PricePlan, planPriceVersions } from './versions/plan-price-versions.ts';
+import { compareFigures } from './versions/price-figures.ts';
 
 export interface WantedVersion {
   readonly version: PriceVersion;

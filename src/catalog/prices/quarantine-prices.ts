@@ -1,6 +1,6 @@
 import type { PriceStore, PriceVersion, WaitingPrice, WaitingPrices } from '../stores.ts';
-import { liveVersions } from './live-versions.ts';
 import { suspicionsOf } from './suspicious-price.ts';
+import { liveVersions } from './versions/live-versions.ts';
 
 export interface HeldBack extends WaitingPrice {
   /** Whether it is newly quarantined. */

@@ -1,7 +1,7 @@
 import { type CatalogFile, readModelFile } from '../../catalog/files/catalog-file.ts';
 import { modelInfo } from '../../catalog/models/model-info.ts';
-import { findPrice, priceTimelines } from '../../catalog/prices/find-price.ts';
-import { versionsOfFile } from '../../catalog/prices/price-versions.ts';
+import { findPrice, priceTimelines } from '../../catalog/prices/versions/find-price.ts';
+import { versionsOfFile } from '../../catalog/prices/versions/price-versions.ts';
 import type { Catalog, ModelInfo } from '../../ports/catalog.ts';
 
 /**

@@ -4,8 +4,8 @@ import {
   readUsageLine,
   type UsageLine,
 } from '../../adapters/openai/usage/read-usage-line.ts';
-import { findPrice, type PriceTimelines, priceTimelines } from '../../catalog/prices/find-price.ts';
-import { versionsOfFile } from '../../catalog/prices/price-versions.ts';
+import { findPrice, type PriceTimelines, priceTimelines } from '../../catalog/prices/versions/find-price.ts';
+import { versionsOfFile } from '../../catalog/prices/versions/price-versions.ts';
 import { priceCall, priceOfCall } from '../../domain/cost/price-call.ts';
 import { readLines } from '../options/read-lines.ts';
 import type { Tool } from '../options/tool.ts';

@@ -1,10 +1,10 @@
 import { createPriceStore } from '../../adapters/mongo/catalog/catalog-store.ts';
 import { shippedPrices } from '../../catalog/files/shipped-catalog.ts';
 import { changePrice, type PriceChange } from '../../catalog/prices/change-price.ts';
-import { priceAt, priceTimelines } from '../../catalog/prices/find-price.ts';
 import { formatPriceFile } from '../../catalog/prices/format-price-file.ts';
 import { importPrices } from '../../catalog/prices/import-prices.ts';
-import { liveVersions } from '../../catalog/prices/live-versions.ts';
+import { priceAt, priceTimelines } from '../../catalog/prices/versions/find-price.ts';
+import { liveVersions } from '../../catalog/prices/versions/live-versions.ts';
 import type { PriceStore, PriceVersion } from '../../catalog/stores.ts';
 import type { Tool } from '../options/tool.ts';
 import { withDatabase } from '../options/with-database.ts';

@@ -4,7 +4,7 @@ import { createSingleObjectCodec } from '../../adapters/avro/single-object-codec
 import { readToEnd } from '../../adapters/kafka/consumer/topic-reader.ts';
 import { ExclusivePublisher } from '../../adapters/kafka/transactions/exclusive-publisher.ts';
 import { createPriceStore } from '../../adapters/mongo/catalog/catalog-store.ts';
-import { findPrice, priceTimelines } from '../../catalog/prices/find-price.ts';
+import { findPrice, priceTimelines } from '../../catalog/prices/versions/find-price.ts';
 import type { RecordCodec } from '../../contract/codec.ts';
 import type { CostCalculated } from '../../contract/record-types.ts';
 import { topicNames } from '../../contract/topics.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readUsageLine } from '../../../src/adapters/openai/usage/read-usage-line.ts';
-import { findPrice, priceTimelines } from '../../../src/catalog/prices/find-price.ts';
-import { versionsOfFile } from '../../../src/catalog/prices/price-versions.ts';
+import { findPrice, priceTimelines } from '../../../src/catalog/prices/versions/find-price.ts';
+import { versionsOfFile } from '../../../src/catalog/prices/versions/price-versions.ts';
 import { priceCall } from '../../../src/domain/cost/price-call.ts';
 
 /**

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Big } from 'big.js';
 import { describe, expect, it } from 'vitest';
 import { shippedPrices } from '../../../src/catalog/files/shipped-catalog.ts';
-import { findPrice, priceTimelines } from '../../../src/catalog/prices/find-price.ts';
-import { versionsOfFile } from '../../../src/catalog/prices/price-versions.ts';
+import { findPrice, priceTimelines } from '../../../src/catalog/prices/versions/find-price.ts';
+import { versionsOfFile } from '../../../src/catalog/prices/versions/price-versions.ts';
 import type { CostCalculated } from '../../../src/contract/record-types.ts';
 import { priceCall } from '../../../src/domain/cost/price-call.ts';
 

@@ -1,7 +1,11 @@
 import type { Db } from 'mongodb';
 import { lifecycleAt, modelInfo } from '../../../catalog/models/model-info.ts';
 import { nearestNames } from '../../../catalog/models/nearest-names.ts';
-import { findPrice, type PriceTimelines, priceTimelines } from '../../../catalog/prices/find-price.ts';
+import {
+  findPrice,
+  type PriceTimelines,
+  priceTimelines,
+} from '../../../catalog/prices/versions/find-price.ts';
 import { type CatalogModel, lifecycleOf } from '../../../catalog/stores.ts';
 import type { Catalog, ModelInfo } from '../../../ports/catalog.ts';
 import type { Clock } from '../../../ports/clock.ts';

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSession, Db } from 'mongodb';
 import { describeModelChange, describePriceChange } from '../../../catalog/prices/describe-change.ts';
-import { liveVersions } from '../../../catalog/prices/live-versions.ts';
+import { liveVersions } from '../../../catalog/prices/versions/live-versions.ts';
 import type { ModelStore, PriceStore, PriceVersion } from '../../../catalog/stores.ts';
 import { boundedRead } from '../client/durable-write.ts';
 import { transactionOf } from '../client/transaction.ts';

@@ -5,7 +5,7 @@ import {
   readPriceFile,
 } from '../../../../src/catalog/files/catalog-file.ts';
 import { shippedModels, shippedPrices } from '../../../../src/catalog/files/shipped-catalog.ts';
-import { versionsOfFile } from '../../../../src/catalog/prices/price-versions.ts';
+import { versionsOfFile } from '../../../../src/catalog/prices/versions/price-versions.ts';
 
 const price = {
   provider: 'openai',

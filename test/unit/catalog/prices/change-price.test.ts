@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { changePrice, type PriceChange } from '../../../../src/catalog/prices/change-price.ts';
-import { findPrice, priceTimelines } from '../../../../src/catalog/prices/find-price.ts';
 import { formatPriceFile } from '../../../../src/catalog/prices/format-price-file.ts';
 import { importPrices } from '../../../../src/catalog/prices/import-prices.ts';
-import { versionsOfFile } from '../../../../src/catalog/prices/price-versions.ts';
+import { findPrice, priceTimelines } from '../../../../src/catalog/prices/versions/find-price.ts';
+import { versionsOfFile } from '../../../../src/catalog/prices/versions/price-versions.ts';
 import type { PriceStore, PriceVersion } from '../../../../src/catalog/stores.ts';
 
 /** Prices in memory. `onAppend` runs before each append, as another writer would. */

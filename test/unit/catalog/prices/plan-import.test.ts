@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { findPrice, priceTimelines } from '../../../../src/catalog/prices/find-price.ts';
 import { planImport } from '../../../../src/catalog/prices/plan-import.ts';
-import { versionOf } from '../../../../src/catalog/prices/price-versions.ts';
+import { findPrice, priceTimelines } from '../../../../src/catalog/prices/versions/find-price.ts';
+import { versionOf } from '../../../../src/catalog/prices/versions/price-versions.ts';
 import type { PriceVersion } from '../../../../src/catalog/stores.ts';
 
 const instant = (date: string) => Date.parse(`${date}T00:00:00.000Z`);

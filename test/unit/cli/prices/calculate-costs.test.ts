@@ -3,7 +3,7 @@ import { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { Big } from 'big.js';
 import { describe, expect, it } from 'vitest';
-import { versionsOfFile } from '../../../../src/catalog/prices/price-versions.ts';
+import { versionsOfFile } from '../../../../src/catalog/prices/versions/price-versions.ts';
 import { runCommand } from '../../../support/run-command.ts';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../../fixtures/prices/${name}`, import.meta.url));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { regionOf } from '../../../../src/adapters/openai/region-of.ts';
 import { shippedPrices } from '../../../../src/catalog/files/shipped-catalog.ts';
-import { findPrice, priceTimelines } from '../../../../src/catalog/prices/find-price.ts';
-import { versionsOfFile } from '../../../../src/catalog/prices/price-versions.ts';
+import { findPrice, priceTimelines } from '../../../../src/catalog/prices/versions/find-price.ts';
+import { versionsOfFile } from '../../../../src/catalog/prices/versions/price-versions.ts';
 import type { Price } from '../../../../src/domain/cost/price.ts';
 import { priceCall, priceOfCall } from '../../../../src/domain/cost/price-call.ts';
 import { priceInRegion } from '../../../../src/domain/cost/regional-price.ts';

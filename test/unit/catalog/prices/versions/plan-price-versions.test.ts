@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { planPriceVersions } from '../../../../src/catalog/prices/plan-price-versions.ts';
-import type { PriceVersion } from '../../../../src/catalog/stores.ts';
+import { planPriceVersions } from '../../../../../src/catalog/prices/versions/plan-price-versions.ts';
+import type { PriceVersion } from '../../../../../src/catalog/stores.ts';
 
 const version = (effectiveFrom: number, effectiveTo: number | null, input = '1'): PriceVersion => ({
   id: `openai/gpt-x@${effectiveFrom}`,

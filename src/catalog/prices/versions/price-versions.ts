@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type CatalogFile, InvalidCatalogFile, readPriceFile } from '../files/catalog-file.ts';
-import type { PriceEntry } from '../files/price-file.ts';
-import type { PriceVersion } from '../stores.ts';
+import { type CatalogFile, InvalidCatalogFile, readPriceFile } from '../../files/catalog-file.ts';
+import type { PriceEntry } from '../../files/price-file.ts';
+import type { PriceVersion } from '../../stores.ts';
 import { revisionOf } from './live-versions.ts';
 import { planPriceVersions } from './plan-price-versions.ts';
 

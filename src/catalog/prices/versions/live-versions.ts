@@ -1,4 +1,4 @@
-import type { PriceVersion } from '../stores.ts';
+import type { PriceVersion } from '../../stores.ts';
 
 /** The versions that no later one supersedes. The others are kept as the record of what was charged, and why. */
 export function liveVersions<Version extends Pick<PriceVersion, 'id' | 'supersedes'>>(

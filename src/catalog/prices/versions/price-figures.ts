@@ -1,4 +1,4 @@
-import type { Price, TieredComponents } from '../../domain/cost/price.ts';
+import type { Price, TieredComponents } from '../../../domain/cost/price.ts';
 
 /** The old and the new value of one figure of a price; null if there is no value. */
 export interface FigureChange {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { PriceVersion } from '../stores.ts';
+import type { PriceVersion } from '../../stores.ts';
 import { liveVersions, revisionOf } from './live-versions.ts';
 
 export interface PricePlan {

@@ -1,5 +1,5 @@
-import type { Price } from '../../domain/cost/price.ts';
-import type { PriceVersion } from '../stores.ts';
+import type { Price } from '../../../domain/cost/price.ts';
+import type { PriceVersion } from '../../stores.ts';
 import { liveVersions } from './live-versions.ts';
 
 /** The prices of one model in order of time, each with its real end. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findPrice, priceTimelines } from '../../../../src/catalog/prices/find-price.ts';
-import type { PriceVersion } from '../../../../src/catalog/stores.ts';
+import { findPrice, priceTimelines } from '../../../../../src/catalog/prices/versions/find-price.ts';
+import type { PriceVersion } from '../../../../../src/catalog/stores.ts';
 
 const version = (model: string, effectiveFrom: number, effectiveTo: number | null = null): PriceVersion => ({
   id: `openai/${model}@${effectiveFrom}`,
