@@ -42,7 +42,7 @@ describe('a price source', () => {
     expect(await createPriceSource(path)(never)).toEqual({ name: path, text: '[]' });
     await failure(createPriceSource(path, { maxBytes: 1 })(never)).toThrow(/larger than 1 bytes/);
     rmSync(directory, { recursive: true });
-    await failure(createPriceSource(path)(never)).toThrow(/ENOENT.*stay as they are/);
+    await failure(createPriceSource(path)(never)).toThrow(/ENOENT.*stay unchanged/);
   });
 
   it.each<[string, RequestListener, RegExp]>([
