@@ -147,7 +147,7 @@ async function printTrace(receiver: TraceReceiver | null, outcomes: readonly Ans
   else for (const line of traceTree(spans)) print(line);
   print();
   print(
-    paint('dim', '  To use your own trace backend: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart'),
+    paint('dim', '  Your trace backend: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart'),
   );
 }
 
