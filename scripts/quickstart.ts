@@ -146,9 +146,7 @@ async function printTrace(receiver: TraceReceiver | null, outcomes: readonly Ans
   if (spans.length === 0) print('  received no span of this trace (is OTEL_SDK_DISABLED set?)');
   else for (const line of traceTree(spans)) print(line);
   print();
-  print(
-    paint('dim', '  Your trace backend: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart'),
-  );
+  print(paint('dim', '  Your trace backend: OTEL_EXPORTER_OTLP_ENDPOINT=http://… npm run quickstart'));
 }
 
 function printEnd(failed: number): void {
