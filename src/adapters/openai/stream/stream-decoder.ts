@@ -60,6 +60,7 @@ export class StreamDecoder {
   readonly #characters = new WholeCharacters();
   readonly #indexes = new AnswerIndexes();
   readonly #usage = new AnswerUsage();
+  /** Members of the answer: those of a chunk without a piece go with the next piece. */
   readonly #extras = new AnswerExtras();
   readonly #choices: ChoiceProgress;
   readonly #facts: ServedFacts;
@@ -68,8 +69,6 @@ export class StreamDecoder {
   #idleBytes = 0;
   #pieces = 0;
   #hasUsage = false;
-  /** Members of the answer that came in a chunk without a piece: they go with the next one. */
-  #extraJson: string | null = null;
   readonly #head: AnswerHead | null;
 
   constructor(context: ErrorContext, providerRequestId: string | null, options: DecoderOptions = {}) {
@@ -167,8 +166,8 @@ export class StreamDecoder {
       try {
         const text = this.#template.read(payload);
         if (text !== null) {
-          this.#count(utf8Length(text.content));
-          pieces.push(this.#extraJson === null ? text : this.#withExtra(text));
+          this.#countPiece(utf8Length(text.content));
+          pieces.push(this.#withExtras(text));
         } else this.#take(payload, mayBeCut, pieces);
       } catch (error) {
         if (!(error instanceof LimitExceeded)) throw error;
@@ -178,7 +177,7 @@ export class StreamDecoder {
     }
     const isOver = ends || this.done;
     if (isOver) pieces.push(...this.#idsOfCalls());
-    if (isOver && this.#extraJson !== null) pieces.push(this.#withExtra(emptyDelta(0)));
+    if (isOver && this.#extras.hasNew) pieces.push(this.#withExtras(emptyDelta(0)));
     if (this.done) this.#judge();
     const deltas = this.#wholeCharacters(pieces, isOver);
     const usage = this.#usage.takeNew();
@@ -217,21 +216,18 @@ export class StreamDecoder {
     this.#hasUsage = this.#usage.note(chunk) || this.#hasUsage;
     const mapped: CompletionDelta[] = [];
     mapChunk(chunk, mapped, this.#indexes);
-    this.#extraJson = joined(this.#extraJson, this.#extras.note(chunk, this.#indexes));
-    if (this.#extraJson !== null && mapped[0] !== undefined) mapped[0] = this.#withExtra(mapped[0]);
+    this.#count(this.#extras.note(chunk, this.#indexes));
     for (const delta of mapped) {
-      this.#count(deltaBytes(delta));
+      this.#countPiece(deltaBytes(delta));
       this.#choices.note(delta);
-      pieces.push(delta);
+      pieces.push(this.#withExtras(delta));
     }
     if (error === undefined) this.#template.learn(payload, mapped, this.#indexes);
     else if (!wasAnswered) this.failure ??= this.#reported(error);
   }
 
-  #withExtra(delta: CompletionDelta): CompletionDelta {
-    const answerExtraJson = this.#extraJson;
-    this.#extraJson = null;
-    return { ...delta, answerExtraJson };
+  #withExtras(delta: CompletionDelta): CompletionDelta {
+    return this.#extras.hasNew ? { ...delta, answerExtraJson: this.#extras.takeNew() } : delta;
   }
 
   #fail(error: unknown): void {
@@ -251,8 +247,13 @@ export class StreamDecoder {
   /** @throws LimitExceeded */
   #count(bytes: number): void {
     this.#bytes += bytes;
-    this.#pieces += 1;
     if (this.#bytes > answerLimits.answerBytes) throw new LimitExceeded('answerBytes');
+  }
+
+  /** @throws LimitExceeded */
+  #countPiece(bytes: number): void {
+    this.#count(bytes);
+    this.#pieces += 1;
     if (this.#pieces > answerLimits.pieces) throw new LimitExceeded('pieces');
   }
 
@@ -301,12 +302,6 @@ export class StreamDecoder {
       { providerRequestId: this.served.providerRequestId },
     );
   }
-}
-
-/** Both objects' members; of two with one name the later one counts. */
-function joined(before: string | null, added: string | null): string | null {
-  if (before === null || added === null) return before ?? added;
-  return `${before.slice(0, -1)},${added.slice(1)}`;
 }
 
 /** @returns the objects of an object or a list of objects; null for anything else */

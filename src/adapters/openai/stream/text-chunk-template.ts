@@ -70,8 +70,7 @@ function isPlainText(delta: CompletionDelta): boolean {
     delta.annotationsJson === null &&
     delta.logprobsJson === null &&
     delta.finishReason === null &&
-    delta.extraJson === null &&
-    delta.answerExtraJson === null
+    delta.extraJson === null
   );
 }
 

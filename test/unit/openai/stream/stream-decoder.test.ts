@@ -138,6 +138,22 @@ describe('an event of a stream', () => {
   });
 });
 
+describe('members of the answer that came without a piece', () => {
+  it('go with the next piece, each once with its last value', () => {
+    const chunks = [
+      { choices: [], progress: 1, provider: 'x' },
+      { choices: [], progress: 2 },
+      { choices: [{ index: 0, delta: { content: 'a' } }], progress: 3 },
+      { choices: [{ index: 0, delta: { content: 'b' } }], progress: 3 },
+    ];
+    const { deltas } = decodeText(chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`).join(''));
+    expect(deltas.map(({ content, answerExtraJson }) => [content, answerExtraJson])).toEqual([
+      ['a', '{"progress":3,"provider":"x"}'],
+      ['b', null],
+    ]);
+  });
+});
+
 describe('a complete answer instead of a stream', () => {
   const whole = (body: unknown, init: ResponseInit = {}): Decoded => {
     const head = new Response(null, init);

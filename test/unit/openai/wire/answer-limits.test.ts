@@ -93,6 +93,16 @@ describe('an endless answer', () => {
     expect(fold.bytes).toBeLessThan(34 * MiB);
   });
 
+  it('of members that change in events without a piece is ended at the limit of an answer', () => {
+    const many = 'x'.repeat(MiB / 2);
+    const { decoder, turn } = sendUntilEnded(
+      (count) => `data: ${JSON.stringify({ choices: [], progress: `${count}${many}` })}\n\n`,
+      64,
+    );
+    expect(decoder.failure).toMatchObject(tooMuch('bytes in one answer'));
+    expect(turn).toBe(32);
+  });
+
   it('of log probabilities is ended at the limit of an answer', () => {
     const entry = { token: 'x'.repeat(1_000), logprob: -1, bytes: null };
     const logprobs = { content: Array.from({ length: 1_000 }, () => entry), refusal: null };
