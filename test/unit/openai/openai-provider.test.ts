@@ -358,9 +358,12 @@ describe('silence of the provider', () => {
     }
   });
 
-  it('after a piece without content is still the wait for the first one', async () => {
+  it.each([
+    ['nothing else', {}],
+    ["the gateway's name", { provider: 'Example' }],
+  ])('after a piece with a role and %s is still the wait for the first one', async (_, members) => {
     answer = (response) => {
-      const opening = { choices: [{ index: 0, delta: { role: 'assistant', content: '' } }] };
+      const opening = { ...members, choices: [{ index: 0, delta: { role: 'assistant', content: '' } }] };
       response.writeHead(200, stream).write(`data: ${JSON.stringify(opening)}\n\n`);
       setTimeout(() => response.end(recording('text.sse')), 120);
     };

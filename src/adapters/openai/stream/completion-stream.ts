@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type CompletionDelta, deltaBytes } from '../../../domain/completion/completion-delta.ts';
+import { type CompletionDelta, saysNothing } from '../../../domain/completion/completion-delta.ts';
 import type { RateLimits } from '../../../domain/limits/rate-limits.ts';
 import type { ProviderEvents, ProviderStream, ServedBy } from '../../../ports/provider.ts';
 import type { HttpBody } from '../http/http-exchange.ts';
@@ -119,9 +119,10 @@ export class CompletionStream implements ProviderStream {
   }
 }
 
-/** Whether a piece says anything: the first of an answer often has a role alone, long before the model has thought. */
+/**
+ * Whether a piece says anything of its choice: the first of an answer often has a role alone, or beside it members that a gateway
+ * adds, long before the model has thought.
+ */
 function hasContent(delta: CompletionDelta): boolean {
-  return (
-    delta.finishReason !== null || delta.audio !== null || delta.toolCalls.length > 0 || deltaBytes(delta) > 0
-  );
+  return !saysNothing(delta.role === null ? delta : { ...delta, role: null });
 }
