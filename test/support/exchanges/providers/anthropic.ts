@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, time, tokens } from '../wire-parts.ts';
 
@@ -86,17 +87,7 @@ export const anthropic: ProviderExchanges = {
         status: 400,
         body: '{"error":{"code":"invalid_request_error","message":"prompt is too long: 210000 tokens > 200000 maximum","type":"invalid_request_error","param":null}}',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'context_length_exceeded',
-          retryable: false,
-          httpStatus: 400,
-          says: 'prompt is too long',
-        },
-      },
+      expected: refused('context_length_exceeded', 400, { says: 'prompt is too long' }),
     },
   },
 };

@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens } from '../wire-parts.ts';
 
@@ -153,19 +154,11 @@ export const azureOpenai: ProviderExchanges = {
           },
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'content_filtered',
-          retryable: false,
-          httpStatus: 400,
-          param: 'prompt',
-          providerCode: 'content_filter',
-          says: 'content management policy',
-        },
-      },
+      expected: refused('content_filtered', 400, {
+        param: 'prompt',
+        providerCode: 'content_filter',
+        says: 'content management policy',
+      }),
     },
     'deployment-not-found': {
       request: { model: 'no-such-deployment', messages: ask('Hi.') },
@@ -178,18 +171,10 @@ export const azureOpenai: ProviderExchanges = {
           },
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'model_not_found',
-          retryable: false,
-          httpStatus: 404,
-          providerCode: 'DeploymentNotFound',
-          says: 'does not exist',
-        },
-      },
+      expected: refused('model_not_found', 404, {
+        providerCode: 'DeploymentNotFound',
+        says: 'does not exist',
+      }),
     },
     'numeric-code-of-a-limit': {
       request: { model: 'limited-deployment', messages: ask('Hi.') },

@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
@@ -188,12 +189,7 @@ export const deepseek: ProviderExchanges = {
         status: 402,
         body: '{"error":{"message":"Insufficient Balance","type":"unknown_error","param":null,"code":"invalid_request_error"}}',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: { code: 'quota_exceeded', retryable: false, httpStatus: 402, says: 'Insufficient Balance' },
-      },
+      expected: refused('quota_exceeded', 402, { says: 'Insufficient Balance' }),
     },
   },
 };

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
@@ -223,12 +224,7 @@ export const gateways: ProviderExchanges = {
     'redirect-to-a-login': {
       request: request('Hi.'),
       answer: { status: 302, headers: { location: 'https://login.example.com/' }, body: '' },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: { code: 'provider_error', retryable: false, httpStatus: 302 },
-      },
+      expected: refused('provider_error', 302),
     },
   },
 };

@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, time, tokens, weather } from '../wire-parts.ts';
 
@@ -181,17 +182,9 @@ export const gemini: ProviderExchanges = {
         status: 400,
         body: '[{"error":{"code":400,"message":"The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}]',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'context_length_exceeded',
-          retryable: false,
-          httpStatus: 400,
-          says: 'exceeds the maximum number of tokens allowed',
-        },
-      },
+      expected: refused('context_length_exceeded', 400, {
+        says: 'exceeds the maximum number of tokens allowed',
+      }),
     },
   },
 };

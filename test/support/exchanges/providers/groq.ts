@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
@@ -147,18 +148,10 @@ export const groq: ProviderExchanges = {
           },
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'invalid_request',
-          retryable: false,
-          httpStatus: 400,
-          providerCode: 'tool_use_failed',
-          says: 'Failed to call a function',
-        },
-      },
+      expected: refused('invalid_request', 400, {
+        providerCode: 'tool_use_failed',
+        says: 'Failed to call a function',
+      }),
     },
     'request-above-tokens-per-minute': {
       request: { model: 'llama-3.1-8b-instant', messages: ask('A long story.') },
@@ -173,19 +166,11 @@ export const groq: ProviderExchanges = {
           },
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'rate_limited',
-          retryable: false,
-          httpStatus: 413,
-          providerType: 'tokens',
-          says: 'Limit 6000, Requested 8119',
-          hides: 'org_01hq8x',
-        },
-      },
+      expected: refused('rate_limited', 413, {
+        providerType: 'tokens',
+        says: 'Limit 6000, Requested 8119',
+        hides: 'org_01hq8x',
+      }),
     },
     'wait-in-minutes-and-seconds': {
       once: true,
@@ -201,12 +186,7 @@ export const groq: ProviderExchanges = {
           },
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: { code: 'rate_limited', retryable: true, httpStatus: 429, retryAfterMs: 179_560 },
-      },
+      expected: refused('rate_limited', 429, { retryable: true, retryAfterMs: 179_560 }),
     },
     'error-event-in-stream': {
       request: { model: 'qwen/qwen3-32b', messages: ask('Hi.'), stream: true },

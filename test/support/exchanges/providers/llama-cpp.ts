@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
@@ -92,18 +93,10 @@ export const llamaCpp: ProviderExchanges = {
           },
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'context_length_exceeded',
-          retryable: false,
-          httpStatus: 400,
-          providerType: 'exceed_context_size_error',
-          says: 'available context size',
-        },
-      },
+      expected: refused('context_length_exceeded', 400, {
+        providerType: 'exceed_context_size_error',
+        says: 'available context size',
+      }),
     },
     'model-is-loading': {
       request: { model: local, messages: ask('Hi.'), stream: true },

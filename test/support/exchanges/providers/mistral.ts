@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
@@ -181,27 +182,14 @@ export const mistral: ProviderExchanges = {
         }),
       },
       expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'invalid_request',
-          retryable: false,
-          httpStatus: 422,
-          says: 'Input should be a valid integer',
-        },
+        ...refused('invalid_request', 422, { says: 'Input should be a valid integer' }),
         sent: { random_seed: 'seven' },
       },
     },
     'detail-is-text': {
       request: { model: 'mistral-small-latest', messages: ask('Hi.') },
       answer: { status: 401, body: '{"detail":"Unauthorized"}' },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: { code: 'invalid_credentials', retryable: false, httpStatus: 401, says: 'Unauthorized' },
-      },
+      expected: refused('invalid_credentials', 401, { says: 'Unauthorized' }),
     },
     'prompt-too-long': {
       request: { model: 'mistral-small-latest', messages: ask('A long story.') },
@@ -216,18 +204,10 @@ export const mistral: ProviderExchanges = {
           code: '3051',
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'context_length_exceeded',
-          retryable: false,
-          httpStatus: 400,
-          providerCode: '3051',
-          says: '32768 maximum context length',
-        },
-      },
+      expected: refused('context_length_exceeded', 400, {
+        providerCode: '3051',
+        says: '32768 maximum context length',
+      }),
     },
   },
 };

@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, time, tokens, weather } from '../wire-parts.ts';
 
@@ -137,12 +138,7 @@ export const ollama: ProviderExchanges = {
         status: 404,
         body: '{"error":{"message":"model \\"llama9\\" not found, try pulling it first","type":"api_error","param":null,"code":null}}\n',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: { code: 'model_not_found', retryable: false, httpStatus: 404, says: 'try pulling it first' },
-      },
+      expected: refused('model_not_found', 404, { says: 'try pulling it first' }),
     },
     'input-exceeds-context': {
       request: { model: 'qwen3:8b', messages: ask('A long story.') },
@@ -150,32 +146,12 @@ export const ollama: ProviderExchanges = {
         status: 400,
         body: '{"error":{"message":"the input length exceeds the context length","type":"invalid_request_error","param":null,"code":null}}',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'context_length_exceeded',
-          retryable: false,
-          httpStatus: 400,
-          says: 'exceeds the context length',
-        },
-      },
+      expected: refused('context_length_exceeded', 400, { says: 'exceeds the context length' }),
     },
     'error-is-text': {
       request: { model: 'qwen3:8b', messages: ask('Hi.'), logit_bias: { 1: 5 } },
       answer: { status: 400, body: '{"error":"invalid option: logit_bias"}' },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'invalid_request',
-          retryable: false,
-          httpStatus: 400,
-          says: 'invalid option: logit_bias',
-        },
-      },
+      expected: refused('invalid_request', 400, { says: 'invalid option: logit_bias' }),
     },
   },
 };

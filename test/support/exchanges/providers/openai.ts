@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, person, time, tokens, weather } from '../wire-parts.ts';
 
@@ -287,19 +288,11 @@ export const openai: ProviderExchanges = {
           code: 'unsupported_value',
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'invalid_request',
-          retryable: false,
-          httpStatus: 400,
-          param: 'verbosity',
-          providerCode: 'unsupported_value',
-          says: "does not support 'extreme'",
-        },
-      },
+      expected: refused('invalid_request', 400, {
+        param: 'verbosity',
+        providerCode: 'unsupported_value',
+        says: "does not support 'extreme'",
+      }),
     },
     'stream-not-allowed': {
       once: true,
@@ -352,17 +345,7 @@ export const openai: ProviderExchanges = {
           code: 'insufficient_quota',
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'quota_exceeded',
-          retryable: false,
-          httpStatus: 429,
-          says: 'exceeded your current quota',
-        },
-      },
+      expected: refused('quota_exceeded', 429, { says: 'exceeded your current quota' }),
     },
     'error-in-stream': {
       request: { model: 'gpt-4o-mini', messages: ask('Count.') },

@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
@@ -289,18 +290,7 @@ export const openrouter: ProviderExchanges = {
         status: 402,
         body: '{"error":{"message":"This request requires more credits. You requested up to 64000 tokens, but can only afford 100.","code":402},"user_id":"user_2abCdEfGh"}',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'quota_exceeded',
-          retryable: false,
-          httpStatus: 402,
-          providerCode: '402',
-          says: 'more credits',
-        },
-      },
+      expected: refused('quota_exceeded', 402, { providerCode: '402', says: 'more credits' }),
     },
   },
 };

@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, tokens } from '../wire-parts.ts';
 
@@ -186,12 +187,7 @@ export const perplexity: ProviderExchanges = {
         headers: { 'content-type': 'text/html' },
         body: '<html>\r\n<head><title>401 Authorization Required</title></head>\r\n<body>\r\n<center><h1>401 Authorization Required</h1></center>\r\n</body>\r\n</html>\r\n',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: { code: 'invalid_credentials', retryable: false, httpStatus: 401 },
-      },
+      expected: refused('invalid_credentials', 401),
     },
     'numeric-code-of-an-error': {
       request: { model: 'sonar', messages: [...ask('Hi.'), ...ask('Hello?')] },
@@ -206,19 +202,11 @@ export const perplexity: ProviderExchanges = {
           },
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'invalid_request',
-          retryable: false,
-          httpStatus: 400,
-          providerCode: '400',
-          providerType: 'invalid_message',
-          says: 'roles should be alternating',
-        },
-      },
+      expected: refused('invalid_request', 400, {
+        providerCode: '400',
+        providerType: 'invalid_message',
+        says: 'roles should be alternating',
+      }),
     },
   },
 };

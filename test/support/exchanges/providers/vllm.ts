@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
@@ -124,18 +125,10 @@ export const vllm: ProviderExchanges = {
           code: 400,
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'context_length_exceeded',
-          retryable: false,
-          httpStatus: 400,
-          providerType: 'BadRequestError',
-          says: 'maximum context length is 32768',
-        },
-      },
+      expected: refused('context_length_exceeded', 400, {
+        providerType: 'BadRequestError',
+        says: 'maximum context length is 32768',
+      }),
     },
     'model-not-served': {
       request: { model: 'Qwen/Qwen9', messages: ask('Hi.') },
@@ -143,19 +136,11 @@ export const vllm: ProviderExchanges = {
         status: 404,
         body: '{"error":{"message":"The model `Qwen/Qwen9` does not exist.","type":"NotFoundError","param":"model","code":404}}',
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'model_not_found',
-          retryable: false,
-          httpStatus: 404,
-          param: 'model',
-          providerType: 'NotFoundError',
-          says: 'does not exist',
-        },
-      },
+      expected: refused('model_not_found', 404, {
+        param: 'model',
+        providerType: 'NotFoundError',
+        says: 'does not exist',
+      }),
     },
     'error-in-stream': {
       request: { model: qwen, messages: ask('Hi.'), stream: true },

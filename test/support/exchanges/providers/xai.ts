@@ -1,4 +1,5 @@
 import { events } from '../exchange-world.ts';
+import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
 import { ask, delta, finish, message, person, weather } from '../wire-parts.ts';
 
@@ -165,18 +166,10 @@ export const xai: ProviderExchanges = {
             'The model grok-9 does not exist or your team 6f1e2a7c-8b1d-4c1e-9a55-0d3b7a9c2e41 does not have access to it.',
         }),
       },
-      expected: {
-        finishReason: null,
-        usage: null,
-        cost: null,
-        error: {
-          code: 'model_not_found',
-          retryable: false,
-          httpStatus: 404,
-          says: 'The model grok-9 does not exist',
-          hides: '6f1e2a7c',
-        },
-      },
+      expected: refused('model_not_found', 404, {
+        says: 'The model grok-9 does not exist',
+        hides: '6f1e2a7c',
+      }),
     },
   },
 };
