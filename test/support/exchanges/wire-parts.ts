@@ -21,6 +21,14 @@ export const message = (members: object, choice: object = {}) => ({
   ...choice,
 });
 
+/** A call of a function, as a whole or as the first piece of it. */
+export const functionCall = (id: string, name: string, args: string, more: object = {}) => ({
+  id,
+  type: 'function',
+  function: { name, arguments: args },
+  ...more,
+});
+
 /** The usual three counts. */
 export const tokens = (prompt: number, completion: number, more: object = {}) => ({
   prompt_tokens: prompt,

@@ -1,16 +1,10 @@
-import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, time, tokens } from '../wire-parts.ts';
+import { wireOfModel } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, time, tokens } from '../wire-parts.ts';
 
 const sonnet = 'claude-sonnet-4-5-20250929';
-const head = { id: 'msg_01AbC', created: 1_741_570_283, model: sonnet };
-const chunk = (choices: object[], more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  choices,
-  ...more,
-});
+const { streamed, whole } = wireOfModel(sonnet, { id: 'msg_01AbC', created: 1_741_570_283 });
 const nothing = { completion_tokens_details: null, prompt_tokens_details: null };
 
 export const anthropic: ProviderExchanges = {
@@ -22,11 +16,7 @@ export const anthropic: ProviderExchanges = {
     'text-whole': {
       request: { model: sonnet, messages: ask('Hi.'), stream: false, max_tokens: 100 },
       answer: {
-        body: JSON.stringify({
-          ...head,
-          object: 'chat.completion',
-          choices: [message({ content: 'Hi.' }, { logprobs: null })],
-          usage: tokens(11, 4, nothing),
+        body: whole(message({ content: 'Hi.' }, { logprobs: null }), tokens(11, 4, nothing), {
           service_tier: null,
           system_fingerprint: null,
         }),
@@ -42,18 +32,15 @@ export const anthropic: ProviderExchanges = {
     'call-without-arguments': {
       request: { model: sonnet, messages: ask('The time?'), tools: [time], stream: true },
       answer: {
-        body: events(
-          chunk([delta({ role: 'assistant', content: '' })]),
-          chunk([
+        body: streamed(
+          [
+            delta({ role: 'assistant', content: '' }),
             delta({
-              tool_calls: [
-                { index: 0, id: 'toolu_01', type: 'function', function: { name: 'get_time', arguments: '' } },
-              ],
+              tool_calls: [functionCall('toolu_01', 'get_time', '', { index: 0 })],
             }),
-          ]),
-          chunk([finish('tool_calls')]),
-          chunk([], { usage: tokens(300, 30, nothing) }),
-          '[DONE]',
+            finish('tool_calls'),
+          ],
+          tokens(300, 30, nothing),
         ),
       },
       expected: {
@@ -71,11 +58,9 @@ export const anthropic: ProviderExchanges = {
           body: '{"error":{"code":"overloaded_error","message":"Overloaded","type":"overloaded_error","param":null}}',
         },
         {
-          body: events(
-            chunk([delta({ role: 'assistant', content: 'Hi.' })]),
-            chunk([finish('stop')]),
-            chunk([], { usage: tokens(11, 4, nothing) }),
-            '[DONE]',
+          body: streamed(
+            [delta({ role: 'assistant', content: 'Hi.' }), finish('stop')],
+            tokens(11, 4, nothing),
           ),
         },
       ],

@@ -1,6 +1,7 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
+import { wireOfModel } from '../wire-of.ts';
 import { ask, delta, finish, message, tokens } from '../wire-parts.ts';
 
 const safe = {
@@ -14,13 +15,10 @@ const ofPrompt = {
     { prompt_index: 0, content_filter_results: { ...safe, jailbreak: { filtered: false, detected: false } } },
   ],
 };
-const head = { id: 'chatcmpl-AzA1', created: 1_741_570_283, system_fingerprint: 'fp_b705f0c291' };
-const chunk = (choices: object[], more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  model: 'gpt-4o-2024-08-06',
-  choices,
-  ...more,
+const { chunk, whole } = wireOfModel('gpt-4o-2024-08-06', {
+  id: 'chatcmpl-AzA1',
+  created: 1_741_570_283,
+  system_fingerprint: 'fp_b705f0c291',
 });
 /** The first chunk has no id, no model and no choice. */
 const filterChunk = { id: '', object: '', created: 0, model: '', choices: [], ...ofPrompt };
@@ -60,16 +58,11 @@ export const azureOpenai: ProviderExchanges = {
       request: { model: 'gpt-4o', messages: ask('Capital of France?'), stream: false, max_tokens: 50 },
       answer: {
         headers: { 'content-type': 'application/json; charset=utf-8' },
-        body: JSON.stringify({
-          ...head,
-          object: 'chat.completion',
-          model: 'gpt-4o-2024-08-06',
-          choices: [
-            message({ content: 'Paris.', refusal: null }, { content_filter_results: safe, logprobs: null }),
-          ],
-          ...ofPrompt,
-          usage: tokens(14, 2),
-        }),
+        body: whole(
+          message({ content: 'Paris.', refusal: null }, { content_filter_results: safe, logprobs: null }),
+          tokens(14, 2),
+          { ...ofPrompt },
+        ),
       },
       expected: {
         text: 'Paris.',

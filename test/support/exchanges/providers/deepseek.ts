@@ -1,22 +1,14 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+import { wireOf } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, tokens, weather } from '../wire-parts.ts';
 
-const head = {
+const { chunk, whole } = wireOf({
   id: '930c60df-bf64-41c9-a88e-3ec75f81e00e',
   created: 1_741_570_283,
   system_fingerprint: 'fp_8802369eaa_prod0425fp8',
-};
-const chunk = (model: string, choice: object, more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  model,
-  choices: [choice],
-  ...more,
 });
-const whole = (model: string, choice: object, usage: object) =>
-  JSON.stringify({ ...head, object: 'chat.completion', model, choices: [choice], usage });
 /** Cached tokens have a name of their own beside OpenAI's. */
 const cached = (hit: number, miss: number) => ({
   prompt_tokens_details: { cached_tokens: hit },
@@ -30,9 +22,7 @@ const called = [
     role: 'assistant',
     content: 'I will look.',
     reasoning_content: 'A tool is needed.',
-    tool_calls: [
-      { id: 'call_0', type: 'function', function: { name: 'get_weather', arguments: '{"city":"Évora"}' } },
-    ],
+    tool_calls: [functionCall('call_0', 'get_weather', '{"city":"Évora"}')],
   },
   { role: 'tool', tool_call_id: 'call_0', content: '31 °C' },
 ];
@@ -136,14 +126,7 @@ export const deepseek: ProviderExchanges = {
             delta({
               role: 'assistant',
               content: '',
-              tool_calls: [
-                {
-                  index: 0,
-                  id: 'call_0_cd5d4a3b',
-                  type: 'function',
-                  function: { name: 'get_weather', arguments: '' },
-                },
-              ],
+              tool_calls: [functionCall('call_0_cd5d4a3b', 'get_weather', '', { index: 0 })],
             }),
           ),
           ...['{"', 'city', '":"', 'Évora', '"}'].map((piece) =>

@@ -2,17 +2,11 @@ import { gzipSync } from 'node:zlib';
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+import { wireOfModel } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, tokens, weather } from '../wire-parts.ts';
 
 const mini = 'gpt-4o-mini-2024-07-18';
-const chunk = (choices: object[], more: object = {}) => ({
-  id: 'chatcmpl-g1',
-  object: 'chat.completion.chunk',
-  created: 1_741_570_283,
-  model: mini,
-  choices,
-  ...more,
-});
+const { chunk, streamed } = wireOfModel(mini, { id: 'chatcmpl-g1', created: 1_741_570_283 });
 const whole = (choices: object[], more: object = {}) =>
   JSON.stringify({ id: 'chatcmpl-g2', object: 'chat.completion', model: mini, choices, ...more });
 const request = (content: string, more: object = {}) => ({
@@ -131,21 +125,16 @@ export const gateways: ProviderExchanges = {
     'name-in-pieces': {
       request: request('Weather in Lima?', { tools: [weather] }),
       answer: {
-        body: events(
-          chunk([
+        body: streamed(
+          [
             delta({
-              tool_calls: [
-                { index: '0', id: 'c1', type: 'function', function: { name: 'get_', arguments: '' } },
-              ],
+              tool_calls: [functionCall('c1', 'get_', '', { index: '0' })],
             }),
-          ]),
-          chunk([
             delta({ tool_calls: [{ index: '0', function: { name: 'weather', arguments: '{"city":' } }] }),
-          ]),
-          chunk([delta({ tool_calls: [{ index: '0', function: { arguments: '"Lima"}' } }] })]),
-          chunk([finish('tool_calls', { function_call: { name: '', arguments: '' }, audio: {} })]),
-          chunk([], { usage: tokens(50, 10) }),
-          '[DONE]',
+            delta({ tool_calls: [{ index: '0', function: { arguments: '"Lima"}' } }] }),
+            finish('tool_calls', { function_call: { name: '', arguments: '' }, audio: {} }),
+          ],
+          tokens(50, 10),
         ),
       },
       expected: {
@@ -158,34 +147,17 @@ export const gateways: ProviderExchanges = {
     'calls-at-minus-one': {
       request: request('Weather in Lima and Rome?', { tools: [weather] }),
       answer: {
-        body: events(
-          chunk([
+        body: streamed(
+          [
             delta({
-              tool_calls: [
-                {
-                  index: -1,
-                  id: 'c1',
-                  type: 'function',
-                  function: { name: 'get_weather', arguments: '{"city":"Lima"}' },
-                },
-              ],
+              tool_calls: [functionCall('c1', 'get_weather', '{"city":"Lima"}', { index: -1 })],
             }),
-          ]),
-          chunk([
             delta({
-              tool_calls: [
-                {
-                  index: -1,
-                  id: 'c2',
-                  type: 'function',
-                  function: { name: 'get_weather', arguments: '{"city":"Rome"}' },
-                },
-              ],
+              tool_calls: [functionCall('c2', 'get_weather', '{"city":"Rome"}', { index: -1 })],
             }),
-          ]),
-          chunk([finish('tool_calls')]),
-          chunk([], { usage: tokens(50, 20) }),
-          '[DONE]',
+            finish('tool_calls'),
+          ],
+          tokens(50, 20),
         ),
       },
       expected: {

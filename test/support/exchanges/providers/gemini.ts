@@ -1,17 +1,11 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, time, tokens, weather } from '../wire-parts.ts';
+import { wireOfModel } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, time, tokens, weather } from '../wire-parts.ts';
 
 const flash = 'gemini-2.5-flash';
-const chunk = (choices: object[], more: object = {}) => ({
-  choices,
-  created: 1_741_570_283,
-  id: 'tLnOZ8uWKp',
-  model: flash,
-  object: 'chat.completion.chunk',
-  ...more,
-});
+const { chunk, whole } = wireOfModel(flash, { id: 'tLnOZ8uWKp', created: 1_741_570_283 });
 /** Thinking is in the total alone. */
 const usage = (prompt: number, completion: number, thinking: number) => ({
   completion_tokens: completion,
@@ -24,12 +18,7 @@ const called = [
     role: 'assistant',
     content: null,
     tool_calls: [
-      {
-        extra_content: signature,
-        function: { arguments: '{"city":"Nara"}', name: 'get_weather' },
-        id: 'function-call-136',
-        type: 'function',
-      },
+      functionCall('function-call-136', 'get_weather', '{"city":"Nara"}', { extra_content: signature }),
     ],
   },
   { role: 'tool', tool_call_id: 'function-call-136', content: '19 °C' },
@@ -44,14 +33,7 @@ export const gemini: ProviderExchanges = {
     'thinking-in-the-total': {
       request: { model: flash, messages: ask('12 times 12?'), stream: false },
       answer: {
-        body: JSON.stringify({
-          choices: [message({ content: '144' })],
-          created: 1_741_570_283,
-          id: 'tLnOZ8uWKp',
-          model: flash,
-          object: 'chat.completion',
-          usage: usage(12, 3, 85),
-        }),
+        body: whole(message({ content: '144' }), usage(12, 3, 85)),
       },
       expected: {
         text: '144',
@@ -79,13 +61,10 @@ export const gemini: ProviderExchanges = {
             delta({
               role: 'assistant',
               tool_calls: [
-                {
+                functionCall('function-call-136', 'get_weather', '{"city":"Nara"}', {
                   extra_content: signature,
-                  function: { arguments: '{"city":"Nara"}', name: 'get_weather' },
-                  id: 'function-call-136',
                   index: 0,
-                  type: 'function',
-                },
+                }),
               ],
             }),
           ]),
@@ -114,15 +93,13 @@ export const gemini: ProviderExchanges = {
           chunk([
             delta({
               role: 'assistant',
-              tool_calls: [
-                { function: { arguments: '{"city":"Nara"}', name: 'get_weather' }, id: '', type: 'function' },
-              ],
+              tool_calls: [functionCall('', 'get_weather', '{"city":"Nara"}')],
             }),
           ]),
           chunk([
             delta({
               role: 'assistant',
-              tool_calls: [{ function: { arguments: '{}', name: 'get_time' }, id: '', type: 'function' }],
+              tool_calls: [functionCall('', 'get_time', '{}')],
             }),
           ]),
           chunk([finish('tool_calls', { role: 'assistant' })], { usage: tokens(80, 24) }),

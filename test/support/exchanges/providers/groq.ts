@@ -1,19 +1,13 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+import { wireOf } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, tokens, weather } from '../wire-parts.ts';
 
-const head = {
+const { chunk, streamed, whole } = wireOf({
   id: 'chatcmpl-f51b2cd2-bef7-417e-964e-a08f0b513c22',
   created: 1_741_570_283,
   system_fingerprint: 'fp_3f3b593e33',
-};
-const chunk = (model: string, choices: object[], more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  model,
-  choices,
-  ...more,
 });
 const times = { queue_time: 0.037, prompt_time: 0.0007, completion_time: 0.46, total_time: 0.46 };
 const llama = 'llama-3.3-70b-versatile';
@@ -51,20 +45,20 @@ export const groq: ProviderExchanges = {
     'reasoning-with-channel': {
       request: { model: oss, messages: ask('2 + 2?'), stream: true, reasoning_format: 'parsed' },
       answer: {
-        body: events(
-          chunk(oss, [delta({ role: 'assistant', content: '' })]),
-          chunk(oss, [delta({ reasoning: 'Two and ', channel: 'analysis' })]),
-          chunk(oss, [delta({ reasoning: 'two.', channel: 'analysis' })]),
-          chunk(oss, [delta({ content: '4', channel: 'final' })]),
-          chunk(oss, [finish('stop')]),
-          chunk(oss, [], {
-            usage: tokens(80, 15, {
-              ...times,
-              prompt_tokens_details: { cached_tokens: 64 },
-              completion_tokens_details: { reasoning_tokens: 9 },
-            }),
+        body: streamed(
+          oss,
+          [
+            delta({ role: 'assistant', content: '' }),
+            delta({ reasoning: 'Two and ', channel: 'analysis' }),
+            delta({ reasoning: 'two.', channel: 'analysis' }),
+            delta({ content: '4', channel: 'final' }),
+            finish('stop'),
+          ],
+          tokens(80, 15, {
+            ...times,
+            prompt_tokens_details: { cached_tokens: 64 },
+            completion_tokens_details: { reasoning_tokens: 9 },
           }),
-          '[DONE]',
         ),
       },
       expected: {
@@ -78,22 +72,20 @@ export const groq: ProviderExchanges = {
     'executed-tools-whole': {
       request: { model: 'groq/compound', messages: ask('Multiply 6 by 7.'), stream: false },
       answer: {
-        body: JSON.stringify({
-          ...head,
-          object: 'chat.completion',
-          model: 'groq/compound',
-          choices: [
-            message({
-              content: '42',
-              reasoning: 'Use python.',
-              executed_tools: [{ index: 0, type: 'python', arguments: '{"code":"6*7"}', output: '42' }],
-            }),
-          ],
-          usage: tokens(40, 9, times),
-          usage_breakdown: { models: [{ model: oss, usage: tokens(40, 9) }] },
-          service_tier: 'on_demand',
-          x_groq: { id: 'req_02h' },
-        }),
+        body: whole(
+          'groq/compound',
+          message({
+            content: '42',
+            reasoning: 'Use python.',
+            executed_tools: [{ index: 0, type: 'python', arguments: '{"code":"6*7"}', output: '42' }],
+          }),
+          tokens(40, 9, times),
+          {
+            usage_breakdown: { models: [{ model: oss, usage: tokens(40, 9) }] },
+            service_tier: 'on_demand',
+            x_groq: { id: 'req_02h' },
+          },
+        ),
       },
       expected: {
         text: '42',
@@ -113,14 +105,7 @@ export const groq: ProviderExchanges = {
           chunk(llama, [delta({ role: 'assistant', content: null })], { x_groq: { id: 'req_03h' } }),
           chunk(llama, [
             delta({
-              tool_calls: [
-                {
-                  id: 'call_d5wg',
-                  type: 'function',
-                  function: { name: 'get_weather', arguments: '{"city": "Braga"}' },
-                  index: 0,
-                },
-              ],
+              tool_calls: [functionCall('call_d5wg', 'get_weather', '{"city": "Braga"}', { index: 0 })],
             }),
           ]),
           chunk(llama, [finish('tool_calls')], { x_groq: { id: 'req_03h', usage: tokens(250, 15, times) } }),

@@ -1,17 +1,14 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+import { wireOfModel } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, tokens, weather } from '../wire-parts.ts';
 
 const local = 'gemma-3-4b-it-Q4_K_M.gguf';
-const chunk = (choices: object[], more: object = {}) => ({
-  choices,
-  created: 1_741_570_283,
+const { chunk, streamed, whole } = wireOfModel(local, {
   id: 'chatcmpl-XYbO9',
-  model: local,
+  created: 1_741_570_283,
   system_fingerprint: 'b6123-79c1160b',
-  object: 'chat.completion.chunk',
-  ...more,
 });
 const timings = { prompt_n: 12, prompt_ms: 35.1, predicted_n: 3, predicted_per_second: 55.2 };
 const free = '0';
@@ -46,30 +43,18 @@ export const llamaCpp: ProviderExchanges = {
     'tool-call-whole': {
       request: { model: local, messages: ask('Weather in Bath?'), tools: [weather], stream: false },
       answer: {
-        body: JSON.stringify({
-          choices: [
-            message(
-              {
-                content: null,
-                reasoning_content: 'They ask for the weather.',
-                tool_calls: [
-                  {
-                    type: 'function',
-                    function: { name: 'get_weather', arguments: '{"city":"Bath"}' },
-                    id: '',
-                  },
-                ],
-              },
-              { finish_reason: 'tool_calls' },
-            ),
-          ],
-          created: 1_741_570_283,
-          model: local,
-          object: 'chat.completion',
-          usage: tokens(200, 25),
-          id: 'chatcmpl-Tool',
-          timings,
-        }),
+        body: whole(
+          message(
+            {
+              content: null,
+              reasoning_content: 'They ask for the weather.',
+              tool_calls: [functionCall('', 'get_weather', '{"city":"Bath"}')],
+            },
+            { finish_reason: 'tool_calls' },
+          ),
+          tokens(200, 25),
+          { id: 'chatcmpl-Tool', timings },
+        ),
       },
       expected: {
         finishReason: 'tool_calls',
@@ -106,12 +91,7 @@ export const llamaCpp: ProviderExchanges = {
           body: '{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}',
         },
         {
-          body: events(
-            chunk([delta({ role: 'assistant', content: 'Hi.' })]),
-            chunk([finish('stop')]),
-            chunk([], { usage: tokens(12, 3) }),
-            '[DONE]',
-          ),
+          body: streamed([delta({ role: 'assistant', content: 'Hi.' }), finish('stop')], tokens(12, 3)),
         },
       ],
       expected: { text: 'Hi.', usage: { inputTokens: 12, outputTokens: 3 }, cost: free, calls: 2 },

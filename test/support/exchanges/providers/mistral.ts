@@ -1,18 +1,10 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+import { wireOf } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, tokens, weather } from '../wire-parts.ts';
 
-const head = { id: 'cmpl-e5cc70bb28c444948073e77776eb30ef', created: 1_741_570_283 };
-const chunk = (model: string, choice: object, more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  model,
-  choices: [choice],
-  ...more,
-});
-const whole = (model: string, choice: object, usage: object) =>
-  JSON.stringify({ ...head, object: 'chat.completion', model, choices: [choice], usage });
+const { chunk, whole } = wireOf({ id: 'cmpl-e5cc70bb28c444948073e77776eb30ef', created: 1_741_570_283 });
 const thinking = (text: string) => ({ type: 'thinking', thinking: [{ type: 'text', text }] });
 const text = (words: string) => ({ type: 'text', text: words });
 const magistral = 'magistral-medium-latest';
@@ -20,13 +12,7 @@ const called = [
   {
     role: 'assistant',
     content: '',
-    tool_calls: [
-      {
-        id: 'D681PevKs',
-        type: 'function',
-        function: { name: 'get_weather', arguments: '{"city": "Porto"}' },
-      },
-    ],
+    tool_calls: [functionCall('D681PevKs', 'get_weather', '{"city": "Porto"}')],
   },
   { role: 'tool', name: 'get_weather', content: '23 °C', tool_call_id: 'D681PevKs' },
 ];

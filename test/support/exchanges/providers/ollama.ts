@@ -1,18 +1,13 @@
-import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, time, tokens, weather } from '../wire-parts.ts';
+import { wireOf } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, time, tokens, weather } from '../wire-parts.ts';
 
-const head = { id: 'chatcmpl-338', created: 1_741_570_283, system_fingerprint: 'fp_ollama' };
-const chunk = (model: string, choices: object[], more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  model,
-  choices,
-  ...more,
+const { streamed, whole } = wireOf({
+  id: 'chatcmpl-338',
+  created: 1_741_570_283,
+  system_fingerprint: 'fp_ollama',
 });
-const whole = (model: string, choice: object, usage: object) =>
-  JSON.stringify({ ...head, object: 'chat.completion', model, choices: [choice], usage });
 
 export const ollama: ProviderExchanges = {
   id: 'ollama',
@@ -23,12 +18,14 @@ export const ollama: ProviderExchanges = {
     'free-of-charge': {
       request: { model: 'qwen3:8b', messages: ask('Hi.'), stream: true, max_tokens: 64 },
       answer: {
-        body: events(
-          chunk('qwen3:8b', [delta({ role: 'assistant', content: 'Hi' })]),
-          chunk('qwen3:8b', [delta({ role: 'assistant', content: '.' })]),
-          chunk('qwen3:8b', [finish('stop', { role: 'assistant', content: '' })]),
-          chunk('qwen3:8b', [], { usage: tokens(26, 3) }),
-          '[DONE]',
+        body: streamed(
+          'qwen3:8b',
+          [
+            delta({ role: 'assistant', content: 'Hi' }),
+            delta({ role: 'assistant', content: '.' }),
+            finish('stop', { role: 'assistant', content: '' }),
+          ],
+          tokens(26, 3),
         ),
       },
       expected: {
@@ -42,13 +39,15 @@ export const ollama: ProviderExchanges = {
     'thinking-streamed': {
       request: { model: 'gpt-oss:20b', messages: ask('2 + 2?'), stream: true },
       answer: {
-        body: events(
-          chunk('gpt-oss:20b', [delta({ role: 'assistant', content: '', reasoning: 'Two and' })]),
-          chunk('gpt-oss:20b', [delta({ role: 'assistant', content: '', reasoning: ' two.' })]),
-          chunk('gpt-oss:20b', [delta({ role: 'assistant', content: '4' })]),
-          chunk('gpt-oss:20b', [finish('stop', { role: 'assistant', content: '' })]),
-          chunk('gpt-oss:20b', [], { usage: tokens(70, 21) }),
-          '[DONE]',
+        body: streamed(
+          'gpt-oss:20b',
+          [
+            delta({ role: 'assistant', content: '', reasoning: 'Two and' }),
+            delta({ role: 'assistant', content: '', reasoning: ' two.' }),
+            delta({ role: 'assistant', content: '4' }),
+            finish('stop', { role: 'assistant', content: '' }),
+          ],
+          tokens(70, 21),
         ),
       },
       expected: {
@@ -66,38 +65,22 @@ export const ollama: ProviderExchanges = {
         stream: true,
       },
       answer: {
-        body: events(
-          chunk('qwen3:8b', [
+        body: streamed(
+          'qwen3:8b',
+          [
             delta({
               role: 'assistant',
               content: '',
-              tool_calls: [
-                {
-                  id: 'call_k1',
-                  index: 0,
-                  type: 'function',
-                  function: { name: 'get_weather', arguments: '{"city":"Rome"}' },
-                },
-              ],
+              tool_calls: [functionCall('call_k1', 'get_weather', '{"city":"Rome"}', { index: 0 })],
             }),
-          ]),
-          chunk('qwen3:8b', [
             delta({
               role: 'assistant',
               content: '',
-              tool_calls: [
-                {
-                  id: 'call_k2',
-                  index: 0,
-                  type: 'function',
-                  function: { name: 'get_time', arguments: '{}' },
-                },
-              ],
+              tool_calls: [functionCall('call_k2', 'get_time', '{}', { index: 0 })],
             }),
-          ]),
-          chunk('qwen3:8b', [finish('tool_calls', { role: 'assistant', content: '' })]),
-          chunk('qwen3:8b', [], { usage: tokens(160, 44) }),
-          '[DONE]',
+            finish('tool_calls', { role: 'assistant', content: '' }),
+          ],
+          tokens(160, 44),
         ),
       },
       expected: {

@@ -1,6 +1,7 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
+import { wireOf } from '../wire-of.ts';
 import { ask, delta, finish, message, person, time, tokens, weather } from '../wire-parts.ts';
 
 const head = {
@@ -9,14 +10,7 @@ const head = {
   service_tier: 'default',
   system_fingerprint: 'fp_06737a9306',
 };
-const chunk = (model: string, choices: object[], more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  model,
-  choices,
-  usage: null,
-  ...more,
-});
+const { chunk, streamed } = wireOf({ ...head, usage: null });
 const whole = (model: string, choices: object[], usage: object, more: object = {}) =>
   JSON.stringify({ ...head, object: 'chat.completion', model, choices, usage, ...more }, null, 2);
 const details = (cached: number, reasoning: number) => ({
@@ -43,13 +37,15 @@ export const openai: ProviderExchanges = {
     'text-streamed': {
       request: { model: 'gpt-4o-mini', messages: ask('Say hello.'), stream: true },
       answer: {
-        body: events(
-          chunk(mini, [delta({ role: 'assistant', content: '', refusal: null }, { logprobs: null })]),
-          chunk(mini, [delta({ content: 'Hello' }, { logprobs: null })]),
-          chunk(mini, [delta({ content: '! 👋' }, { logprobs: null })]),
-          chunk(mini, [finish('stop', {}, { logprobs: null })]),
-          chunk(mini, [], { usage: tokens(19, 10, details(0, 0)) }),
-          '[DONE]',
+        body: streamed(
+          mini,
+          [
+            delta({ role: 'assistant', content: '', refusal: null }, { logprobs: null }),
+            delta({ content: 'Hello' }, { logprobs: null }),
+            delta({ content: '! 👋' }, { logprobs: null }),
+            finish('stop', {}, { logprobs: null }),
+          ],
+          tokens(19, 10, details(0, 0)),
         ),
       },
       expected: {
@@ -173,13 +169,15 @@ export const openai: ProviderExchanges = {
     'refusal-streamed': {
       request: { model: 'gpt-4o-mini', messages: ask('Something bad.'), response_format: person },
       answer: {
-        body: events(
-          chunk(mini, [delta({ role: 'assistant', content: null, refusal: '' })]),
-          chunk(mini, [delta({ refusal: "I'm sorry, " })]),
-          chunk(mini, [delta({ refusal: "I can't help with that." })]),
-          chunk(mini, [finish('stop')]),
-          chunk(mini, [], { usage: tokens(40, 12) }),
-          '[DONE]',
+        body: streamed(
+          mini,
+          [
+            delta({ role: 'assistant', content: null, refusal: '' }),
+            delta({ refusal: "I'm sorry, " }),
+            delta({ refusal: "I can't help with that." }),
+            finish('stop'),
+          ],
+          tokens(40, 12),
         ),
       },
       expected: {
@@ -226,14 +224,16 @@ export const openai: ProviderExchanges = {
     'two-choices-streamed': {
       request: { model: 'gpt-4o-mini', messages: ask('A name?'), n: 2 },
       answer: {
-        body: events(
-          chunk(mini, [delta({ role: 'assistant', content: 'Ada' })]),
-          chunk(mini, [delta({ role: 'assistant', content: 'Bo' }, { index: 1 })]),
-          chunk(mini, [delta({ content: 'line' }, { index: 1 })]),
-          chunk(mini, [finish('stop')]),
-          chunk(mini, [finish('stop', {}, { index: 1 })]),
-          chunk(mini, [], { usage: tokens(8, 4) }),
-          '[DONE]',
+        body: streamed(
+          mini,
+          [
+            delta({ role: 'assistant', content: 'Ada' }),
+            delta({ role: 'assistant', content: 'Bo' }, { index: 1 }),
+            delta({ content: 'line' }, { index: 1 }),
+            finish('stop'),
+            finish('stop', {}, { index: 1 }),
+          ],
+          tokens(8, 4),
         ),
       },
       expected: {
@@ -260,12 +260,7 @@ export const openai: ProviderExchanges = {
         ],
       },
       answer: {
-        body: events(
-          chunk(mini, [delta({ role: 'assistant', content: '28.' })]),
-          chunk(mini, [finish('stop')]),
-          chunk(mini, [], { usage: tokens(24, 2) }),
-          '[DONE]',
-        ),
+        body: streamed(mini, [delta({ role: 'assistant', content: '28.' }), finish('stop')], tokens(24, 2)),
       },
       expected: {
         text: '28.',
@@ -358,11 +353,10 @@ export const openai: ProviderExchanges = {
           ),
         },
         {
-          body: events(
-            chunk(mini, [delta({ role: 'assistant', content: 'One, two.' })]),
-            chunk(mini, [finish('stop')]),
-            chunk(mini, [], { usage: tokens(9, 4) }),
-            '[DONE]',
+          body: streamed(
+            mini,
+            [delta({ role: 'assistant', content: 'One, two.' }), finish('stop')],
+            tokens(9, 4),
           ),
         },
       ],

@@ -1,17 +1,16 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
+import { wireOf } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, tokens, weather } from '../wire-parts.ts';
 
-const head = { id: 'gen-1741570283-aB3', created: 1_741_570_283 };
-const chunk = (model: string, provider: string, choices: object[], more: object = {}) => ({
-  ...head,
-  provider,
-  model,
-  object: 'chat.completion.chunk',
-  choices,
-  ...more,
-});
+const via = (provider: string) => wireOf({ id: 'gen-1741570283-aB3', created: 1_741_570_283, provider });
+const chunk = (model: string, provider: string, choices: object[], more?: object) =>
+  via(provider).chunk(model, choices, more);
+const streamed = (model: string, provider: string, choices: object[], usage: object) =>
+  via(provider).streamed(model, choices, usage);
+const whole = (model: string, provider: string, choice: object, usage: object) =>
+  via(provider).whole(model, choice, usage);
 const processing = ': OPENROUTER PROCESSING\n\n';
 const priced = (prompt: number, completion: number, cost: number) =>
   tokens(prompt, completion, {
@@ -82,31 +81,26 @@ export const openrouter: ProviderExchanges = {
         reasoning: { effort: 'high' },
       },
       answer: {
-        body: events(
-          chunk('deepseek/deepseek-r1', 'DeepInfra', [
+        body: streamed(
+          'deepseek/deepseek-r1',
+          'DeepInfra',
+          [
             delta({
               role: 'assistant',
               content: '',
               reasoning: 'Two and',
               reasoning_details: [{ type: 'reasoning.text', text: 'Two and', format: null, index: 0 }],
             }),
-          ]),
-          chunk('deepseek/deepseek-r1', 'DeepInfra', [
             delta({
               role: 'assistant',
               content: '',
               reasoning: ' two.',
               reasoning_details: [{ type: 'reasoning.text', text: ' two.', format: null, index: 0 }],
             }),
-          ]),
-          chunk('deepseek/deepseek-r1', 'DeepInfra', [
             delta({ role: 'assistant', content: '4', reasoning: null }),
-          ]),
-          chunk('deepseek/deepseek-r1', 'DeepInfra', [ended('stop')]),
-          chunk('deepseek/deepseek-r1', 'DeepInfra', [], {
-            usage: tokens(12, 30, { completion_tokens_details: { reasoning_tokens: 25 } }),
-          }),
-          '[DONE]',
+            ended('stop'),
+          ],
+          tokens(12, 30, { completion_tokens_details: { reasoning_tokens: 25 } }),
         ),
       },
       expected: {
@@ -136,11 +130,11 @@ export const openrouter: ProviderExchanges = {
           ),
         },
         {
-          body: events(
-            chunk('meta-llama/llama-3.1-8b', 'Groq', [delta({ role: 'assistant', content: 'One, two.' })]),
-            chunk('meta-llama/llama-3.1-8b', 'Groq', [ended('stop')]),
-            chunk('meta-llama/llama-3.1-8b', 'Groq', [], { usage: priced(9, 4, 0.000_001) }),
-            '[DONE]',
+          body: streamed(
+            'meta-llama/llama-3.1-8b',
+            'Groq',
+            [delta({ role: 'assistant', content: 'One, two.' }), ended('stop')],
+            priced(9, 4, 0.000_001),
           ),
         },
       ],
@@ -156,32 +150,21 @@ export const openrouter: ProviderExchanges = {
       request: { model: sonnet, messages: ask('Hi.'), stream: false },
       answer: [
         {
-          body: JSON.stringify({
-            ...head,
-            provider: 'Anthropic',
-            model: sonnet,
-            object: 'chat.completion',
-            choices: [
-              message(
-                { content: 'Hi' },
-                {
-                  finish_reason: 'error',
-                  error: { code: 502, message: 'Upstream error', metadata: { provider_name: 'Anthropic' } },
-                },
-              ),
-            ],
-            usage: priced(10, 1, 0.000_045),
-          }),
+          body: whole(
+            sonnet,
+            'Anthropic',
+            message(
+              { content: 'Hi' },
+              {
+                finish_reason: 'error',
+                error: { code: 502, message: 'Upstream error', metadata: { provider_name: 'Anthropic' } },
+              },
+            ),
+            priced(10, 1, 0.000_045),
+          ),
         },
         {
-          body: JSON.stringify({
-            ...head,
-            provider: 'Anthropic',
-            model: sonnet,
-            object: 'chat.completion',
-            choices: [message({ content: 'Hi.' })],
-            usage: priced(10, 5, 0.000_105),
-          }),
+          body: whole(sonnet, 'Anthropic', message({ content: 'Hi.' }), priced(10, 5, 0.000_105)),
         },
       ],
       expected: {
@@ -194,30 +177,26 @@ export const openrouter: ProviderExchanges = {
     'web-plugin-annotations': {
       request: { model: 'openai/gpt-4o-mini:online', messages: ask('News?'), stream: false },
       answer: {
-        body: JSON.stringify({
-          ...head,
-          provider: 'OpenAI',
-          model: 'openai/gpt-4o-mini:online',
-          object: 'chat.completion',
-          choices: [
-            message({
-              content: 'Rain.',
-              annotations: [
-                {
-                  type: 'url_citation',
-                  url_citation: {
-                    url: 'https://example.com/rain',
-                    title: 'Rain',
-                    content: 'It rains.',
-                    start_index: 0,
-                    end_index: 5,
-                  },
+        body: whole(
+          'openai/gpt-4o-mini:online',
+          'OpenAI',
+          message({
+            content: 'Rain.',
+            annotations: [
+              {
+                type: 'url_citation',
+                url_citation: {
+                  url: 'https://example.com/rain',
+                  title: 'Rain',
+                  content: 'It rains.',
+                  start_index: 0,
+                  end_index: 5,
                 },
-              ],
-            }),
-          ],
-          usage: tokens(1_000, 2),
-        }),
+              },
+            ],
+          }),
+          tokens(1_000, 2),
+        ),
       },
       expected: {
         text: 'Rain.',
@@ -234,14 +213,7 @@ export const openrouter: ProviderExchanges = {
           ...[
             delta({ role: 'assistant', content: null }),
             delta({
-              tool_calls: [
-                {
-                  index: 0,
-                  id: 'toolu_vrtx_01',
-                  type: 'function',
-                  function: { name: 'get_weather', arguments: '' },
-                },
-              ],
+              tool_calls: [functionCall('toolu_vrtx_01', 'get_weather', '', { index: 0 })],
             }),
             delta({
               tool_calls: [{ index: 0, type: 'function', function: { arguments: '{"city": "Nice"}' } }],
@@ -270,11 +242,11 @@ export const openrouter: ProviderExchanges = {
     'cache-control-sent': {
       request: { model: sonnet, messages: [cachedPrompt, ...ask('Hi.')], stream: true },
       answer: {
-        body: events(
-          chunk(sonnet, 'Anthropic', [delta({ role: 'assistant', content: 'Hi.' })]),
-          chunk(sonnet, 'Anthropic', [ended('end_turn')]),
-          chunk(sonnet, 'Anthropic', [], { usage: tokens(2_000, 4) }),
-          '[DONE]',
+        body: streamed(
+          sonnet,
+          'Anthropic',
+          [delta({ role: 'assistant', content: 'Hi.' }), ended('end_turn')],
+          tokens(2_000, 4),
         ),
       },
       expected: {

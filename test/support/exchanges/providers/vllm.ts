@@ -1,28 +1,11 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
+import { wireOfModel } from '../wire-of.ts';
 import { ask, delta, finish, message, tokens, weather } from '../wire-parts.ts';
 
 const qwen = 'Qwen/Qwen3-32B';
-const chunk = (choices: object[], more: object = {}) => ({
-  id: 'chatcmpl-0a1b',
-  object: 'chat.completion.chunk',
-  created: 1_741_570_283,
-  model: qwen,
-  choices,
-  ...more,
-});
-const whole = (choice: object, usage: object) =>
-  JSON.stringify({
-    id: 'chatcmpl-0a1b',
-    object: 'chat.completion',
-    created: 1_741_570_283,
-    model: qwen,
-    choices: [choice],
-    usage,
-    prompt_logprobs: null,
-    kv_transfer_params: null,
-  });
+const { chunk, streamed, whole } = wireOfModel(qwen, { id: 'chatcmpl-0a1b', created: 1_741_570_283 });
 const unpriced = { unpriced: 'no_price' };
 
 export const vllm: ProviderExchanges = {
@@ -41,14 +24,15 @@ export const vllm: ProviderExchanges = {
         chat_template_kwargs: { enable_thinking: true },
       },
       answer: {
-        body: events(
-          chunk([delta({ role: 'assistant', content: '' }, { logprobs: null })]),
-          chunk([delta({ reasoning_content: 'Two ' }, { logprobs: null, token_ids: null })]),
-          chunk([delta({ reasoning_content: 'pairs.' }, { logprobs: null, token_ids: null })]),
-          chunk([delta({ content: '4' }, { logprobs: null })]),
-          chunk([finish('stop', { content: '' }, { logprobs: null, stop_reason: 151_645 })]),
-          chunk([], { usage: { prompt_tokens: 20, total_tokens: 29, completion_tokens: 9 } }),
-          '[DONE]',
+        body: streamed(
+          [
+            delta({ role: 'assistant', content: '' }, { logprobs: null }),
+            delta({ reasoning_content: 'Two ' }, { logprobs: null, token_ids: null }),
+            delta({ reasoning_content: 'pairs.' }, { logprobs: null, token_ids: null }),
+            delta({ content: '4' }, { logprobs: null }),
+            finish('stop', { content: '' }, { logprobs: null, stop_reason: 151_645 }),
+          ],
+          { prompt_tokens: 20, total_tokens: 29, completion_tokens: 9 },
         ),
       },
       expected: {
@@ -77,6 +61,7 @@ export const vllm: ProviderExchanges = {
             { logprobs: null, stop_reason: null },
           ),
           tokens(10, 3, { prompt_tokens_details: null }),
+          { prompt_logprobs: null, kv_transfer_params: null },
         ),
       },
       expected: { text: 'Hi.', usage: { inputTokens: 10, outputTokens: 3 }, cost: unpriced },
@@ -84,9 +69,9 @@ export const vllm: ProviderExchanges = {
     'tool-call-streamed': {
       request: { model: qwen, messages: ask('Weather in Oslo?'), tools: [weather], stream: true },
       answer: {
-        body: events(
-          chunk([delta({ role: 'assistant', content: '' })]),
-          chunk([
+        body: streamed(
+          [
+            delta({ role: 'assistant', content: '' }),
             delta({
               tool_calls: [
                 {
@@ -97,12 +82,11 @@ export const vllm: ProviderExchanges = {
                 },
               ],
             }),
-          ]),
-          chunk([delta({ tool_calls: [{ index: 0, function: { arguments: '{"city": "' } }] })]),
-          chunk([delta({ tool_calls: [{ index: 0, function: { arguments: 'Oslo"}' } }] })]),
-          chunk([finish('tool_calls', { content: '' }, { stop_reason: null })]),
-          chunk([], { usage: tokens(180, 22) }),
-          '[DONE]',
+            delta({ tool_calls: [{ index: 0, function: { arguments: '{"city": "' } }] }),
+            delta({ tool_calls: [{ index: 0, function: { arguments: 'Oslo"}' } }] }),
+            finish('tool_calls', { content: '' }, { stop_reason: null }),
+          ],
+          tokens(180, 22),
         ),
       },
       expected: {

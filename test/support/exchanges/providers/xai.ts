@@ -1,22 +1,14 @@
 import { events } from '../exchange-world.ts';
 import { refused } from '../refused.ts';
 import type { ProviderExchanges } from '../replay-exchange.ts';
-import { ask, delta, finish, message, person, weather } from '../wire-parts.ts';
+import { wireOf } from '../wire-of.ts';
+import { ask, delta, finish, functionCall, message, person, weather } from '../wire-parts.ts';
 
-const head = {
+const { chunk, streamed, whole } = wireOf({
   id: 'e409f4cc-6be8-4920-8de4-9849e7c66cd9',
   created: 1_741_570_283,
   system_fingerprint: 'fp_6ca29cf396',
-};
-const chunk = (model: string, choices: object[], more: object = {}) => ({
-  ...head,
-  object: 'chat.completion.chunk',
-  model,
-  choices,
-  ...more,
 });
-const whole = (model: string, choice: object, usage: object, more: object = {}) =>
-  JSON.stringify({ ...head, object: 'chat.completion', model, choices: [choice], usage, ...more });
 /** Reasoning is counted beside the completion, and the total has both. */
 const usage = (prompt: number, cached: number, completion: number, reasoning: number, more: object = {}) => ({
   prompt_tokens: prompt,
@@ -112,23 +104,18 @@ export const xai: ProviderExchanges = {
     'tool-call-in-one-chunk': {
       request: { model: 'grok-4', messages: ask('Weather in Faro?'), tools: [weather], stream: true },
       answer: {
-        body: events(
-          chunk('grok-4', [delta({ role: 'assistant', content: '', reasoning_content: 'Call it.' })]),
-          chunk('grok-4', [
+        body: streamed(
+          'grok-4',
+          [
+            delta({ role: 'assistant', content: '', reasoning_content: 'Call it.' }),
             delta({
               tool_calls: [
-                {
-                  id: 'call_52841',
-                  function: { name: 'get_weather', arguments: '{"city":"Faro","unit":"c"}' },
-                  index: 0,
-                  type: 'function',
-                },
+                functionCall('call_52841', 'get_weather', '{"city":"Faro","unit":"c"}', { index: 0 }),
               ],
             }),
-          ]),
-          chunk('grok-4', [finish('tool_calls')]),
-          chunk('grok-4', [], { usage: usage(300, 256, 30, 50) }),
-          '[DONE]',
+            finish('tool_calls'),
+          ],
+          usage(300, 256, 30, 50),
         ),
       },
       expected: {
