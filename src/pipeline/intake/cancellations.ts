@@ -124,10 +124,12 @@ export class Cancellations {
   }
 }
 
-/** Null for what no request that is handled can have. No request's id holds a line break. */
+/** Null for what no request that is handled can have. The line break separates the names: a tenant's may contain one. */
 function keyOf({ tenantId, requestId }: RequestIdentity): string | null {
   const isPossible =
-    requestId.length <= REQUEST_ID_MAX_CHARACTERS && tenantId.length <= LIMITS.nameCharacters;
+    requestId.length <= REQUEST_ID_MAX_CHARACTERS &&
+    !requestId.includes('\n') &&
+    tenantId.length <= LIMITS.nameCharacters;
   return isPossible ? `${requestId}\n${tenantId}` : null;
 }
 

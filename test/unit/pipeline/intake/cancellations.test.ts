@@ -68,6 +68,15 @@ describe('Cancellations', () => {
     expect(bench.reached).toEqual([['toString', null]]);
   });
 
+  it('reach no other tenant if a name contains what separates names', () => {
+    const bench = new Bench();
+    bench.watch('a', 'b\nc');
+    expect(bench.add('a\nb', null, 'c')).toBe(false);
+    expect(bench.reached).toEqual([]);
+    bench.add('a', null, 'b\nc');
+    expect(bench.reached).toEqual([['a', null]]);
+  });
+
   it('take the name of a tenant as requests do', () => {
     const bench = new Bench();
     bench.watch('a', 'x\ud800'.toWellFormed());
