@@ -16,8 +16,7 @@ export function costWarnings(cost: CostCalculated | null): Problem[] {
 
 function pricedAsRequested({ attempt, model, requestedModel, pricedModel }: ProviderCall): Problem[] {
   if (pricedModel === null || requestedModel === null || model === requestedModel) return [];
-  // A dated snapshot is priced by its model's name, which needs no warning.
-  if (model.startsWith(pricedModel)) return [];
+  if (isVersionOf(model, pricedModel)) return [];
   return [
     {
       path: 'model',
@@ -25,6 +24,16 @@ function pricedAsRequested({ attempt, model, requestedModel, pricedModel }: Prov
       message: `call ${attempt} was served by "${model}", which has no price; it is billed by the price of the requested model "${pricedModel}". Import a price for "${model}" if its price differs`,
     },
   ];
+}
+
+/** `ft:gpt-4o` of `ft:gpt-4o:organization:name:id` */
+const FINE_TUNED = /^ft:[^:]+/;
+const VERSION = /^(?:-(?:\d{3,8}|\d{4}-\d{2}-\d{2}))?$/;
+
+/** Whether it is a dated snapshot or a fine-tuned copy of `base`. Any other longer name is another model. */
+function isVersionOf(model: string, base: string): boolean {
+  const [name] = FINE_TUNED.exec(model) ?? [model];
+  return name.startsWith(base) && VERSION.test(name.slice(base.length));
 }
 
 function differs({ attempt, amount, reportedCost }: ProviderCall, currency: string | null): Problem[] {

@@ -165,6 +165,31 @@ describe('buildCost', () => {
     expect(costWarnings(event)).toMatchObject([{ path: 'model', code: 'priced_as_requested' }]);
   });
 
+  it.each([
+    ['the model itself', 'gpt-4', []],
+    ['a dated snapshot', 'gpt-4-2024-08-06', []],
+    ['a snapshot with a short date', 'gpt-4-0613', []],
+    ['a version', 'gpt-4-001', []],
+    ['a snapshot with a date in one piece', 'gpt-4-20240806', []],
+    ['a model of another size', 'gpt-4-32k', ['priced_as_requested']],
+    ['a model whose name continues', 'gpt-4o', ['priced_as_requested']],
+    ['a preview', 'gpt-4-1106-preview', ['priced_as_requested']],
+    ['a tag', 'gpt-4:70b', ['priced_as_requested']],
+  ])('warns if a model is priced as another one: %s', (_what, model, codes) => {
+    const event = cost([attemptRow(1, { model, requestedModel: 'gpt-4' })]);
+    expect(event).toMatchObject({ costStatus: 'PRICED', totalCost: '0.006' });
+    expect(costWarnings(event).map(({ code }) => code)).toEqual(codes);
+  });
+
+  it('does not warn of a fine-tuned model that is priced by its base', () => {
+    const model = 'ft:gpt-4o-2024-08-06:acme:support:9f';
+    const catalog = catalogOf(['ft:gpt-4o']);
+    catalog.pricedAs.set(model, 'ft:gpt-4o');
+    const event = cost([attemptRow(1, { model, requestedModel: 'tuned' })], catalog);
+    expect(event).toMatchObject({ costStatus: 'PRICED', calls: [{ pricedModel: 'ft:gpt-4o' }] });
+    expect(costWarnings(event)).toEqual([]);
+  });
+
   it('prices a served model by its own price when it has one', () => {
     const components = { input: '1', output: '1' };
     const catalog = catalogOf(['gpt-4'], ['cheaper', { components }]);
