@@ -280,13 +280,20 @@ function dispositionOf(thrown: unknown, signal: AbortSignal): AttemptDisposition
   return signal.aborted && thrown === signal.reason ? 'ABORTED' : 'FAILED';
 }
 
-/** Messages of errors may quote the answer. */
+/** Messages of errors may quote the answer, and a stack begins with the message. */
 function withoutMessage(error: unknown): Error | undefined {
   if (!(error instanceof Error)) return undefined;
+  const { name, message, stack = '' } = error;
+  const start = stack.indexOf(message);
+  const frames =
+    start < 0
+      ? []
+      : stack
+          .slice(start + message.length)
+          .split('\n')
+          .slice(1);
   const bare = new Error('message omitted: it may quote the answer');
-  bare.name = error.name;
-  bare.stack = [error.name, ...(error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line))].join(
-    '\n',
-  );
+  bare.name = name;
+  bare.stack = [name, ...frames].join('\n');
   return bare;
 }

@@ -114,6 +114,17 @@ describe('callProvider', () => {
     expect(provider.calls).toHaveLength(3);
   });
 
+  it('fails a begun answer on an unexpected error, and keeps where it was thrown but nothing of its message', async () => {
+    const bug = new TypeError('cannot read the answer:\n    at a secret place\n    at noon');
+    const { make, attempts } = await callOf(new FakeProvider({ steps: [said('Hello'), bug] }));
+    const { failure } = await make(never);
+    expect(failure).toMatchObject({ code: 'internal', retryable: false, cause: { name: 'TypeError' } });
+    const { stack, message } = failure?.cause instanceof Error ? failure.cause : new Error('no cause');
+    expect(stack).toContain('call-provider.test.ts');
+    expect(`${message} ${stack}`).not.toMatch(/secret|noon|cannot|no cause/);
+    expect(attempts).toMatchObject([{ disposition: 'FAILED', usage: { confidence: 'PARTIAL' } }]);
+  });
+
   it('makes one call and as many retries as allowed, each in the ledger before it is made', async () => {
     const provider = new FakeProvider({ refuses: slow() });
     const { handling, attempts, make } = await callOf(provider);
