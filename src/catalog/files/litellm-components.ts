@@ -7,8 +7,8 @@ import {
   tokenComponents,
 } from '../../domain/cost/price.ts';
 import { isExactInRegions } from '../../domain/cost/regional-price.ts';
-import { type PricedRange, readTieredPricing, unreadableFees } from '../litellm-fees.ts';
-import { isObject, type LiteLlmObject, type LiteLlmValue } from '../litellm-values.ts';
+import { type PricedRange, readTieredPricing, unreadableFees } from './litellm-fees.ts';
+import { isObject, type LiteLlmObject, type LiteLlmValue } from './litellm-values.ts';
 
 /** The standard rate with its tiers, the rates of service tiers, and the uplifts of regions. */
 export type ModelRates = TieredComponents & Pick<Price, 'serviceTiers' | 'regionalUplift'>;

@@ -1,6 +1,6 @@
 import { Big } from 'big.js';
-import { isObject, type LiteLlmObject, type LiteLlmValue } from '../litellm-values.ts';
 import { readComponents } from './litellm-components.ts';
+import { isObject, type LiteLlmObject, type LiteLlmValue } from './litellm-values.ts';
 import type { PriceEntry, PriceFile } from './price-file.ts';
 
 /** Calls of other kinds (embeddings, images, speech, …) are not priced by chat tokens. */
