@@ -18,6 +18,7 @@ import {
 import { KafkaRecordSink } from '../../src/adapters/kafka/produce/record-sink.ts';
 import { loadConfig } from '../../src/config/load-config.ts';
 import type { FetchedRecords } from '../../src/ports/kafka.ts';
+import { createLogger } from '../../src/runtime/logger.ts';
 import { type ReroutedWorker, rerouted } from '../support/rerouted.ts';
 import { silent } from '../support/world.ts';
 
@@ -167,6 +168,33 @@ describe('the start position', () => {
     await seen.until((values) => values.includes('0:b'));
     expect(seen.of(0)).toEqual(['0:a', '0:a', '0:b']);
     expect(seen.of(1)).toEqual(['1:a']);
+  });
+
+  test('an unfollowed partition whose position is outside its log is not moved into it', async () => {
+    const topic = await newTopic(2);
+    await send(topic, ['a'], 0);
+    await send(topic, ['a'], 1);
+    const seen = new Seen();
+    const refused: number[] = [];
+    const destination = {
+      write: (line: string) => {
+        const { partition, error } = JSON.parse(line);
+        // The first one to be refused is the first one to be looked for again.
+        if (error === 'OFFSET_OUT_OF_RANGE' && refused.push(partition) === 1)
+          follower.unfollow([{ topic, partition }]);
+      },
+    };
+    const logger = createLogger({ level: 'warn', destination });
+    const follower = await followerOf(seen, { logger });
+    await follower.follow([
+      { topic, partition: 0, from: { offset: 77 } },
+      { topic, partition: 1, from: { offset: 77 } },
+    ]);
+    await seen.until((values) => values.length === 1);
+    const [unfollowed] = refused;
+    expect(new Set(seen.fetched.map(({ partition }) => partition))).toEqual(
+      new Set([unfollowed === 0 ? 1 : 0]),
+    );
   });
 });
 

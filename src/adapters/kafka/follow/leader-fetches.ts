@@ -49,7 +49,7 @@ export class LeaderFetches {
 
   private async run(): Promise<void> {
     while (this.partitions.size > 0) {
-      const asked = new Map([...this.inTurn()].map((followed) => [followed, followed.offset]));
+      const asked = new Map(this.inTurn().map((followed) => [followed, followed.offset]));
       try {
         const answers = await this.fetch([...asked.keys()]);
         await this.handOver(asked, answers);

@@ -233,10 +233,10 @@ export class TopicFollower {
     const last = messages.at(-1);
     if (last === undefined) return;
     followed.offset = Number(last.offset) + 1;
-    return this.tell(followed, { end, logStart, messages }, fetchedOffset);
+    return this.deliver(followed, { end, logStart, messages }, fetchedOffset);
   }
 
-  private tell(
+  private deliver(
     { topic, partition, offset }: FollowedPartition,
     { end, logStart, messages }: Pick<FetchAnswer, 'end' | 'logStart' | 'messages'>,
     fetchedOffset: number,
@@ -303,12 +303,13 @@ export class TopicFollower {
       [{ topic, partition, from: 'start' }],
       this.closing.signal,
     );
+    if (!this.isFollowed(followed)) return;
     this.options.logger.warn(
       { topic, partition, offset: followed.offset, logStart: offset },
       'the position is outside the log; reading continues at the start of the log',
     );
     followed.offset = offset;
-    await this.tell(followed, { end: offset, logStart: offset, messages: [] }, followed.offset);
+    await this.deliver(followed, { end: offset, logStart: offset, messages: [] }, followed.offset);
   }
 }
 
