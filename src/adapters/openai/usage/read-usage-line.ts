@@ -104,24 +104,17 @@ function usageOf(line: WireObject): Usage {
   const found = answer.takeNew();
   if (isObject(line['usage'])) checkUsage(line['usage']);
   else if (found === null) throw wrong('usage', 'the provider’s usage object');
-  const { reportedCost: _cost, ...reported } = found ?? {
-    inputTokens: null,
-    outputTokens: null,
-    totalTokens: null,
-  };
-  const { inputTokens, totalTokens } = reported;
+  if (found === null || found.inputTokens === null) throw incomplete();
+  const { reportedCost: _cost, ...reported } = found;
+  const { inputTokens, totalTokens } = found;
   // Of what has no answer, such as an embedding.
-  const outputTokens =
-    reported.outputTokens ?? (inputTokens !== null && totalTokens === inputTokens ? 0 : null);
-  if (found === null || inputTokens === null || outputTokens === null)
-    throw wrong('usage', 'an object with prompt_tokens and completion_tokens');
-  return {
-    ...found,
-    ...reported,
-    inputTokens,
-    outputTokens,
-    totalTokens: totalTokens ?? inputTokens + outputTokens,
-  };
+  const outputTokens = found.outputTokens ?? (totalTokens === inputTokens ? 0 : null);
+  if (outputTokens === null) throw incomplete();
+  return { ...reported, inputTokens, outputTokens, totalTokens: totalTokens ?? inputTokens + outputTokens };
+}
+
+function incomplete(): Error {
+  return wrong('usage', 'an object with prompt_tokens and completion_tokens');
 }
 
 /** Null when the line says nothing of them. */
