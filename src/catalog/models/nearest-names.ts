@@ -1,18 +1,18 @@
 const MAX_NAMES = 3;
+/** Callers choose names, and a comparison takes time in proportion to the length. */
+const MAX_CHARACTERS = 64;
 
-/** The names most similar to one, by edit distance, the nearest first; at most three. */
+/** The names most similar to one, by edit distance from its start, the nearest first; at most three. */
 export function nearestNames(name: string, names: readonly string[]): string[] {
+  const start = name.slice(0, MAX_CHARACTERS);
   return names
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .map((candidate) => ({ candidate, distance: editDistance(start, candidate) }))
     .sort((one, other) => one.distance - other.distance || (one.candidate < other.candidate ? -1 : 1))
     .slice(0, MAX_NAMES)
     .map(({ candidate }) => candidate);
 }
 
-/** Longer names are not compared. */
-const MAX_CHARACTERS = 64;
-
-/** The names that one may be a misspelling of: at most two characters differ. */
+/** The names that one may be a misspelling of: at most two characters differ. Long names are not compared. */
 export function misspelled(name: string, nearest: readonly string[]): string[] {
   if (name.length > MAX_CHARACTERS) return [];
   const most = Math.min(2, Math.floor(name.length / 3));

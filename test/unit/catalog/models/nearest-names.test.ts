@@ -11,6 +11,15 @@ describe('the nearest names', () => {
     ]);
     expect(nearestNames('x', [])).toEqual([]);
   });
+
+  it('follow from the first 64 characters, so that a long name costs no more', () => {
+    const start = 'a'.repeat(64);
+    expect(nearestNames(`${start}${'b'.repeat(960)}`, [`${start}bbb`, `${start}b`, start])).toEqual([
+      start,
+      `${start}b`,
+      `${start}bbb`,
+    ]);
+  });
 });
 
 describe('the edit distance', () => {
