@@ -1,4 +1,5 @@
 import type { TopicPartition } from '../../../ports/kafka.ts';
+import { doubledMs } from '../../../runtime/retry.ts';
 
 const FIRST_DELAY_MS = 20;
 const LONGEST_DELAY_MS = 1_000;
@@ -25,6 +26,6 @@ export class FollowedPartition implements TopicPartition {
   /** @returns after how many milliseconds to try again */
   failed(): number {
     this.failures += 1;
-    return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.failures - 1, 10));
+    return doubledMs(this.failures, FIRST_DELAY_MS, LONGEST_DELAY_MS);
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as wait } from 'node:timers/promises';
+import { backoff } from '../../../runtime/backoff.ts';
 import { errorType } from '../kafkajs/broker-errors.ts';
 import { brokerError } from '../kafkajs/cluster-requests.ts';
 import type { BrokerConnections } from '../produce/broker-connections.ts';
@@ -7,8 +7,6 @@ import { LOG_END, LOG_START, listOffsets } from './list-offsets.ts';
 import type { PartitionLeaders } from './partition-leaders.ts';
 import type { PartitionToFollow, StartingPoint } from './starting-point.ts';
 
-const FIRST_DELAY_MS = 20;
-const LONGEST_DELAY_MS = 1_000;
 /** Permanent errors. */
 const FINAL: ReadonlySet<string> = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED']);
 
@@ -52,8 +50,7 @@ export class OffsetLookup {
   }
 
   private async pause(tries: number, signal: AbortSignal): Promise<void> {
-    const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(tries - 1, 10));
-    await wait(delayMs, undefined, { signal }).catch(() => undefined);
+    await backoff(tries - 1, signal);
     signal.throwIfAborted();
     await this.leaders.refresh().catch(() => undefined);
   }
