@@ -4,7 +4,7 @@ import type { RunToolsOptions, ToolHandlers } from './answer/run-tools.ts';
 import type { ChatOptions, FunctionTool } from './request/chat-request.ts';
 import type { Duration } from './request/durations.ts';
 import { ChatBusError } from './result/chat-bus-error.ts';
-import type { ChatResult } from './result/chat-result.ts';
+import { type ChatResult, toMessage } from './result/chat-result.ts';
 
 /** An answer by the names of the specification. */
 export interface Reply {
@@ -131,9 +131,7 @@ export class Conversation {
     return this.exchange(async (answer) => {
       await this.follow(answer);
       const result = await answer;
-      const { text, refusal, toolCalls, response } = result;
-      const content = response.choices[0]?.content ?? (text === '' ? null : text);
-      return { result, said: [{ role: 'assistant', content, refusal, toolCalls: [...toolCalls] }] };
+      return { result, said: [toMessage(result)] };
     });
   }
 

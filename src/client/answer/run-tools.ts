@@ -1,6 +1,6 @@
 import type { MessageInput, ToolCall } from '../../contract/record-types.ts';
 import { ChatBusError } from '../result/chat-bus-error.ts';
-import type { ChatResult } from '../result/chat-result.ts';
+import { type ChatResult, toMessage } from '../result/chat-result.ts';
 import { within } from './within.ts';
 
 const DEFAULT_TURNS = 10;
@@ -55,12 +55,7 @@ export async function runTools<Data>(
       const result = await asked;
       turns.push(result);
       const { toolCalls } = result;
-      all.push({
-        role: 'assistant',
-        content: contentOf(result),
-        refusal: result.refusal,
-        toolCalls: [...toolCalls],
-      });
+      all.push(toMessage(result));
       if (toolCalls.length === 0) return { ...result, messages: all, turns };
       if (turn > maxTurns)
         throw new ChatBusError('too_many_turns', `the model still called tools after ${maxTurns} turns`, {
@@ -76,11 +71,6 @@ export async function runTools<Data>(
   } finally {
     ending.abort();
   }
-}
-
-/** Null is not empty text. */
-function contentOf({ response, text }: ChatResult): string | null {
-  return response.choices[0]?.content ?? (text === '' ? null : text);
 }
 
 async function runCall(call: ToolCall, handlers: ToolHandlers, signal: AbortSignal): Promise<MessageInput> {

@@ -1,4 +1,4 @@
-import type { ChatResponse, ToolCall, Usage } from '../../contract/record-types.ts';
+import type { ChatResponse, MessageInput, ToolCall, Usage } from '../../contract/record-types.ts';
 
 /** A completed answer. */
 export interface ChatResult<Data = unknown> {
@@ -42,4 +42,10 @@ export function toResult<Data>(response: ChatResponse, streamed: string, data: D
     data,
     response,
   };
+}
+
+/** The answer as a message of the requests that follow. Null content is not empty text. */
+export function toMessage({ response, text, refusal, toolCalls }: ChatResult): MessageInput {
+  const content = response.choices[0]?.content ?? (text === '' ? null : text);
+  return { role: 'assistant', content, refusal, toolCalls: [...toolCalls] };
 }
