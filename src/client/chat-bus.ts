@@ -191,13 +191,17 @@ export class ChatBus implements AsyncDisposable {
   private refuseIfNotPossible(answer: AnyAnswer, requestId: string): boolean {
     const { maxPending } = this.settings;
     if (this.ended !== null) answer.fail(this.ended);
-    else if (this.parts.pending.size < maxPending) return false;
+    else if (this.parts.pending.size + this.attached.size < maxPending) return false;
     else
       answer.fail(
-        new ChatBusError('too_many_requests', `${maxPending} requests wait for an answer already`, {
-          retryable: true,
-          requestId,
-        }),
+        new ChatBusError(
+          'too_many_requests',
+          `${maxPending} answers (maxPending) wait already: try again once some have arrived`,
+          {
+            retryable: true,
+            requestId,
+          },
+        ),
       );
     return true;
   }

@@ -42,7 +42,7 @@ export interface ConnectOptions {
   readonly connectTimeout?: Duration;
   /** How long an answer may be silent. Default: 2 minutes. */
   readonly idleTimeout?: Duration;
-  /** How many requests may wait for an answer. Default: 10,000. */
+  /** How many answers may wait at once, attached ones included. Default: 10,000. */
   readonly maxPending?: number;
   /** The largest record that is read. Default: 8 MiB. */
   readonly recordMaxBytes?: number;
@@ -79,9 +79,9 @@ export async function connect(options: ConnectOptions): Promise<ChatBus> {
   const closeAll = async () => {
     await Promise.all(opened.splice(0).map((part) => part.close()));
   };
-  let isTooLate = false;
+  let hasFailed = false;
   const keep = async <Part extends { close(): Promise<void> }>(part: Part): Promise<Part> => {
-    if (isTooLate) await part.close();
+    if (hasFailed) await part.close();
     opened.push(part);
     return part;
   };
@@ -123,7 +123,6 @@ export async function connect(options: ConnectOptions): Promise<ChatBus> {
 
   const timer = Promise.withResolvers<never>();
   const timeout = setTimeout(() => {
-    isTooLate = true;
     timer.reject(new Error(`nothing answered within ${timeoutMs} ms`));
   }, timeoutMs);
   const opening = open();
@@ -137,6 +136,8 @@ export async function connect(options: ConnectOptions): Promise<ChatBus> {
       lost.promise,
     );
   } catch (error) {
+    // What connects from now on is closed again.
+    hasFailed = true;
     await closeAll();
     if (error instanceof ChatBusError) throw error;
     const why = error instanceof Error ? error.message : String(error);

@@ -511,9 +511,24 @@ describe('a connection', () => {
     const slow = () => small.chat({ messages: play({ text: 'late', firstTokenMs: 60_000 }) });
     const [one, two] = [slow(), slow()];
     await expect(slow()).rejects.toMatchObject({ code: 'too_many_requests', retryable: true });
+    const attached = small.attach(one.resumeToken);
+    await expect(attached).rejects.toMatchObject({ code: 'too_many_requests', retryable: true });
     await small.close();
     await expect(one).rejects.toMatchObject({ code: 'closed' });
     await expect(two).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  test('counts each answer to the same request', async () => {
+    await using small = await open({ maxPending: 2 });
+    const messages = play({ text: 'late', firstTokenMs: 60_000 });
+    const one = small.chat({ id: 'same-request', messages });
+    const attached = small.attach(one.resumeToken);
+    await expect(small.chat({ id: 'same-request', messages })).rejects.toMatchObject({
+      code: 'too_many_requests',
+    });
+    await small.close();
+    await expect(one).rejects.toMatchObject({ code: 'closed' });
+    await expect(attached).rejects.toMatchObject({ code: 'closed' });
   });
 
   test('to a port without a broker fails in time', async () => {

@@ -48,7 +48,7 @@ export class ReplyReader {
   private takeChunk(record: InboundRecord): void {
     const id = keyOf(record);
     if (id === null) return;
-    const answers = [...this.pending.of(id)];
+    const answers = this.pending.of(id);
     if (answers.length === 0) return;
     const chunk = this.decode('ChatChunk', record);
     if (chunk?.tenantId !== this.tenantId) return;
