@@ -11,6 +11,7 @@ import { type AnswerHost, ChatAnswer } from './answer/chat-answer.ts';
 import { runTools } from './answer/run-tools.ts';
 import { Conversation } from './conversation.ts';
 import { findResponse, lookAround } from './replies/look-around.ts';
+import { LookupLimit } from './replies/lookup-limit.ts';
 import { type PendingAnswer, PendingAnswers } from './replies/pending-answers.ts';
 import { ReplyReader } from './replies/reply-reader.ts';
 import type { ReplyRoute } from './replies/reply-route.ts';
@@ -64,6 +65,7 @@ export class ChatBus implements AsyncDisposable {
   private readonly settings: BusSettings;
   /** Answers that began in another process: each has a reader of its own. */
   private readonly attached = new Set<AnyAnswer>();
+  private readonly lookups = new LookupLimit();
   private ended: ChatBusError | null = null;
 
   /** For `connect` alone. @param lost resolves when reading has ended for good */
@@ -197,10 +199,7 @@ export class ChatBus implements AsyncDisposable {
         new ChatBusError(
           'too_many_requests',
           `${maxPending} answers (maxPending) wait already: try again once some have arrived`,
-          {
-            retryable: true,
-            requestId,
-          },
+          { retryable: true, requestId },
         ),
       );
     return true;
@@ -252,9 +251,12 @@ export class ChatBus implements AsyncDisposable {
         const data = output === undefined ? (undefined as Data) : parseOutput(output, text, response);
         return toResult(response, streamed, data);
       },
-      findResponse: () => findResponse(this.parts, point),
+      findResponse: () => this.lookups.run(() => findResponse(this.parts, point), null),
       silent: async () => {
-        const { wasSeen, workers } = await lookAround(this.parts, this.settings.groupId, point, sentAt);
+        const { wasSeen, workers } = await this.lookups.run(
+          () => lookAround(this.parts, this.settings.groupId, point, sentAt),
+          { wasSeen: null, workers: null },
+        );
         return new ChatBusError('idle_timeout', silenceOf(answer().id, wasSeen, workers), {
           retryable: true,
           requestId,
