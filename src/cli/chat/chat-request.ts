@@ -1,5 +1,6 @@
 import type { HeaderValue } from '../../ports/kafka.ts';
 import type { Tool } from '../options/tool.ts';
+import { parseRequestBody } from './request-body.ts';
 
 /** The parts of a chat request, from the command line. */
 export interface ChatFlags {
@@ -30,7 +31,7 @@ export async function chatRequest(
   flags: ChatFlags,
 ): Promise<PublishedRequest> {
   const file = flags.file === undefined ? null : await readAll(tool, flags.file, '--file');
-  const body = file === null ? {} : bodyOf(file, flags.file ?? '');
+  const body = file === null ? {} : parseRequestBody(flags.file ?? '', file);
   const said = text === '-' ? await readAll(tool, '-', 'text') : text;
   if (said === '') throw new Error('the text is empty');
   if (said === undefined && flags.file === undefined)
@@ -68,18 +69,6 @@ function messagesOf(body: Record<string, unknown>, said?: string, system?: strin
     ...messages,
     ...(said === undefined ? [] : [{ role: 'user', content: said }]),
   ];
-}
-
-function bodyOf(text: string, path: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`--file ${path} is not JSON: ${(error as SyntaxError).message}`);
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
-  throw new Error(`--file ${path} must hold one JSON object, the body of a Chat Completions request`);
 }
 
 async function readAll(tool: Tool, path: string, option: string): Promise<string> {

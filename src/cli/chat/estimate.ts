@@ -19,6 +19,7 @@ import type { ChatProvider } from '../../ports/provider.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
 import type { Tool } from '../options/tool.ts';
 import { createFileCatalog } from './file-catalog.ts';
+import { parseRequestBody } from './request-body.ts';
 
 export interface EstimateOptions {
   readonly model?: string;
@@ -122,7 +123,8 @@ function readRequest(
   const json =
     file === undefined
       ? JSON.stringify({ messages: [{ role: 'user', content: text }] })
-      : jsonObject(file, readFile(file, '--file'));
+      : readFile(file, '--file');
+  if (file !== undefined) parseRequestBody(file, json);
   const value = Buffer.from(json);
   const record = {
     topic: 'estimate',
@@ -142,19 +144,6 @@ function readRequest(
   const problems = [...read.problems, ...validateRequest(request, read.problems)];
   if (problems.length > 0) throw invalidRequest(problems);
   return request;
-}
-
-/** @throws if the file is not a JSON object */
-function jsonObject(path: string, text: string): string {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${path} is not JSON: ${(error as SyntaxError).message}`);
-  }
-  if (typeof content !== 'object' || content === null || Array.isArray(content))
-    throw new Error(`${path} must hold one JSON object, the body of a Chat Completions request`);
-  return text;
 }
 
 /** Calls are planned for this provider, but never made. */

@@ -98,8 +98,8 @@ price openai/gpt-4o@2024-10-02T00:00:00.000Z, from https://developers.openai.com
     [[], 'give either a text or a request’s file (--file)', 1],
     [['Hello', '-f', 'a.json'], 'give either a text or a request’s file (--file)', 1],
     [['-f', 'b.json'], 'no such file', 1],
-    [['-f', 'text.json'], 'text.json is not JSON', 1],
-    [['-f', 'list.json'], 'list.json must hold one JSON object', 1],
+    [['-f', 'text.json'], '--file text.json is not JSON', 1],
+    [['-f', 'list.json'], '--file list.json must hold one JSON object', 1],
     [['-f', 'a.json'], 'messages[0].role', 1],
     [['Hello', '--max-output-tokens', '0'], 'It must be a whole number above 0.', 2],
   ])('refuses %o with the message %s', async (args, message, exitCode) => {
