@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { createSingleObjectCodec } from '../../adapters/avro/single-object-codec.ts';
 import { readTopics } from '../../adapters/kafka/consumer/topic-reader.ts';
 import { KafkaRecordSink } from '../../adapters/kafka/produce/record-sink.ts';
-import type { ChatChunk, ChatResponse, CostCalculated } from '../../contract/record-types.ts';
+import type { ChatResponse, CostCalculated } from '../../contract/record-types.ts';
 import { topicNames } from '../../contract/topics.ts';
-import type { InboundRecord } from '../../ports/kafka.ts';
 import type { Tool } from '../options/tool.ts';
 import { requireKafka } from '../options/with-kafka.ts';
 import { jsonLine } from '../output/listing.ts';
@@ -12,6 +11,7 @@ import { withInstants } from '../output/with-instants.ts';
 import { AnswerPrinter } from './answer-printer.ts';
 import { describeCost, responseNotes } from './chat-notes.ts';
 import { type ChatFlags, chatRequest } from './chat-request.ts';
+import { readReply } from './read-reply.ts';
 
 export interface ChatOptions extends ChatFlags {
   /** Seconds. */
@@ -47,7 +47,7 @@ export async function chat(tool: Tool, text: string | undefined, options: ChatOp
     logger,
     topics: [topics.chunks, topics.responses, topics.costs],
     from: 'end',
-    onRecord: recordsOf(tool, requestId, {
+    onRecord: readReply(topics, createSingleObjectCodec(config.limits.recordMaxBytes), requestId, {
       chunk: (chunk) => printer?.chunk(chunk),
       response: answered.resolve,
       cost: billed.resolve,
@@ -88,30 +88,6 @@ export async function chat(tool: Tool, text: string | undefined, options: ChatOp
     await sink?.close();
     await reader.close();
   }
-}
-
-interface Handlers {
-  chunk(chunk: ChatChunk): void;
-  response(response: ChatResponse): void;
-  cost(cost: CostCalculated): void;
-}
-
-/** Finds the records of one request. Its id is new, so no other tenant has it. */
-function recordsOf({ config }: Tool, requestId: string, handlers: Handlers) {
-  const codec = createSingleObjectCodec(config.limits.recordMaxBytes);
-  const topics = topicNames(config.topics.prefix);
-  return ({ topic, value, headers }: InboundRecord) => {
-    if (topic === topics.chunks) {
-      const { record } = codec.decode('ChatChunk', value, headers);
-      if (record.requestId === requestId) handlers.chunk(record);
-    } else if (topic === topics.responses) {
-      const { record } = codec.decode('ChatResponse', value, headers);
-      if (record.requestId === requestId) handlers.response(record);
-    } else {
-      const { record } = codec.decode('CostCalculated', value, headers);
-      if (record.requestId === requestId) handlers.cost(record);
-    }
-  };
 }
 
 /** The message for a request without a response. */
