@@ -40,6 +40,7 @@ const CHUNK_BUFFER_BYTES = 64 * 1024 * 1024;
 const SETTLE_SPACING_MS = 100;
 /** How soon a worker notices a changed budget, and that spend has fallen behind or caught up. */
 const BUDGET_REFRESH_MS = 5_000;
+
 /** Starts the role `worker`: a member of the consumer group that answers the requests of its partitions. */
 export async function startWorker(context: RoleContext): Promise<RunningRole> {
   const { config, logger, telemetry, db, signal, onFatal } = context;
