@@ -1,11 +1,12 @@
 import type { ModelLister } from '../../catalog/models/sync-models.ts';
 import { ChatFailure } from '../../domain/failures/chat-failure.ts';
 import { failureOf } from '../../domain/failures/failure-classes.ts';
+import { isObject } from '../../domain/text/is-object.ts';
 import { type ErrorContext, mapError } from './errors/map-error.ts';
 import { createHttpTransport, readText } from './http/http-transport.ts';
 import { createClient, type OpenAiProviderOptions } from './openai-provider.ts';
 import { answerLimits } from './wire/answer-limits.ts';
-import { isObject, textOrNull } from './wire/wire.ts';
+import { textOrNull } from './wire/wire.ts';
 
 export interface OpenAiModelLister extends ModelLister {
   /** Closes all connections; a call in flight fails. */

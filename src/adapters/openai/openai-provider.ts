@@ -1,6 +1,7 @@
 import OpenAI from 'openai';
 import type { ChatFailure } from '../../domain/failures/chat-failure.ts';
 import { withAdaptation } from '../../domain/parameters/adaptation.ts';
+import { isObject } from '../../domain/text/is-object.ts';
 import type { ChatProvider, ProviderCall, ProviderStream } from '../../ports/provider.ts';
 import { type ErrorContext, mapError, mapErrorBody } from './errors/map-error.ts';
 import { parseRateLimits } from './errors/rate-limit-headers.ts';
@@ -23,7 +24,7 @@ import { CallGuard, type CallLimits } from './stream/call-guard.ts';
 import { CompletionStream } from './stream/completion-stream.ts';
 import { HeldBytes } from './stream/held-bytes.ts';
 import { StreamDecoder } from './stream/stream-decoder.ts';
-import { isObject, textOrNull } from './wire/wire.ts';
+import { textOrNull } from './wire/wire.ts';
 
 export interface OpenAiProviderOptions {
   readonly apiKey: string;

@@ -1,4 +1,5 @@
 import type { UrlCitation } from '../../contract/record-types.ts';
+import { isObject } from '../text/is-object.ts';
 
 /** Positions are Avro ints. */
 const LAST_POSITION = 2_147_483_647;
@@ -49,9 +50,7 @@ function readCitation(value: unknown): UrlCitation | null {
 }
 
 function membersOf(value: unknown): Readonly<Record<string, unknown>> | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : null;
+  return isObject(value) ? value : null;
 }
 
 function position(value: unknown): number | null {

@@ -6,6 +6,7 @@ import {
   unknownTool,
   unparsable,
 } from '../../domain/failures/answer-problems.ts';
+import { isObject } from '../../domain/text/is-object.ts';
 import type { CheckResult, SchemaChecker, ValueToCheck } from '../../ports/schemas.ts';
 import type { Metrics } from '../../telemetry/metrics.ts';
 
@@ -166,15 +167,17 @@ function findingOf(
   }
 }
 
-function problemsHere({ text, root, isObject }: ValueToCheck, endedBy: string | null): readonly Problem[] {
+function problemsHere(
+  { text, root, isObject: mustBeObject }: ValueToCheck,
+  endedBy: string | null,
+): readonly Problem[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return [unparsable(text, root, endedBy)];
   }
-  const isJsonObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject && !isJsonObject ? [notAnObject(root)] : [];
+  return mustBeObject && !isObject(value) ? [notAnObject(root)] : [];
 }
 
 /** The room for problems that the parts of one answer share. */

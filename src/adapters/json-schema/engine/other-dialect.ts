@@ -1,4 +1,5 @@
-import { isObject, mapSchemasIn } from './schema-places.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
+import { mapSchemasIn } from './schema-places.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 

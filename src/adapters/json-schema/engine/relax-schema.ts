@@ -1,6 +1,7 @@
+import { isObject } from '../../../domain/text/is-object.ts';
 import { linearPattern } from './linear-pattern.ts';
 import { placeOf } from './map-misfits.ts';
-import { isObject, mapSchemasIn, schemasIn } from './schema-places.ts';
+import { mapSchemasIn, schemasIn } from './schema-places.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 

@@ -1,4 +1,5 @@
 import { notAnObject } from '../../../domain/failures/answer-problems.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import type { CheckResult, SchemaVerdict, ValueToCheck } from '../../../ports/schemas.ts';
 import type { BatchResult, ItemResult, ItemToRun, JobToRun } from './checker-protocol.ts';
 import { type Compiled, type CompiledSchema, compileSchema, startOver } from './compile-schema.ts';
@@ -163,10 +164,14 @@ function uncheckedReason({ unchecked: [first, ...more] }: CompiledSchema): strin
   return `the pattern at ${first}${others} cannot be checked`;
 }
 
-function withoutSchema({ text, root, isObject }: Omit<ValueToCheck, 'schemaJson'>): CheckResult {
+function withoutSchema({
+  text,
+  root,
+  isObject: mustBeObject,
+}: Omit<ValueToCheck, 'schemaJson'>): CheckResult {
   const json = parse(text);
   if (json === null) return { kind: 'unparsable' };
-  const fits = !isObject || isJsonObject(json.value);
+  const fits = !mustBeObject || isObject(json.value);
   return { kind: 'checked', problems: fits ? [] : [notAnObject(root)] };
 }
 
@@ -191,16 +196,12 @@ function parseObject(text: string): { readonly value: Record<string, unknown> } 
       ? { unusable: 'the schema is nested too deeply' }
       : { invalid: 'it is not valid JSON' };
   }
-  return isJsonObject(value) ? { value } : { invalid: 'it is not a JSON object' };
+  return isObject(value) ? { value } : { invalid: 'it is not a JSON object' };
 }
 
 /** OpenAPI's `nullable` is no keyword of JSON Schema; Ajv knows it, but throws where there is no `type` beside it. */
 function withoutStrayNullable(_name: string, value: unknown): unknown {
-  if (!isJsonObject(value)) return value;
+  if (!isObject(value)) return value;
   if (typeof value['nullable'] === 'boolean' && value['type'] === undefined) delete value['nullable'];
   return value;
-}
-
-function isJsonObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

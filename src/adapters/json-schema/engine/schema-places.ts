@@ -1,3 +1,5 @@
+import { isObject } from '../../../domain/text/is-object.ts';
+
 /** Keywords whose value is a schema. */
 const SINGLE: ReadonlySet<string> = new Set([
   'additionalItems',
@@ -41,8 +43,4 @@ export function mapSchemasIn(keyword: string, value: unknown, map: (schema: unkn
     return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, map(inner)]));
   }
   return SINGLE.has(keyword) ? map(value) : value;
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

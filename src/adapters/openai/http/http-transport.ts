@@ -1,10 +1,10 @@
 import { Agent, type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { ProviderError } from '../../../domain/failures/failure-classes.ts';
 import { GatheredBytes } from '../../../domain/text/gathered-bytes.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { LimitExceeded } from '../wire/answer-limits.ts';
 import { checkJson } from '../wire/check-json.ts';
 import { findError } from '../wire/find-error.ts';
-import { isObject } from '../wire/wire.ts';
 import { AnswerHeaders } from './answer-headers.ts';
 import { type HttpBody, HttpExchange } from './http-exchange.ts';
 

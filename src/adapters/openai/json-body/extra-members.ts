@@ -1,5 +1,6 @@
+import { isObject } from '../../../domain/text/is-object.ts';
 import { parseJsonObject } from '../wire/invalid-request.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import type { WireObject } from '../wire/wire.ts';
 import type { ObjectReader } from './object-reader.ts';
 
 /**

@@ -1,7 +1,8 @@
 import type { Problem } from '../../../contract/record-types.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { LIMITS } from '../../../domain/validate/limits.ts';
 import { nameInPath } from '../../../domain/validate/problem-list.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import type { WireObject } from '../wire/wire.ts';
 
 /**
  * Reads the members of a JSON object by their types. What is of another type is a problem with its path and counts as

@@ -1,5 +1,5 @@
 import type { ContentPart, Message, ToolCall } from '../../../contract/record-types.ts';
-import { isObject } from '../wire/wire.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { readExtra } from './extra-members.ts';
 import type { ObjectReader } from './object-reader.ts';
 

@@ -1,4 +1,4 @@
-import { isObject } from '../wire/wire.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 
 /** Indexes that are not numbers are distinguished by this many characters. */
 const NAME_CHARACTERS = 32;

@@ -4,9 +4,10 @@ import {
   emptyDelta,
   saysNothing,
 } from '../../../domain/completion/completion-delta.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { reportedId, reportedWord } from '../http/metadata-text.ts';
 import { answerLimits, LimitExceeded } from '../wire/answer-limits.ts';
-import { isObject, textOrNull, type WireObject } from '../wire/wire.ts';
+import { textOrNull, type WireObject } from '../wire/wire.ts';
 import { AnswerIndexes } from './answer-indexes.ts';
 import { divideLists, listsOf } from './divide-json.ts';
 import { completeCalls, listOfCalls, mapFunctionCall, mapToolCalls } from './map-tool-calls.ts';

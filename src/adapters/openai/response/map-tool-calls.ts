@@ -1,7 +1,8 @@
 import type { ToolCallDelta } from '../../../contract/record-types.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { reportedWord } from '../http/metadata-text.ts';
 import { answerLimits, LimitExceeded } from '../wire/answer-limits.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import type { WireObject } from '../wire/wire.ts';
 import type { AnswerIndexes } from './answer-indexes.ts';
 import { toolCallId } from './tool-call-id.ts';
 import type { ToolCallIndexes } from './tool-call-indexes.ts';

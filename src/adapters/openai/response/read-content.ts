@@ -1,4 +1,5 @@
-import { isObject, textOrNull } from '../wire/wire.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
+import { textOrNull } from '../wire/wire.ts';
 
 /** Lists in lists of parts are taken apart so many levels down. */
 const NESTED = 4;

@@ -1,8 +1,9 @@
+import { isObject } from '../../../domain/text/is-object.ts';
 import type { ServedBy } from '../../../ports/provider.ts';
 import { reportedId, reportedWord } from '../http/metadata-text.ts';
 import { answerLimits } from '../wire/answer-limits.ts';
 import { maskSecrets } from '../wire/mask-secrets.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import type { WireObject } from '../wire/wire.ts';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -1,6 +1,7 @@
 import { type CompletionDelta, deltaBytes, emptyDelta } from '../../../domain/completion/completion-delta.ts';
 import type { ChatFailure } from '../../../domain/failures/chat-failure.ts';
 import { ProviderError, StreamInterrupted } from '../../../domain/failures/failure-classes.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { utf8Length } from '../../../domain/text/utf8-length.ts';
 import type { ProviderEvents, ServedBy } from '../../../ports/provider.ts';
 import { type ErrorContext, mapErrorBody } from '../errors/map-error.ts';
@@ -15,7 +16,7 @@ import { checkJson } from '../wire/check-json.ts';
 import { findError } from '../wire/find-error.ts';
 import { plainCause } from '../wire/plain-cause.ts';
 import { repairJson } from '../wire/repair-json.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import type { WireObject } from '../wire/wire.ts';
 import { AnswerPayloads } from './answer-payloads.ts';
 import { ChoiceProgress } from './choice-progress.ts';
 import { jsonValues } from './json-values.ts';

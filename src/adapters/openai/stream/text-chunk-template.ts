@@ -1,7 +1,7 @@
 import type { CompletionDelta } from '../../../domain/completion/completion-delta.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { AnswerIndexes } from '../response/answer-indexes.ts';
 import { mapChunk } from '../response/map-chunk.ts';
-import { isObject } from '../wire/wire.ts';
 
 const CONTENT = '"content":"';
 /** What a JSON string cannot have as it is. */

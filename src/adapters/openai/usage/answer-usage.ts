@@ -1,5 +1,6 @@
 import type { ReportedUsage } from '../../../domain/cost/usage.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
+import type { WireObject } from '../wire/wire.ts';
 import { mapUsage } from './map-usage.ts';
 
 /**

@@ -1,7 +1,8 @@
 import { addUpUsage } from '../../../domain/cost/add-up-usage.ts';
 import { isTokenCount, type ReportedUsage } from '../../../domain/cost/usage.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
 import { answerLimits } from '../wire/answer-limits.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import type { WireObject } from '../wire/wire.ts';
 import { reportedCost } from './reported-cost.ts';
 
 /**

@@ -1,7 +1,8 @@
 import type { Usage } from '../../../contract/record-types.ts';
 import type { ToolUses } from '../../../domain/cost/calculate-cost.ts';
 import { isTokenCount } from '../../../domain/cost/usage.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
+import type { WireObject } from '../wire/wire.ts';
 import { AnswerUsage } from './answer-usage.ts';
 
 /** What one call used, as a line of a usage file says it. */

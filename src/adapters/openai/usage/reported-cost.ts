@@ -1,6 +1,7 @@
 import { Big } from 'big.js';
 import type { DecimalText } from '../../../domain/cost/price.ts';
-import { isObject, type WireObject } from '../wire/wire.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
+import type { WireObject } from '../wire/wire.ts';
 
 /** What a cost event holds after the point. */
 const DECIMALS = 12;

@@ -1,4 +1,5 @@
-import { isObject, type WireObject } from './wire.ts';
+import { isObject } from '../../../domain/text/is-object.ts';
+import type { WireObject } from './wire.ts';
 
 const MESSAGES = [
   'message',
