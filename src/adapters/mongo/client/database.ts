@@ -66,8 +66,6 @@ export function requireReplicaSet(hello: Document): void {
 
 /** Creates missing indexes. Idempotent, also for several workers at once. */
 export async function ensureIndexes(db: Db): Promise<void> {
-  // An index of earlier versions without corrections: it would refuse a correction that begins with the corrected version.
-  await dropIndex(db, 'prices', 'version');
   await Promise.all([
     db.collection('requests').createIndex({ expiresAt: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
     db
@@ -85,6 +83,9 @@ export async function ensureIndexes(db: Db): Promise<void> {
     db.collection('reservations').createIndex({ tenantId: 1, currency: 1 }, { name: 'tenant' }),
     db.collection('reservations').createIndex({ expiresAt: 1 }, { name: 'expiry', expireAfterSeconds: 0 }),
   ]);
+  // An index of earlier versions without corrections: it would refuse a correction that begins with the corrected version.
+  // It goes when its successor is there, so that prices are unique at any time.
+  await dropIndex(db, 'prices', 'version');
 }
 
 /** Server codes for a missing index or collection. */
