@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Check } from '../adapters/http/health-server.ts';
 import type { Role } from '../config/environment.ts';
+import { fired } from '../runtime/fired.ts';
 import { doubledMs } from '../runtime/retry.ts';
 import { attribute, metricName } from '../telemetry/names.ts';
 import type { RoleContext, RunningRole, StartRole } from './role.ts';
@@ -150,9 +151,4 @@ class RestartedRole implements RunningRole {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error));
-}
-
-function fired(signal: AbortSignal): Promise<undefined> {
-  if (signal.aborted) return Promise.resolve(undefined);
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
 }

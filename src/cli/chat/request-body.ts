@@ -1,3 +1,4 @@
+import { isObject } from '../../domain/text/is-object.ts';
 /**
  * Reads the body of a Chat Completions request that `--file` names.
  *
@@ -10,7 +11,6 @@ export function parseRequestBody(path: string, text: string): Record<string, unk
   } catch (error) {
     throw new Error(`--file ${path} is not JSON: ${(error as SyntaxError).message}`);
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value))
-    return value as Record<string, unknown>;
+  if (isObject(value)) return value;
   throw new Error(`--file ${path} must hold one JSON object, the body of a Chat Completions request`);
 }

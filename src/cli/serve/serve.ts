@@ -1,6 +1,7 @@
 import { reachBroker } from '../../adapters/kafka/reach-broker.ts';
 import { loadConfig } from '../../config/load-config.ts';
 import { DefectFound } from '../../roles/role.ts';
+import { fired } from '../../runtime/fired.ts';
 import { createLogger, type Logger } from '../../runtime/logger.ts';
 import { systemClock } from '../../runtime/system-clock.ts';
 import { startService } from '../../service/service.ts';
@@ -110,8 +111,3 @@ function onSignals(line: CommandLine, logger: Logger, stop: () => void): void {
 }
 
 const fieldsOf = ({ error, role }: Cause) => ({ err: error, ...(role !== undefined && { role }) });
-
-function fired(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
-}
